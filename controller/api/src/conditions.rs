@@ -1,0 +1,20 @@
+//! Types and reasons of `status.conditions`, as constants: they are API.
+
+/// kstatus: the node is what its spec asks for.
+pub const READY: &str = "Ready";
+/// kstatus: work is under way.
+pub const RECONCILING: &str = "Reconciling";
+/// kstatus: nothing moves without a change from outside.
+pub const STALLED: &str = "Stalled";
+/// The pod is Ready.
+pub const AVAILABLE: &str = "Available";
+/// The spec parses and holds all rules.
+pub const SPEC_VALID: &str = "SpecValid";
+/// The data volume exists and is ours.
+pub const DATA_VOLUME_READY: &str = "DataVolumeReady";
+/// Every label source of peers selects at least one node.
+pub const PEERS_RESOLVED: &str = "PeersResolved";
+/// The sidecar's gate is open.
+pub const SIDECAR_READY: &str = "SidecarReady";
+/// A new image is being rolled out.
+pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";

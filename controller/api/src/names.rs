@@ -1,0 +1,20 @@
+//! Names that are a contract: labels, annotations, finalizers, field managers, derived object names.
+
+/// Label that ties pods and children to their SeiNode; the only selector label.
+pub const NODE_LABEL: &str = "sei.io/node";
+/// The earlier operator's finalizer; we add none and remove this one.
+pub const LEGACY_FINALIZER: &str = "sei.io/seinode-finalizer";
+/// Field manager of server-side apply and of status writes.
+pub const FIELD_MANAGER: &str = "seinode-controller";
+/// Annotation on a data PVC: UID of the SeiNode that it was made for.
+pub const OWNER_UID_ANNOTATION: &str = "sei.io/owner-uid";
+/// Annotation on pods: Karpenter does not move them.
+pub const DO_NOT_DISRUPT_ANNOTATION: &str = "karpenter.sh/do-not-disrupt";
+/// Longest SeiNode name: 63 less the eleven of `-<hash>` that a revision label appends.
+pub const MAX_NAME_LENGTH: usize = 52;
+
+/// Name of the data PVC that the operator makes for a node.
+#[must_use]
+pub fn data_volume(node: &str) -> String {
+    format!("data-{node}")
+}

@@ -1,0 +1,139 @@
+//! `SeiNode.status`: what the operator tells people, and its memory of the plan under way.
+//!
+//! Reading is lenient: a status that an earlier operator wrote, with plans of another shape, must never make
+//! the object unreadable. Unknown members are ignored, missing ones take their default.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator knows of a node.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SeiNodeStatus {
+    /// Where the node is in its life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// When `phase` last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_transition_time: Option<Time>,
+    /// The kind of node: `fullNode`, `archive`, `replayer` or `validator`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The generation that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The seid image that the node's pod was last seen to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_image: Option<String>,
+    /// The work under way, or the failed work that will be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+    /// Addresses of the SeiNodes that `spec.peers[].label` selects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolved_peers: Vec<String>,
+    /// What is known of the sidecar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecar: Option<SidecarStatus>,
+    /// `host:port` that other nodes reach this one by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_address: Option<String>,
+    /// What holds and what does not, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a node is in its life.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not begun.
+    Pending,
+    /// An init plan is under way.
+    Initializing,
+    /// Up.
+    Running,
+    /// Failing; `plan.nextAttempt` says when it is tried again.
+    Failed,
+    /// Being deleted.
+    Terminating,
+}
+
+/// The memory of a plan. Its vocabulary is that of whoever wrote it: `seinode-core` parses it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// Identity of the plan, a UUID.
+    #[serde(default)]
+    pub id: String,
+    /// What kind of work: `Init`, …; absent in plans of the original operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `Active`, `Complete` or `Failed`.
+    #[serde(default)]
+    pub phase: String,
+    /// What the plan leads to: a hash of the spec that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// When the plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// The task that is next or under way, as `config-apply (5/7)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_task: Option<String>,
+    /// Why the plan failed or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How many plans for this target have failed in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i32>,
+    /// When a failed plan is followed by the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Time>,
+    /// The steps, in order.
+    #[serde(default)]
+    pub tasks: Vec<TaskStatus>,
+}
+
+/// The memory of one task.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskStatus {
+    /// What is done, as `config-apply`.
+    #[serde(default, rename = "type")]
+    pub type_: String,
+    /// Identity of the present attempt, a UUID: the sidecar knows the task by it.
+    #[serde(default)]
+    pub id: String,
+    /// `Pending`, `Running`, `Complete` or `Failed`.
+    #[serde(default)]
+    pub status: String,
+    /// When the present attempt was handed to the sidecar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Time>,
+    /// Earlier attempts that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_count: Option<i32>,
+    /// How often it may be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<i32>,
+    /// The present attempt is not made before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What is known of the sidecar.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SidecarStatus {
+    /// When its readiness was last lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lost: Option<Time>,
+    /// When its readiness last came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_healed: Option<Time>,
+}

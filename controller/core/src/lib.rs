@@ -1,0 +1,4 @@
+//! Placeholder.
+
+pub mod platform;
+pub mod quantity;

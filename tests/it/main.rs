@@ -1,0 +1,3 @@
+//! The real binary on a real control plane.
+
+fn main() {}
