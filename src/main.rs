@@ -1,2 +1,70 @@
-//! x
-fn main() {}
+//! `seinode-operator`: the binary that composes every room of the workspace.
+//!
+//! It reads the command line, does what it says, and turns the outcome into an exit code: 0 when all went well or a
+//! signal asked it to stop, 2 when a setting is wrong, 1 otherwise. It decides nothing about nodes.
+
+mod admin;
+mod cli;
+mod clients;
+mod config;
+mod crds;
+mod supervise;
+mod telemetry;
+
+use std::{
+    collections::BTreeMap,
+    io::{Write, stderr},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command, RunArgs},
+    config::{Configuration, Problems},
+};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(flags) => run(&flags),
+        Command::Crds => crds::print().context("the CRDs could not be printed"),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(if error.is::<Problems>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(flags: &RunArgs) -> anyhow::Result<()> {
+    let configuration = Configuration::parse(flags, &environment())?;
+    telemetry::install(configuration.log_format, &configuration.log_filter)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads of the operator could not be started")?;
+    let outcome = runtime.block_on(supervise::run(configuration));
+    // Not dropped: that would wait for name look-ups, which nothing can interrupt.
+    runtime.shutdown_background();
+    Ok(outcome?)
+}
+
+/// The environment. What is no UTF-8 keeps a replacement character, which every rule on a value refuses.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Into the log once there is one, so that its format holds to the last line; before that plainly to the terminal.
+fn report(error: &anyhow::Error) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!("{error:#}");
+    } else {
+        // Nobody is left to tell when this fails.
+        let _ = writeln!(stderr().lock(), "seinode-operator: {error:#}");
+    }
+}

@@ -1,18 +1,33 @@
-//! Placeholder.
+//! The hands of the operator: watches, observes, performs, persists, publishes.
+//!
+//! What to do is decided in `seinode-core`; this crate carries it out and tells it what happened. One pass
+//! over one node is [`pass`]; the order of its stages is the architecture's one rule: look once, decide
+//! purely, act, write status once. It must never decide on its own what a node needs.
+//!
+//! ```text
+//! watch ─> cache ─┬─> observe ─> (core decides) ─> perform ─> persist ─> publish
+//! sidecar ────────┘
+//! ```
 
+mod api_error;
+mod cache;
+mod context;
+mod metrics;
+mod observe;
+mod pass;
+mod patience;
+mod perform;
+mod persist;
+mod publish;
 pub mod readiness;
+mod recent;
+mod run;
 mod settings;
+mod sidecar;
+mod trim;
+mod unreadable;
+mod watch;
 
 pub use readiness::{Gate, GateState, Readiness};
+pub use run::run;
 pub use settings::{BadSidecarUrl, Scope, Settings, SidecarUrl};
-
-/// Runs the controller until `shutdown` is cancelled; returns when the last pass has ended or the drain time is over.
-pub async fn run(
-    settings: Settings,
-    readiness: &Readiness,
-    metrics: &prometheus::Registry,
-    shutdown: tokio_util::sync::CancellationToken,
-) {
-    let _ = (settings, readiness, metrics);
-    shutdown.cancelled().await;
-}

@@ -1,4 +1,26 @@
-//! Placeholder.
+//! What the operator thinks: pure, synchronous, total.
+//!
+//! All knowledge enters as a value ([`observation::Observation`]), all intent leaves as a value
+//! ([`decide::Decision`]). Nothing in here can reach a client, a clock, randomness or `async`; the crate's
+//! `clippy.toml` and the dependency test of the workspace hold it to that.
+//!
+//! The way through: [`node::Subject::of`] parses a SeiNode once, [`decide::decide`] says what comes next,
+//! [`absorb`] folds what became of it into the facts, [`render`] makes the objects that effects apply, and
+//! [`notice::between`] says what people should hear of a change of status.
 
+pub mod absorb;
+pub mod conditions;
+pub mod decide;
+pub mod effect;
+pub mod ids;
+pub mod intent;
+pub mod node;
+pub mod notice;
+pub mod observation;
+pub mod peers;
+pub mod plan;
 pub mod platform;
 pub mod quantity;
+pub mod render;
+pub mod task;
+pub mod violation;

@@ -1,0 +1,76 @@
+//! `status.conditions`: what holds and what does not, why, and what to do about it.
+//!
+//! Always computed from facts, in one order, with words that do not change while the facts do not. Conditions
+//! of other writers stay where they are, after ours.
+
+mod facts;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use seinode_api::SeiNodeStatus;
+
+use crate::{decide::Act, node::Subject, observation::Observation};
+
+/// What one condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) type_: &'static str,
+    pub(crate) status: Truth,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+/// Status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+/// Writes every condition that can be told from these facts.
+///
+/// Only when the node comes to rest or a plan is stored: between two steps of a pass the facts are
+/// incomplete, and a condition that flickers would move its `lastTransitionTime`.
+pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation, act: &Act) {
+    let waits = match act {
+        Act::Look(_) | Act::Perform(_) => return,
+        Act::Persist => None,
+        Act::Rest(rest) => Some(rest),
+    };
+    let verdicts = facts::verdicts(subject, next, seen, waits);
+    let before = std::mem::take(&mut next.conditions);
+    let ours = verdicts.iter().map(|verdict| stamp(verdict, &before, subject.generation, seen.now));
+    let mut after: Vec<Condition> = ours.collect();
+    after.extend(before.into_iter().filter(|old| !facts::TYPES.contains(&old.type_.as_str())));
+    next.conditions = after;
+}
+
+/// A time as Kubernetes keeps it: whole seconds.
+pub(crate) fn time(at: Timestamp) -> Time {
+    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}
+
+/// The condition of a type.
+#[must_use]
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Makes the condition; its transition time moves only when its status does.
+fn stamp(verdict: &Verdict, before: &[Condition], generation: i64, now: Timestamp) -> Condition {
+    let status = match verdict.status {
+        Truth::True => "True",
+        Truth::False => "False",
+        Truth::Unknown => "Unknown",
+    };
+    let unchanged = find(before, verdict.type_).filter(|old| old.status == status);
+    Condition {
+        type_: verdict.type_.to_owned(),
+        status: status.to_owned(),
+        reason: verdict.reason.to_owned(),
+        message: verdict.message.clone(),
+        observed_generation: Some(generation),
+        last_transition_time: unchanged.map_or_else(|| time(now), |old| old.last_transition_time.clone()),
+    }
+}

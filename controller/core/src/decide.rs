@@ -1,0 +1,212 @@
+//! The one place where it is decided what happens next.
+//!
+//! Pure: the same subject, status and observation give the same decision. It must never name an effect whose
+//! plan is not in status already: a new plan is a decision of its own, to be stored first.
+
+use seinode_api::{SeiNodeStatus, status::Phase};
+
+use crate::{
+    conditions,
+    effect::{Effect, Question},
+    intent::Intent,
+    node::{LegacyFinalizer, Life, Subject},
+    observation::{Answer, Observation},
+    plan::{Chances, Plan, PlanKind, PlanPhase, init},
+    task::{self, Step, Task, TaskType, Until},
+};
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The status as it should be.
+    pub status: SeiNodeStatus,
+    /// What to do.
+    pub act: Act,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Fetch a fact, then decide again.
+    Look(Question),
+    /// Store the status, which holds a new plan, then decide again.
+    Persist,
+    /// Do this, fold what became of it into the facts, then decide again.
+    Perform(Effect),
+    /// Store the status if it changed; nothing to do until then.
+    Rest(Rest),
+}
+
+/// Why a node rests, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// What is waited for; `None` when nothing is.
+    pub why: Option<String>,
+    /// When to look again.
+    pub until: Until,
+}
+
+/// Decides what happens next to a node.
+#[must_use]
+pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> Decision {
+    let mut next = status.clone();
+    let act = act(subject, &mut next, seen);
+    next.observed_generation = Some(subject.generation);
+    if let Ok(intent) = &subject.intent {
+        next.mode = Some(intent.mode.name().to_string());
+        next.resolved_peers = seen.peers.iter().cloned().collect();
+    }
+    conditions::describe(subject, &mut next, seen, &act);
+    Decision { status: next, act }
+}
+
+fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
+    if let Some(setback) = &seen.setback {
+        return rest(setback.message.clone(), Until::Retry(setback.class));
+    }
+    if subject.life == Life::Deleting {
+        set_phase(next, Phase::Terminating, seen);
+    }
+    if subject.finalizer == LegacyFinalizer::Present {
+        return Act::Perform(Effect::RemoveLegacyFinalizer);
+    }
+    if subject.life == Life::Deleting {
+        // Children go by garbage collection; under foreground deletion a new child would block it for ever.
+        return rest("garbage collection removes the node's children", Until::Event);
+    }
+    let Ok(intent) = &subject.intent else {
+        return rest("the spec breaks rules: see condition SpecValid", Until::Event);
+    };
+    match next.plan.as_ref().and_then(Plan::read) {
+        Some(plan) if plan.target != intent.target => begin(subject, intent, next, seen, 0),
+        Some(plan) => match &plan.phase {
+            PlanPhase::Active => advance(intent, next, plan, seen),
+            PlanPhase::Failed { next_attempt, .. } if seen.now >= *next_attempt => {
+                begin(subject, intent, next, seen, plan.failures)
+            }
+            PlanPhase::Failed { .. } => fail(next, &plan, seen),
+        },
+        None if next.phase == Some(Phase::Running) => {
+            next.plan = None;
+            watch_over(seen)
+        }
+        None => begin(subject, intent, next, seen, 0),
+    }
+}
+
+/// Makes the plan that brings the node up. Nothing is touched before it is stored.
+fn begin(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    seen: &Observation,
+    failures: u32,
+) -> Act {
+    match init::tasks(intent) {
+        Ok(tasks) => {
+            let uid = &subject.node.uid;
+            let plan = Plan::new(PlanKind::Init, uid, intent.target, seen.now, failures, &tasks);
+            next.plan = Some(plan.write(None));
+            set_phase(next, Phase::Initializing, seen);
+            Act::Persist
+        }
+        Err(unsupported) => {
+            next.plan = None;
+            set_phase(next, Phase::Pending, seen);
+            rest(unsupported, Until::Event)
+        }
+    }
+}
+
+/// Takes the plan as far as it goes without acting, and says what comes then.
+fn advance(intent: &Intent, next: &mut SeiNodeStatus, mut plan: Plan, seen: &Observation) -> Act {
+    loop {
+        let Some(task) = plan.current() else { return finish(next, &plan, seen) };
+        if let Some(not_before) = task.not_before.filter(|not_before| seen.now < *not_before) {
+            let error = task.error.as_deref().unwrap_or("it failed");
+            let why = format!("{} is tried again: {error}", task.kind);
+            return wait(next, &plan, why, Until::At(not_before));
+        }
+        match step(task, intent, seen) {
+            Step::Done => plan.complete_current(),
+            Step::Look(question) => {
+                next.plan = Some(plan.write(None));
+                return Act::Look(question);
+            }
+            Step::Do(effect) => {
+                next.plan = Some(plan.write(None));
+                return Act::Perform(effect);
+            }
+            Step::Wait(waits) => return wait(next, &plan, waits.why, waits.until),
+            Step::Failed(why) => {
+                plan.fail_current(why, Chances::Retry, seen.now);
+                if plan.phase != PlanPhase::Active {
+                    return fail(next, &plan, seen);
+                }
+            }
+        }
+    }
+}
+
+fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+    match task.kind {
+        TaskType::EnsureDataPvc => task::children::ensure_data_pvc(seen),
+        TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
+        TaskType::ApplyService => task::children::apply_service(seen),
+        TaskType::ConfigureGenesis
+        | TaskType::ConfigApply
+        | TaskType::DiscoverPeers
+        | TaskType::ConfigValidate
+        | TaskType::MarkReady => task::sidecar::step(task, intent, seen),
+    }
+}
+
+/// Every task is done: the node runs, with the image that its pod has (W18: no second plan follows).
+fn finish(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+    let Some(image) = seen.pod().and_then(|pod| pod.seid_image.clone()) else {
+        let why = "the pod was replaced and its successor does not exist yet";
+        return wait(next, plan, why.to_owned(), Until::Event);
+    };
+    next.current_image = Some(image);
+    next.plan = None;
+    set_phase(next, Phase::Running, seen);
+    Act::Rest(Rest { why: None, until: Until::Event })
+}
+
+/// The plan failed: another follows at the stated time.
+fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+    let PlanPhase::Failed { message, next_attempt } = &plan.phase else {
+        return rest("the plan goes on", Until::Event);
+    };
+    next.plan = Some(plan.write(None));
+    set_phase(next, Phase::Failed, seen);
+    rest(message.clone(), Until::At(*next_attempt))
+}
+
+fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {
+    next.plan = Some(plan.write(Some(&why)));
+    rest(why, until)
+}
+
+/// Nothing to do: only the sidecar's gate is looked at, once in each pass.
+fn watch_over(seen: &Observation) -> Act {
+    let reachable = seen.pod().is_some_and(|pod| pod.ip.is_some());
+    if reachable && seen.gate == Answer::NotAsked {
+        return Act::Look(Question::Health);
+    }
+    Act::Rest(Rest { why: None, until: Until::Event })
+}
+
+fn rest(why: impl Into<String>, until: Until) -> Act {
+    Act::Rest(Rest { why: Some(why.into()), until })
+}
+
+fn set_phase(next: &mut SeiNodeStatus, phase: Phase, seen: &Observation) {
+    if next.phase != Some(phase) {
+        next.phase = Some(phase);
+        next.phase_transition_time = Some(conditions::time(seen.now));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! What a spec asks for, parsed once into types that cannot hold a contradiction.
+//!
+//! Later stages never see the raw spec. The same parser serves the controller and the admission webhook, so a
+//! rule has one wording (architecture: rooms). All violations are found at once.
+
+mod mode;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use seinode_api::{SeiNode, spec};
+
+pub use mode::{Ceremony, Mode, ModeName, Role, SnapshotProduction, Start};
+
+use crate::{ids::Target, violation::Violation};
+
+/// The sidecar image that runs when a spec names none (crd-and-workload §0).
+pub const DEFAULT_SIDECAR_IMAGE: &str =
+    "ghcr.io/sei-protocol/seictl@sha256:a2af4e1b8ed4c12661a3c98cce050bae3f292cc7560abc2ba98fd7dfc80d9be5";
+/// The sidecar's port when a spec names none.
+pub const DEFAULT_SIDECAR_PORT: u16 = 7777;
+
+/// What a spec asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Intent {
+    /// Chain that the node joins.
+    pub chain_id: String,
+    /// seid image.
+    pub image: String,
+    /// Kind of node, with what only that kind has.
+    pub mode: Mode,
+    /// Sources of peers, in the order written.
+    pub peers: Vec<PeerSource>,
+    /// What the `seid` container runs once the gate is open.
+    pub process: Process,
+    /// sei-config keys that the user sets.
+    pub overrides: BTreeMap<String, String>,
+    /// The sidecar container.
+    pub sidecar: SidecarIntent,
+    /// Extra labels of pod and children.
+    pub pod_labels: BTreeMap<String, String>,
+    /// Where the data lives.
+    pub volume: VolumeSource,
+    /// Hash of the whole spec.
+    pub target: Target,
+}
+
+/// One source of peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerSource {
+    /// The sidecar asks AWS.
+    Ec2Tags {
+        /// AWS region.
+        region: String,
+        /// All must match.
+        tags: BTreeMap<String, String>,
+    },
+    /// Written out as `nodeId@host:port`.
+    Static {
+        /// The addresses.
+        addresses: Vec<String>,
+    },
+    /// SeiNodes with these labels.
+    Label {
+        /// All must match.
+        selector: BTreeMap<String, String>,
+        /// Where they are sought.
+        namespace: String,
+    },
+}
+
+/// What the `seid` container runs once the gate is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// `seid start --home /sei`.
+    Default,
+    /// The user's own command line; the first word is the program.
+    Custom(Vec<String>),
+}
+
+/// The sidecar container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SidecarIntent {
+    /// Its image.
+    pub image: String,
+    /// Its HTTP port.
+    pub port: u16,
+    /// Its resources.
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// Where the data lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeSource {
+    /// In the PVC `data-<name>` that we make.
+    Own,
+    /// In an existing PVC of this name.
+    Import(String),
+}
+
+impl Intent {
+    /// Parses a spec.
+    ///
+    /// # Errors
+    /// Every rule that the spec breaks (crd-and-workload §1.2, §1.3): objects that were stored before a rule
+    /// existed get here, so what CEL checks is checked again.
+    pub fn parse(object: &SeiNode) -> Result<Self, Vec<Violation>> {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        let spec = &object.spec;
+        let mut found = Vec::new();
+        if spec.chain_id.is_empty() {
+            found.push(Violation::new("spec.chainId", "it is empty", "name the chain that the node joins"));
+        }
+        if spec.image.is_empty() {
+            found.push(Violation::new("spec.image", "it is empty", "name the seid image"));
+        }
+        let mode = mode::parse(spec, &mut found);
+        let peers = peers(&spec.peers, namespace, &mut found);
+        let process = process(spec.entrypoint.as_ref(), &mut found);
+        let sidecar = sidecar(spec.sidecar.as_ref(), &mut found);
+        let volume = volume(spec.data_volume.as_ref(), &mut found);
+        match mode {
+            Some(mode) if found.is_empty() => Ok(Self {
+                chain_id: spec.chain_id.clone(),
+                image: spec.image.clone(),
+                mode,
+                peers,
+                process,
+                overrides: spec.overrides.clone(),
+                sidecar,
+                pod_labels: spec.pod_labels.clone(),
+                volume,
+                target: target(spec),
+            }),
+            _ => Err(found),
+        }
+    }
+
+    /// The selectors of all label sources.
+    pub fn label_sources(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
+        self.peers.iter().filter_map(|source| match source {
+            PeerSource::Label { selector, namespace } => Some((namespace.as_str(), selector)),
+            PeerSource::Ec2Tags { .. } | PeerSource::Static { .. } => None,
+        })
+    }
+}
+
+/// The hash of a spec: equal for equal specs, whatever the order of members they were written in.
+fn target(spec: &spec::SeiNodeSpec) -> Target {
+    // Structs serialise in the order of their fields and maps are BTreeMaps, so the text is canonical. A
+    // spec that was read from JSON serialises to JSON; the empty default is unreachable.
+    Target::of(&serde_json::to_vec(spec).unwrap_or_default())
+}
+
+fn peers(sources: &[spec::PeerSource], own_namespace: &str, found: &mut Vec<Violation>) -> Vec<PeerSource> {
+    let mut parsed = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let field = format!("spec.peers[{index}]");
+        match (&source.ec2_tags, &source.fixed, &source.label) {
+            (Some(ec2), None, None) => {
+                parsed.push(PeerSource::Ec2Tags { region: ec2.region.clone(), tags: ec2.tags.clone() });
+            }
+            (None, Some(fixed), None) => {
+                parsed.push(PeerSource::Static { addresses: fixed.addresses.clone() });
+            }
+            (None, None, Some(label)) => parsed.push(PeerSource::Label {
+                selector: label.selector.clone(),
+                namespace: match label.namespace.as_deref() {
+                    None | Some("") => own_namespace.to_owned(),
+                    Some(other) => other.to_owned(),
+                },
+            }),
+            _ => found.push(Violation::new(
+                &field,
+                "exactly one of ec2Tags, static and label must be set",
+                "write each source as a list item of its own",
+            )),
+        }
+    }
+    parsed
+}
+
+fn process(entrypoint: Option<&spec::Entrypoint>, found: &mut Vec<Violation>) -> Process {
+    let Some(entrypoint) = entrypoint else { return Process::Default };
+    if entrypoint.command.is_empty() {
+        let remedy = "name the program, or remove spec.entrypoint for `seid start`";
+        found.push(Violation::new("spec.entrypoint.command", "it is empty", remedy));
+    }
+    Process::Custom(entrypoint.command.iter().chain(&entrypoint.args).cloned().collect())
+}
+
+fn sidecar(sidecar: Option<&spec::Sidecar>, found: &mut Vec<Violation>) -> SidecarIntent {
+    let image = sidecar.and_then(|sidecar| sidecar.image.clone()).filter(|image| !image.is_empty());
+    let port = match sidecar.and_then(|sidecar| sidecar.port) {
+        // 0 means the default, as it did in the original.
+        None | Some(0) => DEFAULT_SIDECAR_PORT,
+        Some(port) => u16::try_from(port).unwrap_or_else(|_| {
+            let rule = format!("{port} is not between 1 and 65535");
+            found.push(Violation::new("spec.sidecar.port", rule, "set a port number, or remove it for 7777"));
+            DEFAULT_SIDECAR_PORT
+        }),
+    };
+    SidecarIntent {
+        image: image.unwrap_or_else(|| DEFAULT_SIDECAR_IMAGE.to_owned()),
+        port,
+        resources: sidecar.and_then(|sidecar| sidecar.resources.clone()),
+    }
+}
+
+fn volume(volume: Option<&spec::DataVolume>, found: &mut Vec<Violation>) -> VolumeSource {
+    match volume.and_then(|volume| volume.import.as_ref()) {
+        None => VolumeSource::Own,
+        Some(import) => {
+            if import.pvc_name.is_empty() {
+                let field = "spec.dataVolume.import.pvcName";
+                found.push(Violation::new(field, "it is empty", "name the PVC that holds the data"));
+            }
+            VolumeSource::Import(import.pvc_name.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! The four kinds of node, and how each gets its first state.
+
+use std::fmt;
+
+use seinode_api::spec;
+
+use crate::violation::Violation;
+
+/// Kind of node, with what only that kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Follows the chain and serves its API.
+    FullNode {
+        /// How it gets its first state.
+        start: Start,
+        /// The snapshots that it makes.
+        snapshots: Option<SnapshotProduction>,
+    },
+    /// Keeps all history; always block-syncs or goes on from an imported volume.
+    Archive {
+        /// The snapshots that it makes.
+        snapshots: Option<SnapshotProduction>,
+    },
+    /// Replays the chain from a snapshot.
+    Replayer {
+        /// How it gets its first state: always from S3.
+        start: Start,
+        /// RPC of the canonical chain that its results are compared with.
+        canonical_rpc: Option<String>,
+    },
+    /// May sign blocks.
+    Validator {
+        /// How it gets its first state; block sync in a ceremony.
+        start: Start,
+        /// What it does as a validator.
+        role: Role,
+    },
+}
+
+/// How a node gets its first state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Block by block from genesis.
+    BlockSync,
+    /// Tendermint state sync over P2P.
+    StateSync {
+        /// Light-client trust period, a Go duration.
+        trust_period: Option<String>,
+        /// Blocks to backfill afterwards.
+        backfill_blocks: Option<i64>,
+    },
+    /// From a snapshot in the platform's bucket.
+    S3 {
+        /// Highest height that may be restored.
+        target_height: i64,
+        /// Image of the bootstrap Job that restores it, if one is wanted.
+        bootstrap_image: Option<String>,
+        /// Light-client trust period, a Go duration.
+        trust_period: Option<String>,
+        /// Blocks to backfill afterwards.
+        backfill_blocks: Option<i64>,
+    },
+}
+
+/// Production of Tendermint state-sync snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotProduction {
+    /// Snapshots to keep.
+    pub keep_recent: i32,
+    /// Whether they are uploaded.
+    pub publish: bool,
+}
+
+/// What a validator does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It has no keys yet and does not sign.
+    Observer,
+    /// It signs with the keys in these Secrets.
+    Signer {
+        /// Secret with the consensus key.
+        signing_secret: String,
+        /// Secret with the P2P key.
+        node_secret: String,
+    },
+    /// It founds a chain together with others.
+    Genesis(Ceremony),
+}
+
+/// A validator's part in a genesis ceremony.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceremony {
+    /// Chain that is founded.
+    pub chain_id: String,
+    /// Self-delegation, coin notation.
+    pub staking_amount: String,
+    /// Genesis balance, coin notation.
+    pub account_balance: String,
+    /// JSON text of dotted genesis parameters.
+    pub genesis_params: Option<String>,
+}
+
+/// The name of a mode, as the spec's member is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModeName {
+    /// `fullNode`.
+    FullNode,
+    /// `archive`.
+    Archive,
+    /// `replayer`.
+    Replayer,
+    /// `validator`.
+    Validator,
+}
+
+impl Mode {
+    /// The mode's name.
+    #[must_use]
+    pub fn name(&self) -> ModeName {
+        match self {
+            Self::FullNode { .. } => ModeName::FullNode,
+            Self::Archive { .. } => ModeName::Archive,
+            Self::Replayer { .. } => ModeName::Replayer,
+            Self::Validator { .. } => ModeName::Validator,
+        }
+    }
+}
+
+impl fmt::Display for ModeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FullNode => "fullNode",
+            Self::Archive => "archive",
+            Self::Replayer => "replayer",
+            Self::Validator => "validator",
+        })
+    }
+}
+
+/// Parses the mode; `None` only when a violation was found.
+pub(super) fn parse(spec: &spec::SeiNodeSpec, found: &mut Vec<Violation>) -> Option<Mode> {
+    match (&spec.full_node, &spec.archive, &spec.replayer, &spec.validator) {
+        (Some(full), None, None, None) => Some(Mode::FullNode {
+            start: start("spec.fullNode.snapshot", full.snapshot.as_ref(), found),
+            snapshots: production("spec.fullNode", full.snapshot_generation.as_ref(), found),
+        }),
+        (None, Some(archive), None, None) => Some(Mode::Archive {
+            snapshots: production("spec.archive", archive.snapshot_generation.as_ref(), found),
+        }),
+        (None, None, Some(replayer), None) => Some(replay(spec, replayer, found)),
+        (None, None, None, Some(validator)) => Some(validate(validator, found)),
+        _ => {
+            found.push(Violation::new(
+                "spec",
+                "exactly one of fullNode, archive, replayer and validator must be set",
+                "keep the one that says what the node is",
+            ));
+            None
+        }
+    }
+}
+
+fn start(field: &str, snapshot: Option<&spec::Snapshot>, found: &mut Vec<Violation>) -> Start {
+    let Some(snapshot) = snapshot else { return Start::BlockSync };
+    let bootstrap_image = snapshot.bootstrap_image.clone().filter(|image| !image.is_empty());
+    let (trust_period, backfill_blocks) = (snapshot.trust_period.clone(), snapshot.backfill_blocks);
+    match (&snapshot.s3, &snapshot.state_sync) {
+        (Some(s3), None) => {
+            if s3.target_height < 1 {
+                let rule = format!("{} is not a height", s3.target_height);
+                found.push(Violation::new(&format!("{field}.s3.targetHeight"), rule, "set a height of at least 1"));
+            }
+            Start::S3 { target_height: s3.target_height, bootstrap_image, trust_period, backfill_blocks }
+        }
+        (None, Some(spec::StateSync {})) => {
+            if bootstrap_image.is_some() {
+                found.push(Violation::new(
+                    &format!("{field}.bootstrapImage"),
+                    "a bootstrap Job restores an S3 snapshot, and s3 is not set",
+                    "set s3.targetHeight, or remove bootstrapImage",
+                ));
+            }
+            Start::StateSync { trust_period, backfill_blocks }
+        }
+        _ => {
+            let remedy = "keep one; remove the whole snapshot to sync from genesis";
+            found.push(Violation::new(field, "exactly one of s3 and stateSync must be set", remedy));
+            Start::BlockSync
+        }
+    }
+}
+
+fn production(
+    mode: &str,
+    generation: Option<&spec::SnapshotGeneration>,
+    found: &mut Vec<Violation>,
+) -> Option<SnapshotProduction> {
+    let field = format!("{mode}.snapshotGeneration");
+    let Some(tendermint) = &generation?.tendermint else {
+        let remedy = "set tendermint.keepRecent, or remove snapshotGeneration";
+        found.push(Violation::new(&field, "it says nothing about what to produce", remedy));
+        return None;
+    };
+    let made = SnapshotProduction {
+        keep_recent: tendermint.keep_recent,
+        publish: tendermint.publish.is_some(),
+    };
+    let field = format!("{field}.tendermint.keepRecent");
+    if made.keep_recent < 1 {
+        found.push(Violation::new(&field, "less than one snapshot cannot be kept", "set at least 1"));
+    } else if made.publish && made.keep_recent < 2 {
+        let rule = "publish uploads the second newest snapshot, and only one is kept";
+        found.push(Violation::new(&field, rule, "set at least 2, or remove publish"));
+    }
+    Some(made)
+}
+
+fn replay(spec: &spec::SeiNodeSpec, replayer: &spec::Replayer, found: &mut Vec<Violation>) -> Mode {
+    let field = "spec.replayer.snapshot";
+    let start = start(field, Some(&replayer.snapshot), found);
+    if let Start::StateSync { .. } = start {
+        let remedy = "set s3.targetHeight instead of stateSync";
+        found.push(Violation::new(field, "a replayer starts from an S3 snapshot", remedy));
+    }
+    if spec.peers.is_empty() {
+        let remedy = "name at least one source of peers";
+        found.push(Violation::new("spec.peers", "a replayer needs peers to replay blocks from", remedy));
+    }
+    let shadow = replayer.result_export.as_ref().map(|export| export.shadow_result.as_ref());
+    if shadow == Some(None) {
+        let remedy = "set shadowResult.canonicalRpc, or remove resultExport";
+        found.push(Violation::new("spec.replayer.resultExport", "it says nothing about what to export", remedy));
+    }
+    Mode::Replayer { start, canonical_rpc: shadow.flatten().map(|shadow| shadow.canonical_rpc.clone()) }
+}
+
+fn validate(validator: &spec::Validator, found: &mut Vec<Violation>) -> Mode {
+    let signing = secret("spec.validator.signingKey", validator.signing_key.as_ref(), found);
+    let node = secret("spec.validator.nodeKey", validator.node_key.as_ref(), found);
+    let role = match (signing, node, &validator.genesis_ceremony) {
+        (None, None, None) => Role::Observer,
+        (None, None, Some(ceremony)) => Role::Genesis(ceremony_of(ceremony, found)),
+        (Some(signing_secret), Some(node_secret), None) => {
+            if signing_secret == node_secret {
+                found.push(Violation::new(
+                    "spec.validator",
+                    "signingKey and nodeKey name the same Secret",
+                    "keep them in two Secrets, so that nothing that needs one can read the other",
+                ));
+            }
+            Role::Signer { signing_secret, node_secret }
+        }
+        (signing, node, ceremony) => {
+            if ceremony.is_some() {
+                let rule = "a genesis ceremony makes its own keys";
+                found.push(Violation::new("spec.validator", rule, "remove genesisCeremony, or both keys"));
+            }
+            if signing.is_some() != node.is_some() {
+                let rule = "signingKey and nodeKey go together";
+                found.push(Violation::new("spec.validator", rule, "set both, or neither"));
+            }
+            Role::Observer
+        }
+    };
+    let start = match role {
+        Role::Genesis(_) => Start::BlockSync,
+        Role::Observer | Role::Signer { .. } => {
+            start("spec.validator.snapshot", validator.snapshot.as_ref(), found)
+        }
+    };
+    Mode::Validator { start, role }
+}
+
+fn secret(field: &str, source: Option<&spec::KeySource>, found: &mut Vec<Violation>) -> Option<String> {
+    let name = source?.secret.as_ref().map(|secret| secret.secret_name.clone()).unwrap_or_default();
+    if name.is_empty() {
+        found.push(Violation::new(field, "it names no Secret", "set secret.secretName"));
+    }
+    Some(name)
+}
+
+fn ceremony_of(ceremony: &spec::GenesisCeremony, found: &mut Vec<Violation>) -> Ceremony {
+    for (member, value) in [
+        ("chainId", &ceremony.chain_id),
+        ("stakingAmount", &ceremony.staking_amount),
+        ("accountBalance", &ceremony.account_balance),
+    ] {
+        if value.is_empty() {
+            let field = format!("spec.validator.genesisCeremony.{member}");
+            found.push(Violation::new(&field, "it is empty", "set it: the ceremony cannot do without"));
+        }
+    }
+    Ceremony {
+        chain_id: ceremony.chain_id.clone(),
+        staking_amount: ceremony.staking_amount.clone(),
+        account_balance: ceremony.account_balance.clone(),
+        genesis_params: ceremony.genesis_params.clone().filter(|params| !params.is_empty()),
+    }
+}

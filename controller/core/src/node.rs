@@ -1,0 +1,125 @@
+//! The node that a pass is about: its identity, and whose an object is.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use seinode_api::{SeiNode, names};
+
+use crate::{intent::Intent, violation::Violation};
+
+/// Which SeiNode: name, namespace, and the UID that tells it from a namesake that was deleted before.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// What a pass is about: the node's identity and what its object asks for, parsed once.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Which node.
+    pub node: NodeRef,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Whether it is being deleted.
+    pub life: Life,
+    /// Whether it still carries the earlier operator's finalizer.
+    pub finalizer: LegacyFinalizer,
+    /// What it asks for, or every rule that its spec breaks.
+    pub intent: Result<Intent, Vec<Violation>>,
+}
+
+/// Whether a node is being deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is to be.
+    Wanted,
+    /// `metadata.deletionTimestamp` is set.
+    Deleting,
+}
+
+/// Whether a node carries `sei.io/seinode-finalizer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegacyFinalizer {
+    /// It does not.
+    Absent,
+    /// It does: nobody but us will take it off.
+    Present,
+}
+
+/// Whose an object is, seen by its controller reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This very SeiNode's.
+    Us,
+    /// A deleted SeiNode's of the same name: garbage collection will take the object.
+    Predecessor,
+    /// Nobody's.
+    Nobody,
+    /// Somebody else's, as `Kind/name`.
+    Other(String),
+}
+
+impl Subject {
+    /// Reads a SeiNode.
+    #[must_use]
+    pub fn of(object: &SeiNode) -> Self {
+        let meta = &object.metadata;
+        let finalizers = meta.finalizers.iter().flatten();
+        Self {
+            node: NodeRef::of(meta),
+            generation: meta.generation.unwrap_or_default(),
+            life: match meta.deletion_timestamp {
+                Some(_) => Life::Deleting,
+                None => Life::Wanted,
+            },
+            finalizer: match finalizers.into_iter().any(|name| name == names::LEGACY_FINALIZER) {
+                true => LegacyFinalizer::Present,
+                false => LegacyFinalizer::Absent,
+            },
+            intent: Intent::parse(object),
+        }
+    }
+}
+
+impl NodeRef {
+    /// Reads the identity from an object's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The reference that makes a child ours: garbage collection follows it (Kubernetes: owners and dependents).
+    #[must_use]
+    pub fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: "sei.io/v1alpha1".into(),
+            kind: "SeiNode".into(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }
+    }
+
+    /// Whose an object with this metadata is.
+    #[must_use]
+    pub fn owner_of(&self, meta: &ObjectMeta) -> Owner {
+        let references = meta.owner_references.iter().flatten();
+        let Some(controller) = references.into_iter().find(|owner| owner.controller == Some(true)) else {
+            return Owner::Nobody;
+        };
+        let sei_node = controller.kind == "SeiNode" && controller.api_version.starts_with("sei.io/");
+        match (controller.uid == self.uid, sei_node && controller.name == self.name) {
+            (true, _) => Owner::Us,
+            (false, true) => Owner::Predecessor,
+            (false, false) => Owner::Other(format!("{}/{}", controller.kind, controller.name)),
+        }
+    }
+}

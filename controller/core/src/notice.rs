@@ -1,0 +1,114 @@
+//! What people should hear: events, told from the status before and the status after a write.
+//!
+//! Comparing two stored statuses says each thing once: nothing is announced that was not written, and a
+//! restarted operator does not repeat what an earlier one announced (W8, W9, W37).
+
+use seinode_api::{
+    SeiNodeStatus, conditions as types,
+    status::{Phase, PlanStatus},
+};
+
+use crate::{
+    conditions,
+    plan::{Plan, PlanPhase},
+};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether somebody should look.
+    pub severity: Severity,
+    /// Machine-readable reason: a contract for those who filter.
+    pub reason: &'static str,
+    /// What the operator was doing.
+    pub action: &'static str,
+    /// What happened, for people.
+    pub note: String,
+}
+
+/// Whether somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Normal,
+    /// Look at it.
+    Warning,
+}
+
+/// What changed between two statuses that were stored one after the other.
+#[must_use]
+pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let mut all = plans(before.plan.as_ref(), after.plan.as_ref(), after.phase);
+    all.extend(phase(before.phase, after.phase));
+    all.extend(failing(before, after));
+    all.extend(refusals(before, after));
+    all
+}
+
+fn phase(before: Option<Phase>, after: Option<Phase>) -> Option<Notice> {
+    let after = after.filter(|_| before != after)?;
+    let note = match before {
+        Some(before) => format!("Phase changed from {before:?} to {after:?}"),
+        None => format!("Phase is {after:?}"),
+    };
+    Some(Notice { severity: Severity::Normal, reason: "PhaseTransition", action: "Reconcile", note })
+}
+
+/// A failure is announced once for each plan that fails, not once a pass (W37).
+fn failing(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
+    let entered = after.phase == Some(Phase::Failed) && before.phase != Some(Phase::Failed);
+    let message = after.plan.as_ref().and_then(|plan| plan.message.as_deref());
+    entered.then(|| Notice {
+        severity: Severity::Warning,
+        reason: "NodeFailed",
+        action: "Initialize",
+        note: format!("The node is failing and will be tried again: {}", message.unwrap_or("see its plan")),
+    })
+}
+
+fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<Phase>) -> Vec<Notice> {
+    let (old, new) = (before.and_then(Plan::read), after.and_then(Plan::read));
+    let normal = |reason, note| Notice { severity: Severity::Normal, reason, action: "Plan", note };
+    let mut all = Vec::new();
+    match (&old, &new) {
+        (Some(old), None) if old.phase == PlanPhase::Active && phase == Some(Phase::Running) => {
+            all.push(normal("PlanComplete", format!("{} plan {} is complete", old.kind.as_str(), old.id)));
+        }
+        (Some(old), Some(new)) if old.id != new.id && old.target != new.target => {
+            let note = format!("The spec changed: {} plan {} is superseded", old.kind.as_str(), old.id);
+            all.push(normal("PlanSuperseded", note));
+        }
+        _ => {}
+    }
+    if let Some(new) = new {
+        if old.as_ref().map(|old| old.id) != Some(new.id) {
+            let steps = new.tasks.len();
+            all.push(normal("PlanStarted", format!("{} plan {} has {steps} tasks", new.kind.as_str(), new.id)));
+        }
+        let failed_before = old.is_some_and(|old| old.id == new.id && old.phase != PlanPhase::Active);
+        if let PlanPhase::Failed { message, next_attempt } = &new.phase
+            && !failed_before
+        {
+            let note = format!("Plan {}: {message}; next attempt at {next_attempt}", new.id);
+            all.push(Notice { severity: Severity::Warning, reason: "PlanFailed", action: "Plan", note });
+        }
+    }
+    all
+}
+
+/// A refusal is announced when a condition that says so turns False for another reason than before.
+fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let refusals = [(types::SPEC_VALID, "Invalid", "SpecInvalid"), (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign")];
+    let says = |status: &SeiNodeStatus, type_, reason| {
+        conditions::find(&status.conditions, type_)
+            .filter(|condition| condition.status == "False" && condition.reason == reason)
+            .map(|condition| condition.message.clone())
+    };
+    refusals
+        .into_iter()
+        .filter_map(|(type_, reason, event)| {
+            let message = says(after, type_, reason).filter(|_| says(before, type_, reason).is_none())?;
+            Some(Notice { severity: Severity::Warning, reason: event, action: "Refuse", note: message })
+        })
+        .collect()
+}

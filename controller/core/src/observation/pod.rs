@@ -1,0 +1,112 @@
+//! What a decision needs to know of a pod.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1 as k8s;
+
+use super::Stay;
+
+/// Name of the main container (crd-and-workload §3.2).
+pub const SEID: &str = "seid";
+/// Name of the restartable init container (crd-and-workload §3.2).
+pub const SIDECAR: &str = "sei-sidecar";
+
+/// A pod of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID: tells it from the pod of the same name that it replaced.
+    pub uid: String,
+    /// UID of the StatefulSet that controls it.
+    pub workload_uid: Option<String>,
+    /// Whether it is being deleted.
+    pub stay: Stay,
+    /// Its address, once it has one.
+    pub ip: Option<IpAddr>,
+    /// Image that its `seid` container was created with.
+    pub seid_image: Option<String>,
+    /// State of the sidecar's container.
+    pub sidecar: Container,
+    /// Whether its `Ready` condition is True.
+    pub ready: bool,
+    /// Why it does not get on, in words that do not change from second to second.
+    pub trouble: Option<String>,
+}
+
+/// State of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// Its process is up (for a restartable init container: `started`).
+    Up,
+    /// Not, or not known.
+    Down,
+}
+
+impl Pod {
+    /// Reads a pod.
+    #[must_use]
+    pub fn of(pod: &k8s::Pod) -> Self {
+        let spec = pod.spec.as_ref();
+        let status = pod.status.as_ref();
+        let owners = pod.metadata.owner_references.iter().flatten();
+        let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
+        let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
+        let init_states =
+            status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
+        let sidecar = init_states.iter().find(|container| container.name == SIDECAR);
+        Self {
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            workload_uid: controller
+                .filter(|owner| owner.kind == "StatefulSet")
+                .map(|owner| owner.uid.clone()),
+            stay: Stay::of(&pod.metadata),
+            ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),
+            seid_image: containers
+                .iter()
+                .find(|container| container.name == SEID)
+                .and_then(|container| container.image.clone()),
+            sidecar: match sidecar {
+                Some(state)
+                    if state.started == Some(true)
+                        && state.state.as_ref().is_some_and(|state| state.running.is_some()) =>
+                {
+                    Container::Up
+                }
+                _ => Container::Down,
+            },
+            ready: condition(status, "Ready").is_some_and(|ready| ready.status == "True"),
+            trouble: status.and_then(trouble),
+        }
+    }
+}
+
+fn condition<'a>(status: Option<&'a k8s::PodStatus>, type_: &str) -> Option<&'a k8s::PodCondition> {
+    status?.conditions.iter().flatten().find(|condition| condition.type_ == type_)
+}
+
+/// Why a pod does not get on: the scheduler's words, or a container that cannot start.
+fn trouble(status: &k8s::PodStatus) -> Option<String> {
+    if let Some(scheduled) = condition(Some(status), "PodScheduled").filter(|it| it.status == "False") {
+        let words = scheduled.message.as_deref().unwrap_or("the scheduler gave no reason");
+        return Some(format!("pod is not scheduled: {words}"));
+    }
+    let init = status.init_container_statuses.iter().flatten();
+    let main = status.container_statuses.iter().flatten();
+    init.chain(main).find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting.reason.as_deref()?;
+        // These two are the ordinary beginning of every container.
+        if ["PodInitializing", "ContainerCreating"].contains(&reason) {
+            return None;
+        }
+        let exit = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+        Some(match exit {
+            Some(exit) => {
+                format!("container {} is in {reason}, last exit code {}", container.name, exit.exit_code)
+            }
+            None => format!("container {} is in {reason}: image {}", container.name, container.image),
+        })
+    })
+}

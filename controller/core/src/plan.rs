@@ -1,0 +1,212 @@
+//! Plans: work that takes more than one step, remembered in status so that a restart goes on where it was.
+
+pub(crate) mod init;
+mod record;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    ids::{PlanId, Target, TaskId},
+    task::{Progress, Task, TaskType},
+};
+
+/// A plan and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Its identity.
+    pub id: PlanId,
+    /// What kind of work it is.
+    pub kind: PlanKind,
+    /// Whether it goes on.
+    pub phase: PlanPhase,
+    /// The spec that it was made for. Another spec supersedes it (architecture: newest spec wins at once).
+    pub target: Target,
+    /// When it was made.
+    pub started_at: Timestamp,
+    /// How many plans for this target have failed in a row, this one included.
+    pub failures: u32,
+    /// Its steps.
+    pub tasks: Vec<Task>,
+}
+
+/// What kind of work a plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanKind {
+    /// Bring a new node up.
+    Init,
+}
+
+/// Whether a plan goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanPhase {
+    /// It does.
+    Active,
+    /// It failed; another follows (W7: no dead end).
+    Failed {
+        /// Why, in the words of what failed.
+        message: String,
+        /// When another plan is made.
+        next_attempt: Timestamp,
+    },
+}
+
+impl PlanKind {
+    /// The kind's name in status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "Init",
+        }
+    }
+}
+
+impl Plan {
+    /// Makes a plan of these tasks for a node, at a moment.
+    #[must_use]
+    pub fn new(
+        kind: PlanKind,
+        node_uid: &str,
+        target: Target,
+        made_at: Timestamp,
+        failures: u32,
+        tasks: &[TaskType],
+    ) -> Self {
+        let id = PlanId::derive(node_uid, kind.as_str(), made_at);
+        let tasks = tasks.iter().enumerate().map(|(index, kind)| Task {
+            kind: *kind,
+            id: TaskId::derive(id, *kind, index, 0),
+            progress: Progress::Pending,
+            attempt: 0,
+            not_before: None,
+            error: None,
+        });
+        Self {
+            id,
+            kind,
+            phase: PlanPhase::Active,
+            target,
+            started_at: made_at,
+            failures,
+            tasks: tasks.collect(),
+        }
+    }
+
+    /// The task that is next or under way.
+    #[must_use]
+    pub fn current(&self) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.progress != Progress::Complete)
+    }
+
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Task> {
+        self.tasks.iter_mut().find(|task| task.progress != Progress::Complete)
+    }
+
+    /// Marks the current task done.
+    pub(crate) fn complete_current(&mut self) {
+        if let Some(task) = self.current_mut() {
+            task.progress = Progress::Complete;
+            task.error = None;
+            task.not_before = None;
+        }
+    }
+
+    /// Lets the current task be tried again later, under a new id, or fails the plan.
+    pub(crate) fn fail_current(&mut self, why: String, chances: Chances, now: Timestamp) {
+        let (id, failures) = (self.id, self.failures);
+        let Some(index) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
+            return;
+        };
+        let task = &mut self.tasks[index];
+        task.error = Some(why.clone());
+        if chances == Chances::Retry && task.attempt < task.kind.max_retries() {
+            task.attempt += 1;
+            task.id = TaskId::derive(id, task.kind, index, task.attempt);
+            task.progress = Progress::Pending;
+            task.not_before = Some(now + crate::task::retry_delay(task.attempt));
+            return;
+        }
+        task.progress = Progress::Failed;
+        let message = format!("task {} failed: {why}", task.kind);
+        self.failures = failures + 1;
+        self.phase = PlanPhase::Failed { message, next_attempt: now + backoff(self.failures, id) };
+    }
+}
+
+/// Whether another attempt at a task may turn out otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chances {
+    /// It may.
+    Retry,
+    /// It would fail alike.
+    None,
+}
+
+/// Pause after the `failures`th plan in a row has failed: 10 s doubling to 5 min, and up to a tenth more,
+/// spread by plan so that nodes that failed together do not come back together.
+fn backoff(failures: u32, plan: PlanId) -> SignedDuration {
+    let seconds = (10_u64 << failures.saturating_sub(1).min(5)).min(300);
+    let spread = plan.spread(seconds / 10 + 1);
+    SignedDuration::from_secs(i64::try_from(seconds + spread).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let tasks = [TaskType::ConfigApply, TaskType::DiscoverPeers];
+        Plan::new(PlanKind::Init, "uid", Target::of(b"spec"), Timestamp::UNIX_EPOCH, 0, &tasks)
+    }
+
+    #[test]
+    fn a_task_without_budget_fails_its_plan_with_the_reason_and_the_next_attempt() {
+        let mut plan = plan();
+        plan.fail_current("no such key".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        let PlanPhase::Failed { message, next_attempt } = &plan.phase else { panic!("{plan:?}") };
+        assert_eq!(message, "task config-apply failed: no such key");
+        assert!((10..=11).contains(&next_attempt.as_second()));
+        assert_eq!(plan.failures, 1);
+    }
+
+    #[test]
+    fn a_task_with_budget_is_tried_again_later_under_a_new_id() {
+        let mut plan = plan();
+        plan.complete_current();
+        let before = plan.current().unwrap().clone();
+        plan.fail_current("no peer reachable".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        let task = plan.current().unwrap();
+        assert_eq!(plan.phase, PlanPhase::Active);
+        assert_ne!(task.id, before.id);
+        assert_eq!(task.id, TaskId::derive(plan.id, TaskType::DiscoverPeers, 1, 1));
+        assert_eq!(task.not_before.unwrap().as_second(), 10);
+        assert_eq!(task.error.as_deref(), Some("no peer reachable"));
+    }
+
+    #[test]
+    fn a_budget_ends_and_a_hopeless_failure_does_not_use_it() {
+        let mut worn = plan();
+        worn.complete_current();
+        for _ in 0..20 {
+            worn.fail_current("x".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+            assert_eq!(worn.phase, PlanPhase::Active);
+        }
+        worn.fail_current("x".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        assert!(matches!(worn.phase, PlanPhase::Failed { .. }));
+
+        let mut hopeless = plan();
+        hopeless.complete_current();
+        hopeless.fail_current("x".into(), Chances::None, Timestamp::UNIX_EPOCH);
+        assert!(matches!(hopeless.phase, PlanPhase::Failed { .. }));
+    }
+
+    #[test]
+    fn failed_plans_are_spaced_from_ten_seconds_to_five_minutes() {
+        let id = plan().id;
+        let base = [10, 20, 40, 80, 160, 300, 300];
+        for (failures, least) in (1..).zip(base) {
+            let pause = backoff(failures, id).as_secs();
+            assert!((least..=least + least / 10).contains(&pause), "{failures}: {pause}");
+        }
+        assert!(backoff(u32::MAX, id).as_secs() >= 300);
+    }
+}

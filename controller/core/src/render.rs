@@ -1,0 +1,61 @@
+//! The objects that a node is made of (crd-and-workload §3–§4).
+//!
+//! Pure functions of intent and platform: the same input gives the same bytes, so that applying twice changes
+//! nothing and adopting a node of the earlier operator restarts no pod for a reason of ours.
+
+mod pod;
+mod script;
+mod service;
+mod volume;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use seinode_api::names;
+
+pub use service::service;
+pub use volume::volume;
+pub use workload::stateful_set;
+
+use crate::{intent::Intent, node::NodeRef};
+
+/// Home of `seid` and mount point of the data volume.
+const HOME: &str = "/sei";
+
+/// A port that `seid` serves, in the order of the reference (crd-and-workload §0), whatever the mode.
+const PORTS: [(&str, i32); 7] = [
+    ("evm-rpc", 8545),
+    ("evm-ws", 8546),
+    ("grpc", 9090),
+    ("rest", 1317),
+    ("p2p", 26656),
+    ("rpc", 26657),
+    ("metrics", 26660),
+];
+
+/// Metadata of a child: named by the caller, labelled with the user's labels and ours, owned by the node.
+fn child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(node.namespace.clone()),
+        labels: Some(labels(node, intent)),
+        owner_references: Some(vec![node.owner_reference()]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The user's labels; ours wins.
+fn labels(node: &NodeRef, intent: &Intent) -> BTreeMap<String, String> {
+    let mut labels = intent.pod_labels.clone();
+    labels.extend(selector(node));
+    labels
+}
+
+/// The only selector label.
+fn selector(node: &NodeRef) -> BTreeMap<String, String> {
+    BTreeMap::from([(names::NODE_LABEL.to_owned(), node.name.clone())])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The two shell scripts of a pod. Whatever comes from a spec is a single-quoted word in them: nothing in a
+//! chain id or an entrypoint is ever read as shell (the original spliced both in).
+
+use super::HOME;
+use crate::intent::Process;
+
+/// The script of the init container: `seid init` on an empty volume, nothing on one that has a genesis.
+pub(super) fn init(chain_id: &str) -> String {
+    let chain = quote(chain_id);
+    format!(
+        "set -e\n\
+         if [ -f {HOME}/config/genesis.json ]; then\n  \
+           echo 'genesis.json is there: keeping the volume as it is'\n\
+         else\n  \
+           seid init {chain} --chain-id {chain} --home {HOME} --overwrite\n\
+         fi\n\
+         mkdir -p {HOME}/tmp\n"
+    )
+}
+
+/// The script of the main container: wait until the sidecar's gate is open, then become the node.
+///
+/// bash speaks HTTP itself because the image is only known to have bash, head and grep.
+pub(super) fn gated(sidecar_port: u16, process: &Process) -> String {
+    let command = match process {
+        Process::Default => format!("seid \"start\" \"--home\" \"{HOME}\""),
+        Process::Custom(words) => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+    };
+    format!(
+        "echo 'waiting for the sidecar to open the gate'\n\
+         gate_is_open() {{\n  \
+           exec 3<>/dev/tcp/localhost/{sidecar_port} || return 1\n  \
+           printf 'GET /v0/healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3\n  \
+           head -n 1 <&3 | grep -q ' 200'\n\
+         }}\n\
+         until (gate_is_open) 2>/dev/null; do sleep 5; done\n\
+         echo 'the gate is open'\n\
+         exec {command}\n"
+    )
+}
+
+/// A word that a POSIX shell reads back as it is.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// What a real shell makes of a quoted word.
+    fn read_back(word: &str) -> String {
+        let script = format!("printf %s {}", quote(word));
+        let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_shell_reads_every_word_back_as_it_was_written() {
+        for word in ["plain", "two words", "$(touch x)", "`id`", "it's", "a\"b", "\\", "a;b|c&d>e", "*", "", "\n"] {
+            assert_eq!(read_back(word), word);
+        }
+    }
+
+    #[test]
+    fn a_chain_id_cannot_inject_shell() {
+        let script = init("x; touch /tmp/seinode-injected #");
+        assert!(script.contains("seid init 'x; touch /tmp/seinode-injected #' --chain-id"), "{script}");
+    }
+
+    #[test]
+    fn both_scripts_are_valid_shell() {
+        let entrypoint = Process::Custom(vec!["seid".into(), "it's; $(id)".into()]);
+        for script in [init("a'b"), gated(7777, &Process::Default), gated(1, &entrypoint)] {
+            let status = Command::new("bash").arg("-n").arg("-c").arg(&script).status().unwrap();
+            assert!(status.success(), "{script}");
+        }
+    }
+
+    /// The contract of the original's tests (crd-and-workload §3.5).
+    #[test]
+    fn the_gate_keeps_its_observable_contract() {
+        let script = gated(7777, &Process::Default);
+        for part in
+            ["/dev/tcp/localhost/7777", "GET /v0/healthz HTTP/1.0", "exec seid \"start\" \"--home\" \"/sei\""]
+        {
+            assert!(script.contains(part), "{part} is missing in {script}");
+        }
+    }
+
+    /// Runs the real script against a real listener that is shut once and then open.
+    #[test]
+    fn the_gate_lets_the_process_start_only_after_a_200() {
+        use std::{
+            io::{Read, Write},
+            net::TcpListener,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::Builder::new();
+        let server = server
+            .spawn(move || {
+                let mut requests = Vec::new();
+                for answer in ["HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut request = [0; 64];
+                    let length = stream.read(&mut request).unwrap();
+                    requests.push(String::from_utf8_lossy(&request[..length]).into_owned());
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+                requests
+            })
+            .unwrap();
+        let process = Process::Custom(vec!["echo".into(), "started $HOME".into()]);
+        let script = gated(port, &process).replace("sleep 5", "sleep 0");
+        let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+        let requests = server.join().unwrap();
+        assert_eq!(requests.len(), 2);
+        assert!(requests[0].starts_with("GET /v0/healthz HTTP/1.0\r\n"), "{requests:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.ends_with("the gate is open\nstarted $HOME\n"), "{said}");
+    }
+}

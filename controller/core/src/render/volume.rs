@@ -1,0 +1,44 @@
+//! The data PVC of a node (crd-and-workload §4.2).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements},
+    apimachinery::pkg::api::resource::Quantity,
+};
+use seinode_api::names;
+
+use super::child;
+use crate::{
+    intent::{Intent, Mode},
+    node::NodeRef,
+    platform::Platform,
+};
+
+/// The data PVC. It is created once and never changed afterwards; it goes with the node by garbage collection.
+#[must_use]
+pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> PersistentVolumeClaim {
+    let (class, size) = match intent.mode {
+        Mode::Archive { .. } => (&platform.storage_class_archive, &platform.storage_size_archive),
+        Mode::FullNode { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => {
+            (&platform.storage_class_default, &platform.storage_size_default)
+        }
+    };
+    let mut metadata = child(node, intent, names::data_volume(&node.name));
+    // Says whose the data is even where no owner reference may be.
+    metadata.annotations =
+        Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())]));
+    PersistentVolumeClaim {
+        metadata,
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".into()]),
+            storage_class_name: Some(class.clone()),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".to_owned(), Quantity(size.to_string()))])),
+                ..VolumeResourceRequirements::default()
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    }
+}

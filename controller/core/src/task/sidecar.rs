@@ -1,0 +1,101 @@
+//! Tasks that the sidecar carries out: handed over once, then only read (plans-tasks-sidecar §5).
+//!
+//! Before a task is handed over the sidecar is asked whether it has it already: after a crash between the
+//! hand-over and the status write it does, and a second POST of a failed id would run it again.
+
+mod params;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Progress, Step, Task, TaskType, Until, Wait};
+use crate::{
+    effect::{Class, Effect, Health, Question, Silence, Submission, TaskReport},
+    intent::Intent,
+    observation::{Observation, Reply},
+};
+
+/// What a sidecar task wants next.
+pub(crate) fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+    let Some(pod) = seen.pod() else {
+        return wait("the pod does not exist yet", Until::Event);
+    };
+    if pod.ip.is_none() {
+        return wait(pod.trouble.as_deref().unwrap_or("the pod has no address yet"), Until::Event);
+    }
+    let question = Question::Task(task.id);
+    match seen.report.to(question) {
+        Reply::Ask => Step::Look(question),
+        Reply::Silent(silence) => silent(silence, pod.trouble.as_deref()),
+        Reply::Is(TaskReport::Unknown) => hand_over(task, intent, seen),
+        Reply::Is(TaskReport::Running) => {
+            wait("the sidecar is at work", Until::At(next_look(task.progress, seen.now)))
+        }
+        Reply::Is(TaskReport::Failed(why)) => Step::Failed(why.clone()),
+        Reply::Is(TaskReport::Completed) => match task.kind {
+            TaskType::MarkReady => opened(seen),
+            _ => Step::Done,
+        },
+    }
+}
+
+/// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
+fn hand_over(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+    if task.kind == TaskType::DiscoverPeers && intent.label_sources().next().is_some() && seen.peers.is_empty()
+    {
+        // Peers that appear wake the node: SeiNodes are watched (W19).
+        return wait("no SeiNode matches the label sources of spec.peers", Until::Event);
+    }
+    let params = params::of(task.kind, intent, &seen.peers);
+    Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
+}
+
+/// mark-ready is done when the gate is open, not when the task says so: the sidecar forgets its readiness
+/// with every restart, and a completed id does nothing when it is posted again.
+fn opened(seen: &Observation) -> Step {
+    match seen.gate.to(Question::Health) {
+        Reply::Ask => Step::Look(Question::Health),
+        Reply::Silent(silence) => silent(silence, None),
+        Reply::Is(Health::Ready) => Step::Done,
+        Reply::Is(Health::NotReady) => {
+            Step::Failed("the sidecar was restarted after mark-ready and its gate is shut again".into())
+        }
+    }
+}
+
+fn silent(silence: &Silence, trouble: Option<&str>) -> Step {
+    let why = trouble.map_or_else(|| silence.to_string(), str::to_owned);
+    wait(&why, Until::Retry(Class::Transient))
+}
+
+/// When to read a running task again: soon while it is young, every 5 s when it takes its time.
+fn next_look(progress: Progress, now: Timestamp) -> Timestamp {
+    let age = match progress {
+        Progress::Running { submitted_at } => now.duration_since(submitted_at),
+        Progress::Pending | Progress::Complete | Progress::Failed => SignedDuration::ZERO,
+    };
+    let pause = match age.as_secs() {
+        ..3 => SignedDuration::from_millis(100),
+        3..30 => SignedDuration::from_secs(1),
+        _ => SignedDuration::from_secs(5),
+    };
+    now + pause
+}
+
+fn wait(why: &str, until: Until) -> Step {
+    Step::Wait(Wait { why: why.to_owned(), until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_read_less_often_the_longer_it_takes() {
+        let submitted_at = Timestamp::from_second(100).unwrap();
+        let pause = |age: i64| {
+            let now = submitted_at + SignedDuration::from_secs(age);
+            next_look(Progress::Running { submitted_at }, now).duration_since(now).as_millis()
+        };
+        assert_eq!([pause(0), pause(5), pause(60)], [100, 1_000, 5_000]);
+    }
+}

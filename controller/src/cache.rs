@@ -1,0 +1,64 @@
+//! What the watches have seen: one set of caches for each served namespace, or one for the whole cluster.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolumeClaim, Pod, Service},
+};
+use kube::{
+    core::DeserializeGuard,
+    runtime::reflector::{ObjectRef, Store},
+};
+use seinode_api::{SeiNode, names};
+use seinode_core::node::NodeRef;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A SeiNode, or what is known of one that cannot be read: one bad object must not stop the watch of all.
+pub(crate) type Guarded = DeserializeGuard<SeiNode>;
+
+/// The caches of everything that is served.
+pub(crate) struct Fleet {
+    /// One for each served namespace, or a single one.
+    pub(crate) slices: Vec<Arc<Caches>>,
+}
+
+/// The caches of one namespace, or of the cluster.
+pub(crate) struct Caches {
+    pub(crate) nodes: Store<Guarded>,
+    pub(crate) stateful_sets: Store<StatefulSet>,
+    pub(crate) services: Store<Service>,
+    pub(crate) volumes: Store<PersistentVolumeClaim>,
+    pub(crate) pods: Store<Pod>,
+    /// Asks for a pass over a node of this slice.
+    pub(crate) wake: UnboundedSender<ObjectRef<Guarded>>,
+}
+
+impl Fleet {
+    /// Every readable SeiNode.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Arc<Guarded>> {
+        self.slices.iter().flat_map(|slice| slice.nodes.state()).filter(|node| node.0.is_ok())
+    }
+}
+
+impl Caches {
+    /// The StatefulSet that has the node's name.
+    pub(crate) fn stateful_set(&self, node: &NodeRef) -> Option<Arc<StatefulSet>> {
+        self.stateful_sets.get(&ObjectRef::new(&node.name).within(&node.namespace))
+    }
+
+    /// The Service that has the node's name.
+    pub(crate) fn service(&self, node: &NodeRef) -> Option<Arc<Service>> {
+        self.services.get(&ObjectRef::new(&node.name).within(&node.namespace))
+    }
+
+    /// The PVC that has the name of the node's data volume.
+    pub(crate) fn volume(&self, node: &NodeRef) -> Option<Arc<PersistentVolumeClaim>> {
+        self.volumes.get(&ObjectRef::new(&names::data_volume(&node.name)).within(&node.namespace))
+    }
+
+    /// The pod that a StatefulSet of one replica names after its node.
+    pub(crate) fn pod(&self, node: &NodeRef) -> Option<Arc<Pod>> {
+        self.pods.get(&ObjectRef::new(&format!("{}-0", node.name)).within(&node.namespace))
+    }
+}

@@ -1,0 +1,223 @@
+//! One pass over one node: look, decide, act, and write status once at its end.
+//!
+//! Several effects may be chained, each decided on fresh facts; every point between two of them is a point
+//! where the process may die, and then costs one pass and nothing else. Nothing returns early past the status
+//! write: what failed is a value that the status tells.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_core::{
+    absorb::{absorb, absorb_answer},
+    decide::{Act, Decision, Rest, decide},
+    effect::{Class, Effect, Failure, Outcome},
+    node::{NodeRef, Subject},
+    notice,
+    observation::Observation,
+    plan::Plan,
+    task::Until,
+};
+use tracing::Instrument;
+
+use crate::{
+    cache::{Caches, Guarded},
+    context::Context,
+    metrics,
+    observe::{ask, observe},
+    perform::perform,
+    persist::{self, Written},
+    unreadable,
+};
+
+/// More steps than any plan has: a pass that takes more turns in a circle.
+const MAX_STEPS: usize = 100;
+
+/// Passes over one node, and says when to look again.
+pub(crate) async fn pass(context: &Context, caches: &Caches, object: Arc<Guarded>) -> Action {
+    match &object.0 {
+        Err(invalid) => unreadable::pass(context, invalid).await,
+        Ok(node) => {
+            let node = context.recent.newest(&Arc::new(node.clone()));
+            let subject = Subject::of(&node);
+            let NodeRef { namespace, name, uid: _ } = subject.node.clone();
+            let span = tracing::info_span!("pass", namespace, name);
+            return Pass::begin(context, caches, node, subject).run().instrument(span).await;
+        }
+    }
+    Action::await_change()
+}
+
+/// The state of a pass.
+struct Pass<'a> {
+    context: &'a Context,
+    /// The object as it is stored.
+    object: Arc<SeiNode>,
+    /// What it asks for.
+    subject: Subject,
+    /// The status as it should be.
+    status: SeiNodeStatus,
+    /// What was seen.
+    seen: Observation,
+}
+
+impl<'a> Pass<'a> {
+    fn begin(context: &'a Context, caches: &Caches, object: Arc<SeiNode>, subject: Subject) -> Self {
+        let seen = observe(context, caches, &subject);
+        let status = object.status.clone().unwrap_or_default();
+        Self { context, object, subject, status, seen }
+    }
+
+    async fn run(mut self) -> Action {
+        for _ in 0..MAX_STEPS {
+            let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
+            self.status = status;
+            match act {
+                Act::Look(question) => {
+                    let outcome = match &self.subject.intent {
+                        Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, question).await,
+                        Err(_) => Outcome::Failed(without_intent()),
+                    };
+                    absorb_answer(&mut self.seen, question, outcome);
+                }
+                Act::Persist => match self.persist().await {
+                    Ok(Life::Goes) => return Action::await_change(),
+                    Ok(Life::Stays) => {}
+                    Err(failure) => return self.again(&failure),
+                },
+                Act::Perform(effect) => {
+                    let outcome = self.perform(&effect).await;
+                    self.context.metrics.effect(&effect, &outcome);
+                    tracing::info!(
+                        plan = self.status.plan.as_ref().map(|plan| plan.id.as_str()),
+                        task = self.status.plan.as_ref().and_then(|plan| plan.current_task.as_deref()),
+                        effect = metrics::kind(&effect),
+                        outcome = ?Brief(&outcome),
+                        "performed"
+                    );
+                    absorb(&mut self.subject, &mut self.status, &mut self.seen, &effect, outcome);
+                }
+                Act::Rest(rest) => return self.rest(rest).await,
+            }
+        }
+        let failure = Failure { class: Class::Invariant, message: "defect: a pass has no end".into() };
+        self.again(&failure)
+    }
+
+    /// Ends the pass: what is known is written, also when something failed.
+    async fn rest(mut self, rest: Rest) -> Action {
+        if let Err(failure) = self.persist().await {
+            return self.again(&failure);
+        }
+        let NodeRef { namespace, name, uid: _ } = &self.subject.node;
+        match rest.until {
+            Until::Retry(class) => {
+                if let Some(failure) = &self.seen.setback {
+                    self.context.metrics.error(failure.class);
+                    tracing::warn!(class = ?failure.class, "{}", failure.message);
+                }
+                Action::requeue(self.context.patience.pause(namespace, name, class))
+            }
+            Until::At(at) => {
+                self.context.patience.reset(namespace, name);
+                Action::requeue(pause(at, (self.context.clock)()))
+            }
+            Until::Event => {
+                self.context.patience.reset(namespace, name);
+                Action::await_change()
+            }
+        }
+    }
+
+    /// Stores the status if it differs from what is stored, then publishes what changed.
+    async fn persist(&mut self) -> Result<Life, Failure> {
+        let before = self.object.status.clone().unwrap_or_default();
+        if before == self.status {
+            return Ok(Life::Stays);
+        }
+        match persist::status(self.context, &self.object, &self.status).await {
+            Written::Stored(stored) => {
+                let notices = notice::between(&before, &self.status);
+                for notice in &notices {
+                    let plan = self.status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id.to_string());
+                    tracing::info!(plan, reason = notice.reason, "{}", notice.note);
+                }
+                self.context.publisher.publish(stored.as_ref(), &notices, (self.context.clock)());
+                self.object = stored;
+                Ok(Life::Stays)
+            }
+            Written::Gone => {
+                tracing::debug!("the SeiNode is gone");
+                Ok(Life::Goes)
+            }
+            Written::Failed(failure) => Err(failure),
+        }
+    }
+
+    async fn perform(&mut self, effect: &Effect) -> Outcome {
+        if *effect == Effect::RemoveLegacyFinalizer {
+            return match persist::remove_legacy_finalizer(self.context, self.object.as_ref()).await {
+                Written::Stored(stored) => {
+                    self.context.recent.note(&stored);
+                    self.object = stored;
+                    Outcome::FinalizerRemoved
+                }
+                Written::Gone => Outcome::FinalizerRemoved,
+                Written::Failed(failure) => Outcome::Failed(failure),
+            };
+        }
+        match &self.subject.intent {
+            Ok(intent) => perform(self.context, &self.subject, intent, &self.seen, effect).await,
+            Err(_) => Outcome::Failed(without_intent()),
+        }
+    }
+
+    /// The status could not be stored: only the log and the metric can tell.
+    fn again(&self, failure: &Failure) -> Action {
+        let NodeRef { namespace, name, uid: _ } = &self.subject.node;
+        self.context.metrics.error(failure.class);
+        match failure.class {
+            // Somebody else was first; the watch brings what they wrote.
+            Class::Conflict => tracing::debug!("{}", failure.message),
+            Class::Transient | Class::Denied | Class::User | Class::Invariant => {
+                tracing::warn!(class = ?failure.class, "{}", failure.message);
+            }
+        }
+        Action::requeue(self.context.patience.pause(namespace, name, failure.class))
+    }
+}
+
+/// Whether the SeiNode is still there.
+enum Life {
+    Stays,
+    Goes,
+}
+
+/// An outcome in a log line: what happened, without the objects.
+struct Brief<'a>(&'a Outcome);
+
+impl std::fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Outcome::Failed(failure) => write!(f, "{:?}: {}", failure.class, failure.message),
+            Outcome::Rejected(words) => write!(f, "rejected: {words}"),
+            Outcome::Silent(silence) => write!(f, "{silence}"),
+            Outcome::Volume(_) => f.write_str("volume"),
+            Outcome::Workload(_) | Outcome::Service(_) => f.write_str("applied"),
+            Outcome::Submitted => f.write_str("submitted"),
+            Outcome::Reported(report) => write!(f, "{report:?}"),
+            Outcome::Gate(health) => write!(f, "{health:?}"),
+            Outcome::FinalizerRemoved => f.write_str("removed"),
+        }
+    }
+}
+
+fn without_intent() -> Failure {
+    let message = "defect of the operator: something is done for a spec that does not parse".into();
+    Failure { class: Class::Invariant, message }
+}
+
+fn pause(until: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
+}

@@ -1,0 +1,129 @@
+//! Tells people: events, after the status they speak of is stored.
+//!
+//! Events are news, not records: they go through a bounded queue, and one that cannot be sent is counted and
+//! forgotten. No pass ever waits for one or fails because of one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+};
+use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
+use seinode_api::names;
+use seinode_core::notice::{Notice, Severity};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::metrics::Metrics;
+
+/// Longest note that the API server takes (events.k8s.io/v1).
+const MAX_NOTE: usize = 1024;
+/// News that wait to be sent; more than that are dropped.
+const QUEUE: usize = 1024;
+
+/// The end of the queue that passes put news into.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    queue: mpsc::Sender<Event>,
+    instance: Arc<str>,
+    metrics: Metrics,
+}
+
+impl Publisher {
+    /// Makes a queue; the returned future sends what is put into it until every publisher is gone.
+    pub(crate) fn new(
+        client: Client,
+        instance: &str,
+        metrics: Metrics,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (queue, news) = mpsc::channel(QUEUE);
+        let sender = send_all(client, news, metrics.clone());
+        (Self { queue, instance: instance.into(), metrics }, sender)
+    }
+
+    /// Announces what changed on an object, as it is stored now.
+    pub(crate) fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        notices: &[Notice],
+        now: Timestamp,
+    ) {
+        for (index, notice) in notices.iter().enumerate() {
+            if self.queue.try_send(self.event(object, notice, index, now)).is_err() {
+                self.metrics.event("dropped");
+            }
+        }
+    }
+
+    fn event<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        notice: &Notice,
+        index: usize,
+        now: Timestamp,
+    ) -> Event {
+        let Notice { severity, reason, action, note } = notice;
+        let version = object.resource_version().unwrap_or_default();
+        // The same news of the same version of an object have one name: sent twice, they are stored once.
+        let identity = format!("{:?}/{version}/{reason}/{index}", object.uid());
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.as_bytes()).simple().to_string();
+        Event {
+            metadata: ObjectMeta {
+                name: Some(format!("{}.{}", object.name_any(), &hash[..16])),
+                namespace: object.namespace(),
+                ..ObjectMeta::default()
+            },
+            event_time: Some(MicroTime(now)),
+            type_: Some(match severity {
+                Severity::Normal => "Normal".to_owned(),
+                Severity::Warning => "Warning".to_owned(),
+            }),
+            reason: Some((*reason).to_owned()),
+            action: Some((*action).to_owned()),
+            note: Some(shorten(note)),
+            regarding: Some(ObjectReference { resource_version: None, ..object.object_ref(&()) }),
+            reporting_controller: Some(names::FIELD_MANAGER.to_owned()),
+            reporting_instance: Some(self.instance.to_string()),
+            ..Event::default()
+        }
+    }
+}
+
+async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metrics) {
+    while let Some(event) = news.recv().await {
+        let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
+        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => metrics.event("sent"),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => metrics.event("sent"),
+            Err(error) => {
+                metrics.event("failed");
+                let name = event.metadata.name.as_deref();
+                tracing::debug!(event = name, %error, "an event could not be stored");
+            }
+        }
+    }
+}
+
+fn shorten(note: &str) -> String {
+    if note.len() <= MAX_NOTE {
+        return note.to_owned();
+    }
+    let end = (0..=MAX_NOTE - '…'.len_utf8()).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &note[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_fits_what_the_api_server_takes() {
+        assert_eq!(shorten("short"), "short");
+        let long = "ä".repeat(600);
+        let cut = shorten(&long);
+        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{}", cut.len());
+    }
+}

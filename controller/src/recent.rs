@@ -1,0 +1,99 @@
+//! What our last write of each SeiNode returned: the floor below which a cache is not believed.
+//!
+//! Without it a pass that follows a status write within milliseconds would read the status from before that
+//! write, and do again what was done (architecture: our own writes are never judged by older state).
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kube::ResourceExt;
+use seinode_api::SeiNode;
+
+/// The newest version of each SeiNode that a write of ours returned, until the watch has caught up.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    written: Mutex<BTreeMap<(String, String), Arc<SeiNode>>>,
+}
+
+impl Recent {
+    /// Remembers what a write returned.
+    pub(crate) fn note(&self, written: &Arc<SeiNode>) {
+        self.lock().insert(key(written), Arc::clone(written));
+    }
+
+    /// The newer of the cached object and what our last write of it returned.
+    pub(crate) fn newest(&self, cached: &Arc<SeiNode>) -> Arc<SeiNode> {
+        let key = key(cached);
+        let mut written = self.lock();
+        match written.get(&key) {
+            Some(ours) if is_newer(ours, cached) => Arc::clone(ours),
+            _ => {
+                written.remove(&key);
+                Arc::clone(cached)
+            }
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
+        self.lock().remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Arc<SeiNode>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(node: &SeiNode) -> (String, String) {
+    (node.namespace().unwrap_or_default(), node.name_any())
+}
+
+/// Whether `ours` is a later version of the same object. Versions of one object can be compared as numbers
+/// (Kubernetes API concepts: resource versions); what is no number is taken as older.
+fn is_newer(ours: &SeiNode, cached: &SeiNode) -> bool {
+    let version = |node: &SeiNode| node.resource_version().and_then(|version| version.parse::<u128>().ok());
+    ours.uid() == cached.uid() && version(ours) > version(cached)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(uid: &str, version: &str) -> Arc<SeiNode> {
+        let mut node = SeiNode::new("n", seinode_api::SeiNodeSpec::default());
+        node.metadata.uid = Some(uid.into());
+        node.metadata.resource_version = Some(version.into());
+        Arc::new(node)
+    }
+
+    #[track_caller]
+    fn check(written: (&str, &str), cached: (&str, &str), expected: &str) {
+        let recent = Recent::default();
+        recent.note(&node(written.0, written.1));
+        let newest = recent.newest(&node(cached.0, cached.1));
+        assert_eq!(newest.resource_version().as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn the_newer_version_of_the_same_object_is_believed() {
+        check(("a", "10"), ("a", "9"), "10");
+        check(("a", "10"), ("a", "10"), "10");
+        check(("a", "10"), ("a", "11"), "11");
+        check(("a", "100"), ("a", "99"), "100");
+    }
+
+    #[test]
+    fn a_namesake_with_another_uid_is_not_confused_with_what_was_written_before() {
+        check(("old", "10"), ("new", "9"), "9");
+    }
+
+    #[test]
+    fn once_the_watch_has_caught_up_the_copy_is_dropped() {
+        let recent = Recent::default();
+        recent.note(&node("a", "10"));
+        recent.newest(&node("a", "11"));
+        assert_eq!(recent.newest(&node("a", "9")).resource_version().as_deref(), Some("9"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Starts the watches and the passes, and ends them in order.
+
+use std::{convert::Infallible, sync::Arc};
+
+use futures::{StreamExt, future};
+use kube::runtime::{
+    controller::{self, Action, Controller},
+    reflector::ObjectRef,
+};
+use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cache::{Caches, Guarded},
+    context::Context,
+    metrics::Metrics,
+    pass::pass,
+    patience::Patience,
+    publish::Publisher,
+    readiness::Readiness,
+    recent::Recent,
+    settings::Settings,
+    sidecar::Sidecars,
+    watch::{self, Slice, Unsynced},
+};
+
+/// Runs the controller until `shutdown` is cancelled: from then on no pass begins, and those under way have
+/// the drain time to end.
+///
+/// # Errors
+/// When a metric cannot be registered: the registry holds one of the same name already.
+pub async fn run(
+    settings: Settings,
+    readiness: &Readiness,
+    metrics: &Registry,
+    shutdown: CancellationToken,
+) -> Result<(), prometheus::Error> {
+    let (fleet, slices, unsynced) = watch::fleet(&settings.watch_client, &settings.scope, readiness);
+    let metrics = Metrics::register(metrics, &fleet)?;
+    let (publisher, news) = Publisher::new(settings.client.clone(), &settings.instance, metrics.clone());
+    let news = tokio::spawn(news);
+    let context = Arc::new(Context {
+        client: settings.client,
+        platform: settings.platform,
+        fleet,
+        sidecars: Sidecars::new(settings.sidecar_url),
+        recent: Recent::default(),
+        patience: Patience::default(),
+        publisher,
+        metrics,
+        clock: jiff::Timestamp::now,
+    });
+    let concurrency = settings.concurrency;
+    let controllers = slices.into_iter().map(|slice| {
+        control(slice, Arc::clone(&context), unsynced.clone(), concurrency, shutdown.clone())
+    });
+    let all = future::join_all(controllers);
+    let overdue = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(settings.drain).await;
+    };
+    tokio::select! {
+        _ = all => {}
+        () = overdue => tracing::warn!("passes that did not end within the drain time are cut off"),
+    }
+    // The last publisher goes with the context; then the queue ends when what is in it was sent.
+    drop(context);
+    if tokio::time::timeout(std::time::Duration::from_secs(2), news).await.is_err() {
+        tracing::warn!("events that were not sent within two seconds are dropped");
+    }
+    Ok(())
+}
+
+/// Passes over the nodes of one slice whenever something changes.
+async fn control(
+    slice: Slice,
+    context: Arc<Context>,
+    unsynced: Unsynced,
+    concurrency: u16,
+    shutdown: CancellationToken,
+) {
+    let Slice { caches, nodes, triggers } = slice;
+    let config = controller::Config::default().concurrency(concurrency);
+    let step = Arc::new(Step { context, caches: Arc::clone(&caches), unsynced, shutdown: shutdown.clone() });
+    Controller::for_stream(nodes, caches.nodes.clone())
+        .with_config(config)
+        .reconcile_on(triggers)
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile, |_, error: &Infallible, _| match *error {}, Arc::clone(&step))
+        .for_each(|result| {
+            if let Err(controller::Error::ObjectNotFound(gone)) = result {
+                forget(&step.context, &gone.erase());
+            }
+            future::ready(())
+        })
+        .await;
+}
+
+/// What a pass of one slice needs.
+struct Step {
+    context: Arc<Context>,
+    caches: Arc<Caches>,
+    unsynced: Unsynced,
+    shutdown: CancellationToken,
+}
+
+async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infallible> {
+    let mut unsynced = step.unsynced.subscribe();
+    tokio::select! {
+        // Until everything was listed once, what is missing may only not be listed yet.
+        listed = unsynced.wait_for(|count| *count == 0) => if listed.is_err() {
+            return Ok(Action::await_change());
+        },
+        () = step.shutdown.cancelled() => return Ok(Action::await_change()),
+    }
+    Ok(pass(&step.context, &step.caches, object).await)
+}
+
+/// A node that is gone leaves nothing behind in memory.
+fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
+    let namespace = gone.namespace.as_deref().unwrap_or_default();
+    context.recent.forget(namespace, &gone.name);
+    context.patience.reset(namespace, &gone.name);
+    context.sidecars.forget(namespace, &gone.name);
+}

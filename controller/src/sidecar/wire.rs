@@ -1,0 +1,123 @@
+//! The sidecar's answers, read from the wire: bounded in size, and never believed when they are malformed.
+
+use reqwest::{RequestBuilder, Response, StatusCode};
+use seinode_core::{
+    effect::{Outcome, Silence, Submission, TaskReport},
+    ids::TaskId,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// More than any answer of the contract; config-validate's diagnostics are the largest.
+const MAX_BODY: usize = 1 << 20;
+/// More than any message that a person wants to read in status.
+const MAX_WORDS: usize = 1_000;
+
+/// What the sidecar says of a task.
+#[derive(Deserialize)]
+struct Task {
+    status: String,
+    #[serde(default)]
+    error: String,
+}
+
+/// Its answer to a hand-over.
+#[derive(Deserialize)]
+struct Accepted {
+    id: String,
+}
+
+/// Its words when it refuses.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+pub(super) fn body_of(submission: &Submission) -> Value {
+    let mut body = json!({ "id": submission.id.to_string(), "type": submission.task.as_str() });
+    if let Some(params) = &submission.params {
+        body["params"] = params.clone();
+    }
+    body
+}
+
+pub(super) async fn send(request: RequestBuilder) -> Result<Response, Silence> {
+    request.send().await.map_err(|error| silence(&error))
+}
+
+pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Silence> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| silence(&error))? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BODY {
+            return Err(Silence::Unexpected("more than 1 MiB".into()));
+        }
+    }
+    Ok(body)
+}
+
+pub(super) fn report(body: &[u8]) -> Result<TaskReport, Silence> {
+    let task: Task = parse(body)?;
+    match task.status.as_str() {
+        "running" => Ok(TaskReport::Running),
+        "completed" => Ok(TaskReport::Completed),
+        "failed" if task.error.is_empty() => {
+            Ok(TaskReport::Failed("the sidecar gave no reason".to_owned()))
+        }
+        "failed" => Ok(TaskReport::Failed(shorten(&task.error))),
+        _ => Err(Silence::Unexpected("a task status that the contract does not know".into())),
+    }
+}
+
+pub(super) fn accepted(body: &[u8], sent: TaskId) -> Result<Outcome, Silence> {
+    let accepted: Accepted = parse(body)?;
+    match accepted.id == sent.to_string() {
+        true => Ok(Outcome::Submitted),
+        false => Err(Silence::Unexpected("it accepted the task under another id".into())),
+    }
+}
+
+pub(super) fn refusal(body: &[u8]) -> Result<String, Silence> {
+    parse::<Refusal>(body).map(|refusal| shorten(&refusal.error))
+}
+
+pub(super) fn unexpected(status: StatusCode) -> Silence {
+    Silence::Unexpected(format!("HTTP {}", status.as_u16()))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Silence> {
+    serde_json::from_slice(body).map_err(|_| Silence::Unexpected("not the JSON of the contract".into()))
+}
+
+fn shorten(words: &str) -> String {
+    match words.char_indices().nth(MAX_WORDS) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
+    }
+}
+
+/// Tells the ways of silence apart, without ports or times that would change the words (W30).
+fn silence(error: &reqwest::Error) -> Silence {
+    if error.is_timeout() {
+        return Silence::Timeout;
+    }
+    if error.is_connect() {
+        return match chain(error).any(|cause| cause.to_string().contains("dns error")) {
+            true => Silence::NoSuchHost,
+            false => Silence::Refused,
+        };
+    }
+    let io_failed = chain(error).any(|cause| cause.is::<std::io::Error>());
+    let cut = chain(error).any(|cause| {
+        let words = cause.to_string();
+        words.contains("connection closed") || words.contains("connection reset")
+    });
+    match io_failed || cut {
+        true => Silence::Refused,
+        false => Silence::Unexpected("not HTTP".into()),
+    }
+}
+
+fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source())
+}

@@ -1,0 +1,291 @@
+//! The watches: they fill the caches and say which node needs a pass. Nothing is polled.
+
+mod trouble;
+
+use std::{fmt::Debug, sync::Arc};
+
+use futures::{Stream, StreamExt, TryStreamExt, future, stream, stream::BoxStream};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{PersistentVolumeClaim, Pod, Service},
+    },
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    runtime::{
+        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        reflector::{self, ObjectRef, Store, store::Writer},
+        watcher,
+    },
+};
+use seinode_api::names;
+use seinode_core::peers;
+use serde::de::DeserializeOwned;
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, unbounded_channel},
+    watch::{Receiver, Sender},
+};
+
+use crate::{
+    cache::{Caches, Fleet, Guarded},
+    readiness::{Gate, Readiness},
+    settings::Scope,
+    trim,
+};
+
+/// A watch is re-opened at least this often, in seconds: some load balancers cut idle connections at 240 s,
+/// and a dead connection is noticed this much later at worst.
+const WATCH_SECONDS: u32 = 180;
+
+/// One slice of the fleet: its caches, and the streams that fill them.
+pub(crate) struct Slice {
+    pub(crate) caches: Arc<Caches>,
+    /// SeiNodes that changed in a way that matters.
+    pub(crate) nodes: BoxStream<'static, Result<Guarded, watcher::Error>>,
+    /// Nodes that need a pass for any other reason.
+    pub(crate) triggers: BoxStream<'static, ObjectRef<Guarded>>,
+}
+
+/// How many watches have not listed everything once. A pass waits for zero: before that an object that is
+/// only not listed yet would look as if it did not exist.
+#[derive(Clone)]
+pub(crate) struct Unsynced(Arc<Sender<usize>>);
+
+impl Unsynced {
+    fn new() -> Self {
+        Self(Arc::new(Sender::new(0)))
+    }
+
+    pub(crate) fn subscribe(&self) -> Receiver<usize> {
+        self.0.subscribe()
+    }
+}
+
+/// Makes the caches of all served namespaces, and the streams that fill them.
+pub(crate) fn fleet(client: &Client, scope: &Scope, readiness: &Readiness) -> (Arc<Fleet>, Vec<Slice>, Unsynced) {
+    let scopes = match scope {
+        Scope::Cluster => vec![None],
+        Scope::Namespaces(names) => names.iter().map(|name| Some(name.as_str())).collect(),
+    };
+    let unsynced = Unsynced::new();
+    let mut parts = Vec::new();
+    for namespace in scopes {
+        parts.push((namespace, Stores::new()));
+    }
+    let fleet = Arc::new(Fleet { slices: parts.iter().map(|(_, stores)| Arc::clone(&stores.caches)).collect() });
+    let slices = parts
+        .into_iter()
+        .map(|(namespace, stores)| {
+            let source = Source { client, namespace, readiness, unsynced: &unsynced };
+            stores.watch(&source, &fleet)
+        })
+        .collect();
+    (fleet, slices, unsynced)
+}
+
+/// Where a slice's objects come from.
+struct Source<'a> {
+    client: &'a Client,
+    namespace: Option<&'a str>,
+    readiness: &'a Readiness,
+    unsynced: &'a Unsynced,
+}
+
+/// The writing ends of one slice's caches.
+struct Stores {
+    caches: Arc<Caches>,
+    nodes: Writer<Guarded>,
+    stateful_sets: Writer<StatefulSet>,
+    services: Writer<Service>,
+    volumes: Writer<PersistentVolumeClaim>,
+    pods: Writer<Pod>,
+    woken: UnboundedReceiver<ObjectRef<Guarded>>,
+}
+
+impl Stores {
+    fn new() -> Self {
+        let (nodes_cache, nodes) = reflector::store();
+        let (sets_cache, stateful_sets) = reflector::store();
+        let (services_cache, services) = reflector::store();
+        let (volumes_cache, volumes) = reflector::store();
+        let (pods_cache, pods) = reflector::store();
+        let (wake, woken) = unbounded_channel();
+        let caches = Caches {
+            nodes: nodes_cache,
+            stateful_sets: sets_cache,
+            services: services_cache,
+            volumes: volumes_cache,
+            pods: pods_cache,
+            wake,
+        };
+        Self { caches: Arc::new(caches), nodes, stateful_sets, services, volumes, pods, woken }
+    }
+
+    fn watch(self, source: &Source<'_>, fleet: &Arc<Fleet>) -> Slice {
+        let mut woken = self.woken;
+        let wakes = stream::poll_fn(move |context| woken.poll_recv(context));
+        let triggers = stream::select_all([
+            source.children(self.stateful_sets, trim::stateful_set),
+            source.children(self.services, trim::service),
+            source.children(self.volumes, trim::volume),
+            source.children(self.pods, trim::pod),
+            wakes.boxed(),
+        ]);
+        let nodes = source.nodes(self.nodes, self.caches.nodes.clone(), Arc::clone(fleet));
+        Slice { caches: self.caches, nodes, triggers: triggers.boxed() }
+    }
+}
+
+impl Source<'_> {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// The events of one kind; its gate opens when everything was listed once.
+    fn events<K>(
+        &self,
+        config: watcher::Config,
+    ) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + 'static,
+    {
+        let mut progress = Progress::begin(self.gate::<K>(), self.unsynced.clone(), &K::plural(&()));
+        watcher(self.api::<K>(), config.timeout(WATCH_SECONDS))
+            .default_backoff()
+            .inspect(move |event| progress.see(event))
+    }
+
+    fn gate<K: Resource<DynamicType = ()>>(&self) -> Gate {
+        let place = self.namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+        self.readiness.gate(format!("watch {}{place}", K::plural(&())), "not everything is listed yet")
+    }
+
+    /// Watches a kind of children: objects with our label. The label names the node that needs a pass.
+    fn children<K>(&self, writer: Writer<K>, trim: fn(&mut K)) -> BoxStream<'static, ObjectRef<Guarded>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.events::<K>(watcher::Config::default().labels(names::NODE_LABEL))
+            .modify(trim)
+            .reflect(writer)
+            .touched_objects()
+            .filter_map(|child| future::ready(child.ok().and_then(|child| node_of(&child))))
+            .boxed()
+    }
+
+    /// Watches SeiNodes. Our own status writes change nothing that matters and start no pass.
+    fn nodes(
+        &self,
+        writer: Writer<Guarded>,
+        known: Store<Guarded>,
+        fleet: Arc<Fleet>,
+    ) -> BoxStream<'static, Result<Guarded, watcher::Error>> {
+        let matters =
+            predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
+        self.events::<Guarded>(watcher::Config::default())
+            .modify(trim::node)
+            .inspect_ok(move |event| wake_dependents(event, &known, &fleet))
+            .reflect(writer)
+            .applied_objects()
+            .predicate_filter(matters, PredicateConfig::default())
+            // Errors were logged by the gate's progress; the watcher goes on by itself.
+            .filter(|node| future::ready(node.is_ok()))
+            .boxed()
+    }
+}
+
+/// Wakes the nodes whose label sources select one that came, went or was relabelled. Called before the cache
+/// takes the event, so the cache still holds the labels from before.
+fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, fleet: &Fleet) {
+    let (watcher::Event::Apply(node) | watcher::Event::InitApply(node) | watcher::Event::Delete(node)) = event
+    else {
+        return;
+    };
+    let reference = ObjectRef::from_obj(node);
+    let before = known.get(&reference);
+    let gone = matches!(event, watcher::Event::Delete(_));
+    if gone {
+        // A pass over a node that is gone clears what is remembered of it. Its own slice has the receiver.
+        for slice in fleet.slices.iter().filter(|slice| slice.nodes.get(&reference).is_some()) {
+            slice.wake.send(reference.clone()).ok();
+        }
+    }
+    if !gone && before.is_some_and(|before| before.labels() == node.labels()) {
+        return;
+    }
+    let namespace = node.namespace().unwrap_or_default();
+    for slice in &fleet.slices {
+        for other in slice.nodes.state() {
+            let waits = other.0.as_ref().is_ok_and(|other| peers::depends_on(other, &namespace, node.labels()));
+            // The receiver lives as long as the slice's controller: afterwards nobody needs waking.
+            if waits && slice.wake.send(ObjectRef::from_obj(other.as_ref())).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn node_of<K: Resource>(child: &K) -> Option<ObjectRef<Guarded>> {
+    let name = child.labels().get(names::NODE_LABEL)?;
+    Some(ObjectRef::new(name).within(&child.namespace()?))
+}
+
+/// Follows one watch: opens its gate, and says what is wrong while it does not get on.
+struct Progress {
+    gate: Gate,
+    unsynced: Unsynced,
+    plural: String,
+    listed: Listed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    NotYet,
+    Once,
+}
+
+impl Progress {
+    fn begin(gate: Gate, unsynced: Unsynced, plural: &str) -> Self {
+        unsynced.0.send_modify(|count| *count += 1);
+        Self { gate, unsynced, plural: plural.to_owned(), listed: Listed::NotYet }
+    }
+
+    fn see<K>(&mut self, event: &Result<watcher::Event<K>, watcher::Error>) {
+        match event {
+            Ok(watcher::Event::InitDone) => {
+                self.gate.open();
+                if self.listed == Listed::NotYet {
+                    self.listed = Listed::Once;
+                    self.unsynced.0.send_modify(|count| *count -= 1);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let words = trouble::say(error, &self.plural);
+                tracing::warn!(kind = self.plural, "{words}; trying again");
+                if self.listed == Listed::NotYet {
+                    self.gate.wait(words);
+                }
+            }
+        }
+    }
+}

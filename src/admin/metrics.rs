@@ -1,0 +1,73 @@
+//! `/metrics`: the registry in the text format of Prometheus.
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus::{IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
+
+use super::process::Process;
+
+/// A registry with what the process tells of itself; the controller adds the rest.
+///
+/// # Errors
+/// When a metric is named wrongly or twice; a defect of ours.
+pub fn registry() -> Result<Registry, prometheus::Error> {
+    let registry = Registry::new();
+    let build = Opts::new("sei_controller_build_info", "Which build of the operator runs; always 1.")
+        .const_label("version", env!("CARGO_PKG_VERSION"));
+    let build = IntGauge::with_opts(build)?;
+    build.set(1);
+    registry.register(Box::new(build))?;
+    registry.register(Box::new(Process::started_now()?))?;
+    Ok(registry)
+}
+
+/// The routes of the metrics address.
+pub fn routes(registry: Registry) -> Router {
+    Router::new()
+        .route("/metrics", get(scrape))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "this address has /metrics\n") })
+        .with_state(registry)
+}
+
+async fn scrape(State(registry): State<Registry>) -> Response {
+    match TextEncoder::new().encode_to_string(&registry.gather()) {
+        Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scrape_has_the_build_and_the_process_in_the_text_format() {
+        let response = scrape(State(registry().unwrap())).await;
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4");
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let build = format!("sei_controller_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+        assert!(text.contains(&build), "{text}");
+        let value = |name: &str| -> f64 {
+            let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+            line.and_then(|line| line.split(' ').nth(1))
+                .unwrap_or_else(|| panic!("{name} in {text}"))
+                .parse()
+                .unwrap()
+        };
+        assert!(value("process_resident_memory_bytes") > 1e6);
+        assert!(value("process_virtual_memory_bytes") > value("process_resident_memory_bytes"));
+        assert!(value("process_cpu_seconds_total") > 0.0);
+        assert!(value("process_open_fds") >= 3.0);
+        assert!(value("process_max_fds") > value("process_open_fds"));
+        assert!(value("process_start_time_seconds") > 1.7e9);
+    }
+}

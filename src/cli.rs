@@ -1,0 +1,145 @@
+//! The command line: what can be typed, and the help that explains it.
+//!
+//! Values stay text here. `config` judges them, so that all wrong ones are reported together, beside wrong variables.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::platform;
+
+const LONG_ABOUT: &str = "\
+Runs Sei blockchain nodes on Kubernetes.
+
+You describe a node as a SeiNode object. The operator creates its StatefulSet, Service and data volume, brings the node \
+up through its sidecar, keeps it as described, and says in the object's status what it does and why.
+
+Install the resource definitions first, then run the operator in the cluster or against your KUBECONFIG:
+
+  seinode-operator crds | kubectl apply --server-side -f -
+  seinode-operator run";
+
+/// Kubernetes operator that runs Sei blockchain nodes.
+#[derive(Debug, Parser)]
+#[command(name = "seinode-operator", version, long_about = LONG_ABOUT)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator until SIGTERM or SIGINT.
+    ///
+    /// The API server is the one of KUBECONFIG when that is set, else the cluster this pod runs in, else the one of
+    /// ~/.kube/config. It may be unreachable at start: the operator keeps trying, and /readyz?verbose says so.
+    #[command(after_long_help = platform::help())]
+    Run(Box<RunArgs>),
+
+    /// Print the CustomResourceDefinitions as YAML.
+    ///
+    /// Install or upgrade them with: seinode-operator crds | kubectl apply --server-side -f -
+    Crds,
+}
+
+/// The flags of `run`, unjudged. Each is also an environment variable; the flag wins.
+#[derive(Debug, Clone, Args)]
+#[command(next_line_help = true)]
+pub struct RunArgs {
+    /// Address of /metrics: `ip:port`, `[ipv6]:port`, `:port` for all addresses, or 0 for none.
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:8080")]
+    #[arg(env = "SEINODE_METRICS_BIND_ADDRESS", hide_env_values = true)]
+    pub metrics_bind_address: String,
+
+    /// Address of /livez and /readyz, written as above.
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:8081")]
+    #[arg(env = "SEINODE_HEALTH_PROBE_BIND_ADDRESS", hide_env_values = true)]
+    pub health_probe_bind_address: String,
+
+    /// Address kept for admission webhooks. It is checked, but this version serves no webhook: nothing listens there.
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:10250")]
+    #[arg(env = "SEINODE_WEBHOOK_BIND_ADDRESS", hide_env_values = true)]
+    pub webhook_bind_address: String,
+
+    /// Do not serve webhooks. Without effect in this version, which serves none.
+    #[arg(long, value_name = "BOOL", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(env = "SEINODE_DISABLE_WEBHOOKS", hide_env_values = true)]
+    pub disable_webhooks: String,
+
+    /// Elect one leader among several replicas. Not built in this version: `true` is refused, run a single replica.
+    #[arg(long, value_name = "BOOL", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(env = "SEINODE_LEADER_ELECT", hide_env_values = true)]
+    pub leader_elect: String,
+
+    /// Base URL of a node's sidecar; {podIP}, {name}, {namespace} and {port} are filled in for each node.
+    #[arg(long, value_name = "URL", default_value = seinode_controller::SidecarUrl::DEFAULT)]
+    #[arg(env = "SEINODE_SIDECAR_URL_TEMPLATE", hide_env_values = true)]
+    pub sidecar_url_template: String,
+
+    /// Serve only this namespace; repeat the flag or separate by commas for more [default: all namespaces].
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    #[arg(env = "SEINODE_WATCH_NAMESPACE", hide_env_values = true)]
+    pub watch_namespace: Vec<String>,
+
+    /// How log lines are written to standard error: `text` or `json`. RUST_LOG chooses what is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(env = "SEINODE_LOG_FORMAT", hide_env_values = true)]
+    pub log_format: String,
+
+    /// How many nodes are worked on at once.
+    #[arg(long, value_name = "NUMBER", default_value = "64")]
+    #[arg(env = "SEINODE_MAX_CONCURRENT_RECONCILES", hide_env_values = true)]
+    pub max_concurrent_reconciles: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::flags::variable_of;
+
+    #[test]
+    fn the_definition_is_sound_and_every_flag_is_also_a_variable() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let run = command.find_subcommand("run").unwrap();
+        let mut seen = 0;
+        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let flag = argument.get_long().unwrap();
+            assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
+            seen += 1;
+        }
+        assert_eq!(seen, 9);
+    }
+
+    #[test]
+    fn the_help_says_how_to_install_and_names_every_platform_variable() {
+        let mut command = Cli::command();
+        command.build();
+        let overview = command.render_long_help().to_string();
+        assert!(overview.contains("seinode-operator crds | kubectl apply --server-side -f -"), "{overview}");
+        let run = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+        for variable in platform::VARIABLES {
+            assert!(run.contains(variable.name), "{} is missing in {run}", variable.name);
+        }
+        assert!(run.contains("[env: SEINODE_METRICS_BIND_ADDRESS]"), "{run}");
+    }
+
+    #[test]
+    fn a_boolean_flag_stands_alone_or_takes_a_value_after_an_equals_sign() {
+        let leader_elect = |arguments: &[&str]| {
+            let line = ["seinode-operator", "run"].iter().chain(arguments);
+            match Cli::try_parse_from(line).unwrap().command {
+                Command::Run(flags) => flags.leader_elect,
+                Command::Crds => unreachable!("run was asked for"),
+            }
+        };
+        assert_eq!(leader_elect(&[]), "false");
+        assert_eq!(leader_elect(&["--leader-elect"]), "true");
+        assert_eq!(leader_elect(&["--leader-elect=false"]), "false");
+    }
+}

@@ -1,0 +1,123 @@
+//! From flags and environment to typed settings, once, at start.
+//!
+//! Pure: what it reads is given to it. It reports everything that is wrong at once, and never a part of it.
+
+pub mod flags;
+pub mod listen;
+pub mod platform;
+mod problem;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use seinode_controller::{Scope, SidecarUrl};
+use seinode_core::platform::Platform;
+
+use self::problem::Findings;
+pub use self::{
+    listen::Listen,
+    problem::{Problem, Problems},
+};
+use crate::{
+    cli::RunArgs,
+    clients::Source,
+    telemetry::{self, LogFilter, LogFormat},
+};
+
+/// Everything `run` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// Where `/metrics` is served.
+    pub metrics: Listen,
+    /// Where `/livez` and `/readyz` are served.
+    pub health: Listen,
+    /// Which namespaces are served.
+    pub scope: Scope,
+    /// How a sidecar is reached.
+    pub sidecar_url: SidecarUrl,
+    /// How many nodes are worked on at once.
+    pub concurrency: u16,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which log lines are written.
+    pub log_filter: LogFilter,
+    /// Name of this process in events.
+    pub instance: String,
+    /// Where the API server and the credentials are described.
+    pub cluster: Source,
+    /// Platform settings.
+    pub platform: Platform,
+}
+
+impl Configuration {
+    /// Judges flags and environment.
+    ///
+    /// # Errors
+    /// All that is wrong: flags first, then the platform variables, both in the order of the help.
+    pub fn parse(flags: &RunArgs, environment: &BTreeMap<String, String>) -> Result<Self, Problems> {
+        let RunArgs {
+            metrics_bind_address,
+            health_probe_bind_address,
+            webhook_bind_address,
+            disable_webhooks,
+            leader_elect,
+            sidecar_url_template,
+            watch_namespace,
+            log_format,
+            max_concurrent_reconciles,
+        } = flags;
+        let mut findings = Findings::default();
+        let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
+        let health = findings.take(flags::listen("health-probe-bind-address", health_probe_bind_address));
+        findings.take(flags::listen("webhook-bind-address", webhook_bind_address));
+        findings.take(flags::disable_webhooks(disable_webhooks));
+        findings.take(flags::leader_elect(leader_elect));
+        let sidecar_url = findings.take(flags::sidecar_url(sidecar_url_template));
+        let scope = findings.take(flags::scope(watch_namespace));
+        let log_format = findings.take(flags::log_format(log_format));
+        let concurrency = findings.take(flags::concurrency(max_concurrent_reconciles));
+        let log_filter = findings.take(log_filter(environment));
+        let platform = findings.absorb(platform::parse(environment));
+        let assemble = || {
+            Some(Self {
+                metrics: metrics?,
+                health: health?,
+                scope: scope?,
+                sidecar_url: sidecar_url?,
+                concurrency: concurrency?,
+                log_format: log_format?,
+                log_filter: log_filter?,
+                instance: instance(environment),
+                cluster: Source::of(environment),
+                platform: platform?,
+            })
+        };
+        let whole = assemble();
+        findings.conclude(whole)
+    }
+}
+
+fn log_filter(environment: &BTreeMap<String, String>) -> Result<LogFilter, Problem> {
+    match environment.get(telemetry::FILTER_VARIABLE).filter(|text| !text.is_empty()) {
+        None => Ok(LogFilter::default()),
+        Some(text) => LogFilter::parse(text).map_err(|why| {
+            Problem::of(
+                telemetry::FILTER_VARIABLE,
+                format!("is {text:?}, which is no log filter: {why}"),
+                "write directives such as info or warn,seinode_controller=debug",
+            )
+        }),
+    }
+}
+
+/// The pod's name. Kubernetes sets HOSTNAME to it; POD_NAME is the explicit way.
+fn instance(environment: &BTreeMap<String, String>) -> String {
+    /// Longest `reportingInstance` that the API server takes in an event.
+    const LONGEST: usize = 128;
+    let name = ["POD_NAME", "HOSTNAME"]
+        .iter()
+        .find_map(|variable| environment.get(*variable).filter(|name| !name.is_empty()));
+    name.map_or("seinode-operator", String::as_str).chars().take(LONGEST).collect()
+}

@@ -1,0 +1,100 @@
+//! Judges the flags of `run` one by one.
+
+use seinode_controller::{Scope, SidecarUrl};
+
+use super::{listen::Listen, problem::Problem, rules};
+use crate::telemetry::LogFormat;
+
+/// The environment variable of a flag.
+pub fn variable_of(flag: &str) -> String {
+    format!("SEINODE_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+/// A problem of a flag; names the variable too, as the value may have come from there.
+fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<String>) -> Problem {
+    Problem::of(format!("--{flag} ({})", variable_of(flag)), reason, remedy)
+}
+
+/// An address to listen on.
+pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
+    text.parse().map_err(|_| problem(flag, format!("is {text:?}, which is no address"), Listen::FORMS))
+}
+
+/// Webhooks are not served yet; what is said about them must still be right, so that an upgrade does not fail on it.
+pub fn disable_webhooks(text: &str) -> Result<(), Problem> {
+    boolean("disable-webhooks", text).map(drop)
+}
+
+/// Refuses election, so that nobody runs two replicas in the belief that one of them rests.
+pub fn leader_elect(text: &str) -> Result<(), Problem> {
+    match boolean("leader-elect", text)? {
+        false => Ok(()),
+        true => Err(problem(
+            "leader-elect",
+            "asks for leader election, which this version does not have",
+            "leave it false and run a single replica",
+        )),
+    }
+}
+
+/// How a sidecar is reached. A template with credentials is not repeated in the message.
+pub fn sidecar_url(text: &str) -> Result<SidecarUrl, Problem> {
+    const FLAG: &str = "sidecar-url-template";
+    let remedy = format!("write a URL such as {}", SidecarUrl::DEFAULT);
+    if false {
+        return Err(problem(FLAG, "has credentials, but a sidecar asks for none", remedy));
+    }
+    SidecarUrl::parse(text).map_err(|why| problem(FLAG, format!("is no template of a URL: {why}"), remedy))
+}
+
+/// The namespaces to serve; none given means all. A list that names nothing means all too, as charts render it so.
+pub fn scope(names: &[String]) -> Result<Scope, Problem> {
+    let wrong: Vec<String> = names
+        .iter()
+        .filter_map(|name| rules::dns_label(name).err().map(|reason| format!("{name:?} {reason}")))
+        .collect();
+    match names {
+        [] => Ok(Scope::Cluster),
+        [only] if only.is_empty() => Ok(Scope::Cluster),
+        _ if wrong.is_empty() => {
+            let mut names = names.to_vec();
+            names.sort();
+            names.dedup();
+            Ok(Scope::Namespaces(names))
+        }
+        _ => Err(problem(
+            "watch-namespace",
+            format!("has what is no name of a namespace: {}", wrong.join(", ")),
+            "write names such as sei-mainnet, separated by commas",
+        )),
+    }
+}
+
+/// How log lines are written.
+pub fn log_format(text: &str) -> Result<LogFormat, Problem> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(problem("log-format", format!("is {other:?}"), "write text or json")),
+    }
+}
+
+/// How many nodes are worked on at once. Zero would mean "without bound" further down, so it is refused.
+pub fn concurrency(text: &str) -> Result<u16, Problem> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+        problem(
+            "max-concurrent-reconciles",
+            format!("is {text:?}"),
+            "write a number from 1 to 65535, such as 64",
+        )
+    })
+}
+
+/// The spellings that Go programs accept too, since operators are configured alike.
+fn boolean(flag: &str, text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
+        "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),
+        other => Err(problem(flag, format!("is {other:?}"), "write true or false")),
+    }
+}

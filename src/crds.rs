@@ -1,0 +1,27 @@
+//! `seinode-operator crds`: the resource definitions on standard output. It talks to no cluster.
+
+use std::io::{self, Write};
+
+/// Why nothing could be printed.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotPrint {
+    /// The definition is no YAML; a defect of ours.
+    #[error(transparent)]
+    Yaml(#[from] serde_norway::Error),
+    /// Standard output takes nothing more.
+    #[error("standard output: {0}")]
+    Output(#[source] io::Error),
+}
+
+/// Prints all definitions. That the reader stops early (`| head`) is no error.
+///
+/// # Errors
+/// When the definitions cannot be written as YAML, or standard output fails.
+pub fn print() -> Result<(), CannotPrint> {
+    let yaml = serde_norway::to_string(&seinode_api::crd::seinode())?;
+    let mut out = io::stdout().lock();
+    match out.write_all(yaml.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CannotPrint::Output(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,174 @@
+//! Starts everything, waits for a reason to stop, and stops in order.
+//!
+//! Readiness goes first, then no new pass begins and running ones end, then the endpoints close. A second signal ends
+//! the process at once; a part that ends by itself takes the process down with it, so that Kubernetes starts it anew.
+
+mod crew;
+mod signals;
+
+use std::{pin::pin, time::Duration};
+
+use futures::poll;
+use seinode_controller::{Gate, Readiness, Settings};
+use tokio::{net::TcpListener, sync::mpsc, time};
+use tokio_util::sync::CancellationToken;
+
+use self::crew::{Crew, Ended};
+use crate::{
+    admin, clients,
+    config::{Configuration, Listen},
+};
+
+/// How long running passes may go on after a signal. Their pod must be granted more: terminationGracePeriodSeconds.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How much longer the controller may take to end by itself before it is left behind.
+const OVERDUE: Duration = Duration::from_secs(1);
+
+/// Why the operator did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The handlers of SIGTERM and SIGINT.
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+    /// No way to an API server.
+    #[error(transparent)]
+    NoCluster(#[from] clients::NoCluster),
+    /// The addresses that cannot be listened on.
+    #[error("{}", .0.join("; "))]
+    Bind(Vec<String>),
+    /// A metric of ours is defined wrongly.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A part ended by itself.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// Passes were cut off.
+    #[error("a second signal ({0}) ended the process before its passes did; the next start continues them")]
+    CutOff(&'static str),
+}
+
+/// Runs the operator until a signal has ended it.
+///
+/// # Errors
+/// When it cannot start, a part of it ended by itself, or a second signal cut it off.
+pub async fn run(configuration: Configuration) -> Result<(), Failure> {
+    let signals = signals::listen().map_err(Failure::Signals)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        instance = configuration.instance,
+        scope = ?configuration.scope,
+        concurrency = configuration.concurrency,
+        "starting"
+    );
+    let registry = admin::registry()?;
+    let readiness = Readiness::default();
+    let gate = readiness.gate("process", "it is starting");
+    let clients = clients::connect(configuration.cluster.clone()).await?;
+    let (health, metrics) = doors(&configuration)?;
+
+    let mut fleet = Fleet::default();
+    let mut open = |name, listener: Option<TcpListener>, routes| {
+        if let Some(listener) = listener {
+            fleet.serving.add(name, admin::serve(listener, routes, fleet.close.clone()));
+        }
+    };
+    open("the health endpoint", health, admin::health_routes(readiness.clone()));
+    open("the metrics endpoint", metrics, admin::metrics_routes(registry.clone()));
+
+    let settings = Settings {
+        watch_client: clients.watch,
+        client: clients.request,
+        scope: configuration.scope,
+        platform: configuration.platform,
+        sidecar_url: configuration.sidecar_url,
+        instance: configuration.instance,
+        concurrency: configuration.concurrency,
+        drain: DRAIN,
+    };
+    let (rest, begun) = (fleet.rest.clone(), gate.clone());
+    fleet.working.add("the controller", async move {
+        let mut running = pin!(seinode_controller::run(settings, &readiness, &registry, rest));
+        // It puts up its own gates when it is first polled. Until then that none of them is shut means nothing.
+        if poll!(running.as_mut()).is_pending() {
+            begun.open();
+            running.await;
+        }
+    });
+    fleet.until_stopped(signals, &gate, DRAIN + OVERDUE).await
+}
+
+/// Opens both sockets, so that the message names every address that is taken. Health comes first.
+fn doors(configuration: &Configuration) -> Result<(Option<TcpListener>, Option<TcpListener>), Failure> {
+    let mut refused = Vec::new();
+    let mut open = |endpoint: &str, flag: &str, listen: Listen| {
+        let listener = admin::bind::bind(listen).unwrap_or_else(|error| {
+            refused.push(format!("--{flag}: cannot listen on {listen}: {error}"));
+            None
+        });
+        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            tracing::info!(endpoint, %address, "listening");
+        }
+        listener
+    };
+    let health = open("health", "health-probe-bind-address", configuration.health);
+    let metrics = open("metrics", "metrics-bind-address", configuration.metrics);
+    if refused.is_empty() { Ok((health, metrics)) } else { Err(Failure::Bind(refused)) }
+}
+
+/// Everything that runs, and how it is told to stop.
+#[derive(Default)]
+struct Fleet {
+    /// What works on nodes.
+    working: Crew,
+    /// Tells `working` to begin nothing new and to end.
+    rest: CancellationToken,
+    /// What answers about the process; it must outlive `working`.
+    serving: Crew,
+    /// Tells `serving` to end.
+    close: CancellationToken,
+}
+
+impl Fleet {
+    /// Waits for a signal or a part that ends by itself, then stops all in order.
+    async fn until_stopped(
+        mut self,
+        mut signals: mpsc::Receiver<&'static str>,
+        gate: &Gate,
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        let outcome = tokio::select! {
+            Some(signal) = signals.recv() => {
+                tracing::info!(signal, "stopping: running passes end, no new ones begin");
+                gate.wait(format!("it is stopping after {signal}"));
+                Ok(())
+            }
+            ended = self.working.first_end() => Err(ended),
+            ended = self.serving.first_end() => Err(ended),
+        };
+        if let Err(ended) = &outcome {
+            tracing::error!("{ended}; stopping");
+            gate.wait(format!("it is stopping: {ended}"));
+        }
+        self.rest.cancel();
+        let rested = tokio::select! {
+            Some(signal) = signals.recv() => return Err(Failure::CutOff(signal)),
+            rested = time::timeout(patience, self.working.all_end()) => rested,
+        };
+        let panicked = rested.unwrap_or_else(|_| {
+            tracing::warn!(
+                ?patience,
+                "passes are cut off, as they did not end in time; the next start continues them"
+            );
+            Ok(())
+        });
+        self.close.cancel();
+        self.serving.all_end().await?;
+        outcome?;
+        panicked?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! How each component of the control plane is started: its flags, and why.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::ServiceAccounts;
+use super::pki::Pki;
+use crate::tools::{Tool, Tools};
+
+/// The controllers that tests rely on. Those of Deployments, DaemonSets and cloud machines have no work here.
+const CONTROLLERS: &str = "statefulset-controller,job-controller,ttl-after-finished-controller,\
+    garbage-collector-controller,namespace-controller,serviceaccount-controller,\
+    endpointslice-controller,disruption-controller,node-lifecycle-controller,\
+    persistentvolume-binder-controller,persistentvolume-protection-controller,\
+    persistentvolumeclaim-protection-controller,\
+    clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller";
+
+/// The ports of a cluster, all on 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports {
+    pub(super) etcd: u16,
+    pub(super) etcd_peers: u16,
+    pub(super) apiserver: u16,
+    pub(super) controllers: u16,
+    pub(super) scheduler: u16,
+}
+
+impl Ports {
+    pub(super) fn free() -> std::io::Result<Self> {
+        let [etcd, etcd_peers, apiserver, controllers, scheduler] = crate::port::free()?;
+        Ok(Self { etcd, etcd_peers, apiserver, controllers, scheduler })
+    }
+}
+
+/// The file that takes the output of `name`.
+pub(super) fn log(directory: &Path, name: &str) -> PathBuf {
+    directory.join("logs").join(format!("{name}.log"))
+}
+
+pub(super) fn etcd(tools: &Tools, directory: &Path, ports: Ports) -> Command {
+    let clients = format!("http://127.0.0.1:{}", ports.etcd);
+    let peers = format!("http://127.0.0.1:{}", ports.etcd_peers);
+    let mut command = Command::new(tools.path(Tool::Etcd));
+    command
+        .arg("--data-dir")
+        .arg(directory.join("etcd"))
+        .args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients])
+        .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
+        .arg(format!("--initial-cluster=default={peers}"))
+        // The data are worth nothing after a power cut.
+        .arg("--unsafe-no-fsync");
+    command
+}
+
+pub(super) fn apiserver(
+    tools: &Tools,
+    directory: &Path,
+    pki: &Pki,
+    ports: Ports,
+    service_accounts: ServiceAccounts,
+    audit: Option<(PathBuf, PathBuf)>,
+) -> Command {
+    let mut command = Command::new(tools.path(Tool::Apiserver));
+    command
+        .arg(format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd))
+        .args(["--bind-address=127.0.0.1", &format!("--secure-port={}", ports.apiserver)])
+        .arg("--cert-dir")
+        .arg(directory.join("pki"))
+        .arg("--service-account-issuer=https://kubernetes.default.svc")
+        .arg("--service-account-key-file")
+        .arg(&pki.token_public_key)
+        .arg("--service-account-signing-key-file")
+        .arg(&pki.token_key)
+        .arg("--authorization-mode=RBAC")
+        .arg("--token-auth-file")
+        .arg(directory.join("pki/tokens.csv"))
+        .args(["--service-cluster-ip-range=10.0.0.0/16", "--allow-privileged"])
+        // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
+        .arg("--endpoint-reconciler-type=none");
+    serve_tls(&mut command, pki);
+    if service_accounts == ServiceAccounts::Ignored {
+        command.arg("--disable-admission-plugins=ServiceAccount");
+    }
+    if let Some((policy, record)) = audit {
+        command.arg("--audit-policy-file").arg(policy).arg("--audit-log-path").arg(record);
+    }
+    command
+}
+
+pub(super) fn controller_manager(tools: &Tools, pki: &Pki, ports: Ports, kubeconfig: &Path) -> Command {
+    let mut command = Command::new(tools.path(Tool::ControllerManager));
+    command
+        .arg(format!("--controllers={CONTROLLERS}"))
+        .arg("--service-account-private-key-file")
+        .arg(&pki.token_key)
+        .args(["--concurrent-statefulset-syncs=20", "--concurrent-gc-syncs=20"]);
+    serve_loopback(&mut command, pki, ports.controllers, kubeconfig);
+    command
+}
+
+pub(super) fn scheduler(tools: &Tools, pki: &Pki, ports: Ports, kubeconfig: &Path) -> Command {
+    let mut command = Command::new(tools.path(Tool::Scheduler));
+    serve_loopback(&mut command, pki, ports.scheduler, kubeconfig);
+    command
+}
+
+pub(super) fn kwok(tools: &Tools, kubeconfig: &Path, stages: &Path) -> Command {
+    let mut command = Command::new(tools.path(Tool::Kwok));
+    command
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .arg("--config")
+        .arg(stages)
+        .args(["--manage-all-nodes=true", "--node-lease-duration-seconds=40"])
+        // Apart from the range of the Services.
+        .arg("--cidr=10.64.0.0/16");
+    command
+}
+
+fn serve_loopback(command: &mut Command, pki: &Pki, port: u16, kubeconfig: &Path) {
+    for flag in ["--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig"] {
+        command.arg(flag).arg(kubeconfig);
+    }
+    command
+        .args(["--bind-address=127.0.0.1", &format!("--secure-port={port}"), "--leader-elect=false"])
+        // With the defaults, 20 requests a second, a test of a hundred rollouts would measure the throttle.
+        .args(["--kube-api-qps=1000", "--kube-api-burst=2000"]);
+    serve_tls(command, pki);
+}
+
+fn serve_tls(command: &mut Command, pki: &Pki) {
+    command.arg("--tls-cert-file").arg(&pki.certificate).arg("--tls-private-key-file").arg(&pki.key);
+}

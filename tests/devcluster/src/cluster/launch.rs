@@ -1,0 +1,122 @@
+//! Starts the components in an order in which each finds what it needs, and waits until the whole is ready.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use super::access::{self, Access};
+use super::apiserver::{self, Apiserver};
+use super::components::{self, Ports};
+use super::pki::Pki;
+use super::{Audit, Cluster, ClusterError, Options, Volumes, ready, seed};
+use crate::guardian::Guard;
+use crate::process::Process;
+use crate::progress::Event;
+use crate::tools::Tools;
+use crate::volumes::Provisioner;
+
+/// How often a start is repeated because another process was quicker to take a port.
+const ATTEMPTS: usize = 3;
+
+pub(super) async fn launch(options: Options, guard: &Guard) -> Result<Cluster, ClusterError> {
+    let tools = Tools::provide(guard, &options.progress).await?;
+    let mut attempt = 1;
+    loop {
+        match assemble(&options, &tools, guard).await {
+            Err(error) if attempt < ATTEMPTS && lost_a_port(&error) => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Cluster, ClusterError> {
+    let begin = Instant::now();
+    let tell = |part| options.progress.report(&Event::Starting(part));
+    let scratch = guard.scratch(options.keep).map_err(|source| io("make a directory", source))?;
+    let directory = scratch.path();
+    for name in ["logs", "pki"] {
+        std::fs::create_dir(directory.join(name)).map_err(|source| io("make a directory", source))?;
+    }
+    let pki = Pki::create(&directory.join("pki"))?;
+    write(&directory.join("pki/tokens.csv"), &access::token_file())?;
+    write(&directory.join("stages.yaml"), &crate::stages::all())?;
+    let ports = Ports::free().map_err(|source| io("find free ports", source))?;
+    let access = Access::new(ports.apiserver, &pki, directory)?;
+    let start = |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
+
+    tell("etcd and the API server");
+    let etcd = start("etcd", components::etcd(tools, directory, ports))?;
+    let audit = match options.audit {
+        Audit::Off => None,
+        Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
+    };
+    let command = components::apiserver(tools, directory, &pki, ports, options.service_accounts, audit);
+    let apiserver = Apiserver::new(&command, directory);
+    apiserver.start(guard)?;
+    let client = access.client(access::DEVCLUSTER.token, "devcluster")?;
+    apiserver.ready(&client).await.map_err(|error| blame(error, &etcd))?;
+
+    tell("the controllers, the scheduler and kwok");
+    let kubeconfig = |user: access::User| access.kubeconfig(user.token);
+    let controllers = start(
+        "kube-controller-manager",
+        components::controller_manager(tools, &pki, ports, &kubeconfig(access::CONTROLLERS)?),
+    )?;
+    let scheduler =
+        start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
+    let kwok =
+        start("kwok", components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")))?;
+    seed::plant(&client).await?;
+
+    let at = |port: u16| access.client_at(&format!("https://127.0.0.1:{port}"), access::DEVCLUSTER.token, "devcluster");
+    let (controllers_client, scheduler_client) = (at(ports.controllers)?, at(ports.scheduler)?);
+    futures::future::try_join3(
+        ready::answers(&controllers_client, "/healthz", &controllers),
+        ready::answers(&scheduler_client, "/healthz", &scheduler),
+        ready::nodes(&client, &kwok),
+    )
+    .await?;
+
+    let provisioner = match options.volumes {
+        Volumes::Dynamic => Some(Provisioner::start(access.client(access::DEVCLUSTER.token, "devcluster-volumes")?)),
+        Volumes::Static => None,
+    };
+    options.progress.report(&Event::Ready { elapsed: begin.elapsed() });
+    Ok(Cluster {
+        provisioner,
+        clients: vec![kwok, scheduler, controllers],
+        apiserver,
+        etcd,
+        client: access.admin_client()?,
+        access,
+        audit: options.audit,
+        tools: tools.clone(),
+        guard: guard.clone(),
+        scratch,
+    })
+}
+
+/// Without etcd the API server cannot start; then etcd's reason is the one to show.
+fn blame(error: ClusterError, etcd: &Process) -> ClusterError {
+    match etcd.exited() {
+        Some(status) => ClusterError::Ended {
+            component: etcd.name().to_owned(),
+            status,
+            tail: etcd.last_lines(ready::TAIL),
+        },
+        None => error,
+    }
+}
+
+fn lost_a_port(error: &ClusterError) -> bool {
+    matches!(error, ClusterError::Ended { tail, .. } if tail.contains("address already in use"))
+}
+
+/// Writes a file of the cluster.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), ClusterError> {
+    std::fs::write(path, text).map_err(|source| io(&format!("write {}", path.display()), source))
+}
+
+fn io(what: &str, source: std::io::Error) -> ClusterError {
+    ClusterError::Io { what: format!("cannot {what}"), source }
+}

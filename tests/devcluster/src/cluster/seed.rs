@@ -1,0 +1,82 @@
+//! What a platform team sets up before the operator comes: machines and storage classes.
+
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::ClusterError;
+use crate::volumes::{PROVISIONER, reclaim_policy};
+
+/// The node of the pool `sei-node`.
+pub const NODE: &str = "sei-node-0";
+/// The node of the pool `sei-archive`.
+pub const ARCHIVE_NODE: &str = "sei-archive-0";
+/// The storage classes that exist. As on the original platform the volumes of the last one outlive their claims.
+pub const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
+
+/// Creates the nodes and the storage classes.
+pub(super) async fn plant(client: &Client) -> Result<(), ClusterError> {
+    futures::future::try_join(
+        futures::future::try_join(
+            create::<Node>(client, node(NODE, "sei-node", "10.65.0.1")),
+            create::<Node>(client, node(ARCHIVE_NODE, "sei-archive", "10.65.0.2")),
+        ),
+        futures::future::try_join_all(
+            STORAGE_CLASSES.map(|class| create::<StorageClass>(client, storage_class(class))),
+        ),
+    )
+    .await
+    .map(drop)
+}
+
+fn node(name: &str, pool: &str, address: &str) -> Value {
+    let room = json!({ "cpu": "1000", "memory": "10Ti", "pods": "2000", "ephemeral-storage": "10Ti" });
+    json!({
+        "metadata": { "name": name, "labels": {
+            "karpenter.sh/nodepool": pool,
+            "kubernetes.io/arch": "amd64",
+            "kubernetes.io/hostname": name,
+            "kubernetes.io/os": "linux",
+        } },
+        "status": {
+            "addresses": [
+                { "type": "InternalIP", "address": address },
+                { "type": "Hostname", "address": name },
+            ],
+            "allocatable": room,
+            "capacity": room,
+        },
+    })
+}
+
+fn storage_class(name: &str) -> Value {
+    json!({
+        "metadata": { "name": name },
+        "provisioner": PROVISIONER,
+        "reclaimPolicy": reclaim_policy(name),
+        "volumeBindingMode": "Immediate",
+        "allowVolumeExpansion": true,
+    })
+}
+
+async fn create<K>(client: &Client, object: Value) -> Result<(), ClusterError>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + serde::Serialize,
+{
+    let what = || format!("create {} {}", K::kind(&()), object["metadata"]["name"]);
+    let failed = |source| ClusterError::Api { what: what(), source: Box::new(source) };
+    let typed = K::deserialize(&object).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    match Api::<K>::all(client.clone()).create(&PostParams::default(), &typed).await {
+        Ok(_) => Ok(()),
+        // A request that was answered too late may have been repeated.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}

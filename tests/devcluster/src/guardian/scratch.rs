@@ -1,0 +1,47 @@
+//! A directory that goes with its owner, or stays when it was asked to.
+
+use std::path::{Path, PathBuf};
+
+use super::{Guard, care};
+
+/// Whether a directory outlives its owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Deleted at the end.
+    #[default]
+    No,
+    /// Left for inspection. Processes end all the same.
+    Yes,
+}
+
+/// A directory of our own.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    keep: Keep,
+    guard: Guard,
+}
+
+impl Scratch {
+    pub(super) fn create(keep: Keep, guard: Guard) -> std::io::Result<Self> {
+        let path = tempfile::Builder::new().prefix("devcluster-").tempdir()?.keep();
+        if keep == Keep::No {
+            guard.tell(&care::created(&path));
+        }
+        Ok(Self { path, keep, guard })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.keep == Keep::No && std::fs::remove_dir_all(&self.path).is_ok() {
+            self.guard.tell(&care::released(&self.path));
+        }
+    }
+}

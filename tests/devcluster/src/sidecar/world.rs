@@ -1,0 +1,324 @@
+//! The state of all simulated sidecars: pods and volumes as seen, processes, memories, volumes' contents.
+//!
+//! Pure: time is an argument, and what has to happen later leaves as a [`Timer`]. It never waits, locks or
+//! speaks HTTP.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    address::NodeKey,
+    behaviour::{Delay, Interruption},
+    home::{Home, VolumeId},
+    journal::{Cause, Journal},
+    metrics::Metrics,
+    process::{PodView, ProcessId, ProcessState, VolumeSource, answering},
+    settings::{Deviation, Settings, Uses, take},
+};
+
+mod by_hand;
+mod requests;
+mod tasks;
+
+pub(super) use by_hand::Move;
+pub(super) use requests::{Arrival, Garble, Incoming};
+pub(super) use tasks::Ending;
+
+/// All nodes.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    nodes: BTreeMap<NodeKey, NodeState>,
+    homes: BTreeMap<VolumeId, Home>,
+    /// UID of each claim, by namespace and name.
+    claims: BTreeMap<(String, String), String>,
+    defaults: Settings,
+    /// Hosts outside the cluster that answer to `discover-peers`, with their node ids.
+    pub(super) foreign_peers: BTreeMap<String, String>,
+    timers: Vec<Timer>,
+    last_number: u64,
+}
+
+/// One node.
+#[derive(Debug, Default)]
+pub(super) struct NodeState {
+    pods: BTreeMap<String, PodView>,
+    process: Option<Process>,
+    /// How many processes there have been; seeds their start delays.
+    boots: u64,
+    /// The pod in which the gate was opened, hence `seid` runs.
+    seid_runs_in: Option<String>,
+    /// The volume of a node that a test drives by hand.
+    bare_volume: Option<u64>,
+    settings: Settings,
+    uses: Uses,
+    pub(super) journal: Journal,
+}
+
+/// One sidecar process, from the start of its container on.
+#[derive(Debug)]
+struct Process {
+    id: ProcessId,
+    volume: VolumeId,
+    /// Tells this process from earlier ones of the same identity.
+    number: u64,
+    /// `None` until the start delay is over.
+    memory: Option<Memory>,
+    /// Cancelled when the process ends: open requests end with it.
+    ended: CancellationToken,
+}
+
+/// What a process forgets when it ends.
+#[derive(Debug, Default)]
+struct Memory {
+    ready: bool,
+    metrics: Metrics,
+    /// Runs that will end by themselves, by number. A run that is not listed has lost its process or its store.
+    in_flight: BTreeSet<u64>,
+    /// Runs that wait for a test to release their type.
+    held: Vec<Ending>,
+}
+
+/// Something that happens by itself after a while.
+#[derive(Debug)]
+pub(super) struct Timer {
+    pub(super) after: Duration,
+    pub(super) due: Due,
+}
+
+/// What happens then.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// A process begins to answer.
+    Start {
+        /// Its node.
+        node: NodeKey,
+        /// Its number.
+        number: u64,
+    },
+    /// A run of a task ends.
+    End(Ending),
+}
+
+impl World {
+    fn node(&mut self, key: &NodeKey) -> &mut NodeState {
+        self.nodes.entry(key.clone()).or_default()
+    }
+
+    /// The settings of a node, or the defaults.
+    pub(super) fn settings(&mut self, of: Option<&NodeKey>) -> &mut Settings {
+        match of {
+            Some(key) => &mut self.node(key).settings,
+            None => &mut self.defaults,
+        }
+    }
+
+    pub(super) fn existing(&self, key: &NodeKey) -> Option<&NodeState> {
+        self.nodes.get(key)
+    }
+
+    /// What has to be scheduled since the last call.
+    pub(super) fn take_timers(&mut self) -> Vec<Timer> {
+        std::mem::take(&mut self.timers)
+    }
+
+    pub(super) fn fire(&mut self, due: Due, now: Timestamp) {
+        match due {
+            Due::Start { node, number } => self.started(&node, number, now),
+            Due::End(ending) => self.end_of_run(ending, now),
+        }
+    }
+
+    /// A number that was never given before.
+    pub(super) fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(super) fn pod_seen(&mut self, pod: PodView, now: Timestamp) {
+        let node = pod.node.clone();
+        self.node(&node).pods.insert(pod.uid.clone(), pod);
+        self.follow(&node, now);
+    }
+
+    pub(super) fn pod_gone(&mut self, node: &NodeKey, uid: &str, now: Timestamp) {
+        self.node(node).pods.remove(uid);
+        self.follow(node, now);
+    }
+
+    pub(super) fn claim_seen(&mut self, namespace: &str, name: &str, uid: &str, now: Timestamp) {
+        let claim = (namespace.to_owned(), name.to_owned());
+        if let Some(old) = self.claims.insert(claim, uid.to_owned()).filter(|old| old != uid) {
+            self.homes.remove(&VolumeId::Claim(old));
+        }
+        self.follow_all(namespace, now);
+    }
+
+    /// The claim is deleted, and with it everything on the volume.
+    pub(super) fn claim_gone(&mut self, namespace: &str, name: &str, uid: &str, now: Timestamp) {
+        let claim = (namespace.to_owned(), name.to_owned());
+        if self.claims.get(&claim).is_some_and(|known| known == uid) {
+            self.claims.remove(&claim);
+        }
+        self.follow_all(namespace, now);
+        self.homes.remove(&VolumeId::Claim(uid.to_owned()));
+    }
+
+    fn follow_all(&mut self, namespace: &str, now: Timestamp) {
+        let nodes: Vec<_> = self.nodes.keys().filter(|key| key.namespace == namespace).cloned().collect();
+        for node in nodes {
+            self.follow(&node, now);
+        }
+    }
+
+    /// Makes the process be what the node's pods say. A pod whose claim is not known yet has no process.
+    fn follow(&mut self, key: &NodeKey, now: Timestamp) {
+        let wanted = self.wanted(key);
+        let node = self.node(key);
+        let current = node.process.as_ref().map(|process| (process.id.clone(), process.volume.clone()));
+        if current == wanted {
+            return;
+        }
+        self.end_process(key, now);
+        if let Some((id, volume)) = wanted {
+            self.begin_process(key, id, volume, now);
+        }
+    }
+
+    fn wanted(&self, key: &NodeKey) -> Option<(ProcessId, VolumeId)> {
+        let pod = answering(self.nodes.get(key)?.pods.values())?;
+        let ProcessState::Running(id) = &pod.process else { return None };
+        let volume = match &pod.volume {
+            VolumeSource::Claim(name) => {
+                VolumeId::Claim(self.claims.get(&(key.namespace.clone(), name.clone()))?.clone())
+            }
+            VolumeSource::Pod => VolumeId::Pod(pod.uid.clone()),
+            VolumeSource::Bare(number) => VolumeId::Bare(*number),
+        };
+        Some((id.clone(), volume))
+    }
+
+    fn begin_process(&mut self, key: &NodeKey, id: ProcessId, volume: VolumeId, now: Timestamp) {
+        let number = self.number();
+        let default_delay = self.defaults.start_delay;
+        let node = self.node(key);
+        node.boots += 1;
+        let delay = node.settings.start_delay.or(default_delay).unwrap_or(Delay::NONE);
+        let after = delay.draw(&format!("{key}/start/{}", node.boots));
+        node.process = Some(Process { id, volume, number, memory: None, ended: CancellationToken::new() });
+        if after.is_zero() {
+            self.started(key, number, now);
+        } else {
+            self.timers.push(Timer { after, due: Due::Start { node: key.clone(), number } });
+        }
+    }
+
+    /// The process answers from now on, and goes on with what its store says was running.
+    fn started(&mut self, key: &NodeKey, number: u64, now: Timestamp) {
+        let Some(process) = self.node(key).process.as_mut().filter(|process| process.number == number) else {
+            return;
+        };
+        process.memory = Some(Memory::default());
+        let volume = process.volume.clone();
+        let home = self.homes.entry(volume).or_insert_with_key(Home::new);
+        for row in home.store.running() {
+            self.begin_run(key, row, Cause::Resumed, now);
+        }
+    }
+
+    fn end_process(&mut self, key: &NodeKey, now: Timestamp) {
+        let interruption = self.setting(key, |settings| settings.interruption);
+        let Some(process) = self.node(key).process.take() else { return };
+        process.ended.cancel();
+        let home = self.homes.get_mut(&process.volume).filter(|_| process.memory.is_some());
+        if let (Some(home), Some(Interruption::SavedAsFailed)) = (home, interruption) {
+            for row in home.store.running() {
+                home.store.put(row.ended(Err("context canceled".to_owned()), now));
+            }
+        }
+    }
+
+    /// Another process in the place of the present one, which Kubernetes does not notice.
+    pub(super) fn restart_process(&mut self, key: &NodeKey, now: Timestamp) {
+        let Some(process) = &self.node(key).process else { return };
+        let (id, volume) = (process.id.clone(), process.volume.clone());
+        self.end_process(key, now);
+        self.begin_process(key, id, volume, now);
+    }
+
+    /// The store is empty from now on; runs in flight have nowhere to be saved.
+    pub(super) fn lose_store(&mut self, key: &NodeKey) {
+        let Some(process) = &mut self.node(key).process else { return };
+        if let Some(memory) = &mut process.memory {
+            memory.in_flight.clear();
+            memory.held.clear();
+        }
+        let volume = process.volume.clone();
+        if let Some(home) = self.homes.get_mut(&volume) {
+            home.store = super::store::Store::default();
+        }
+    }
+
+    /// The node's own setting, else the default.
+    fn setting<T>(&self, key: &NodeKey, read: impl Fn(&Settings) -> Option<T>) -> Option<T> {
+        let own = self.nodes.get(key).and_then(|node| read(&node.settings));
+        own.or_else(|| read(&self.defaults))
+    }
+
+    /// Takes a rule that applies to the node and counts its use.
+    fn deviation<T>(&mut self, key: &NodeKey, pick: impl Fn(&Deviation) -> Option<T>) -> Option<T> {
+        let node = self.nodes.entry(key.clone()).or_default();
+        take(&node.settings, &self.defaults, &mut node.uses, pick)
+    }
+
+    /// The running process's memory and volume.
+    fn running(&mut self, key: &NodeKey) -> Option<(&mut Memory, &mut Home)> {
+        let process = self.nodes.get_mut(key)?.process.as_mut()?;
+        Some((process.memory.as_mut()?, self.homes.get_mut(&process.volume)?))
+    }
+
+    /// Hosts whose `seid` answers, with their node ids.
+    fn reachable_peers(&self) -> BTreeMap<String, String> {
+        let in_cluster = self.nodes.iter().filter_map(|(key, node)| {
+            let process = node.process.as_ref()?;
+            let seid_runs = node.seid_runs_in.as_ref() == Some(&process.id.pod_uid);
+            let node_id = self.homes.get(&process.volume)?.node_id.clone()?;
+            seid_runs.then(|| (key.host(), node_id))
+        });
+        in_cluster.chain(self.foreign_peers.clone()).collect()
+    }
+}
+
+impl NodeState {
+    /// The pod that runs or starts, if any.
+    pub(super) fn pod_uid(&self) -> Option<String> {
+        match &self.process {
+            Some(process) => Some(process.id.pod_uid.clone()),
+            None => answering(self.pods.values()).map(|pod| pod.uid.clone()),
+        }
+    }
+
+    /// Whether the process answers.
+    pub(super) fn is_up(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.memory.is_some())
+    }
+
+    /// Whether the process answers and its gate is open.
+    pub(super) fn is_ready(&self) -> bool {
+        self.process.as_ref().and_then(|process| process.memory.as_ref()).is_some_and(|memory| memory.ready)
+    }
+
+    /// Whether nothing will happen by itself: no process is starting, and no run ends without a test's doing.
+    pub(super) fn is_settled(&self) -> bool {
+        self.process
+            .as_ref()
+            .is_none_or(|process| process.memory.as_ref().is_some_and(|memory| memory.in_flight.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The programs of a control plane: which ones, in which versions, and where they are.
+//!
+//! [`Tools::provide`] takes, for each tool, the first that fits of: the directory named by `KUBEBUILDER_ASSETS`,
+//! `PATH`, our cache. What is in none of them is built from its pinned Go module into the cache. It never downloads a
+//! binary and never installs anything outside the cache.
+
+mod build;
+mod cache;
+mod find;
+mod module;
+mod version;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::guardian::{Guard, SpawnError};
+use crate::progress::{Event, Progress};
+use version::Version;
+
+/// Where a newcomer gets what [`Tools::provide`] cannot do without.
+const GO: &str = "install Go from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a directory that has all the tools";
+
+/// A program of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    /// Stores everything.
+    Etcd,
+    /// Serves the API.
+    Apiserver,
+    /// Runs the StatefulSet, garbage collection and volume binding controllers.
+    ControllerManager,
+    /// Assigns pods to nodes.
+    Scheduler,
+    /// Plays the kubelet.
+    Kwok,
+    /// For people and tests.
+    Kubectl,
+}
+
+impl Tool {
+    /// All of them, in the order in which they are built.
+    pub const ALL: [Self; 6] =
+        [Self::Etcd, Self::Apiserver, Self::ControllerManager, Self::Scheduler, Self::Kwok, Self::Kubectl];
+
+    /// The name of its binary.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Apiserver => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+            Self::Kwok => "kwok",
+            Self::Kubectl => "kubectl",
+        }
+    }
+
+    /// The tool whose binary is called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a tool cannot be provided.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// There is no Go to build it with.
+    #[error("{tool} has to be built, and there is no `go` on PATH; Go {wanted} or newer is needed: {GO}")]
+    NoGo {
+        /// The first tool that has to be built.
+        tool: Tool,
+        /// The version that its module asks for.
+        wanted: String,
+    },
+    /// Go is too old and does not fetch a newer one by itself.
+    #[error("{tool} has to be built with Go {wanted} or newer, and `go` says: {answer}; {GO}")]
+    OldGo {
+        /// The first tool that has to be built.
+        tool: Tool,
+        /// The version that its module asks for.
+        wanted: String,
+        /// What `go env GOVERSION` answered in the module's directory.
+        answer: String,
+    },
+    /// The build failed.
+    #[error("building {tool} failed ({status}); the end of {log}:\n{tail}", log = log.display())]
+    Build {
+        /// The tool.
+        tool: Tool,
+        /// How `go build` ended.
+        status: std::process::ExitStatus,
+        /// Its whole output.
+        log: PathBuf,
+        /// The last lines of its output.
+        tail: String,
+    },
+    /// `go` could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// There is no place for the cache.
+    #[error("no place for built tools: set SEINODE_DEVCLUSTER_CACHE to a directory (neither it nor XDG_CACHE_HOME nor HOME is set)")]
+    NoCache,
+    /// The cache cannot be used.
+    #[error("cannot use the tool cache at {path}: {source}; set SEINODE_DEVCLUSTER_CACHE to a writable directory", path = path.display())]
+    Cache {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// A binary for every [`Tool`].
+#[derive(Clone, Debug)]
+pub struct Tools(BTreeMap<Tool, PathBuf>);
+
+impl Tools {
+    /// Finds or builds every tool. A first build takes minutes; `progress` says how far it is.
+    ///
+    /// # Errors
+    /// When a tool has to be built and that does not work.
+    pub async fn provide(guard: &Guard, progress: &Progress) -> Result<Self, ToolError> {
+        let cache = cache::Cache::open()?;
+        let mut found = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (tool, candidates) in Tool::ALL.into_iter().zip(find::candidates().await) {
+            match find::choose(tool, candidates, progress).or_else(|| cache.built(tool)) {
+                Some(path) => {
+                    progress.report(&Event::ToolFound { tool, path: path.clone() });
+                    found.insert(tool, path);
+                }
+                None => missing.push(tool),
+            }
+        }
+        for (index, tool) in missing.iter().copied().enumerate() {
+            let place = build::Place { number: index + 1, of: missing.len() };
+            found.insert(tool, build::build(tool, &cache, place, guard, progress).await?);
+        }
+        Ok(Self(found))
+    }
+
+    /// The binary of `tool`.
+    #[must_use]
+    pub fn path(&self, tool: Tool) -> &Path {
+        // `provide` leaves none out; a bare name would be looked up on PATH.
+        self.0.get(&tool).map_or(Path::new(tool.name()), PathBuf::as_path)
+    }
+
+    /// Every tool with its binary.
+    pub fn iter(&self) -> impl Iterator<Item = (Tool, &Path)> {
+        self.0.iter().map(|(tool, path)| (*tool, path.as_path()))
+    }
+}
+
+/// How long `tool` took to build on 2 cores with no module and no build cached.
+fn expected(tool: Tool) -> Duration {
+    Duration::from_secs(match tool {
+        Tool::Etcd => 40,
+        Tool::Apiserver => 170,
+        Tool::ControllerManager => 55,
+        Tool::Scheduler => 10,
+        Tool::Kwok => 70,
+        Tool::Kubectl => 20,
+    })
+}

@@ -1,0 +1,142 @@
+//! The pinned Go modules that the tools are built from, and the key under which a build is cached. Pure.
+
+use super::Tool;
+
+/// A Go module of our own in `tests/devcluster/tools`, which does nothing but pin another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Module {
+    /// Its directory in `tests/devcluster/tools`.
+    pub(super) name: &'static str,
+    /// The version of the module that it pins.
+    pub(super) version: &'static str,
+    /// Every file of it. They are part of this crate, so that it builds the same from wherever it runs.
+    pub(super) files: &'static [(&'static str, &'static str)],
+    /// `-ldflags` of its builds.
+    linker: &'static str,
+}
+
+pub(super) const ETCD: Module = Module {
+    name: "etcd",
+    version: "v3.6.16",
+    files: &[
+        ("go.mod", include_str!("../../tools/etcd/go.mod")),
+        ("go.sum", include_str!("../../tools/etcd/go.sum")),
+        ("main.go", include_str!("../../tools/etcd/main.go")),
+    ],
+    linker: "-s -w",
+};
+
+pub(super) const KUBERNETES: Module = Module {
+    name: "kubernetes",
+    version: "v1.34.4",
+    files: &[
+        ("go.mod", include_str!("../../tools/kubernetes/go.mod")),
+        ("go.sum", include_str!("../../tools/kubernetes/go.sum")),
+        ("tools.go", include_str!("../../tools/kubernetes/tools.go")),
+    ],
+    // The components refuse to work together, and the API server to answer /version sensibly, without a version.
+    linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4 \
+             -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34",
+};
+
+pub(super) const KWOK: Module = Module {
+    name: "kwok",
+    version: "v0.8.0",
+    files: &[
+        ("go.mod", include_str!("../../tools/kwok/go.mod")),
+        ("go.sum", include_str!("../../tools/kwok/go.sum")),
+    ],
+    linker: "-s -w",
+};
+
+/// The module that `tool` is built from.
+pub(super) fn module(tool: Tool) -> &'static Module {
+    match tool {
+        Tool::Etcd => &ETCD,
+        Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubectl => &KUBERNETES,
+        Tool::Kwok => &KWOK,
+    }
+}
+
+/// The arguments of the `go build` that makes `tool`, without its output.
+pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
+    let package = match tool {
+        Tool::Etcd => ".",
+        Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
+        Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
+        Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
+        Tool::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
+        Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
+    };
+    ["build", "-ldflags", module(tool).linker, package]
+}
+
+/// The environment of every build: reproducible, static, and deaf to a workspace or flags of the user's.
+pub(super) const ENVIRONMENT: [(&str, &str); 3] =
+    [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly -buildvcs=false -trimpath"), ("GOWORK", "off")];
+
+impl Module {
+    /// The name of its directory in the cache: another one as soon as anything changes that the binaries depend on.
+    pub(super) fn directory(&self) -> String {
+        format!("{}-{}-{}", self.name, self.version, &self.key()[..12])
+    }
+
+    /// The Go version that it asks for.
+    pub(super) fn go_version(&self) -> &'static str {
+        let go_mod = self.files.iter().find(|(name, _)| *name == "go.mod").map_or("", |(_, text)| *text);
+        go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default().trim()
+    }
+
+    fn key(&self) -> String {
+        let mut all = format!("{} {} {}", std::env::consts::OS, std::env::consts::ARCH, self.linker);
+        for (name, value) in ENVIRONMENT.iter().chain(self.files) {
+            // Lengths, so that no two different lists of files read the same.
+            all.push_str(&format!("\n{name} {}\n{value}", value.len()));
+        }
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, all.as_bytes()).simple().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_versions_named_here_are_those_that_the_go_mod_files_pin() {
+        for (module, path) in
+            [(&ETCD, "go.etcd.io/etcd/server/v3"), (&KUBERNETES, "k8s.io/kubernetes"), (&KWOK, "sigs.k8s.io/kwok")]
+        {
+            let pinned = format!("{path} {}", module.version);
+            assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
+        }
+        let stamp = format!("gitVersion={} ", KUBERNETES.version);
+        assert!(KUBERNETES.linker.contains(&stamp), "the stamped version is another one");
+    }
+
+    #[test]
+    fn every_module_names_its_go_version() {
+        for module in [&ETCD, &KUBERNETES, &KWOK] {
+            assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
+        }
+    }
+
+    #[test]
+    fn the_cache_directory_is_stable_and_changes_with_every_ingredient() {
+        let module = Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
+        let same = Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
+        assert_eq!(module.directory(), same.directory());
+        for other in [
+            Module { version: "v2", ..module_like(&module) },
+            Module { files: &[("go.mod", "a"), ("go.sum", "c")], ..module_like(&module) },
+            Module { files: &[("go.mod", "a")], ..module_like(&module) },
+            Module { files: &[("go.mod", "ab"), ("go.sum", "")], ..module_like(&module) },
+            Module { linker: "-w", ..module_like(&module) },
+        ] {
+            assert_ne!(module.directory(), other.directory(), "{other:?}");
+        }
+    }
+
+    fn module_like(module: &Module) -> Module {
+        Module { name: module.name, version: module.version, files: module.files, linker: module.linker }
+    }
+}

@@ -1,0 +1,195 @@
+//! Storage: a provisioner that gives every claim its volume, and volumes made by hand.
+//!
+//! It plays what a CSI driver's provisioner does in a real cluster. A volume is an object only: no pod ever runs, so
+//! nothing is written anywhere. Claims of classes that are not ours are left alone.
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::cluster::{ClusterError, STORAGE_CLASSES};
+
+/// The provisioner that our storage classes name. The volume binder leaves its claims and volumes to us.
+pub const PROVISIONER: &str = "devcluster.sei.io/volumes";
+
+/// Makes volumes for pending claims and deletes those that were released, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Provisioner {
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Provisioner {
+    pub(crate) fn start(client: Client) -> Self {
+        let claims = tokio::spawn(follow_claims(client.clone()));
+        let volumes = tokio::spawn(follow_volumes(client));
+        Self { tasks: [claims, volumes] }
+    }
+}
+
+impl Drop for Provisioner {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn follow_claims(client: Client) {
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let claims = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default());
+    let mut claims = std::pin::pin!(claims.default_backoff().applied_objects());
+    while let Some(next) = claims.next().await {
+        let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else { continue };
+        let Some(volume) = volume_for(&claim) else { continue };
+        match volumes.create(&PostParams::default(), &volume).await {
+            Ok(_) => {}
+            // The claim was seen twice before the binder got to it.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) => tracing::warn!(claim = claim.name_any(), %error, "cannot make a volume"),
+        }
+    }
+}
+
+async fn follow_volumes(client: Client) {
+    let api: Api<PersistentVolume> = Api::all(client);
+    let volumes = watcher(api.clone(), watcher::Config::default()).default_backoff().applied_objects();
+    let mut volumes = std::pin::pin!(volumes);
+    while let Some(next) = volumes.next().await {
+        let Ok(volume) = next.inspect_err(|error| tracing::debug!(%error, "watching volumes")) else { continue };
+        if !is_to_be_deleted(&volume) {
+            continue;
+        }
+        let this_one = Preconditions { uid: volume.uid(), resource_version: None };
+        match api.delete(&volume.name_any(), &DeleteParams::default().preconditions(this_one)).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(error) => tracing::warn!(volume = volume.name_any(), %error, "cannot delete a volume"),
+        }
+    }
+}
+
+/// Makes `count` volumes of `class` with `size` that any claim may bind, and returns their names.
+pub(crate) async fn add(
+    client: &Client,
+    class: &str,
+    size: &str,
+    count: usize,
+) -> Result<Vec<String>, ClusterError> {
+    let api: Api<PersistentVolume> = Api::all(client.clone());
+    let failed = |source| ClusterError::Api { what: format!("make a volume of {class}"), source: Box::new(source) };
+    let object = persistent_volume(json!({ "generateName": "volume-" }), class, json!(size), json!(["ReadWriteOnce"]));
+    let volume: PersistentVolume =
+        serde_json::from_value(object).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    let mut names = Vec::with_capacity(count);
+    for _ in 0..count {
+        let created = api.create(&PostParams::default(), &volume).await.map_err(failed)?;
+        names.push(created.name_any());
+    }
+    Ok(names)
+}
+
+/// The volume to make for `claim`, if it is one of ours that waits for one.
+fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
+    let spec = claim.spec.as_ref()?;
+    let class = spec.storage_class_name.as_deref().filter(|class| STORAGE_CLASSES.contains(class))?;
+    let waits = spec.volume_name.is_none() && claim.metadata.deletion_timestamp.is_none();
+    if !waits {
+        return None;
+    }
+    let uid = claim.uid()?;
+    let size = spec.resources.as_ref()?.requests.as_ref()?.get("storage")?;
+    let metadata = json!({
+        "name": format!("pvc-{uid}"),
+        "annotations": { "pv.kubernetes.io/provisioned-by": PROVISIONER },
+    });
+    let mut volume = persistent_volume(metadata, class, json!(size), json!(spec.access_modes));
+    volume["spec"]["claimRef"] = json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": claim.namespace(),
+        "name": claim.name_any(),
+        "uid": uid,
+    });
+    serde_json::from_value(volume).ok()
+}
+
+fn persistent_volume(metadata: Value, class: &str, size: Value, access_modes: Value) -> Value {
+    json!({
+        "metadata": metadata,
+        "spec": {
+            "storageClassName": class,
+            "capacity": { "storage": size },
+            "accessModes": access_modes,
+            "persistentVolumeReclaimPolicy": reclaim_policy(class),
+            // Never created: without a kubelet nothing is mounted.
+            "hostPath": { "path": "/var/lib/devcluster" },
+        },
+    })
+}
+
+/// As on the original platform: the volume of an archive node, which takes weeks to fill, outlives its claim.
+pub(crate) fn reclaim_policy(class: &str) -> &'static str {
+    if class == "gp3-archive" { "Retain" } else { "Delete" }
+}
+
+/// Whether `volume` is of our making and has lost its claim.
+fn is_to_be_deleted(volume: &PersistentVolume) -> bool {
+    let ours = volume.annotations().get("pv.kubernetes.io/provisioned-by").is_some_and(|name| name == PROVISIONER);
+    let released = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Released");
+    let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
+    ours && released && policy == Some("Delete") && volume.metadata.deletion_timestamp.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(change: impl FnOnce(&mut Value)) -> PersistentVolumeClaim {
+        let mut claim = json!({
+            "metadata": { "name": "data-a", "namespace": "n", "uid": "u-1" },
+            "spec": {
+                "storageClassName": "gp3",
+                "accessModes": ["ReadWriteOnce"],
+                "resources": { "requests": { "storage": "2000Gi" } },
+            },
+        });
+        change(&mut claim);
+        serde_json::from_value(claim).unwrap()
+    }
+
+    #[test]
+    fn a_pending_claim_gets_a_volume_of_its_size_that_nobody_else_can_take() {
+        let volume = json!(volume_for(&claim(|_| ())).unwrap());
+        assert_eq!(volume["metadata"]["name"], "pvc-u-1");
+        assert_eq!(volume["spec"]["capacity"]["storage"], "2000Gi");
+        assert_eq!(volume["spec"]["storageClassName"], "gp3");
+        assert_eq!(volume["spec"]["claimRef"]["uid"], "u-1");
+        assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Delete");
+    }
+
+    #[test]
+    fn other_claims_get_none() {
+        let none = |change: fn(&mut Value)| assert_eq!(volume_for(&claim(change)), None);
+        none(|claim| claim["spec"]["storageClassName"] = json!("somebody-elses"));
+        none(|claim| claim["spec"]["storageClassName"] = Value::Null);
+        none(|claim| claim["spec"]["volumeName"] = json!("chosen"));
+        none(|claim| claim["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn only_released_volumes_of_ours_are_deleted_and_an_archive_stays() {
+        let released = |change: fn(&mut Value)| {
+            let mut volume = json!(volume_for(&claim(|_| ())).unwrap());
+            volume["status"] = json!({ "phase": "Released" });
+            change(&mut volume);
+            is_to_be_deleted(&serde_json::from_value(volume).unwrap())
+        };
+        assert!(released(|_| ()));
+        assert!(!released(|volume| volume["status"]["phase"] = json!("Bound")));
+        assert!(!released(|volume| volume["metadata"]["annotations"] = json!({})));
+        assert!(!released(|volume| volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain")));
+        assert_eq!(reclaim_policy("gp3-archive"), "Retain");
+    }
+}

@@ -1,0 +1,231 @@
+//! The binary by itself: what it says about wrong settings, its endpoints, its signals. Nothing here needs a cluster;
+//! where an API server belongs there is a closed port.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by panicking what is wrong"
+)]
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+    time::timeout,
+};
+
+/// Anything here takes milliseconds; a machine under load may need longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Platform settings that are good.
+const PLATFORM: [(&str, &str); 16] = [
+    ("SEI_NODEPOOL_NAME", "sei-node"),
+    ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
+    ("SEI_TOLERATION_KEY", "sei.io/workload"),
+    ("SEI_SERVICE_ACCOUNT", "seid-node"),
+    ("SEI_STORAGE_CLASS_PERF", "gp3-10k-750"),
+    ("SEI_STORAGE_CLASS_ARCHIVE", "gp3-archive"),
+    ("SEI_STORAGE_SIZE_DEFAULT", "2000Gi"),
+    ("SEI_STORAGE_SIZE_ARCHIVE", "40Ti"),
+    ("SEI_RESOURCE_CPU_DEFAULT", "4"),
+    ("SEI_RESOURCE_MEM_DEFAULT", "32Gi"),
+    ("SEI_RESOURCE_CPU_ARCHIVE", "48"),
+    ("SEI_RESOURCE_MEM_ARCHIVE", "448Gi"),
+    ("SEI_SNAPSHOT_BUCKET", "test-sei-snapshots"),
+    ("SEI_SNAPSHOT_REGION", "us-east-2"),
+    ("SEI_GENESIS_BUCKET", "test-sei-genesis"),
+    ("SEI_GENESIS_REGION", "us-east-2"),
+];
+
+pub async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
+    let mut command = operator(&["run", "--leader-elect", "--metrics-bind-address=nowhere"]);
+    command.env("SEINODE_LOG_FORMAT", "xml").env("SEI_STORAGE_SIZE_DEFAULT", "2TB");
+    command.env_remove("SEI_NODEPOOL_NAME").env_remove("SEI_GENESIS_REGION");
+    let (code, said) = end(command).await;
+    assert_eq!(code, Some(2), "{said}");
+    let settings: Vec<_> = said.lines().skip(1).map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(
+        settings,
+        [
+            "--metrics-bind-address",
+            "--leader-elect",
+            "--log-format",
+            "SEI_NODEPOOL_NAME",
+            "SEI_STORAGE_SIZE_DEFAULT",
+            "SEI_GENESIS_REGION"
+        ],
+        "{said}"
+    );
+    assert!(said.contains("2TB") && said.contains("such as 2000Gi"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+pub async fn without_credentials_it_ends_and_does_not_repeat_what_it_read() {
+    let home = tempfile::tempdir().unwrap();
+    let mut nothing = operator(&["run"]);
+    nothing.env("HOME", home.path());
+    let (code, said) = end(nothing).await;
+    assert!(code == Some(1) && said.contains("KUBECONFIG is not set"), "{said}");
+
+    let torn = home.path().join("torn");
+    std::fs::write(&torn, "users:\n- {name: a, user: {token: [hunter2\n").unwrap();
+    let mut malformed = operator(&["run"]);
+    malformed.env("KUBECONFIG", &torn);
+    let (code, said) = end(malformed).await;
+    assert!(
+        code == Some(1) && said.contains("is no valid kubeconfig") && !said.contains("hunter2"),
+        "{said}"
+    );
+}
+
+pub async fn a_taken_address_is_named_with_its_flag() {
+    let (home, taken) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = operator(&["run", "--health-probe-bind-address=127.0.0.1:0"]);
+    command.env("SEINODE_METRICS_BIND_ADDRESS", &address).env("KUBECONFIG", unreachable(home.path()));
+    let (code, said) = end(command).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("--metrics-bind-address: cannot listen on {address}")), "{said}");
+}
+
+pub async fn crds_prints_the_golden_definition() {
+    let Output { status, stdout, .. } = operator(&["crds"]).output().await.unwrap();
+    assert!(status.success());
+    let golden =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/controller/api/golden/crds.yaml"));
+    assert!(
+        String::from_utf8(stdout).unwrap() == golden.unwrap(),
+        "`seinode-operator crds` differs from the file"
+    );
+}
+
+pub async fn it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well() {
+    let home = tempfile::tempdir().unwrap();
+    let mut operator = Running::start(home.path(), &[]).await;
+
+    assert_eq!(get(operator.health, "/livez").await, (200, "ok\n".into()));
+    assert_eq!(get(operator.health, "/healthz").await, (200, "ok\n".into()));
+    let (status, gates) = get(operator.health, "/readyz?verbose").await;
+    assert_eq!(status, 503, "{gates}");
+    assert!(gates.contains("[+]process ok\n") && gates.contains("[-]"), "{gates}");
+    let (status, metrics) = get(operator.metrics, "/metrics").await;
+    assert_eq!(status, 200);
+    let build = format!("sei_controller_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+    assert!(metrics.contains(&build) && metrics.contains("\nprocess_resident_memory_bytes "), "{metrics}");
+
+    let asked = Instant::now();
+    operator.send(Signal::TERM);
+    assert_eq!(operator.exit_code().await, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(12), "it took {:?}", asked.elapsed());
+}
+
+pub async fn an_endpoint_can_be_switched_off() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = operator(&["run", "--metrics-bind-address=0", "--log-format=json"]);
+    command.args(["--health-probe-bind-address=127.0.0.1:0"]).env("KUBECONFIG", unreachable(home.path()));
+    let mut operator = Running::spawn(command);
+    operator.health = operator.listening("health").await;
+    operator.send(Signal::INT);
+    assert_eq!(operator.exit_code().await, Some(0));
+    let rest = operator.rest().await;
+    assert!(!rest.iter().any(|line| line["endpoint"] == "metrics"), "{rest:?}");
+}
+
+/// The operator with good platform settings and nothing else in its environment.
+fn operator(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
+    command.args(arguments).env_clear().envs(PLATFORM).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Its exit code and standard error; it is expected to end by itself.
+async fn end(mut command: Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } =
+        timeout(PATIENCE, command.output()).await.expect("it goes on although it cannot start").unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+/// A kubeconfig that leads to a closed port.
+fn unreachable(directory: &std::path::Path) -> std::path::PathBuf {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let path = directory.join("unreachable");
+    let text = format!(
+        "{{apiVersion: v1, kind: Config, current-context: c, users: [{{name: u, user: {{}}}}], \
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
+         clusters: [{{name: c, cluster: {{server: 'http://{closed}'}}}}]}}"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let response = timeout(PATIENCE, reqwest::get(format!("http://{address}{path}"))).await.unwrap().unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// An operator that runs without an API server.
+struct Running {
+    process: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    health: SocketAddr,
+    metrics: SocketAddr,
+}
+
+impl Running {
+    async fn start(home: &std::path::Path, arguments: &[&str]) -> Self {
+        let mut command = operator(&["run", "--log-format=json", "--health-probe-bind-address=127.0.0.1:0"]);
+        command
+            .arg("--metrics-bind-address=127.0.0.1:0")
+            .args(arguments)
+            .env("KUBECONFIG", unreachable(home));
+        let mut running = Self::spawn(command);
+        running.health = running.listening("health").await;
+        running.metrics = running.listening("metrics").await;
+        running
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut process = command.spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { process, log, health: nowhere, metrics: nowhere }
+    }
+
+    /// The address that an endpoint was given, as the log tells it.
+    async fn listening(&mut self, endpoint: &str) -> SocketAddr {
+        loop {
+            let line = timeout(PATIENCE, self.log.next_line()).await.unwrap().unwrap();
+            let line: Value = serde_json::from_str(&line.expect("it ended")).unwrap();
+            if line["message"] == "listening" && line["endpoint"] == endpoint {
+                return line["address"].as_str().unwrap().parse().unwrap();
+            }
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id().expect("it ended")).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    async fn exit_code(&mut self) -> Option<i32> {
+        timeout(PATIENCE, self.process.wait()).await.expect("it does not end").unwrap().code()
+    }
+
+    /// What the log says until its end.
+    async fn rest(&mut self) -> Vec<Value> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            lines.push(serde_json::from_str(&line).unwrap());
+        }
+        lines
+    }
+}
