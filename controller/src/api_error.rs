@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn a_missing_right_says_what_to_do() {
         let status: Status =
-            serde_json::from_str(r#"{"message":"pods is forbidden","reason":"Forbidden","code":403}"#).unwrap();
+            serde_json::from_str(r#"{"message":"pods is forbidden","reason":"Forbidden","code":403}"#)
+                .unwrap();
         let failure = read(&kube::Error::Api(Box::new(status)), "list pods");
         assert!(failure.message.contains("grant the operator this right"), "{}", failure.message);
     }

@@ -7,8 +7,7 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, metrics::Metrics, patience::Patience, publish::Publisher, recent::Recent,
-    sidecar::Sidecars,
+    cache::Fleet, metrics::Metrics, patience::Patience, publish::Publisher, recent::Recent, sidecar::Sidecars,
 };
 
 /// What every pass needs.

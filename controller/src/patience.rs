@@ -47,9 +47,10 @@ fn pause(class: Class, count: u32) -> Duration {
 
 /// Up to a fifth longer, fixed for each node: what failed together does not come back together.
 fn spread(pause: Duration, namespace: &str, name: &str) -> Duration {
-    let sum = namespace.bytes().chain(name.bytes()).fold(0_u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
+    let sum = namespace
+        .bytes()
+        .chain(name.bytes())
+        .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     pause + pause * (sum % 21) / 100
 }
 

@@ -43,12 +43,10 @@ pub(crate) async fn perform(
                 Err(failure) => Outcome::Failed(failure),
             }
         }
-        Effect::ApplyService => {
-            match apply::<Service>(context, node, &render::service(node, intent)).await {
-                Ok(applied) => Outcome::Service(Headless::of(node, &applied)),
-                Err(failure) => Outcome::Failed(failure),
-            }
-        }
+        Effect::ApplyService => match apply::<Service>(context, node, &render::service(node, intent)).await {
+            Ok(applied) => Outcome::Service(Headless::of(node, &applied)),
+            Err(failure) => Outcome::Failed(failure),
+        },
         Effect::Submit(submission) => submit(context, node, intent, seen, submission).await,
         Effect::RemoveLegacyFinalizer => Outcome::Failed(Failure {
             class: Class::Invariant,

@@ -27,11 +27,7 @@ pub(crate) enum Written<K> {
 }
 
 /// Replaces the status, if the object is still the one that was read.
-pub(crate) async fn status(
-    context: &Context,
-    object: &SeiNode,
-    status: &SeiNodeStatus,
-) -> Written<SeiNode> {
+pub(crate) async fn status(context: &Context, object: &SeiNode, status: &SeiNodeStatus) -> Written<SeiNode> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &namespace);
     let mut next = object.clone();

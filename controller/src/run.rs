@@ -51,9 +51,9 @@ pub async fn run(
         clock: jiff::Timestamp::now,
     });
     let concurrency = settings.concurrency;
-    let controllers = slices.into_iter().map(|slice| {
-        control(slice, Arc::clone(&context), unsynced.clone(), concurrency, shutdown.clone())
-    });
+    let controllers = slices
+        .into_iter()
+        .map(|slice| control(slice, Arc::clone(&context), unsynced.clone(), concurrency, shutdown.clone()));
     let all = future::join_all(controllers);
     let overdue = async {
         shutdown.cancelled().await;

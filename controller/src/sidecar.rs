@@ -114,9 +114,7 @@ impl Sidecar {
         match response.status() {
             StatusCode::OK => wire::report(&wire::body(response).await?),
             // Only the sidecar's own 404 says that it does not know the task; a proxy's or a router's does not.
-            StatusCode::NOT_FOUND => {
-                wire::refusal(&wire::body(response).await?).map(|_| TaskReport::Unknown)
-            }
+            StatusCode::NOT_FOUND => wire::refusal(&wire::body(response).await?).map(|_| TaskReport::Unknown),
             other => Err(wire::unexpected(other)),
         }
     }

@@ -21,7 +21,8 @@ pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) {
     let object: Guarded = DeserializeGuard(Err(invalid.clone()));
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     tracing::warn!(namespace, name, error = invalid.error, "the SeiNode cannot be read");
-    let note = format!("The SeiNode cannot be read: {}; nothing is done for it until it is mended", invalid.error);
+    let note =
+        format!("The SeiNode cannot be read: {}; nothing is done for it until it is mended", invalid.error);
     let notice = Notice { severity: Severity::Warning, reason: "SpecInvalid", action: "Refuse", note };
     context.publisher.publish(&object, &[notice], (context.clock)());
     if object.finalizers().iter().any(|finalizer| finalizer == names::LEGACY_FINALIZER)

@@ -64,7 +64,11 @@ impl Unsynced {
 }
 
 /// Makes the caches of all served namespaces, and the streams that fill them.
-pub(crate) fn fleet(client: &Client, scope: &Scope, readiness: &Readiness) -> (Arc<Fleet>, Vec<Slice>, Unsynced) {
+pub(crate) fn fleet(
+    client: &Client,
+    scope: &Scope,
+    readiness: &Readiness,
+) -> (Arc<Fleet>, Vec<Slice>, Unsynced) {
     let scopes = match scope {
         Scope::Cluster => vec![None],
         Scope::Namespaces(names) => names.iter().map(|name| Some(name.as_str())).collect(),
@@ -74,7 +78,8 @@ pub(crate) fn fleet(client: &Client, scope: &Scope, readiness: &Readiness) -> (A
     for namespace in scopes {
         parts.push((namespace, Stores::new()));
     }
-    let fleet = Arc::new(Fleet { slices: parts.iter().map(|(_, stores)| Arc::clone(&stores.caches)).collect() });
+    let fleet =
+        Arc::new(Fleet { slices: parts.iter().map(|(_, stores)| Arc::clone(&stores.caches)).collect() });
     let slices = parts
         .into_iter()
         .map(|(namespace, stores)| {
@@ -199,8 +204,7 @@ impl Source<'_> {
         known: Store<Guarded>,
         fleet: Arc<Fleet>,
     ) -> BoxStream<'static, Result<Guarded, watcher::Error>> {
-        let matters =
-            predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
+        let matters = predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
         self.events::<Guarded>(watcher::Config::default())
             .modify(trim::node)
             .inspect_ok(move |event| wake_dependents(event, &known, &fleet))
@@ -216,7 +220,8 @@ impl Source<'_> {
 /// Wakes the nodes whose label sources select one that came, went or was relabelled. Called before the cache
 /// takes the event, so the cache still holds the labels from before.
 fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, fleet: &Fleet) {
-    let (watcher::Event::Apply(node) | watcher::Event::InitApply(node) | watcher::Event::Delete(node)) = event
+    let (watcher::Event::Apply(node) | watcher::Event::InitApply(node) | watcher::Event::Delete(node)) =
+        event
     else {
         return;
     };
@@ -235,7 +240,8 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
     let namespace = node.namespace().unwrap_or_default();
     for slice in &fleet.slices {
         for other in slice.nodes.state() {
-            let waits = other.0.as_ref().is_ok_and(|other| peers::depends_on(other, &namespace, node.labels()));
+            let waits =
+                other.0.as_ref().is_ok_and(|other| peers::depends_on(other, &namespace, node.labels()));
             // The receiver lives as long as the slice's controller: afterwards nobody needs waking.
             if waits && slice.wake.send(ObjectRef::from_obj(other.as_ref())).is_err() {
                 return;

@@ -41,7 +41,7 @@ pub fn leader_elect(text: &str) -> Result<(), Problem> {
 pub fn sidecar_url(text: &str) -> Result<SidecarUrl, Problem> {
     const FLAG: &str = "sidecar-url-template";
     let remedy = format!("write a URL such as {}", SidecarUrl::DEFAULT);
-    if false {
+    if text.contains('@') {
         return Err(problem(FLAG, "has credentials, but a sidecar asks for none", remedy));
     }
     SidecarUrl::parse(text).map_err(|why| problem(FLAG, format!("is no template of a URL: {why}"), remedy))

@@ -52,7 +52,8 @@ pub fn absorb(
             with_plan(status, |plan| {
                 if let Some(task) = plan.current_mut() {
                     if let Progress::Running { .. } = task.progress {
-                        task.error = Some("the sidecar no longer knew the task and was given it again".into());
+                        task.error =
+                            Some("the sidecar no longer knew the task and was given it again".into());
                     }
                     task.progress = Progress::Running { submitted_at };
                 }
@@ -63,7 +64,7 @@ pub fn absorb(
             let now = seen.now;
             with_plan(status, |plan| {
                 let why = format!("the sidecar refused it: {words}");
-                plan.fail_current(why, Chances::None, now);
+                plan.fail_current(&why, Chances::None, now);
             });
         }
         (Effect::Submit(_), Outcome::Silent(silence)) => seen.report = Answer::Silent(silence),

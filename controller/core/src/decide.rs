@@ -139,7 +139,7 @@ fn advance(intent: &Intent, next: &mut SeiNodeStatus, mut plan: Plan, seen: &Obs
             }
             Step::Wait(waits) => return wait(next, &plan, waits.why, waits.until),
             Step::Failed(why) => {
-                plan.fail_current(why, Chances::Retry, seen.now);
+                plan.fail_current(&why, Chances::Retry, seen.now);
                 if plan.phase != PlanPhase::Active {
                     return fail(next, &plan, seen);
                 }

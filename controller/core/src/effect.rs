@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     ids::TaskId,
-    observation::{Volume, Workload, Headless},
+    observation::{Headless, Volume, Workload},
     task::TaskType,
 };
 

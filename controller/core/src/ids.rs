@@ -28,13 +28,13 @@ pub struct TaskId(Uuid);
 pub struct Target(Uuid);
 
 impl PlanId {
-    /// The id of a plan that is made for a node at a moment.
+    /// The id of a plan that is made for a node and a target at a moment.
     ///
     /// The moment makes it fresh even when an earlier status was lost. It need not be reproducible: a plan
     /// is stored before its first effect, and only one of two rival plans can be stored.
     #[must_use]
-    pub fn derive(node_uid: &str, kind: &str, made_at: Timestamp) -> Self {
-        let name = format!("{node_uid}/{kind}/{}", made_at.as_nanosecond());
+    pub fn derive(node_uid: &str, kind: &str, target: Target, made_at: Timestamp) -> Self {
+        let name = format!("{node_uid}/{kind}/{target}/{}", made_at.as_nanosecond());
         Self(Uuid::new_v5(&PLAN_NAMESPACE, name.as_bytes()))
     }
 
@@ -119,10 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_made_later_has_another_id() {
-        let at = |second| PlanId::derive("uid", "Init", Timestamp::from_second(second).unwrap());
-        assert_ne!(at(1), at(2));
-        assert_eq!(at(1), at(1));
+    fn a_plan_made_later_or_for_another_spec_has_another_id() {
+        let of = |spec: &str, second| {
+            let target = Target::of(spec.as_bytes());
+            PlanId::derive("uid", "Init", target, Timestamp::from_second(second).unwrap())
+        };
+        assert_ne!(of("a", 1), of("a", 2));
+        assert_ne!(of("a", 1), of("b", 1));
+        assert_eq!(of("a", 1), of("a", 1));
     }
 
     #[test]

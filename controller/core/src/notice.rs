@@ -83,7 +83,10 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     if let Some(new) = new {
         if old.as_ref().map(|old| old.id) != Some(new.id) {
             let steps = new.tasks.len();
-            all.push(normal("PlanStarted", format!("{} plan {} has {steps} tasks", new.kind.as_str(), new.id)));
+            all.push(normal(
+                "PlanStarted",
+                format!("{} plan {} has {steps} tasks", new.kind.as_str(), new.id),
+            ));
         }
         let failed_before = old.is_some_and(|old| old.id == new.id && old.phase != PlanPhase::Active);
         if let PlanPhase::Failed { message, next_attempt } = &new.phase
@@ -98,7 +101,10 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
 
 /// A refusal is announced when a condition that says so turns False for another reason than before.
 fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
-    let refusals = [(types::SPEC_VALID, "Invalid", "SpecInvalid"), (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign")];
+    let refusals = [
+        (types::SPEC_VALID, "Invalid", "SpecInvalid"),
+        (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
+    ];
     let says = |status: &SeiNodeStatus, type_, reason| {
         conditions::find(&status.conditions, type_)
             .filter(|condition| condition.status == "False" && condition.reason == reason)

@@ -132,11 +132,7 @@ impl Volume {
             Owner::Nobody if made_for == Some(&node.uid) => Owner::Us,
             owner => owner,
         };
-        Self {
-            uid: pvc.metadata.uid.clone().unwrap_or_default(),
-            owner,
-            stay: Stay::of(&pvc.metadata),
-        }
+        Self { uid: pvc.metadata.uid.clone().unwrap_or_default(), owner, stay: Stay::of(&pvc.metadata) }
     }
 }
 

@@ -57,7 +57,8 @@ spec:
         let object: SeiNode = serde_norway::from_str(object).unwrap();
         let intent = Intent::parse(&object).unwrap();
         let node = NodeRef { namespace: "a".into(), name: "n0".into(), uid: "u".into() };
-        let sentry = BTreeMap::from([("role".to_owned(), "sentry".to_owned()), ("x".to_owned(), "y".to_owned())]);
+        let sentry =
+            BTreeMap::from([("role".to_owned(), "sentry".to_owned()), ("x".to_owned(), "y".to_owned())]);
         let other = BTreeMap::from([("role".to_owned(), "rpc".to_owned())]);
         let found = resolve(
             &node,
@@ -74,11 +75,7 @@ spec:
         let addresses: Vec<_> = found.into_iter().collect();
         assert_eq!(
             addresses,
-            [
-                "n0-0.n0.b.svc.cluster.local",
-                "n1-0.n1.a.svc.cluster.local",
-                "n2-0.n2.a.svc.cluster.local"
-            ]
+            ["n0-0.n0.b.svc.cluster.local", "n1-0.n1.a.svc.cluster.local", "n2-0.n2.a.svc.cluster.local"]
         );
         assert!(depends_on(&object, "a", &sentry) && depends_on(&object, "b", &sentry));
         assert!(!depends_on(&object, "c", &sentry) && !depends_on(&object, "a", &other));

@@ -71,7 +71,7 @@ impl Plan {
         failures: u32,
         tasks: &[TaskType],
     ) -> Self {
-        let id = PlanId::derive(node_uid, kind.as_str(), made_at);
+        let id = PlanId::derive(node_uid, kind.as_str(), target, made_at);
         let tasks = tasks.iter().enumerate().map(|(index, kind)| Task {
             kind: *kind,
             id: TaskId::derive(id, *kind, index, 0),
@@ -111,13 +111,13 @@ impl Plan {
     }
 
     /// Lets the current task be tried again later, under a new id, or fails the plan.
-    pub(crate) fn fail_current(&mut self, why: String, chances: Chances, now: Timestamp) {
+    pub(crate) fn fail_current(&mut self, why: &str, chances: Chances, now: Timestamp) {
         let (id, failures) = (self.id, self.failures);
         let Some(index) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
             return;
         };
         let task = &mut self.tasks[index];
-        task.error = Some(why.clone());
+        task.error = Some(why.to_owned());
         if chances == Chances::Retry && task.attempt < task.kind.max_retries() {
             task.attempt += 1;
             task.id = TaskId::derive(id, task.kind, index, task.attempt);
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_task_without_budget_fails_its_plan_with_the_reason_and_the_next_attempt() {
         let mut plan = plan();
-        plan.fail_current("no such key".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        plan.fail_current("no such key", Chances::Retry, Timestamp::UNIX_EPOCH);
         let PlanPhase::Failed { message, next_attempt } = &plan.phase else { panic!("{plan:?}") };
         assert_eq!(message, "task config-apply failed: no such key");
         assert!((10..=11).contains(&next_attempt.as_second()));
@@ -173,7 +173,7 @@ mod tests {
         let mut plan = plan();
         plan.complete_current();
         let before = plan.current().unwrap().clone();
-        plan.fail_current("no peer reachable".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        plan.fail_current("no peer reachable", Chances::Retry, Timestamp::UNIX_EPOCH);
         let task = plan.current().unwrap();
         assert_eq!(plan.phase, PlanPhase::Active);
         assert_ne!(task.id, before.id);
@@ -187,15 +187,15 @@ mod tests {
         let mut worn = plan();
         worn.complete_current();
         for _ in 0..20 {
-            worn.fail_current("x".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+            worn.fail_current("x", Chances::Retry, Timestamp::UNIX_EPOCH);
             assert_eq!(worn.phase, PlanPhase::Active);
         }
-        worn.fail_current("x".into(), Chances::Retry, Timestamp::UNIX_EPOCH);
+        worn.fail_current("x", Chances::Retry, Timestamp::UNIX_EPOCH);
         assert!(matches!(worn.phase, PlanPhase::Failed { .. }));
 
         let mut hopeless = plan();
         hopeless.complete_current();
-        hopeless.fail_current("x".into(), Chances::None, Timestamp::UNIX_EPOCH);
+        hopeless.fail_current("x", Chances::None, Timestamp::UNIX_EPOCH);
         assert!(matches!(hopeless.phase, PlanPhase::Failed { .. }));
     }
 

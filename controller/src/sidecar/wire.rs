@@ -61,9 +61,7 @@ pub(super) fn report(body: &[u8]) -> Result<TaskReport, Silence> {
     match task.status.as_str() {
         "running" => Ok(TaskReport::Running),
         "completed" => Ok(TaskReport::Completed),
-        "failed" if task.error.is_empty() => {
-            Ok(TaskReport::Failed("the sidecar gave no reason".to_owned()))
-        }
+        "failed" if task.error.is_empty() => Ok(TaskReport::Failed("the sidecar gave no reason".to_owned())),
         "failed" => Ok(TaskReport::Failed(shorten(&task.error))),
         _ => Err(Silence::Unexpected("a task status that the contract does not know".into())),
     }

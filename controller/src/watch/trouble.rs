@@ -16,7 +16,9 @@ pub(super) fn say(error: &watcher::Error, plural: &str) -> String {
 fn client(error: &kube::Error, plural: &str) -> String {
     match error {
         kube::Error::Api(status) => answer(status, plural),
-        kube::Error::Auth(_) => format!("cannot watch {plural}: the credentials of the kubeconfig do not work"),
+        kube::Error::Auth(_) => {
+            format!("cannot watch {plural}: the credentials of the kubeconfig do not work")
+        }
         error => format!("cannot watch {plural}: the API server cannot be reached ({})", root(error)),
     }
 }

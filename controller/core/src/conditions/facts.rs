@@ -207,7 +207,8 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
     let (status, reason, message) = match seen.peers.is_empty() {
         false => (Truth::True, "Resolved", "the label sources of spec.peers select SeiNodes"),
         true => {
-            let message = "no SeiNode matches the label sources of spec.peers; create one, or mend the selector";
+            let message =
+                "no SeiNode matches the label sources of spec.peers; create one, or mend the selector";
             (Truth::False, "NoMatch", message)
         }
     };
@@ -216,7 +217,9 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
 
 fn sidecar(next: &SeiNodeStatus, seen: &Observation) -> Verdict {
     let (status, reason, message) = match seen.gate.to(Question::Health) {
-        Reply::Is(Health::Ready) => (Truth::True, "Ready", "the sidecar answered 200: its gate is open".into()),
+        Reply::Is(Health::Ready) => {
+            (Truth::True, "Ready", "the sidecar answered 200: its gate is open".into())
+        }
         Reply::Is(Health::NotReady) => (Truth::False, "NotReady", GATE_SHUT.into()),
         Reply::Silent(silence) => (Truth::Unknown, "Unreachable", silence.to_string()),
         Reply::Ask if next.phase == Some(Phase::Running) => {

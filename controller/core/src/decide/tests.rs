@@ -1,1 +1,368 @@
-//! Front door `decide`.
+//! Front door `decide`: what comes next, seen the facts; and whole runs in a small world of values.
+
+mod world;
+
+use jiff::{SignedDuration, Timestamp};
+use seinode_api::status::PlanStatus;
+use world::{World, full_node};
+
+use super::*;
+use crate::{
+    conditions::find,
+    effect::{Class, Failure, Health, Silence, TaskReport},
+    node::Owner,
+    observation::{Stay, Volume},
+    plan::PlanPhase,
+};
+
+fn condition<'a>(status: &'a SeiNodeStatus, type_: &str) -> (&'a str, &'a str, &'a str) {
+    let found =
+        find(&status.conditions, type_).unwrap_or_else(|| panic!("no condition {type_}: {status:#?}"));
+    (&found.status, &found.reason, &found.message)
+}
+
+fn plan(status: &SeiNodeStatus) -> Plan {
+    Plan::read(status.plan.as_ref().unwrap()).unwrap()
+}
+
+#[test]
+fn a_new_node_comes_up_in_the_order_of_the_reference() {
+    let mut world = World::new(&full_node(""));
+    world.settle();
+    assert_eq!(
+        world.done,
+        [
+            "create-volume",
+            "apply-workload",
+            "apply-service",
+            "configure-genesis",
+            "config-apply",
+            "config-validate",
+            "mark-ready"
+        ]
+    );
+    let status = &world.stored;
+    assert_eq!(status.phase, Some(Phase::Running));
+    assert_eq!(status.plan, None);
+    assert_eq!(status.current_image.as_deref(), Some("seid:1"));
+    assert_eq!(status.mode.as_deref(), Some("fullNode"));
+    assert_eq!(condition(status, "Ready").0, "True", "{:#?}", status.conditions);
+    assert_eq!(condition(status, "Reconciling").0, "False");
+    assert_eq!(
+        condition(status, "SidecarReady"),
+        ("True", "Ready", "the sidecar answered 200: its gate is open")
+    );
+}
+
+#[test]
+fn after_it_has_settled_nothing_more_is_done_or_written() {
+    let mut world = World::new(&full_node(""));
+    world.settle();
+    let (done, writes) = (world.done.len(), world.writes);
+    world.now += SignedDuration::from_hours(24);
+    world.settle();
+    assert_eq!((world.done.len(), world.writes), (done, writes));
+}
+
+#[test]
+fn a_plan_is_stored_before_anything_is_touched() {
+    let mut world = World::new(&full_node(""));
+    let Decision { status, act } = world.decide();
+    assert_eq!(act, Act::Persist);
+    assert_eq!(plan(&status).phase, PlanPhase::Active);
+    assert_eq!(status.phase, Some(Phase::Initializing));
+    assert!(world.done.is_empty());
+}
+
+/// The operator dies before and after every effect, and right before every status write: the end is the
+/// same, and the sidecar ran no task twice.
+#[test]
+fn a_crash_at_any_point_changes_nothing_about_the_end() {
+    let mut undisturbed = World::new(&full_node(""));
+    undisturbed.settle();
+    let points = undisturbed.points;
+    assert!(points > 15, "the world has {points} points to crash at");
+    for point in 0..points {
+        let mut world = World::new(&full_node(""));
+        world.crash_at = Some(point);
+        world.settle();
+        assert_eq!(world.crashes, 1, "point {point} was never reached");
+        assert_eq!(world.stored.phase, Some(Phase::Running), "point {point}");
+        assert_eq!(condition(&world.stored, "Ready").0, "True", "point {point}");
+        assert!(world.runs.values().all(|runs| *runs == 1), "point {point}: {:?}", world.runs);
+    }
+}
+
+#[test]
+fn a_foreign_volume_is_never_touched_and_the_refusal_names_it() {
+    let mut world = World::new(&full_node(""));
+    let volume = Volume { uid: "v".into(), owner: Owner::Other("Database/prod".into()), stay: Stay::Staying };
+    world.volume = Some(volume.clone());
+    world.settle();
+    assert_eq!(world.volume, Some(volume));
+    assert!(!world.done.contains(&"apply-workload".to_owned()), "{:?}", world.done);
+    let (status, reason, message) = condition(&world.stored, "DataVolumeReady");
+    assert_eq!((status, reason), ("False", "Foreign"));
+    for words in ["data-n0", "Database/prod", "spec.dataVolume.import.pvcName"] {
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(condition(&world.stored, "Stalled").0, "True");
+}
+
+#[test]
+fn a_recreated_node_waits_until_its_predecessors_volume_is_gone() {
+    let mut world = World::new(&full_node(""));
+    world.volume = Some(Volume { uid: "old".into(), owner: Owner::Predecessor, stay: Stay::Going });
+    world.settle();
+    assert_eq!(condition(&world.stored, "DataVolumeReady").1, "Terminating");
+    assert!(world.done.is_empty(), "{:?}", world.done);
+    world.volume = None;
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn label_peers_are_waited_for_and_never_submitted_empty() {
+    let mut world = World::new(&full_node("  peers: [{label: {selector: {role: sentry}}}]\n"));
+    world.settle();
+    assert_eq!(plan(&world.stored).current().unwrap().kind, TaskType::DiscoverPeers);
+    assert_eq!(condition(&world.stored, "PeersResolved").1, "NoMatch");
+    assert!(!world.done.contains(&"discover-peers".to_owned()));
+    world.peers.insert("p-0.p.sei.svc.cluster.local".into());
+    world.settle();
+    assert!(world.done.contains(&"discover-peers".to_owned()));
+    assert_eq!(world.stored.resolved_peers, ["p-0.p.sei.svc.cluster.local"]);
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn a_failed_task_without_budget_fails_the_plan_in_the_sidecars_words_and_is_tried_again_later() {
+    let mut world = World::new(&full_node(""));
+    world.failing.insert(TaskType::ConfigApply, "unknown override key \"no.such\"".into());
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Failed));
+    let (_, reason, message) = condition(&world.stored, "Ready");
+    assert_eq!(reason, "PlanFailed");
+    assert!(
+        message.contains("unknown override key \"no.such\"") && message.contains("next attempt at"),
+        "{message}"
+    );
+
+    world.failing.clear();
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Failed), "it waits for the stated time");
+    world.now += SignedDuration::from_secs(12);
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn a_task_with_budget_is_tried_again_under_a_new_id_after_its_pause() {
+    let mut world = World::new(&full_node("  peers: [{static: {addresses: ['x@h:1']}}]\n"));
+    world.failing.insert(TaskType::DiscoverPeers, "no peer answered".into());
+    world.settle();
+    let first = plan(&world.stored).current().unwrap().clone();
+    assert_eq!((first.attempt, first.error.as_deref()), (1, Some("no peer answered")));
+    assert!(world.stored.plan.as_ref().unwrap().message.as_ref().unwrap().contains("is tried again"));
+    world.failing.clear();
+    world.now += SignedDuration::from_secs(10);
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn a_task_that_the_sidecar_refuses_is_not_sent_again_blindly() {
+    let mut world = World::new(&full_node(""));
+    world.rejecting = Some("unknown task type: configure-genesis".into());
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Failed));
+    let message = condition(&world.stored, "Ready").2;
+    assert!(message.contains("the sidecar refused it: unknown task type"), "{message}");
+}
+
+#[test]
+fn a_task_whose_store_was_lost_is_handed_over_again_with_the_reason() {
+    let mut world = World::new(&full_node(""));
+    world.slow.insert(TaskType::ConfigApply);
+    world.settle();
+    assert_eq!(world.done.last().map(String::as_str), Some("config-apply"));
+    world.reports.clear();
+    world.settle();
+    let task = plan(&world.stored).current().unwrap().clone();
+    assert_eq!(task.error.as_deref(), Some("the sidecar no longer knew the task and was given it again"));
+    world.slow.clear();
+    world.finish_running();
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn mark_ready_is_done_when_the_gate_is_open_and_not_before() {
+    let mut world = World::new(&full_node(""));
+    world.restart_after_mark_ready = true;
+    world.settle();
+    assert_ne!(world.stored.phase, Some(Phase::Running), "the gate is shut");
+    world.now += SignedDuration::from_secs(10);
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+    assert_eq!(world.done.iter().filter(|done| *done == "mark-ready").count(), 2);
+}
+
+#[test]
+fn a_new_spec_supersedes_the_plan_at_once() {
+    let mut world = World::new(&full_node(""));
+    world.slow.insert(TaskType::ConfigureGenesis);
+    world.settle();
+    let before = plan(&world.stored);
+    world.slow.clear();
+    world.edit(&full_node("  overrides: {evm.http_port: '1'}\n"));
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+    assert!(world.plans.len() == 2 && world.plans[0] == before.id, "{:?}", world.plans);
+}
+
+#[test]
+fn a_silent_sidecar_is_waited_for_and_the_status_says_why() {
+    let mut world = World::new(&full_node(""));
+    world.silent = Some(Silence::Timeout);
+    let rest = world.settle();
+    assert_eq!(rest.until, Until::Retry(Class::Transient));
+    let message = condition(&world.stored, "Ready").2;
+    assert_eq!(message, "configure-genesis (4/7): the sidecar does not answer in time");
+}
+
+#[test]
+fn what_the_api_server_refuses_is_told_and_tried_again() {
+    let mut world = World::new(&full_node(""));
+    let failure = Failure { class: Class::Denied, message: "apply StatefulSet n0: forbidden".into() };
+    world.refusing = Some(failure);
+    let rest = world.settle();
+    assert_eq!(rest.until, Until::Retry(Class::Denied));
+    assert_eq!(condition(&world.stored, "Stalled").0, "True");
+    assert!(condition(&world.stored, "Ready").2.contains("apply StatefulSet n0: forbidden"));
+    world.refusing = None;
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn a_spec_that_breaks_rules_is_told_with_all_of_them_and_nothing_is_touched() {
+    let mut world = World::new("  chainId: c\n  image: ''\n  sidecar: {port: -1}\n  fullNode: {}\n");
+    world.settle();
+    let (status, _, message) = condition(&world.stored, "SpecValid");
+    assert_eq!(status, "False");
+    assert!(message.contains("spec.image") && message.contains("spec.sidecar.port"), "{message}");
+    assert!(world.done.is_empty());
+    world.edit(&full_node(""));
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+}
+
+#[test]
+fn what_this_version_cannot_bring_up_is_said_and_not_begun() {
+    let mut world = World::new("  chainId: c\n  image: i\n  archive: {}\n");
+    world.settle();
+    assert!(world.done.is_empty());
+    assert_eq!(world.stored.phase, Some(Phase::Pending));
+    assert!(condition(&world.stored, "Stalled").2.contains("mode archive"));
+}
+
+#[test]
+fn a_node_that_is_being_deleted_gets_no_child() {
+    let mut world = World::new(&full_node(""));
+    world.delete();
+    world.settle();
+    assert!(world.done.is_empty(), "{:?}", world.done);
+    assert_eq!(world.stored.phase, Some(Phase::Terminating));
+}
+
+#[test]
+fn the_earlier_operators_finalizer_comes_off_first_also_when_the_node_is_being_deleted() {
+    for delete in [false, true] {
+        let mut world = World::new(&full_node(""));
+        world.adopt();
+        if delete {
+            world.delete();
+        }
+        world.settle();
+        assert_eq!(world.done[0], "remove-finalizer");
+        assert_eq!(world.done.len() == 1, delete, "{:?}", world.done);
+    }
+}
+
+#[test]
+fn a_foreign_plan_is_replaced_on_a_new_node_and_dropped_on_a_running_one() {
+    let foreign = PlanStatus { id: "x".into(), phase: "Active".into(), ..PlanStatus::default() };
+    let mut new = World::new(&full_node(""));
+    new.stored.plan = Some(foreign.clone());
+    new.stored.phase = Some(Phase::Initializing);
+    new.settle();
+    assert_eq!(new.stored.phase, Some(Phase::Running));
+
+    let mut running = World::new(&full_node(""));
+    running.settle();
+    let done = running.done.len();
+    running.stored.plan = Some(foreign);
+    running.settle();
+    assert_eq!((running.stored.plan.as_ref(), running.done.len()), (None, done));
+}
+
+#[test]
+fn a_running_node_says_when_its_gate_is_shut_or_its_image_is_old() {
+    let mut world = World::new(&full_node(""));
+    world.settle();
+    world.gate = Health::NotReady;
+    world.settle();
+    assert_eq!(condition(&world.stored, "SidecarReady").1, "NotReady");
+    assert_eq!(condition(&world.stored, "Ready").1, "SidecarNotReady");
+
+    world.gate = Health::Ready;
+    world.edit(&full_node("").replace("seid:1", "seid:2"));
+    world.settle();
+    let (_, reason, message) = condition(&world.stored, "Ready");
+    assert_eq!((reason, message), ("ImageOutdated", "spec.image is seid:2, the pod runs seid:1"));
+}
+
+#[test]
+fn a_condition_moves_its_transition_time_only_with_its_status() {
+    let mut world = World::new(&full_node(""));
+    world.settle();
+    let ready = |world: &World| find(&world.stored.conditions, "Ready").unwrap().last_transition_time.0;
+    let before = ready(&world);
+    world.now += SignedDuration::from_hours(1);
+    world.edit(&full_node("  overrides: {evm.http_port: '2'}\n"));
+    world.settle();
+    assert_eq!(ready(&world), before);
+    assert_eq!(find(&world.stored.conditions, "Ready").unwrap().observed_generation, Some(2));
+}
+
+#[test]
+fn conditions_of_other_writers_stay() {
+    let mut world = World::new(&full_node(""));
+    let mut foreign = k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+        type_: "ImportPVCReady".into(),
+        status: "True".into(),
+        reason: "PVCValidated".into(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH),
+    };
+    world.stored.conditions.push(foreign.clone());
+    foreign.type_ = "Custom".into();
+    world.stored.conditions.push(foreign);
+    world.settle();
+    let types: Vec<_> = world.stored.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+    assert_eq!(&types[types.len() - 2..], ["ImportPVCReady", "Custom"]);
+}
+
+#[test]
+fn an_answer_about_one_task_is_not_taken_for_another() {
+    let mut world = World::new(&full_node(""));
+    world.slow.insert(TaskType::ConfigureGenesis);
+    world.settle();
+    let mut seen = world.observe();
+    let stranger = crate::ids::TaskId::derive(plan(&world.stored).id, TaskType::MarkReady, 9, 0);
+    seen.report = Answer::Given(Question::Task(stranger), TaskReport::Completed);
+    let Decision { act, .. } = decide(&world.subject, &world.stored, &seen);
+    assert!(matches!(act, Act::Look(Question::Task(id)) if id != stranger), "{act:?}");
+}

@@ -168,7 +168,11 @@ fn start(field: &str, snapshot: Option<&spec::Snapshot>, found: &mut Vec<Violati
         (Some(s3), None) => {
             if s3.target_height < 1 {
                 let rule = format!("{} is not a height", s3.target_height);
-                found.push(Violation::new(&format!("{field}.s3.targetHeight"), rule, "set a height of at least 1"));
+                found.push(Violation::new(
+                    &format!("{field}.s3.targetHeight"),
+                    rule,
+                    "set a height of at least 1",
+                ));
             }
             Start::S3 { target_height: s3.target_height, bootstrap_image, trust_period, backfill_blocks }
         }
@@ -201,10 +205,8 @@ fn production(
         found.push(Violation::new(&field, "it says nothing about what to produce", remedy));
         return None;
     };
-    let made = SnapshotProduction {
-        keep_recent: tendermint.keep_recent,
-        publish: tendermint.publish.is_some(),
-    };
+    let made =
+        SnapshotProduction { keep_recent: tendermint.keep_recent, publish: tendermint.publish.is_some() };
     let field = format!("{field}.tendermint.keepRecent");
     if made.keep_recent < 1 {
         found.push(Violation::new(&field, "less than one snapshot cannot be kept", "set at least 1"));
@@ -229,7 +231,11 @@ fn replay(spec: &spec::SeiNodeSpec, replayer: &spec::Replayer, found: &mut Vec<V
     let shadow = replayer.result_export.as_ref().map(|export| export.shadow_result.as_ref());
     if shadow == Some(None) {
         let remedy = "set shadowResult.canonicalRpc, or remove resultExport";
-        found.push(Violation::new("spec.replayer.resultExport", "it says nothing about what to export", remedy));
+        found.push(Violation::new(
+            "spec.replayer.resultExport",
+            "it says nothing about what to export",
+            remedy,
+        ));
     }
     Mode::Replayer { start, canonical_rpc: shadow.flatten().map(|shadow| shadow.canonical_rpc.clone()) }
 }

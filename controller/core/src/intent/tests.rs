@@ -3,7 +3,9 @@
 use super::*;
 
 fn parse(spec: &str) -> Result<Intent, Vec<Violation>> {
-    let node = format!("apiVersion: sei.io/v1alpha1\nkind: SeiNode\nmetadata: {{name: n0, namespace: sei}}\nspec:\n{spec}");
+    let node = format!(
+        "apiVersion: sei.io/v1alpha1\nkind: SeiNode\nmetadata: {{name: n0, namespace: sei}}\nspec:\n{spec}"
+    );
     Intent::parse(&serde_norway::from_str(&node).unwrap())
 }
 
@@ -32,7 +34,9 @@ fn a_plain_full_node_gets_every_default() {
 
 #[test]
 fn a_label_source_without_namespace_seeks_in_the_nodes_own() {
-    let spec = format!("{FULL}  peers: [{{label: {{selector: {{a: b}}}}}}, {{label: {{selector: {{c: d}}, namespace: far}}}}]\n");
+    let spec = format!(
+        "{FULL}  peers: [{{label: {{selector: {{a: b}}}}}}, {{label: {{selector: {{c: d}}, namespace: far}}}}]\n"
+    );
     let intent = parse(&spec).unwrap();
     let namespaces: Vec<_> = intent.label_sources().map(|(namespace, _)| namespace).collect();
     assert_eq!(namespaces, ["sei", "far"]);
@@ -49,11 +53,14 @@ fn the_target_depends_on_the_spec_alone_and_not_on_the_order_of_its_members() {
 
 #[test]
 fn every_start_is_read() {
-    let start = |snapshot: &str| {
-        match parse(&format!("  chainId: c\n  image: i\n  fullNode: {{snapshot: {snapshot}}}\n")).unwrap().mode {
-            Mode::FullNode { start, .. } => start,
-            other => panic!("{other:?}"),
-        }
+    let start = |snapshot: &str| match parse(&format!(
+        "  chainId: c\n  image: i\n  fullNode: {{snapshot: {snapshot}}}\n"
+    ))
+    .unwrap()
+    .mode
+    {
+        Mode::FullNode { start, .. } => start,
+        other => panic!("{other:?}"),
     };
     assert_eq!(
         start("{stateSync: {}, trustPeriod: 1h}"),
@@ -72,7 +79,10 @@ fn every_start_is_read() {
 
 #[test]
 fn every_role_of_a_validator_is_read() {
-    let role = |validator: &str| match parse(&format!("  chainId: c\n  image: i\n  validator: {validator}\n")).unwrap().mode {
+    let role = |validator: &str| match parse(&format!("  chainId: c\n  image: i\n  validator: {validator}\n"))
+        .unwrap()
+        .mode
+    {
         Mode::Validator { role, .. } => role,
         other => panic!("{other:?}"),
     };
@@ -114,7 +124,10 @@ fn what_belongs_together_must_come_together() {
         &full("{snapshot: {stateSync: {}, bootstrapImage: b}}"),
         &[("spec.fullNode.snapshot.bootstrapImage", "s3 is not set")],
     );
-    refused(&full("{snapshot: {s3: {targetHeight: 0}}}"), &[("spec.fullNode.snapshot.s3.targetHeight", "not a height")]);
+    refused(
+        &full("{snapshot: {s3: {targetHeight: 0}}}"),
+        &[("spec.fullNode.snapshot.s3.targetHeight", "not a height")],
+    );
     refused(&full("{snapshotGeneration: {}}"), &[("spec.fullNode.snapshotGeneration", "says nothing")]);
     refused(
         &full("{snapshotGeneration: {tendermint: {keepRecent: 1, publish: {}}}}"),

@@ -142,9 +142,9 @@ mod tests {
         plan.current_mut().unwrap().progress =
             Progress::Running { submitted_at: Timestamp::from_second(5).unwrap() };
         round_trip(&plan);
-        plan.fail_current("x".into(), super::super::Chances::Retry, Timestamp::UNIX_EPOCH);
+        plan.fail_current("x", super::super::Chances::Retry, Timestamp::UNIX_EPOCH);
         round_trip(&plan);
-        plan.fail_current("x".into(), super::super::Chances::None, Timestamp::UNIX_EPOCH);
+        plan.fail_current("x", super::super::Chances::None, Timestamp::UNIX_EPOCH);
         round_trip(&plan);
     }
 

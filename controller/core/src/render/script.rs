@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn a_shell_reads_every_word_back_as_it_was_written() {
-        for word in ["plain", "two words", "$(touch x)", "`id`", "it's", "a\"b", "\\", "a;b|c&d>e", "*", "", "\n"] {
+        for word in
+            ["plain", "two words", "$(touch x)", "`id`", "it's", "a\"b", "\\", "a;b|c&d>e", "*", "", "\n"]
+        {
             assert_eq!(read_back(word), word);
         }
     }

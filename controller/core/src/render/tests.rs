@@ -30,7 +30,9 @@ fn node() -> NodeRef {
 }
 
 fn intent(rest: &str) -> Intent {
-    let object = format!("metadata: {{name: n0, namespace: sei}}\nspec:\n  chainId: pacific-1\n  image: seid:1\n{rest}");
+    let object = format!(
+        "metadata: {{name: n0, namespace: sei}}\nspec:\n  chainId: pacific-1\n  image: seid:1\n{rest}"
+    );
     Intent::parse(&serde_norway::from_str(&object).unwrap()).unwrap()
 }
 
@@ -148,16 +150,13 @@ fn an_archive_gets_its_own_pool_resources_and_volume() {
 
 #[test]
 fn a_validators_keys_reach_seid_alone_as_single_files() {
-    let set = set("  validator: {signingKey: {secret: {secretName: s}}, nodeKey: {secret: {secretName: n}}}\n");
+    let set =
+        set("  validator: {signingKey: {secret: {secretName: s}}, nodeKey: {secret: {secretName: n}}}\n");
     let pod = &set["spec"]["template"]["spec"];
-    let secret = |volume: &str, name: &str, file: &str| {
-        json!({"name":volume,"secret":{"secretName":name,"defaultMode":256,"items":[{"key":file,"path":file}]}})
-    };
+    let secret = |volume: &str, name: &str, file: &str| json!({"name":volume,"secret":{"secretName":name,"defaultMode":256,"items":[{"key":file,"path":file}]}});
     assert_eq!(pod["volumes"][1], secret("signing-key", "s", "priv_validator_key.json"));
     assert_eq!(pod["volumes"][2], secret("node-key", "n", "node_key.json"));
-    let mount = |volume: &str, file: &str| {
-        json!({"name":volume,"mountPath":format!("/sei/config/{file}"),"subPath":file,"readOnly":true})
-    };
+    let mount = |volume: &str, file: &str| json!({"name":volume,"mountPath":format!("/sei/config/{file}"),"subPath":file,"readOnly":true});
     assert_eq!(
         pod["containers"][0]["volumeMounts"],
         json!([
@@ -173,7 +172,8 @@ fn a_validators_keys_reach_seid_alone_as_single_files() {
 
 #[test]
 fn the_sidecar_is_as_the_user_wants_it() {
-    let rest = "  fullNode: {}\n  sidecar: {image: 'own:1', port: 9000, resources: {limits: {memory: 1Gi}}}\n";
+    let rest =
+        "  fullNode: {}\n  sidecar: {image: 'own:1', port: 9000, resources: {limits: {memory: 1Gi}}}\n";
     let pod = &set(rest)["spec"]["template"]["spec"];
     let sidecar = &pod["initContainers"][1];
     assert_eq!(sidecar["image"], "own:1");

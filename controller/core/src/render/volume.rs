@@ -26,8 +26,7 @@ pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> Persisten
     };
     let mut metadata = child(node, intent, names::data_volume(&node.name));
     // Says whose the data is even where no owner reference may be.
-    metadata.annotations =
-        Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())]));
+    metadata.annotations = Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())]));
     PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {

@@ -14,7 +14,9 @@ pub(crate) fn ensure_data_pvc(seen: &Observation) -> Step {
         Some(volume) => match claim(&volume.owner, volume.stay) {
             Claim::Ours => Step::Done,
             // What is not ours may lack our label, and then its end is not seen by a watch.
-            Claim::Leaving => wait("the data PVC of a deleted SeiNode is still being removed", Class::Transient),
+            Claim::Leaving => {
+                wait("the data PVC of a deleted SeiNode is still being removed", Class::Transient)
+            }
             Claim::Foreign => wait("the data PVC belongs to somebody else", Class::User),
         },
     }

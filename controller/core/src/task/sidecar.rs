@@ -40,7 +40,9 @@ pub(crate) fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
 
 /// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
 fn hand_over(task: &Task, intent: &Intent, seen: &Observation) -> Step {
-    if task.kind == TaskType::DiscoverPeers && intent.label_sources().next().is_some() && seen.peers.is_empty()
+    if task.kind == TaskType::DiscoverPeers
+        && intent.label_sources().next().is_some()
+        && seen.peers.is_empty()
     {
         // Peers that appear wake the node: SeiNodes are watched (W19).
         return wait("no SeiNode matches the label sources of spec.peers", Until::Event);

@@ -60,11 +60,21 @@ impl Apiserver {
         }
     }
 
+    /// Waits until it answers. Its own start goes on for another second, writing the default roles for instance; who
+    /// has every right need not wait for that.
+    pub(super) async fn serves(&self, client: &Client) -> Result<(), ClusterError> {
+        self.answers(client, "/version").await
+    }
+
     /// Waits until it says that it is ready.
     pub(super) async fn ready(&self, client: &Client) -> Result<(), ClusterError> {
+        self.answers(client, "/readyz").await
+    }
+
+    async fn answers(&self, client: &Client, path: &str) -> Result<(), ClusterError> {
         let process = self.lock().clone();
         match process {
-            Some(process) => ready::answers(client, "/readyz", &process).await,
+            Some(process) => ready::answers(client, path, &process).await,
             None => Ok(()),
         }
     }

@@ -54,7 +54,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
     let client = access.client(access::DEVCLUSTER.token, "devcluster")?;
-    apiserver.ready(&client).await.map_err(|error| blame(error, &etcd))?;
+    apiserver.serves(&client).await.map_err(|error| blame(error, &etcd))?;
 
     tell("the controllers, the scheduler and kwok");
     let kubeconfig = |user: access::User| access.kubeconfig(user.token);
@@ -66,14 +66,16 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
     let kwok =
         start("kwok", components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")))?;
-    seed::plant(&client).await?;
-
     let at = |port: u16| access.client_at(&format!("https://127.0.0.1:{port}"), access::DEVCLUSTER.token, "devcluster");
     let (controllers_client, scheduler_client) = (at(ports.controllers)?, at(ports.scheduler)?);
-    futures::future::try_join3(
+    futures::future::try_join4(
+        apiserver.ready(&client),
         ready::answers(&controllers_client, "/healthz", &controllers),
         ready::answers(&scheduler_client, "/healthz", &scheduler),
-        ready::nodes(&client, &kwok),
+        async {
+            seed::plant(&client).await?;
+            ready::nodes(&client, &kwok).await
+        },
     )
     .await?;
 

@@ -4,7 +4,7 @@
 //! It serves connections itself instead of leaving them to axum's server, because a handler there can only
 //! answer, and a sidecar that is not there does not answer. It decides nothing.
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -26,6 +26,8 @@ use super::{
 
 /// No task's parameters are longer.
 const BODY_LIMIT: usize = 4 << 20;
+/// Wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// The connection is to be reset instead of answered.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             // Out of file descriptors, or the client has gone: others may do better.
             Err(error) => {
                 tracing::warn!(%error, "the simulated sidecar cannot accept a connection");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -122,7 +124,7 @@ fn first_half(whole: String) -> impl Stream<Item = io::Result<Bytes>> {
 }
 
 /// The body a byte at a time.
-fn drip(whole: String, pause: std::time::Duration) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn drip(whole: String, pause: Duration) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(whole.into_bytes()).then(move |byte| async move {
         tokio::time::sleep(pause).await;
         Ok(Bytes::from(vec![byte]))

@@ -96,13 +96,14 @@ async fn garbage_hides_a_true_answer() {
 async fn a_slow_answer_comes_byte_by_byte() {
     let setup = Setup::running().await;
     let pause = Duration::from_millis(2);
-    disturb(&setup, Fault::SlowDrip(pause), Times::Next(2));
+    disturb(&setup, Fault::SlowDrip(pause), Times::Next(1));
     let began = std::time::Instant::now();
     let body = setup.get("/v0/status").await.unwrap().text().await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({"status": "Initializing"}));
     assert!(began.elapsed() >= pause * u32::try_from(body.len()).unwrap());
 
     // The end of the process cuts it short.
+    disturb(&setup, Fault::SlowDrip(Duration::from_secs(3600)), Times::Next(1));
     let slow = setup.get("/v0/status").await.unwrap();
     setup.node.stop_process();
     assert!(slow.text().await.is_err());

@@ -4,7 +4,8 @@ use serde_json::{Map, json};
 
 use super::*;
 use crate::sidecar::{
-    behaviour::Times,
+    behaviour::{Delay, Times},
+    process::{ProcessState, VolumeSource},
     store::{TaskRow, TaskStatus},
     task_type::TaskType,
 };
