@@ -156,7 +156,8 @@ mod tests {
         let (url, mut heads) = overloaded().await;
         let Clients { watch, request } = both(Config::new(url)).unwrap();
         for client in [watch, request] {
-            client.apiserver_version().await.unwrap_err();
+            let answer = tokio::time::timeout(Duration::from_secs(10), client.apiserver_version()).await;
+            answer.expect("the request is still repeated").unwrap_err();
             let head = heads.recv().await.unwrap().to_lowercase();
             assert!(head.contains("\r\nuser-agent: seinode-operator/"), "{head}");
             assert!(heads.try_recv().is_err(), "the request was repeated");

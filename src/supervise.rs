@@ -6,9 +6,9 @@
 mod crew;
 mod signals;
 
-use std::{pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, task::Poll, time::Duration};
 
-use futures::poll;
+use futures::{FutureExt, poll};
 use seinode_controller::{Gate, Readiness, Settings};
 use tokio::{net::TcpListener, sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,8 @@ use crate::{
 
 /// How long running passes may go on after a signal. Their pod must be granted more: terminationGracePeriodSeconds.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How much longer the controller may take to end by itself before it is left behind.
-const OVERDUE: Duration = Duration::from_secs(1);
+/// How much longer the controller may take to send its last events before it is left behind.
+const OVERDUE: Duration = Duration::from_secs(3);
 
 /// Why the operator did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,8 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     let mut fleet = Fleet::default();
     let mut open = |name, listener: Option<TcpListener>, routes| {
         if let Some(listener) = listener {
-            fleet.serving.add(name, admin::serve(listener, routes, fleet.close.clone()));
+            let serving = admin::serve(listener, routes, fleet.close.clone());
+            fleet.serving.add(name, serving.map(Ok::<(), Infallible>));
         }
     };
     open("the health endpoint", health, admin::health_routes(readiness.clone()));
@@ -89,9 +90,12 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     fleet.working.add("the controller", async move {
         let mut running = pin!(seinode_controller::run(settings, &readiness, &registry, rest));
         // It puts up its own gates when it is first polled. Until then that none of them is shut means nothing.
-        if poll!(running.as_mut()).is_pending() {
-            begun.open();
-            running.await;
+        match poll!(running.as_mut()) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => {
+                begun.open();
+                running.await
+            }
         }
     });
     fleet.until_stopped(signals, &gate, DRAIN + OVERDUE).await

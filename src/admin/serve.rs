@@ -89,7 +89,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_is_answered_and_the_connection_closed() {
-        let (address, stop, server) = start(LIMITS).await;
+        let patient = Limits { deadline: Duration::from_secs(3600), at_once: 1 };
+        let (address, stop, server) = start(patient).await;
         let answer = ask(address).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
         stop.cancel();

@@ -1,13 +1,13 @@
 //! Tasks that are to run as long as the process does, each with a name to blame.
 
-use std::{collections::HashMap, future};
+use std::{collections::HashMap, fmt::Display, future};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// Named tasks.
 #[derive(Debug, Default)]
 pub struct Crew {
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Result<(), String>>,
     names: HashMap<Id, &'static str>,
 }
 
@@ -17,6 +17,9 @@ pub enum Ended {
     /// It returned.
     #[error("{0} ended although nothing asked it to")]
     Returned(&'static str),
+    /// It gave up.
+    #[error("{0} failed: {1}")]
+    Failed(&'static str, String),
     /// It panicked.
     #[error("{0} panicked, which is a defect: {1}")]
     Panicked(&'static str, String),
@@ -24,16 +27,22 @@ pub enum Ended {
 
 impl Crew {
     /// Starts a task.
-    pub fn add(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let started = self.tasks.spawn(task);
+    pub fn add<E: Display>(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        let started = self.tasks.spawn(async { task.await.map_err(|error| error.to_string()) });
         self.names.insert(started.id(), name);
     }
 
     /// The first task that ends. Never returns while all go on, or there is none.
     pub async fn first_end(&mut self) -> Ended {
         match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => Ended::Returned(self.name(id)),
-            Some(Err(error)) => self.panicked(error),
+            Some(end) => match self.judge(end) {
+                Ok(name) => Ended::Returned(name),
+                Err(ended) => ended,
+            },
             None => future::pending().await,
         }
     }
@@ -41,13 +50,21 @@ impl Crew {
     /// Waits until all have ended, as they were asked to.
     ///
     /// # Errors
-    /// The last panic, when there was one.
+    /// The first of them that failed or panicked instead.
     pub async fn all_end(&mut self) -> Result<(), Ended> {
         let mut outcome = Ok(());
-        while let Some(end) = self.tasks.join_next().await {
-            outcome = outcome.and(end.map_err(|error| self.panicked(error)));
+        while let Some(end) = self.tasks.join_next_with_id().await {
+            outcome = outcome.and(self.judge(end).map(drop));
         }
         outcome
+    }
+
+    fn judge(&self, end: Result<(Id, Result<(), String>), JoinError>) -> Result<&'static str, Ended> {
+        match end {
+            Ok((id, Ok(()))) => Ok(self.name(id)),
+            Ok((id, Err(why))) => Err(Ended::Failed(self.name(id), why)),
+            Err(error) => Err(self.panicked(error)),
+        }
     }
 
     fn panicked(&self, error: JoinError) -> Ended {

@@ -22,10 +22,19 @@ fn trial() -> Trial {
     Trial { fleet: Fleet::default(), readiness, gate, signal, signals }
 }
 
+async fn endless(until: CancellationToken) -> Result<(), Infallible> {
+    until.cancelled().await;
+    Ok(())
+}
+
+fn panicking(message: String) -> Result<(), Infallible> {
+    panic!("{message}")
+}
+
 impl Trial {
     fn with_server(mut self) -> Self {
         let close = self.fleet.close.clone();
-        self.fleet.serving.add("the server", async move { close.cancelled().await });
+        self.fleet.serving.add("the server", endless(close));
         self
     }
 
@@ -43,6 +52,7 @@ async fn a_signal_shuts_readiness_then_rests_the_controller_then_closes_the_endp
     trial.fleet.working.add("the controller", async move {
         rest.cancelled().await;
         tell.send((readiness.report(), close.is_cancelled())).unwrap();
+        Ok::<(), Infallible>(())
     });
     trial.signal.send("SIGTERM").await.unwrap();
     trial.outcome(PATIENT).await.unwrap();
@@ -54,7 +64,7 @@ async fn a_signal_shuts_readiness_then_rests_the_controller_then_closes_the_endp
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_the_controller() {
     let mut trial = trial().with_server();
-    trial.fleet.working.add("the controller", std::future::pending());
+    trial.fleet.working.add("the controller", std::future::pending::<Result<(), Infallible>>());
     trial.signal.send("SIGTERM").await.unwrap();
     trial.signal.send("SIGINT").await.unwrap();
     assert!(matches!(trial.outcome(PATIENT).await, Err(Failure::CutOff("SIGINT"))));
@@ -63,7 +73,7 @@ async fn a_second_signal_does_not_wait_for_the_controller() {
 #[tokio::test]
 async fn a_controller_that_does_not_end_is_left_behind() {
     let mut trial = trial().with_server();
-    trial.fleet.working.add("the controller", std::future::pending());
+    trial.fleet.working.add("the controller", std::future::pending::<Result<(), Infallible>>());
     trial.signal.send("SIGTERM").await.unwrap();
     trial.outcome(Duration::from_millis(10)).await.unwrap();
 }
@@ -78,17 +88,21 @@ async fn a_part_that_ends_by_itself_ends_the_process_with_an_error() {
     };
 
     let mut returned = trial().with_server();
-    returned.fleet.working.add("the controller", async {});
+    returned.fleet.working.add("the controller", async { Ok::<(), Infallible>(()) });
     assert_eq!(message(returned).await, "the controller ended although nothing asked it to");
 
+    let mut failed = trial().with_server();
+    failed.fleet.working.add("the controller", async { Err("no luck") });
+    assert_eq!(message(failed).await, "the controller failed: no luck");
+
     let mut panicked = trial().with_server();
-    panicked.fleet.working.add("the controller", async { panic!("out of {}", "luck") });
+    panicked.fleet.working.add("the controller", async { panicking(format!("out of {}", "luck")) });
     assert_eq!(message(panicked).await, "the controller panicked, which is a defect: out of luck");
 
     let mut deaf = trial();
     let rest = deaf.fleet.rest.clone();
-    deaf.fleet.working.add("the controller", async move { rest.cancelled().await });
-    deaf.fleet.serving.add("the health endpoint", async {});
+    deaf.fleet.working.add("the controller", endless(rest));
+    deaf.fleet.serving.add("the health endpoint", async { Ok::<(), Infallible>(()) });
     assert_eq!(message(deaf).await, "the health endpoint ended although nothing asked it to");
 }
 
@@ -98,7 +112,7 @@ async fn a_panic_while_stopping_is_an_error_too() {
     let rest = trial.fleet.rest.clone();
     trial.fleet.working.add("the controller", async move {
         rest.cancelled().await;
-        panic!("late");
+        panicking("late".into())
     });
     trial.signal.send("SIGTERM").await.unwrap();
     assert!(

@@ -1,3 +1,95 @@
-//! The real binary on a real control plane.
+//! Scenarios: the real operator binary on a real control plane, one namespace for each.
+//!
+//! One process, one cluster, started when the first scenario asks for it. `cargo test --test it -- NAME` runs
+//! those whose name contains NAME. What a failed scenario left behind is printed with it.
 
-fn main() {}
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by panicking what is wrong"
+)]
+
+mod binary;
+mod deletion;
+mod kit;
+mod lifecycle;
+
+use std::{process::ExitCode, sync::Arc};
+
+use devcluster::guardian;
+use futures::{FutureExt, future::LocalBoxFuture};
+use kit::Kit;
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::Runtime;
+
+/// Scenarios wait more than they compute: more of them at once than there are cores.
+const AT_ONCE: usize = 8;
+
+fn main() -> ExitCode {
+    // First of all: this executable may be running as the keeper of another run of itself.
+    let guard = guardian::claim();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
+    let runtime = Arc::new(Runtime::new().expect("no runtime could be made"));
+    let kit = Arc::new(Kit::new(guard));
+    let trials = scenarios(&runtime).into_iter().chain(on_the_cluster(&runtime, &kit)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The cluster goes before the runtime that its clients live in.
+    runtime.block_on(async { drop(kit) });
+    conclusion.exit_code()
+}
+
+/// Makes a trial of each scenario, named `module::function`.
+macro_rules! trials {
+    ($make:expr, $($module:ident: $($scenario:ident)*;)*) => {
+        vec![$($($make(
+            concat!(stringify!($module), "::", stringify!($scenario)),
+            |kit| $module::$scenario(kit).boxed_local(),
+        )),*),*]
+    };
+}
+
+type Scenario = fn(Arc<Kit>) -> LocalBoxFuture<'static, ()>;
+
+/// Scenarios that need no cluster.
+fn scenarios(runtime: &Arc<Runtime>) -> Vec<Trial> {
+    let make = |name: &str, scenario: fn() -> LocalBoxFuture<'static, ()>| {
+        let runtime = Arc::clone(runtime);
+        Trial::test(name, move || {
+            runtime.block_on(scenario());
+            Ok(())
+        })
+    };
+    macro_rules! alone {
+        ($($scenario:ident)*) => {
+            vec![$(make(concat!("binary::", stringify!($scenario)), || binary::$scenario().boxed_local())),*]
+        };
+    }
+    alone! {
+        wrong_settings_are_all_reported_at_once_and_exit_2
+        without_credentials_it_ends_and_does_not_repeat_what_it_read
+        a_taken_address_is_named_with_its_flag
+        crds_prints_the_golden_definition
+        it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well
+        an_endpoint_can_be_switched_off
+    }
+}
+
+/// Scenarios on the shared cluster.
+fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
+    let make = |name: &str, scenario: Scenario| {
+        let (runtime, kit) = (Arc::clone(runtime), Arc::clone(kit));
+        Trial::test(name, move || {
+            runtime.block_on(scenario(kit));
+            Ok(())
+        })
+    };
+    trials! { make,
+        lifecycle:
+            a_full_node_comes_up_with_its_children_status_and_events
+            kubectl_get_tells_the_story;
+        deletion:
+            background_deletion_takes_the_children_along;
+    }
+}

@@ -1,1 +1,179 @@
-//! The client against the simulated sidecar.
+//! The client against the simulated sidecar: every answer of the contract, and every way of not giving one.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use devcluster::sidecar::{Endpoint, Fault, Scope, Sidecars as Simulated, Times};
+use reqwest::StatusCode;
+use seinode_core::{
+    ids::{PlanId, Target},
+    observation::{Container, Stay},
+    task::TaskType,
+};
+use serde_json::json;
+
+use super::*;
+
+/// One node whose sidecar runs, and a client for it.
+struct Scene {
+    simulated: Simulated,
+    sidecars: Sidecars,
+    node: NodeRef,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let simulated = Simulated::standalone().await.unwrap();
+        let sidecars = Sidecars::new(SidecarUrl::parse(&simulated.url_template()).unwrap());
+        let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
+        let scene = Self { simulated, sidecars, node };
+        scene.process().start_process();
+        scene.process().settled(Duration::from_secs(5)).await.unwrap();
+        scene
+    }
+
+    fn process(&self) -> devcluster::sidecar::Node {
+        self.simulated.node("ns", "n0")
+    }
+
+    fn disturb(&self, fault: Fault, endpoint: Endpoint) {
+        self.process().behaviour().disturb(fault, Scope::Only(endpoint), Times::Always);
+    }
+
+    fn client(&self) -> Sidecar {
+        self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap().unwrap()
+    }
+
+    async fn health(&self) -> Outcome {
+        self.client().ask(Question::Health).await
+    }
+
+    async fn task(&self) -> Outcome {
+        self.client().ask(Question::Task(id(0))).await
+    }
+
+    async fn submit(&self, task: TaskType, params: Option<serde_json::Value>) -> Outcome {
+        self.client().submit(&Submission { id: id(0), task, params }).await
+    }
+
+    /// Reads a task until it is done.
+    async fn result(&self) -> Outcome {
+        self.process().settled(Duration::from_secs(5)).await.unwrap();
+        self.task().await
+    }
+}
+
+fn pod(uid: &str) -> Pod {
+    Pod {
+        name: "n0-0".into(),
+        uid: uid.into(),
+        workload_uid: None,
+        stay: Stay::Staying,
+        ip: Some(Ipv4Addr::LOCALHOST.into()),
+        seid_image: None,
+        sidecar: Container::Up,
+        ready: false,
+        trouble: None,
+    }
+}
+
+fn id(attempt: u32) -> TaskId {
+    let plan = PlanId::derive("u", "Init", Target::of(b"spec"), jiff::Timestamp::UNIX_EPOCH);
+    TaskId::derive(plan, TaskType::MarkReady, 0, attempt)
+}
+
+#[tokio::test]
+async fn mark_ready_opens_the_gate() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.health().await, Outcome::Gate(Health::NotReady));
+    assert_eq!(scene.task().await, Outcome::Reported(TaskReport::Unknown));
+    assert_eq!(scene.submit(TaskType::MarkReady, None).await, Outcome::Submitted);
+    assert_eq!(scene.result().await, Outcome::Reported(TaskReport::Completed));
+    assert_eq!(scene.health().await, Outcome::Gate(Health::Ready));
+}
+
+#[tokio::test]
+async fn a_failed_task_is_told_in_the_sidecars_words() {
+    let scene = Scene::new().await;
+    let params = json!({"mode": "full", "overrides": {"no.such": "1"}});
+    assert_eq!(scene.submit(TaskType::ConfigApply, Some(params)).await, Outcome::Submitted);
+    let Outcome::Reported(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
+    assert!(words.contains("no.such"), "{words}");
+}
+
+#[tokio::test]
+async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
+    let scene = Scene::new().await;
+    let simulated = devcluster::sidecar::TaskType::MarkReady;
+    let behaviour = scene.process().behaviour();
+    behaviour.refuse_submit(simulated, Times::Next(1), "unknown task type: mark-ready");
+    let refused = scene.submit(TaskType::MarkReady, None).await;
+    assert_eq!(refused, Outcome::Rejected("unknown task type: mark-ready".into()));
+    behaviour.refuse_submit(simulated, Times::Next(1), "persist task: disk full");
+    let Outcome::Silent(Silence::Unexpected(why)) = scene.submit(TaskType::MarkReady, None).await else {
+        panic!("W40: a broken store is not the task's fault")
+    };
+    assert!(why.contains("store"), "{why}");
+}
+
+#[tokio::test]
+async fn ways_of_not_answering_are_told_apart_in_stable_words() {
+    let scene = Scene::new().await;
+    let unexpected = |words: &str| Outcome::Silent(Silence::Unexpected(words.into()));
+    for (fault, expected) in [
+        (Fault::Reset, Outcome::Silent(Silence::Refused)),
+        (Fault::Hang, Outcome::Silent(Silence::Timeout)),
+        (Fault::Status(StatusCode::IM_A_TEAPOT), unexpected("HTTP 418")),
+    ] {
+        scene.process().behaviour().reset();
+        scene.disturb(fault, Endpoint::Healthz);
+        assert_eq!(scene.health().await, expected, "{fault:?}");
+    }
+    scene.process().behaviour().reset();
+    scene.submit(TaskType::MarkReady, None).await;
+    scene.result().await;
+    for (fault, expected) in [
+        (Fault::NotJson, unexpected("not the JSON of the contract")),
+        (Fault::Truncated, Outcome::Silent(Silence::Refused)),
+        (Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), unexpected("HTTP 500")),
+    ] {
+        scene.process().behaviour().reset();
+        scene.disturb(fault, Endpoint::ReadTask);
+        assert_eq!(scene.task().await, expected, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_refused() {
+    let scene = Scene::new().await;
+    scene.process().stop_process();
+    assert_eq!(scene.health().await, Outcome::Silent(Silence::Refused));
+    let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap());
+    let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap().unwrap();
+    assert_eq!(sidecar.ask(Question::Health).await, Outcome::Silent(Silence::Refused));
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_resolve_is_told() {
+    let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
+    let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
+    let sidecar = Sidecars::new(template).of(&node, &pod("pod-0"), 7777).unwrap().unwrap();
+    assert_eq!(sidecar.ask(Question::Health).await, Outcome::Silent(Silence::NoSuchHost));
+}
+
+#[tokio::test]
+async fn a_pod_without_address_has_no_sidecar_and_another_pod_has_connections_of_its_own() {
+    let scene = Scene::new().await;
+    let homeless = Pod { ip: None, ..pod("pod-0") };
+    assert!(scene.sidecars.of(&scene.node, &homeless, 7777).is_none());
+
+    let uid_of = |sidecars: &Sidecars| {
+        let connections = sidecars.connections.lock().unwrap();
+        connections.values().map(|open| open.pod_uid.clone()).collect::<Vec<_>>()
+    };
+    scene.client();
+    assert_eq!(uid_of(&scene.sidecars), ["pod-0"]);
+    scene.sidecars.of(&scene.node, &pod("pod-1"), 7777).unwrap().unwrap();
+    assert_eq!(uid_of(&scene.sidecars), ["pod-1"], "the connections to the earlier pod are dropped");
+    scene.sidecars.forget("ns", "n0");
+    assert!(uid_of(&scene.sidecars).is_empty());
+}

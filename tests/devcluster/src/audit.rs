@@ -121,7 +121,8 @@ struct Status {
 
 impl From<Record> for Request {
     fn from(record: Record) -> Self {
-        let Record { stage, verb, user, user_agent, object_ref, response_status, request_received_timestamp } = record;
+        let Record { stage, verb, user, user_agent, object_ref, response_status, request_received_timestamp } =
+            record;
         let Object { api_group, resource, subresource, namespace, name } = object_ref;
         Self {
             user: user.username,

@@ -23,8 +23,8 @@ use crate::process::Process;
 use crate::progress::Progress;
 use crate::tools::{Tool, ToolError, Tools};
 use crate::volumes::Provisioner;
-pub use access::LIMITED_TOKEN;
 use access::Access;
+pub use access::LIMITED_TOKEN;
 use apiserver::Apiserver;
 pub use seed::{ARCHIVE_NODE, NODE, STORAGE_CLASSES};
 
@@ -249,7 +249,12 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server refuses them.
-    pub async fn add_volumes(&self, class: &str, size: &str, count: usize) -> Result<Vec<String>, ClusterError> {
+    pub async fn add_volumes(
+        &self,
+        class: &str,
+        size: &str,
+        count: usize,
+    ) -> Result<Vec<String>, ClusterError> {
         crate::volumes::add(&self.client, class, size, count).await
     }
 

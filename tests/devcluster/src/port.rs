@@ -31,7 +31,9 @@ pub(crate) fn free<const N: usize>() -> std::io::Result<[u16; N]> {
         }
     }
     let ports: Vec<u16> = held.iter().map(|(port, _)| *port).collect();
-    ports.try_into().map_err(|_| std::io::Error::other(format!("no {N} free ports in {PORTS:?} on 127.0.0.1")))
+    ports
+        .try_into()
+        .map_err(|_| std::io::Error::other(format!("no {N} free ports in {PORTS:?} on 127.0.0.1")))
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use crate::progress::{Event, Progress};
 use version::Version;
 
 /// Where a newcomer gets what [`Tools::provide`] cannot do without.
-const GO: &str = "install Go from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a directory that has all the tools";
+const GO: &str =
+    "install Go from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a directory that has all the tools";
 
 /// A program of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +108,9 @@ pub enum ToolError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     /// There is no place for the cache.
-    #[error("no place for built tools: set SEINODE_DEVCLUSTER_CACHE to a directory (neither it nor XDG_CACHE_HOME nor HOME is set)")]
+    #[error(
+        "no place for built tools: set SEINODE_DEVCLUSTER_CACHE to a directory (neither it nor XDG_CACHE_HOME nor HOME is set)"
+    )]
     NoCache,
     /// The cache cannot be used.
     #[error("cannot use the tool cache at {path}: {source}; set SEINODE_DEVCLUSTER_CACHE to a writable directory", path = path.display())]

@@ -41,7 +41,9 @@ async fn follow_claims(client: Client) {
     let claims = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default());
     let mut claims = std::pin::pin!(claims.default_backoff().applied_objects());
     while let Some(next) = claims.next().await {
-        let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else { continue };
+        let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else {
+            continue;
+        };
         let Some(volume) = volume_for(&claim) else { continue };
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(_) => {}
@@ -57,7 +59,9 @@ async fn follow_volumes(client: Client) {
     let volumes = watcher(api.clone(), watcher::Config::default()).default_backoff().applied_objects();
     let mut volumes = std::pin::pin!(volumes);
     while let Some(next) = volumes.next().await {
-        let Ok(volume) = next.inspect_err(|error| tracing::debug!(%error, "watching volumes")) else { continue };
+        let Ok(volume) = next.inspect_err(|error| tracing::debug!(%error, "watching volumes")) else {
+            continue;
+        };
         if !is_to_be_deleted(&volume) {
             continue;
         }
@@ -78,8 +82,14 @@ pub(crate) async fn add(
     count: usize,
 ) -> Result<Vec<String>, ClusterError> {
     let api: Api<PersistentVolume> = Api::all(client.clone());
-    let failed = |source| ClusterError::Api { what: format!("make a volume of {class}"), source: Box::new(source) };
-    let object = persistent_volume(json!({ "generateName": "volume-" }), class, json!(size), json!(["ReadWriteOnce"]));
+    let failed =
+        |source| ClusterError::Api { what: format!("make a volume of {class}"), source: Box::new(source) };
+    let object = persistent_volume(
+        &json!({ "generateName": "volume-" }),
+        class,
+        &json!(size),
+        &json!(["ReadWriteOnce"]),
+    );
     let volume: PersistentVolume =
         serde_json::from_value(object).map_err(|error| failed(kube::Error::SerdeError(error)))?;
     let mut names = Vec::with_capacity(count);
@@ -104,7 +114,7 @@ fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
         "name": format!("pvc-{uid}"),
         "annotations": { "pv.kubernetes.io/provisioned-by": PROVISIONER },
     });
-    let mut volume = persistent_volume(metadata, class, json!(size), json!(spec.access_modes));
+    let mut volume = persistent_volume(&metadata, class, &json!(size), &json!(spec.access_modes));
     volume["spec"]["claimRef"] = json!({
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -115,7 +125,7 @@ fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
     serde_json::from_value(volume).ok()
 }
 
-fn persistent_volume(metadata: Value, class: &str, size: Value, access_modes: Value) -> Value {
+fn persistent_volume(metadata: &Value, class: &str, size: &Value, access_modes: &Value) -> Value {
     json!({
         "metadata": metadata,
         "spec": {
@@ -136,7 +146,8 @@ pub(crate) fn reclaim_policy(class: &str) -> &'static str {
 
 /// Whether `volume` is of our making and has lost its claim.
 fn is_to_be_deleted(volume: &PersistentVolume) -> bool {
-    let ours = volume.annotations().get("pv.kubernetes.io/provisioned-by").is_some_and(|name| name == PROVISIONER);
+    let ours =
+        volume.annotations().get("pv.kubernetes.io/provisioned-by").is_some_and(|name| name == PROVISIONER);
     let released = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Released");
     let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
     ours && released && policy == Some("Delete") && volume.metadata.deletion_timestamp.is_none()

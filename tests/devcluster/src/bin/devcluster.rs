@@ -1,11 +1,113 @@
-//! x
-use devcluster::*;
-#[tokio::main]
-async fn run(guard: Guard) -> anyhow::Result<()> {
-    let t = std::time::Instant::now();
-    let c = Cluster::start(Options { audit: Audit::On, keep: Keep::Yes, progress: Progress::new(move |e| { let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{:.2} {e}\n", t.elapsed().as_secs_f32())); }), ..Default::default() }, &guard).await?;
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("export KUBECONFIG={}\n", c.kubeconfig().display()));
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+//! `devcluster`: a control plane for people. It only puts together what the library provides.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use devcluster::sidecar::Sidecars;
+use devcluster::{Audit, Cluster, Guard, Keep, Options, Progress, Tool, Tools, guardian};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A real Kubernetes control plane on this machine, without a container engine.
+///
+/// etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok in the kubelet's place: pods are scheduled
+/// and become ready, but no container ever runs. The programs are taken from $KUBEBUILDER_ASSETS or PATH where their
+/// version fits (Kubernetes 1.34, etcd 3.5 or 3.6, kwok 0.8). The others are built once, with Go, into
+/// $SEINODE_DEVCLUSTER_CACHE, by default ~/.cache/seinode-operator/tools; the first time that takes some minutes.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Request,
 }
-fn main() -> anyhow::Result<()> { run(guardian::claim()) }
+
+#[derive(Debug, Subcommand)]
+enum Request {
+    /// Start a cluster with simulated sidecars, and end it on Ctrl-C.
+    Up {
+        /// Record every API request.
+        #[arg(long)]
+        audit: bool,
+        /// Leave the cluster's directory, with its logs, when it ends.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Find or build all the programs, and print where they are.
+    Tools,
+    /// Print where one program is, for instance `kubectl`.
+    Path {
+        /// Its name.
+        #[arg(value_parser = tool)]
+        name: Tool,
+    },
+}
+
+fn main() -> ExitCode {
+    let guard = guardian::claim();
+    let Arguments { command } = Arguments::parse();
+    match run(command, &guard) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "devcluster: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Request, guard: &Guard) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // What has been started ends when its future is dropped: so an interruption works at every moment.
+    tokio::select! {
+        outcome = obey(command, guard) => outcome,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn obey(command: Request, guard: &Guard) -> anyhow::Result<()> {
+    let progress = Progress::lines();
+    match command {
+        Request::Up { audit, keep } => {
+            let audit = if audit { Audit::On } else { Audit::Off };
+            let keep = if keep { Keep::Yes } else { Keep::No };
+            up(Options { audit, keep, progress, ..Options::default() }, guard).await
+        }
+        Request::Tools => {
+            let tools = Tools::provide(guard, &progress).await?;
+            let lines: Vec<String> =
+                tools.iter().map(|(tool, path)| format!("{tool:<24}{}", path.display())).collect();
+            say(&lines.join("\n"))
+        }
+        Request::Path { name } => {
+            let tools = Tools::provide(guard, &progress).await?;
+            say(&tools.path(name).display().to_string())
+        }
+    }
+}
+
+async fn up(options: Options, guard: &Guard) -> anyhow::Result<()> {
+    let keep = options.keep;
+    let cluster = Cluster::start(options, guard).await?;
+    let sidecars = Sidecars::start(cluster.client()).await?;
+    let kubectl = cluster.tools().path(Tool::Kubectl);
+    say(&format!("\n  export KUBECONFIG={}", cluster.kubeconfig().display()))?;
+    say(&format!("  {} get nodes,storageclasses\n", kubectl.display()))?;
+    say(&format!("For the operator:  --sidecar-url-template '{}'", sidecars.url_template()))?;
+    say(&format!("Logs:              {}", cluster.dir().join("logs").display()))?;
+    if let Some(log) = cluster.audit_log() {
+        say(&format!("API requests:      {}", log.display()))?;
+    }
+    let left = if keep == Keep::Yes { "its directory stays" } else { "its directory goes with it" };
+    say(&format!("Ctrl-C ends the cluster; {left}."))?;
+    std::future::pending().await
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
+}
+
+fn tool(name: &str) -> Result<Tool, String> {
+    let names = || Tool::ALL.map(Tool::name).join(", ");
+    Tool::named(name).ok_or_else(|| format!("there is no such program; there are {}", names()))
+}

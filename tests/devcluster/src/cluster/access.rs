@@ -30,8 +30,10 @@ const MASTERS: &str = "system:masters";
 
 const ADMIN: User = User { name: "admin", token: ADMIN_TOKEN, groups: MASTERS };
 pub(super) const DEVCLUSTER: User = User { name: "devcluster", token: "devcluster", groups: MASTERS };
-pub(super) const CONTROLLERS: User = User { name: "system:kube-controller-manager", token: "kcm", groups: MASTERS };
-pub(super) const SCHEDULER: User = User { name: "system:kube-scheduler", token: "scheduler", groups: MASTERS };
+pub(super) const CONTROLLERS: User =
+    User { name: "system:kube-controller-manager", token: "kcm", groups: MASTERS };
+pub(super) const SCHEDULER: User =
+    User { name: "system:kube-scheduler", token: "scheduler", groups: MASTERS };
 pub(super) const KWOK: User = User { name: "kwok", token: "kwok", groups: MASTERS };
 const LIMITED: User = User { name: "limited", token: LIMITED_TOKEN, groups: "limited" };
 
@@ -88,8 +90,11 @@ impl Access {
 
     /// For another server of the cluster that shows the same certificate.
     pub(super) fn client_at(&self, url: &str, token: &str, user_agent: &str) -> Result<Client, ClusterError> {
-        let failed = |what: &str, source: Error| ClusterError::Api { what: what.to_owned(), source: Box::new(source) };
-        let url = url.parse().map_err(|error| failed("parse the URL", Error::HttpError(http::Error::from(error))))?;
+        let failed =
+            |what: &str, source: Error| ClusterError::Api { what: what.to_owned(), source: Box::new(source) };
+        let url = url
+            .parse()
+            .map_err(|error| failed("parse the URL", Error::HttpError(http::Error::from(error))))?;
         let mut config = Config::new(url);
         config.root_cert = Some(vec![self.authority_der.clone()]);
         config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };

@@ -66,21 +66,25 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
     let kwok =
         start("kwok", components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")))?;
-    let at = |port: u16| access.client_at(&format!("https://127.0.0.1:{port}"), access::DEVCLUSTER.token, "devcluster");
+    let at = |port: u16| {
+        access.client_at(&format!("https://127.0.0.1:{port}"), access::DEVCLUSTER.token, "devcluster")
+    };
     let (controllers_client, scheduler_client) = (at(ports.controllers)?, at(ports.scheduler)?);
     futures::future::try_join4(
         apiserver.ready(&client),
         ready::answers(&controllers_client, "/healthz", &controllers),
         ready::answers(&scheduler_client, "/healthz", &scheduler),
         async {
-            seed::plant(&client).await?;
+            ready::done(&kwok, || seed::plant(&client)).await?;
             ready::nodes(&client, &kwok).await
         },
     )
     .await?;
 
     let provisioner = match options.volumes {
-        Volumes::Dynamic => Some(Provisioner::start(access.client(access::DEVCLUSTER.token, "devcluster-volumes")?)),
+        Volumes::Dynamic => {
+            Some(Provisioner::start(access.client(access::DEVCLUSTER.token, "devcluster-volumes")?))
+        }
         Volumes::Static => None,
     };
     options.progress.report(&Event::Ready { elapsed: begin.elapsed() });

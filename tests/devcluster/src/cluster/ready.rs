@@ -18,11 +18,7 @@ const GLANCE: Duration = Duration::from_millis(25);
 pub(super) const TAIL: usize = 20;
 
 /// Waits until `path` answers 200.
-pub(super) async fn answers(
-    client: &Client,
-    path: &str,
-    process: &Process,
-) -> Result<(), ClusterError> {
+pub(super) async fn answers(client: &Client, path: &str, process: &Process) -> Result<(), ClusterError> {
     poll(process, || async {
         let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
         client.request_text(request).await.map(drop).map_err(|error| error.to_string())
@@ -30,16 +26,23 @@ pub(super) async fn answers(
     .await
 }
 
-/// Waits until every node is ready and takes pods, which proves that kwok and the controllers work.
-pub(super) async fn nodes(
-    client: &Client,
-    kwok: &Process,
+/// Repeats `work` until it succeeds: a server that has just started refuses some requests for a moment.
+pub(super) async fn done<F: Future<Output = Result<(), ClusterError>>>(
+    process: &Process,
+    work: impl Fn() -> F,
 ) -> Result<(), ClusterError> {
+    poll(process, || async { work().await.map_err(|error| error.to_string()) }).await
+}
+
+/// Waits until every node is ready and takes pods, which proves that kwok and the controllers work.
+pub(super) async fn nodes(client: &Client, kwok: &Process) -> Result<(), ClusterError> {
     let nodes: Api<Node> = Api::all(client.clone());
     poll(kwok, || async {
         let nodes = nodes.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
         match nodes.items.iter().find(|node| !takes_pods(node)) {
-            Some(node) => Err(format!("node {} does not take pods", node.metadata.name.as_deref().unwrap_or("?"))),
+            Some(node) => {
+                Err(format!("node {} does not take pods", node.metadata.name.as_deref().unwrap_or("?")))
+            }
             None => Ok(()),
         }
     })
@@ -48,8 +51,12 @@ pub(super) async fn nodes(
 
 fn takes_pods(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    let tainted = node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let tainted =
+        node.spec.as_ref().and_then(|spec| spec.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
     ready && !tainted
 }
 

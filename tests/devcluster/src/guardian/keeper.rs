@@ -77,8 +77,9 @@ fn marked(mark: &str) -> Vec<Pid> {
     processes
         .flatten()
         .filter(|entry| {
-            std::fs::read(entry.path().join("environ"))
-                .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes()))
+            std::fs::read(entry.path().join("environ")).is_ok_and(|environment| {
+                environment.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+            })
         })
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(Pid::from_raw)

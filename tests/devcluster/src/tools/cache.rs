@@ -97,7 +97,10 @@ mod tests {
         let (mine, theirs) = (Cache(directory.path().to_owned()), Cache(directory.path().to_owned()));
         let held = mine.try_lock(Tool::Etcd).unwrap();
         assert!(held.is_some());
-        assert!(theirs.try_lock(Tool::Etcd).unwrap().is_none(), "two processes would build into one directory");
+        assert!(
+            theirs.try_lock(Tool::Etcd).unwrap().is_none(),
+            "two processes would build into one directory"
+        );
         assert!(theirs.try_lock(Tool::Kwok).unwrap().is_some(), "another module is free");
         drop(held);
         assert!(theirs.try_lock(Tool::Etcd).unwrap().is_some());

@@ -23,7 +23,8 @@ pub(super) async fn candidates() -> Vec<Vec<Candidate>> {
         .collect();
     // At the same time: a Go program of that size takes a while to say its version.
     futures::future::join_all(Tool::ALL.map(|tool| {
-        let paths = directories.iter().map(|directory| directory.join(tool.name())).filter(|path| path.is_file());
+        let paths =
+            directories.iter().map(|directory| directory.join(tool.name())).filter(|path| path.is_file());
         futures::future::join_all(paths.map(move |path| async move {
             let version = ask(tool, &path).await;
             Candidate { path, version }
@@ -68,7 +69,8 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&told);
         let progress = Progress::new(move |event| listener.lock().unwrap().push(event.to_string()));
-        let candidate = |path: &str, version: Result<Version, String>| Candidate { path: path.into(), version };
+        let candidate =
+            |path: &str, version: Result<Version, String>| Candidate { path: path.into(), version };
         let version = |minor| Ok(Version { major: 1, minor, patch: 0 });
         let candidates = vec![
             candidate("/old/kube-apiserver", version(31)),

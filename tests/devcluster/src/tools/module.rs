@@ -103,9 +103,11 @@ mod tests {
 
     #[test]
     fn the_versions_named_here_are_those_that_the_go_mod_files_pin() {
-        for (module, path) in
-            [(&ETCD, "go.etcd.io/etcd/server/v3"), (&KUBERNETES, "k8s.io/kubernetes"), (&KWOK, "sigs.k8s.io/kwok")]
-        {
+        for (module, path) in [
+            (&ETCD, "go.etcd.io/etcd/server/v3"),
+            (&KUBERNETES, "k8s.io/kubernetes"),
+            (&KWOK, "sigs.k8s.io/kwok"),
+        ] {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
         }
@@ -122,8 +124,10 @@ mod tests {
 
     #[test]
     fn the_cache_directory_is_stable_and_changes_with_every_ingredient() {
-        let module = Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
-        let same = Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
+        let module =
+            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
+        let same =
+            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
         assert_eq!(module.directory(), same.directory());
         for other in [
             Module { version: "v2", ..module_like(&module) },

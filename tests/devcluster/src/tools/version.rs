@@ -54,7 +54,8 @@ pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
         // Kubernetes' skew policy for kubectl.
         Tool::Kubectl => {
             let pinned = Version::find(KUBERNETES.version);
-            let fits = pinned.is_some_and(|pinned| pinned.major == major && pinned.minor.abs_diff(minor) <= 1);
+            let fits =
+                pinned.is_some_and(|pinned| pinned.major == major && pinned.minor.abs_diff(minor) <= 1);
             (fits, pinned.map(|pinned| format!("{}.{} or one minor beside it", pinned.major, pinned.minor)))
         }
         // Kubernetes 1.34 is tested with both.
@@ -74,9 +75,15 @@ mod tests {
     fn finds_the_version_in_what_the_tools_print() {
         let found = |text| Version::find(text).map(|version| version.to_string());
         assert_eq!(found("Kubernetes v1.34.4\n").as_deref(), Some("1.34.4"));
-        assert_eq!(found("etcd Version: 3.6.16\nGit SHA: 1\nGo Version: go1.26.8").as_deref(), Some("3.6.16"));
+        assert_eq!(
+            found("etcd Version: 3.6.16\nGit SHA: 1\nGo Version: go1.26.8").as_deref(),
+            Some("3.6.16")
+        );
         assert_eq!(found("kwok version v0.8.0 go1.26.8 (linux/amd64)").as_deref(), Some("0.8.0"));
-        assert_eq!(found("Client Version: v1.33.0-alpha.2+abc\nKustomize Version: v5.7.1").as_deref(), Some("1.33.0"));
+        assert_eq!(
+            found("Client Version: v1.33.0-alpha.2+abc\nKustomize Version: v5.7.1").as_deref(),
+            Some("1.33.0")
+        );
         assert_eq!(found("go1.26.8\n").as_deref(), Some("1.26.8"));
         assert_eq!(found("1.26").as_deref(), Some("1.26.0"));
         assert_eq!(found("command not found"), None);

@@ -1,0 +1,259 @@
+//! kwok in the kubelet's place: what a pod goes through, and how it is made to misbehave.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use devcluster::{Cluster, stages};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+
+use crate::kit::{Room, Scenario, condition, container, eventually, is_ready, phase, pod_spec, waits};
+
+pub fn scenarios() -> Vec<(&'static str, Scenario)> {
+    vec![
+        ("a_stateful_sets_pod_becomes_ready", |cluster| Box::pin(becomes_ready(cluster))),
+        ("a_slow_pod_waits_before_it_runs", |cluster| Box::pin(starts_slowly(cluster))),
+        ("an_image_that_does_not_exist_is_not_pulled", |cluster| Box::pin(image_does_not_exist(cluster))),
+        ("an_image_pull_failure_heals", |cluster| Box::pin(image_pull_failure_heals(cluster))),
+        ("a_crash_loop_counts_restarts_and_heals", |cluster| Box::pin(crash_loop(cluster))),
+        ("a_running_pod_can_begin_to_crash", |cluster| Box::pin(begins_to_crash(cluster))),
+        ("the_sidecar_restarts_once_for_each_value", |cluster| Box::pin(restarts_sidecar(cluster))),
+        ("a_deleted_pod_ends_and_is_replaced", |cluster| Box::pin(is_replaced(cluster))),
+        ("a_deleted_pod_with_a_finalizer_stays_ended", |cluster| Box::pin(finalizer(cluster))),
+        ("jobs_complete_fail_or_run_on", |cluster| Box::pin(jobs(cluster))),
+    ]
+}
+
+async fn becomes_ready(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "becomes-ready").await;
+    room.node("a", |_| ()).await;
+    let pod = room.ready_pod("a-0").await;
+
+    let status = pod.status.clone().unwrap();
+    assert_eq!(status.phase.as_deref(), Some("Running"));
+    assert_eq!(pod.spec.as_ref().unwrap().node_name.as_deref(), Some(devcluster::cluster::NODE));
+    assert!(status.pod_ip.is_some_and(|ip| ip.starts_with("10.64.")));
+    assert_eq!(status.host_ip.as_deref(), Some("10.65.0.1"));
+    for wanted in ["PodScheduled", "Initialized", "ContainersReady"] {
+        assert_eq!(condition(&pod, wanted).as_deref(), Some("True"), "{wanted}");
+    }
+    let init = container(&pod, "seid-init").unwrap();
+    assert_eq!(init.state.unwrap().terminated.unwrap().exit_code, 0);
+    for name in ["sei-sidecar", "seid"] {
+        let container = container(&pod, name).unwrap();
+        assert!(container.ready && container.started == Some(true), "{name}");
+        assert_eq!(container.restart_count, 0, "{name}");
+        assert!(container.state.unwrap().running.unwrap().started_at.is_some(), "{name}");
+        assert!(container.container_id.is_some_and(|id| id.starts_with("kwok://")), "{name}");
+    }
+}
+
+async fn starts_slowly(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "starts-slowly").await;
+    room.node("a", |set| annotate(set, stages::START_DELAY, "2s")).await;
+    room.pod("it is being created", "a-0", |pod| waits(pod, "seid")).await;
+    let begin = Instant::now();
+    let waiting = room.api::<Pod>().get("a-0").await.unwrap();
+    assert_eq!((phase(&waiting), is_ready(&waiting)), ("Pending", false));
+    assert_eq!(waits(&waiting, "seid").as_deref(), Some("PodInitializing"));
+    assert_eq!(condition(&waiting, "Initialized").as_deref(), Some("False"));
+    room.ready_pod("a-0").await;
+    assert!(begin.elapsed() > Duration::from_millis(1500), "ready after {:?}", begin.elapsed());
+}
+
+async fn image_does_not_exist(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "image-does-not-exist").await;
+    room.node("a", |set| {
+        let spec = &mut set["spec"]["template"]["spec"];
+        spec["initContainers"][0]["image"] = json!("sei/seid:does-not-exist");
+        spec["containers"][0]["image"] = json!("sei/seid:does-not-exist");
+    })
+    .await;
+    let pod = room
+        .pod("pulling backs off", "a-0", |pod| {
+            (waits(pod, "seid-init")? == "ImagePullBackOff").then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Pending", false));
+    assert_eq!(waits(&pod, "sei-sidecar").as_deref(), Some("PodInitializing"));
+    assert_eq!(waits(&pod, "seid").as_deref(), Some("PodInitializing"));
+}
+
+async fn image_pull_failure_heals(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "image-pull-failure").await;
+    room.node("a", |set| {
+        annotate(set, stages::BEHAVIOUR, stages::IMAGE_PULL_FAILURE);
+        // Another image than the main container's: it is there.
+        set["spec"]["template"]["spec"]["initContainers"][0]["image"] = json!("busybox");
+    })
+    .await;
+    let pod = room
+        .pod("pulling backs off", "a-0", |pod| {
+            (waits(pod, "seid")? == "ImagePullBackOff").then(|| pod.clone())
+        })
+        .await;
+    assert!(container(&pod, "sei-sidecar").unwrap().state.unwrap().running.is_some());
+    let ip = pod.status.unwrap().pod_ip;
+    room.annotate("a-0", json!({ stages::BEHAVIOUR: null })).await;
+    let healed = room.ready_pod("a-0").await;
+    assert_eq!(healed.status.unwrap().pod_ip, ip, "the sandbox stays");
+}
+
+async fn crash_loop(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "crash-loop").await;
+    room.node("a", |set| annotate(set, stages::BEHAVIOUR, stages::CRASH_LOOP)).await;
+    let exit_code = |pod: &Pod| Some(container(pod, "seid")?.state?.terminated?.exit_code);
+    let first = room.pod("it exits", "a-0", exit_code).await;
+    assert_eq!(first, 1);
+    let pod = room
+        .pod("it was restarted", "a-0", |pod| {
+            let counted = container(pod, "seid")?.restart_count >= 1;
+            (counted && waits(pod, "seid")? == "CrashLoopBackOff").then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Running", false));
+    let seid = container(&pod, "seid").unwrap();
+    assert_eq!(seid.last_state.unwrap().terminated.unwrap().exit_code, 1);
+    assert!(container(&pod, "sei-sidecar").unwrap().ready);
+    room.annotate("a-0", json!({ stages::BEHAVIOUR: null })).await;
+    let healed = room.ready_pod("a-0").await;
+    assert!(container(&healed, "seid").unwrap().restart_count > seid.restart_count);
+}
+
+async fn begins_to_crash(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "begins-to-crash").await;
+    room.node("a", |_| ()).await;
+    let before = room.ready_pod("a-0").await;
+    room.annotate("a-0", json!({ stages::BEHAVIOUR: stages::CRASH_LOOP })).await;
+    let after = room
+        .pod("it crashes", "a-0", |pod| (waits(pod, "seid")? == "CrashLoopBackOff").then(|| pod.clone()))
+        .await;
+    assert!(!is_ready(&after));
+    assert_eq!(container(&after, "sei-sidecar"), container(&before, "sei-sidecar"), "nothing happened to it");
+}
+
+async fn restarts_sidecar(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "restarts-sidecar").await;
+    room.node("a", |_| ()).await;
+    let before = container(&room.ready_pod("a-0").await, "sei-sidecar").unwrap();
+    let mut last = before;
+    for (restarts, value) in [(1, "first"), (2, "second")] {
+        room.annotate("a-0", json!({ stages::RESTART_SIDECAR: value })).await;
+        let now = room
+            .pod("the sidecar was restarted", "a-0", |pod| {
+                container(pod, "sei-sidecar").filter(|sidecar| sidecar.restart_count == restarts)
+            })
+            .await;
+        assert_ne!(now.container_id, last.container_id);
+        let state = now.state.clone().unwrap();
+        assert!(now.ready && now.started == Some(true) && state.running.unwrap().started_at.is_some());
+        let ended = now.last_state.clone().unwrap().terminated.unwrap();
+        assert_eq!(ended.container_id, last.container_id);
+        last = now;
+    }
+    // The same value again, and a change of something else: both make kwok look at the pod once more.
+    room.annotate("a-0", json!({ stages::RESTART_SIDECAR: "second", "unrelated": "1" })).await;
+    room.annotate("a-0", json!({ stages::RESTART_SIDECAR: "third" })).await;
+    let third = room
+        .pod("the sidecar was restarted", "a-0", |pod| {
+            let sidecar = container(pod, "sei-sidecar")?;
+            let last_words = sidecar.last_state.as_ref()?.terminated.as_ref()?.message.clone()?;
+            (last_words == "third").then_some(sidecar)
+        })
+        .await;
+    assert_eq!(third.restart_count, 3, "one restart for each new value");
+}
+
+async fn is_replaced(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "is-replaced").await;
+    room.node("a", |set| annotate(set, stages::STOP_DELAY, "1s")).await;
+    let old = room.ready_pod("a-0").await;
+    let begin = Instant::now();
+    room.api::<Pod>().delete("a-0", &DeleteParams::default()).await.unwrap();
+    let ending = room.api::<Pod>().get("a-0").await.unwrap();
+    assert_eq!(ending.uid(), old.uid());
+    assert!(ending.metadata.deletion_timestamp.is_some() && is_ready(&ending), "its containers still run");
+    let new = room
+        .pod("it was replaced", "a-0", |pod| (pod.uid() != old.uid() && is_ready(pod)).then(|| pod.clone()))
+        .await;
+    assert!(begin.elapsed() > Duration::from_millis(900), "replaced after {:?}", begin.elapsed());
+    assert_eq!(container(&new, "seid").unwrap().restart_count, 0);
+}
+
+async fn finalizer(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "finalizer").await;
+    let mut pod = json!({ "metadata": { "name": "a", "finalizers": ["devcluster.sei.io/test"] } });
+    pod["spec"] = pod_without_volume();
+    room.create::<Pod>(pod).await;
+    room.ready_pod("a").await;
+    let api: Api<Pod> = room.api();
+    api.delete("a", &DeleteParams::default()).await.unwrap();
+    let ended = room
+        .pod("the kubelet has done its part", "a", |pod| {
+            (pod.metadata.deletion_grace_period_seconds == Some(0)).then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&ended), is_ready(&ended)), ("Failed", false));
+    assert_eq!(container(&ended, "seid").unwrap().state.unwrap().terminated.unwrap().exit_code, 143);
+    let again = api.get("a").await.unwrap();
+    assert_eq!(again.resource_version(), ended.resource_version(), "it is left alone");
+    let free = kube::api::Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    api.patch("a", &Default::default(), &free).await.unwrap();
+    eventually("it is gone", || async {
+        let pod = api.get_opt("a").await.map_err(|error| error.to_string())?;
+        pod.map_or(Ok(()), |pod| Err(format!("{:?}", pod.metadata)))
+    })
+    .await;
+}
+
+async fn jobs(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "jobs").await;
+    for (name, behaviour) in
+        [("completes", Some(stages::COMPLETE)), ("fails", Some(stages::FAIL)), ("runs", None)]
+    {
+        let mut spec = pod_without_volume();
+        spec["restartPolicy"] = json!("Never");
+        let mut job = json!({
+            "metadata": { "name": name },
+            "spec": { "backoffLimit": 0, "template": { "metadata": { "annotations": {} }, "spec": spec } },
+        });
+        if let Some(behaviour) = behaviour {
+            annotate(&mut job, stages::BEHAVIOUR, behaviour);
+        }
+        room.create::<Job>(job).await;
+    }
+    let jobs: Api<Job> = room.api();
+    let job = |name: &'static str, check: fn(&Job) -> bool| {
+        let jobs = jobs.clone();
+        async move {
+            eventually(name, || async {
+                let job = jobs.get(name).await.map_err(|error| error.to_string())?;
+                if check(&job) { Ok(()) } else { Err(format!("{:?}", job.status)) }
+            })
+            .await;
+        }
+    };
+    job("completes", |job| job.status.as_ref().is_some_and(|status| status.succeeded == Some(1))).await;
+    job("fails", |job| job.status.as_ref().is_some_and(|status| status.failed == Some(1))).await;
+    job("runs", |job| job.status.as_ref().is_some_and(|status| status.ready == Some(1))).await;
+}
+
+fn annotate(object: &mut Value, name: &str, value: &str) {
+    object["spec"]["template"]["metadata"]["annotations"][name] = json!(value);
+}
+
+fn pod_without_volume() -> Value {
+    let mut spec = pod_spec("none");
+    for key in ["volumes", "affinity"] {
+        spec.as_object_mut().unwrap().remove(key);
+    }
+    for list in ["initContainers", "containers"] {
+        for container in spec[list].as_array_mut().unwrap() {
+            container.as_object_mut().unwrap().remove("volumeMounts");
+        }
+    }
+    spec
+}

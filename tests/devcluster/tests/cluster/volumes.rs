@@ -1,0 +1,87 @@
+//! Claims and their volumes.
+
+use std::sync::Arc;
+
+use devcluster::Cluster;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::Api;
+use kube::api::DeleteParams;
+
+use crate::kit::{Room, Scenario, claim, eventually};
+
+pub fn scenarios() -> Vec<(&'static str, Scenario)> {
+    vec![
+        ("a_claim_gets_its_volume_and_takes_it_along", |cluster| Box::pin(comes_and_goes(cluster))),
+        ("an_archives_volume_stays", |cluster| Box::pin(archive_stays(cluster))),
+        ("a_volume_made_by_hand_is_bound", |cluster| Box::pin(by_hand(cluster))),
+        ("a_claim_of_another_class_stays_pending", |cluster| Box::pin(foreign(cluster))),
+    ]
+}
+
+async fn comes_and_goes(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "comes-and-goes").await;
+    for class in ["gp3", "gp3-10k-750"] {
+        room.create::<PersistentVolumeClaim>(claim(class, class)).await;
+        let volume = bound(&room, class).await;
+        let volumes: Api<PersistentVolume> = Api::all(room.client.clone());
+        let capacity = volumes.get(&volume).await.unwrap().spec.unwrap().capacity.unwrap();
+        assert_eq!(capacity["storage"].0, "2000Gi");
+        room.api::<PersistentVolumeClaim>().delete(class, &DeleteParams::default()).await.unwrap();
+        eventually("the volume is gone", || async {
+            let found = volumes.get_opt(&volume).await.map_err(|error| error.to_string())?;
+            found.map_or(Ok(()), |volume| Err(format!("{:?}", volume.status)))
+        })
+        .await;
+    }
+}
+
+async fn archive_stays(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "archive-stays").await;
+    room.create::<PersistentVolumeClaim>(claim("data", "gp3-archive")).await;
+    let volume = bound(&room, "data").await;
+    room.api::<PersistentVolumeClaim>().delete("data", &DeleteParams::default()).await.unwrap();
+    phase_of_volume(&room, &volume, "Released").await;
+}
+
+async fn by_hand(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "by-hand").await;
+    let made = cluster.add_volumes("gp3-archive", "2000Gi", 2).await.unwrap();
+    assert_eq!(made.len(), 2);
+    let mut exact = claim("data", "gp3-archive");
+    exact["spec"]["volumeName"] = made[1].clone().into();
+    room.create::<PersistentVolumeClaim>(exact).await;
+    assert_eq!(bound(&room, "data").await, made[1]);
+    phase_of_volume(&room, &made[0], "Available").await;
+}
+
+async fn foreign(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "foreign").await;
+    room.create::<PersistentVolumeClaim>(claim("theirs", "somebody-elses")).await;
+    // Made later and served: so the first one was not merely waiting its turn.
+    room.create::<PersistentVolumeClaim>(claim("ours", "gp3")).await;
+    bound(&room, "ours").await;
+    let theirs = room.api::<PersistentVolumeClaim>().get("theirs").await.unwrap();
+    assert_eq!(theirs.status.unwrap().phase.as_deref(), Some("Pending"));
+}
+
+/// Waits until the claim is bound and returns the name of its volume.
+async fn bound(room: &Room, name: &str) -> String {
+    let claims = room.api::<PersistentVolumeClaim>();
+    eventually("the claim is bound", || async {
+        let claim = claims.get(name).await.map_err(|error| error.to_string())?;
+        let phase = claim.status.and_then(|status| status.phase).unwrap_or_default();
+        let volume = claim.spec.and_then(|spec| spec.volume_name).unwrap_or_default();
+        if phase == "Bound" { Ok(volume) } else { Err(phase) }
+    })
+    .await
+}
+
+async fn phase_of_volume(room: &Room, name: &str, wanted: &str) {
+    let volumes: Api<PersistentVolume> = Api::all(room.client.clone());
+    eventually("the volume's phase", || async {
+        let volume = volumes.get(name).await.map_err(|error| error.to_string())?;
+        let phase = volume.status.and_then(|status| status.phase).unwrap_or_default();
+        if phase == wanted { Ok(()) } else { Err(phase) }
+    })
+    .await;
+}

@@ -1,0 +1,77 @@
+//! What every scenario needs: the cluster, a namespace of its own, an operator, and a way to wait.
+
+pub mod namespace;
+pub mod operator;
+pub mod wait;
+
+use std::sync::{Arc, Mutex};
+
+use devcluster::{Audit, Cluster, Guard, Options, Progress, sidecar::Sidecars};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+    runtime::{conditions, wait::await_condition},
+};
+use tokio::sync::OnceCell;
+
+pub use namespace::Namespace;
+pub use operator::Operator;
+pub use wait::{eventually, within};
+
+/// Starts the cluster when the first scenario asks for it, and ends it with the last.
+pub struct Kit {
+    guard: Guard,
+    shared: OnceCell<Arc<World>>,
+    names: Mutex<u32>,
+}
+
+/// A cluster with our CRD, and the sidecars of its nodes.
+pub struct World {
+    pub cluster: Cluster,
+    pub sidecars: Sidecars,
+}
+
+impl Kit {
+    pub fn new(guard: Guard) -> Self {
+        Self { guard, shared: OnceCell::new(), names: Mutex::new(0) }
+    }
+
+    /// The cluster that scenarios share.
+    pub async fn shared(&self) -> Arc<World> {
+        let start = || async {
+            let world = self.private(Options { audit: Audit::On, ..Options::default() }).await;
+            install_crd(&world.cluster.client()).await;
+            Arc::new(world)
+        };
+        Arc::clone(self.shared.get_or_init(start).await)
+    }
+
+    /// A cluster of a scenario's own, without our CRD: for what would disturb the others.
+    pub async fn private(&self, options: Options) -> World {
+        let options = Options { progress: Progress::lines(), ..options };
+        let cluster = Cluster::start(options, &self.guard).await.unwrap_or_else(|error| panic!("{error}"));
+        let sidecars = Sidecars::start(cluster.client()).await.unwrap();
+        World { cluster, sidecars }
+    }
+
+    /// A fresh namespace on the shared cluster.
+    pub async fn namespace(&self) -> Namespace {
+        let number = {
+            let mut names = self.names.lock().unwrap();
+            *names += 1;
+            *names
+        };
+        Namespace::create(self.shared().await, &format!("it-{number}")).await
+    }
+}
+
+/// Installs our CRD, as a user does, and waits until it is served.
+pub async fn install_crd(client: &Client) {
+    let crd = seinode_api::crd::seinode();
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let parameters = PatchParams::apply("it").force();
+    api.patch("seinodes.sei.io", &parameters, &Patch::Apply(&crd)).await.unwrap();
+    let served = await_condition(api, "seinodes.sei.io", conditions::is_crd_established());
+    within("the CRD is established", served).await.unwrap();
+}

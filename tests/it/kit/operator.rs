@@ -1,0 +1,105 @@
+//! The real operator binary, running against a cluster.
+
+use std::{
+    path::Path,
+    process::{Command, ExitStatus},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use devcluster::Process;
+use serde_json::Value;
+
+use super::{World, eventually, within};
+
+/// Platform settings as the shipped manifest has them (crd-and-workload §5).
+pub const PLATFORM: [(&str, &str); 16] = [
+    ("SEI_NODEPOOL_NAME", "sei-node"),
+    ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
+    ("SEI_TOLERATION_KEY", "sei.io/workload"),
+    ("SEI_SERVICE_ACCOUNT", "seid-node"),
+    ("SEI_STORAGE_CLASS_PERF", "gp3-10k-750"),
+    ("SEI_STORAGE_CLASS_ARCHIVE", "gp3-archive"),
+    ("SEI_STORAGE_SIZE_DEFAULT", "2000Gi"),
+    ("SEI_STORAGE_SIZE_ARCHIVE", "40Ti"),
+    ("SEI_RESOURCE_CPU_DEFAULT", "4"),
+    ("SEI_RESOURCE_MEM_DEFAULT", "32Gi"),
+    ("SEI_RESOURCE_CPU_ARCHIVE", "48"),
+    ("SEI_RESOURCE_MEM_ARCHIVE", "448Gi"),
+    ("SEI_SNAPSHOT_BUCKET", "test-sei-snapshots"),
+    ("SEI_SNAPSHOT_REGION", "us-east-2"),
+    ("SEI_GENESIS_BUCKET", "test-sei-genesis"),
+    ("SEI_GENESIS_REGION", "us-east-2"),
+];
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// A running operator. Dropping it kills it.
+pub struct Operator {
+    process: Process,
+}
+
+impl Operator {
+    /// Starts an operator with these further arguments.
+    pub fn start(world: &World, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::with_sidecars(world, kubeconfig, &world.sidecars.url_template(), arguments)
+    }
+
+    /// Starts an operator that reaches the sidecars another way.
+    pub fn with_sidecars(world: &World, kubeconfig: &Path, sidecars: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
+        command
+            .arg("run")
+            .args(["--log-format=json", "--disable-webhooks"])
+            .args(["--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"])
+            .arg(format!("--sidecar-url-template={sidecars}"))
+            .args(arguments)
+            .env_clear()
+            .envs(PLATFORM)
+            .env("KUBECONFIG", kubeconfig);
+        let name = format!("operator-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        Self { process: world.cluster.spawn(&name, command).unwrap() }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM, then the exit status.
+    pub async fn stop(&self) -> ExitStatus {
+        self.process.terminate();
+        within("the operator stops", self.process.wait()).await
+    }
+
+    /// How it ended, if it did.
+    pub fn exited(&self) -> Option<ExitStatus> {
+        self.process.exited()
+    }
+
+    /// The lines of its log so far.
+    pub fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.process.log()).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Fetches a path of its endpoint `health` or `metrics`: status and body.
+    pub async fn get(&self, endpoint: &str, path: &str) -> (u16, String) {
+        let address = eventually(&format!("{endpoint} listens"), async || {
+            let log = self.log();
+            let line = log.iter().find(|line| line["message"] == "listening" && line["endpoint"] == endpoint);
+            line.and_then(|line| line["address"].as_str()).map(str::to_owned).ok_or(log.clone())
+        })
+        .await;
+        let response = within("an answer", reqwest::get(format!("http://{address}{path}"))).await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Waits until every gate is open.
+    pub async fn ready(&self) {
+        eventually("the operator is ready", async || match self.get("health", "/readyz?verbose").await {
+            (200, _) => Ok(()),
+            seen => Err(seen),
+        })
+        .await;
+    }
+}

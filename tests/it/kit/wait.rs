@@ -1,0 +1,32 @@
+//! Waiting with a deadline. A scenario never sleeps for a fixed time: it waits for a fact.
+
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
+
+/// Longer than anything here takes, also on a machine under load.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Awaits something that must happen in time.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("not within {PATIENCE:?}: {what}"),
+    }
+}
+
+/// Looks again and again until `look` finds what it seeks; says what it saw last when it does not.
+pub async fn eventually<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, S>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) if begun.elapsed() > PATIENCE => {
+                panic!("not within {PATIENCE:?}: {what}; last seen: {seen:#?}")
+            }
+            Err(_) => tokio::time::sleep(GLANCE).await,
+        }
+    }
+}
