@@ -5,7 +5,7 @@
 
 mod redact;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{Client, Config, config::KubeConfigOptions};
@@ -82,7 +82,7 @@ pub async fn connect(source: Source) -> Result<Clients, NoCluster> {
     };
     // Not the whole URL: it may hold a password.
     let (host, port) = (config.cluster_url.host(), config.cluster_url.port_u16());
-    tracing::info!(host, port, "using the API server of {source:?}");
+    tracing::info!(host, port, "using the API server of {source}");
     both(config)
 }
 
@@ -102,6 +102,16 @@ fn both(mut config: Config) -> Result<Clients, NoCluster> {
 
 fn client(config: Config) -> Result<Client, NoCluster> {
     Client::try_from(config).map_err(|error| NoCluster::Credentials(redact::client(&error)))
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(paths) => write!(f, "KUBECONFIG={paths}"),
+            Self::Pod => f.write_str("the cluster this pod runs in"),
+            Self::Home => f.write_str("~/.kube/config"),
+        }
+    }
 }
 
 impl Source {

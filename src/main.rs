@@ -59,9 +59,9 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Into the log once there is one, so that its format holds to the last line; before that plainly to the terminal.
+/// Into the log where it takes errors, so that its format holds to the last line; otherwise plainly to the terminal.
 fn report(error: &anyhow::Error) {
-    if tracing::dispatcher::has_been_set() {
+    if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{error:#}");
     } else {
         // Nobody is left to tell when this fails.

@@ -65,9 +65,14 @@ pub fn install(format: LogFormat, filter: &LogFilter) -> Result<(), CannotLog> {
     };
     let filter = EnvFilter::builder().parse(&filter.0)?;
     tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
-    std::panic::set_hook(Box::new(|panic| {
-        let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(%panic, %backtrace, "a defect: something panicked");
+    let plain = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if tracing::enabled!(tracing::Level::ERROR) {
+            let backtrace = std::backtrace::Backtrace::capture();
+            tracing::error!(%panic, %backtrace, "a defect: something panicked");
+        } else {
+            plain(panic);
+        }
     }));
     Ok(())
 }

@@ -2,7 +2,11 @@
 
 use seinode_controller::{Scope, SidecarUrl};
 
-use super::{listen::Listen, problem::Problem, rules};
+use super::{
+    listen::{BadListen, Listen},
+    problem::Problem,
+    rules,
+};
 use crate::telemetry::LogFormat;
 
 /// The environment variable of a flag.
@@ -17,7 +21,7 @@ fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<String>) -> 
 
 /// An address to listen on.
 pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
-    text.parse().map_err(|_| problem(flag, format!("is {text:?}, which is no address"), Listen::FORMS))
+    text.parse().map_err(|why: BadListen| problem(flag, format!("is wrong: {why}"), Listen::FORMS))
 }
 
 /// Webhooks are not served yet; what is said about them must still be right, so that an upgrade does not fail on it.

@@ -27,7 +27,7 @@ async fn endless(until: CancellationToken) -> Result<(), Infallible> {
     Ok(())
 }
 
-fn panicking(message: String) -> Result<(), Infallible> {
+fn panicking(message: &str) -> Result<(), Infallible> {
     panic!("{message}")
 }
 
@@ -96,7 +96,7 @@ async fn a_part_that_ends_by_itself_ends_the_process_with_an_error() {
     assert_eq!(message(failed).await, "the controller failed: no luck");
 
     let mut panicked = trial().with_server();
-    panicked.fleet.working.add("the controller", async { panicking(format!("out of {}", "luck")) });
+    panicked.fleet.working.add("the controller", async { panicking("out of luck") });
     assert_eq!(message(panicked).await, "the controller panicked, which is a defect: out of luck");
 
     let mut deaf = trial();
@@ -112,7 +112,7 @@ async fn a_panic_while_stopping_is_an_error_too() {
     let rest = trial.fleet.rest.clone();
     trial.fleet.working.add("the controller", async move {
         rest.cancelled().await;
-        panicking("late".into())
+        panicking("late")
     });
     trial.signal.send("SIGTERM").await.unwrap();
     assert!(

@@ -4,20 +4,29 @@ use std::sync::Arc;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Pod, Service},
+    core::v1::{Namespace as KubeNamespace, PersistentVolumeClaim, Pod, Service},
 };
-use kube::api::PropagationPolicy;
+use kube::{
+    Api, ResourceExt,
+    api::PropagationPolicy,
+    runtime::{conditions, wait::await_condition},
+};
 use seinode_api::SeiNode;
+use serde_json::json;
 
-use crate::kit::{Kit, Namespace};
+use crate::kit::{
+    Kit, Namespace, Operator, eventually,
+    namespace::{condition, full_node, truth},
+    within,
+};
 
-pub async fn background_deletion_takes_the_children_along(kit: Arc<Kit>) {
+/// A namespace in which a node runs.
+async fn with_running_node(kit: &Kit) -> (Namespace, Operator) {
     let ns = kit.namespace().await;
-    let _operator = ns.operator();
+    let operator = ns.operator();
     ns.full_node("n0", "").await;
     ns.running("n0").await;
-    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
-    all_gone(&ns).await;
+    (ns, operator)
 }
 
 async fn all_gone(ns: &Namespace) {
@@ -26,4 +35,114 @@ async fn all_gone(ns: &Namespace) {
     ns.gone::<Pod>("n0-0").await;
     ns.gone::<Service>("n0").await;
     ns.gone::<PersistentVolumeClaim>("data-n0").await;
+}
+
+pub async fn background_deletion_takes_the_children_along(kit: Arc<Kit>) {
+    let (ns, _operator) = with_running_node(&kit).await;
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    all_gone(&ns).await;
+}
+
+pub async fn foreground_deletion_ends_and_no_child_is_put_back(kit: Arc<Kit>) {
+    let (ns, operator) = with_running_node(&kit).await;
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
+    all_gone(&ns).await;
+    let made = operator.log().iter().filter(|line| line["effect"] == "apply-statefulset").count();
+    assert_eq!(made, 1, "the StatefulSet was applied again");
+}
+
+pub async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc<Kit>) {
+    let (ns, _operator) = with_running_node(&kit).await;
+    let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
+    ns.gone::<SeiNode>("n0").await;
+    ns.full_node("n0", "").await;
+    let node =
+        ns.node_until("n0", "refuses the volume", |status| truth(status, "DataVolumeReady") == "False").await;
+    let refusal = condition(node.status.as_ref().unwrap(), "DataVolumeReady").unwrap().clone();
+    assert_eq!(refusal.reason, "Foreign", "{refusal:?}");
+    assert!(refusal.message.contains("spec.dataVolume.import.pvcName: data-n0"), "{refusal:?}");
+    let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    assert_eq!((after.uid(), after.owner_references()), (volume.uid(), &[][..]), "the volume was touched");
+    eventually("an event says so", async || {
+        let reasons = ns.event_reasons("n0").await;
+        if reasons.contains(&"DataVolumeForeign".to_owned()) { Ok(()) } else { Err(reasons) }
+    })
+    .await;
+    // And it goes by deleting the node, which leaves what is not its own.
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    ns.gone::<SeiNode>("n0").await;
+    assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_some());
+    assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_some(), "orphans stay");
+}
+
+pub async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let pvc = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-n0}\nspec: {accessModes: [ReadWriteOnce], \
+               storageClassName: gp3, resources: {requests: {storage: 1Gi}}}";
+    let volume: PersistentVolumeClaim = ns.create_yaml(pvc).await;
+    ns.full_node("n0", "").await;
+    let node =
+        ns.node_until("n0", "refuses the volume", |status| truth(status, "DataVolumeReady") == "False").await;
+    let status = node.status.unwrap();
+    assert!(condition(&status, "DataVolumeReady").unwrap().message.contains("data-n0"));
+    assert_eq!(truth(&status, "Stalled"), "True");
+    assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "nothing runs on it");
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    ns.gone::<SeiNode>("n0").await;
+    let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    assert_eq!(after.uid(), volume.uid());
+    assert!(after.owner_references().is_empty() && after.labels().is_empty(), "{:?}", after.metadata);
+}
+
+pub async fn nothing_hangs_when_the_operator_is_down(kit: Arc<Kit>) {
+    let (ns, operator) = with_running_node(&kit).await;
+    assert!(operator.stop().await.success());
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
+    all_gone(&ns).await;
+}
+
+pub async fn deleting_the_namespace_deletes_everything(kit: Arc<Kit>) {
+    let (ns, _operator) = with_running_node(&kit).await;
+    ns.full_node("n1", "").await;
+    let api: Api<KubeNamespace> = Api::all(ns.client.clone());
+    let uid = api.get(&ns.name).await.unwrap().uid().unwrap();
+    api.delete(&ns.name, &Default::default()).await.unwrap();
+    within("the namespace is gone", await_condition(api, &ns.name, conditions::is_deleted(&uid)))
+        .await
+        .unwrap();
+}
+
+pub async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one(kit: Arc<Kit>) {
+    let (ns, _operator) = with_running_node(&kit).await;
+    let before = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().uid();
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    ns.gone::<SeiNode>("n0").await;
+    ns.full_node("n0", "").await;
+    let node = ns.running("n0").await;
+    let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    assert_ne!(volume.uid(), before);
+    assert_eq!(volume.owner_references()[0].uid, node.uid().unwrap());
+}
+
+pub async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let yaml = full_node("n0", "").replace(
+        "metadata: {name: n0}",
+        "metadata: {name: n0, finalizers: [example.com/other, sei.io/seinode-finalizer]}",
+    );
+    let created: SeiNode = ns.create_yaml(&yaml).await;
+    assert_eq!(created.finalizers().len(), 2);
+    // It is already being deleted when the operator first sees it.
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    let _operator = ns.operator();
+    eventually("only the other finalizer is left", async || {
+        let finalizers = ns.api::<SeiNode>().get("n0").await.unwrap().finalizers().to_vec();
+        if finalizers == ["example.com/other"] { Ok(()) } else { Err(finalizers) }
+    })
+    .await;
+    assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "it got no children");
+    ns.patch("n0", json!({"metadata": {"finalizers": null}})).await;
+    ns.gone::<SeiNode>("n0").await;
 }

@@ -2,6 +2,7 @@
 
 pub mod namespace;
 pub mod operator;
+pub mod proxy;
 pub mod wait;
 
 use std::sync::{Arc, Mutex};

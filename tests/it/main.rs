@@ -11,6 +11,7 @@
 )]
 
 mod binary;
+mod crash;
 mod deletion;
 mod kit;
 mod lifecycle;
@@ -90,6 +91,15 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_full_node_comes_up_with_its_children_status_and_events
             kubectl_get_tells_the_story;
         deletion:
-            background_deletion_takes_the_children_along;
+            background_deletion_takes_the_children_along
+            foreground_deletion_ends_and_no_child_is_put_back
+            orphaned_children_stay_and_a_namesake_does_not_take_the_volume
+            a_foreign_volume_survives_the_node_that_was_refused_it
+            nothing_hangs_when_the_operator_is_down
+            deleting_the_namespace_deletes_everything
+            a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one
+            an_adopted_node_loses_the_old_finalizer_and_can_go;
+        crash:
+            sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end;
     }
 }

@@ -6,6 +6,8 @@
 pub mod conditions;
 pub mod crd;
 pub mod names;
+mod rules;
+mod schema;
 pub mod spec;
 pub mod status;
 

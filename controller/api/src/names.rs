@@ -10,6 +10,8 @@ pub const FIELD_MANAGER: &str = "seinode-controller";
 pub const OWNER_UID_ANNOTATION: &str = "sei.io/owner-uid";
 /// Annotation on pods: Karpenter does not move them.
 pub const DO_NOT_DISRUPT_ANNOTATION: &str = "karpenter.sh/do-not-disrupt";
+/// Annotation on the CRD: hash of its spec, which tells the schema that is installed from the one in this binary.
+pub const SCHEMA_HASH_ANNOTATION: &str = "sei.io/schema-hash";
 /// Longest SeiNode name: 63 less the eleven of `-<hash>` that a revision label appends.
 pub const MAX_NAME_LENGTH: usize = 52;
 

@@ -1,305 +1,189 @@
 //! `SeiNode.spec`: everything a user may ask for, one struct per object of the schema.
+//!
+//! The documentation of a field is what `kubectl explain` shows: what it means, its unit, its default, and
+//! what a change of it does. The rules of admission stand beside what they guard; `rules` has their forms.
+//! Nothing here judges a spec: `seinode-core` parses it.
+
+mod entrypoint;
+mod mode;
+mod peers;
+mod sidecar;
+mod snapshot;
+mod validator;
+mod volume;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::status::SeiNodeStatus;
+pub use self::{
+    entrypoint::Entrypoint,
+    mode::{Archive, FullNode, Replayer, ResultExport, ShadowResult},
+    peers::{Ec2Tags, LabelPeers, PeerSource, StaticPeers},
+    sidecar::Sidecar,
+    snapshot::{Publish, S3Snapshot, Snapshot, SnapshotGeneration, StateSync, TendermintGeneration},
+    validator::{GenesisCeremony, KeySource, SecretKey, Validator},
+    volume::{DataVolume, ImportVolume},
+};
+use crate::{rules, status::SeiNodeStatus};
 
-/// What a Sei node is to be.
+/// What this Sei node is to be. Set exactly one of fullNode, archive, replayer and validator: it says which
+/// kind of node this is, and cannot be exchanged for another later.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "sei.io",
     version = "v1alpha1",
     kind = "SeiNode",
+    doc = "One Sei blockchain node: a pod with seid and its sidecar, a data volume and a headless Service, \
+           all named after it.",
     namespaced,
     plural = "seinodes",
     shortname = "snode",
     category = "sei",
     status = "SeiNodeStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "The node is what its spec asks for."
+    ),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        json_path = ".status.mode",
+        description = "Kind of node: fullNode, archive, replayer or validator."
+    ),
+    printcolumn(
+        name = "Chain",
+        type_ = "string",
+        json_path = ".spec.chainId",
+        description = "Chain that the node joins."
+    ),
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "Where the node is in its life."
+    ),
+    printcolumn(
+        name = "Image",
+        type_ = "string",
+        json_path = ".spec.image",
+        description = "The seid image that is asked for."
+    ),
+    printcolumn(
+        name = "Current",
+        type_ = "string",
+        json_path = ".status.currentImage",
+        description = "The seid image that the pod was last seen to run."
+    ),
+    printcolumn(
+        name = "Sidecar",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="SidecarReady")].status"#,
+        description = "Whether the sidecar says that it is ready."
+    ),
+    printcolumn(
+        name = "Updating",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="NodeUpdateInProgress")].status"#,
+        description = "Whether an update of the running node is under way."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Task",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.plan.currentTask",
+        description = "The step of the plan that is under way."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        description = "Why the node is Ready, or why not."
+    ),
+    validation = rules::name_of_a_new_node(),
+    validation = rules::stricter(
+        "has($.spec)",
+        "spec is missing; say what the node is to be: chainId, image and a mode such as fullNode: {}"
+    )
+    .field_path(".spec")
+    .reason(Reason::FieldValueRequired)
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = rules::exactly_one(
+        &["fullNode", "archive", "replayer", "validator"],
+        "exactly one of fullNode, archive, replayer and validator must be set; keep the one that says what \
+         the node is"
+    ),
+    validation = rules::same_members(
+        &["fullNode", "archive", "replayer", "validator"],
+        "the mode cannot change: the data on the volume is that of the present one; create another SeiNode \
+         for another mode"
+    ),
+    validation = rules::rule(
+        "!has(self.replayer) || (has(self.peers) && self.peers.size() > 0)",
+        "a replayer gets its blocks from peers; name at least one source in spec.peers"
+    )
+    .field_path(".peers")
+    .reason(Reason::FieldValueRequired),
+    validation = rules::rule(
+        "!has(oldSelf.dataVolume) || !has(oldSelf.dataVolume.__import__) || \
+         (has(self.dataVolume) && has(self.dataVolume.__import__))",
+        "dataVolume.import cannot be removed: the node would start anew on an empty volume; put it back, or \
+         create another SeiNode"
+    )
+    .field_path(".dataVolume")
+    .reason(Reason::FieldValueForbidden)
+)]
 pub struct SeiNodeSpec {
-    /// Chain the node joins.
+    /// Chain that the node joins, such as pacific-1. Cannot change.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[x_kube(validation = rules::immutable(
+        "chainId cannot change: the data on the volume is that chain's; create another SeiNode for another \
+         chain"
+    ))]
     pub chain_id: String,
-    /// seid image.
+    /// Image with seid. A change takes effect in a new pod.
+    #[schemars(length(min = 1, max = 512))]
     pub image: String,
-    /// Sources of persistent peers.
+    /// Where the node finds persistent peers; the finds of all sources are joined. A replayer needs at least
+    /// one source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerSource>,
-    /// Replaces `seid start --home /sei`.
+    /// Command line that replaces "seid start --home /sei". A change takes effect in a new pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Entrypoint>,
-    /// sei-config keys and their values.
+    /// Values for sei-config, by dotted key such as evm.http_port. They win over the defaults of the mode and
+    /// over what the operator chooses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overrides: BTreeMap<String, String>,
-    /// The sidecar container.
+    /// The sidecar container, which prepares and configures the node. Absent: the operator's image, port 7777,
+    /// no resources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Sidecar>,
-    /// Extra labels on pod and children.
+    /// Labels to put on the pod, the StatefulSet, the Service and the data volume beside the operator's own.
+    /// The label sei.io/node cannot be set here. A change takes effect in a new pod.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_labels: BTreeMap<String, String>,
-    /// Where the data volume comes from.
+    /// Where the data volume comes from. Absent: the operator makes a PVC named data-<name>.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_volume: Option<DataVolume>,
-    /// Full node.
+    /// Makes this a full node: it follows the chain and serves its RPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_node: Option<FullNode>,
-    /// Archive node.
+    /// Makes this an archive node: it keeps the whole history of the chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
-    /// Replayer.
+    /// Makes this a replayer: it executes the chain's blocks again, from a snapshot on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayer: Option<Replayer>,
-    /// Validator.
+    /// Makes this a validator: it signs blocks once it has its keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validator: Option<Validator>,
-}
-
-/// One source of peers: exactly one member is set.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct PeerSource {
-    /// Peers found by EC2 tags.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ec2_tags: Option<Ec2Tags>,
-    /// Peers written out.
-    #[serde(default, rename = "static", skip_serializing_if = "Option::is_none")]
-    pub fixed: Option<StaticPeers>,
-    /// Peers among the cluster's SeiNodes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<LabelPeers>,
-}
-
-/// Peers found by EC2 tags; the sidecar asks AWS.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Ec2Tags {
-    /// AWS region.
-    pub region: String,
-    /// All must match.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// Peers written out.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct StaticPeers {
-    /// `nodeId@host:port`.
-    pub addresses: Vec<String>,
-}
-
-/// Peers among the cluster's SeiNodes.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct LabelPeers {
-    /// Labels of SeiNode objects; all must match.
-    pub selector: BTreeMap<String, String>,
-    /// Namespace to search; empty means the node's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-}
-
-/// Replaces `seid start --home /sei`.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Entrypoint {
-    /// argv\[0\] and what follows it.
-    pub command: Vec<String>,
-    /// Appended to `command`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<String>,
-}
-
-/// The sidecar container.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Sidecar {
-    /// Image; the operator's default when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// HTTP port; 7777 when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<i32>,
-    /// Resources of the sidecar container.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
-}
-
-/// Where the data volume comes from.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct DataVolume {
-    /// An existing PVC of the same namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub import: Option<ImportVolume>,
-}
-
-/// An existing PVC of the same namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct ImportVolume {
-    /// Its name.
-    pub pvc_name: String,
-}
-
-/// A node that follows the chain and serves its API.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct FullNode {
-    /// Initial state; absent means block sync from genesis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<Snapshot>,
-    /// Produce snapshots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot_generation: Option<SnapshotGeneration>,
-}
-
-/// A node that keeps all history.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Archive {
-    /// Produce snapshots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot_generation: Option<SnapshotGeneration>,
-}
-
-/// A node that replays the chain from a snapshot.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Replayer {
-    /// State to replay from; must be `s3`.
-    pub snapshot: Snapshot,
-    /// Export of the results.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_export: Option<ResultExport>,
-}
-
-/// A node that may sign blocks.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Validator {
-    /// Initial state; ignored in a genesis ceremony.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<Snapshot>,
-    /// Take part in a genesis ceremony.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub genesis_ceremony: Option<GenesisCeremony>,
-    /// Consensus key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signing_key: Option<KeySource>,
-    /// P2P key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node_key: Option<KeySource>,
-}
-
-/// Initial state of a node: exactly one of `s3` and `stateSync`.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Snapshot {
-    /// A snapshot in the platform's bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Snapshot>,
-    /// Tendermint state sync over P2P.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_sync: Option<StateSync>,
-    /// Light-client trust period, a Go duration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trust_period: Option<String>,
-    /// Blocks to backfill after the restore.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backfill_blocks: Option<i64>,
-    /// Image of a bootstrap Job; needs `s3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bootstrap_image: Option<String>,
-}
-
-/// A snapshot in the platform's bucket.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct S3Snapshot {
-    /// Highest height that may be restored.
-    pub target_height: i64,
-}
-
-/// Tendermint state sync over P2P.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub struct StateSync {}
-
-/// Production of snapshots.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct SnapshotGeneration {
-    /// Tendermint state-sync snapshots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tendermint: Option<TendermintGeneration>,
-}
-
-/// Tendermint state-sync snapshots.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct TendermintGeneration {
-    /// Snapshots to keep.
-    pub keep_recent: i32,
-    /// Upload them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish: Option<Publish>,
-}
-
-/// Upload of snapshots.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub struct Publish {}
-
-/// Export of a replayer's results.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct ResultExport {
-    /// Comparison with the canonical chain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shadow_result: Option<ShadowResult>,
-}
-
-/// Comparison with the canonical chain.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct ShadowResult {
-    /// HTTP RPC of the canonical chain.
-    pub canonical_rpc: String,
-}
-
-/// A validator's part in a genesis ceremony.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct GenesisCeremony {
-    /// Chain that is founded.
-    pub chain_id: String,
-    /// Self-delegation, coin notation.
-    pub staking_amount: String,
-    /// Genesis balance, coin notation.
-    pub account_balance: String,
-    /// JSON text of dotted genesis parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub genesis_params: Option<String>,
-    /// Ordinal in the group.
-    pub index: i32,
-}
-
-/// Where a key comes from.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct KeySource {
-    /// A Secret of the same namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<SecretKey>,
-}
-
-/// A Secret of the same namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretKey {
-    /// Its name.
-    pub secret_name: String,
 }

@@ -41,7 +41,7 @@ pub struct SeiNodeStatus {
     pub external_address: Option<String>,
     /// What holds and what does not, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    #[schemars(schema_with = "crate::schema::conditions")]
     pub conditions: Vec<Condition>,
 }
 

@@ -129,6 +129,7 @@ pub enum ClusterError {
 // The fields are dropped in this order: first who talks to the API server, then the API server, then etcd, and the
 // directory when nobody writes to it any more.
 pub struct Cluster {
+    #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
     provisioner: Option<Provisioner>,
     #[expect(dead_code, reason = "held so that they run; dropped with the cluster")]
     clients: Vec<Process>,
@@ -256,11 +257,6 @@ impl Cluster {
         count: usize,
     ) -> Result<Vec<String>, ClusterError> {
         crate::volumes::add(&self.client, class, size, count).await
-    }
-
-    /// From now on claims get no volume made, as after an outage of the provisioner.
-    pub fn stop_provisioning(&mut self) {
-        self.provisioner = None;
     }
 }
 

@@ -67,7 +67,7 @@ impl Tool {
 
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -136,7 +136,16 @@ impl Tools {
         let mut found = BTreeMap::new();
         let mut missing = Vec::new();
         for (tool, candidates) in Tool::ALL.into_iter().zip(find::candidates().await) {
-            match find::choose(tool, candidates, progress).or_else(|| cache.built(tool)) {
+            let path = match find::choose(tool, candidates) {
+                Ok(path) => Some(path),
+                Err(rejected) => {
+                    let built = cache.built(tool);
+                    // Of interest only to who has to wait for a build.
+                    rejected.iter().filter(|_| built.is_none()).for_each(|event| progress.report(event));
+                    built
+                }
+            };
+            match path {
                 Some(path) => {
                     progress.report(&Event::ToolFound { tool, path: path.clone() });
                     found.insert(tool, path);

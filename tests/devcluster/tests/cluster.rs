@@ -18,6 +18,8 @@ mod kit;
 mod outage;
 #[path = "cluster/pods.rs"]
 mod pods;
+#[path = "cluster/tooling.rs"]
+mod tooling;
 #[path = "cluster/users.rs"]
 mod users;
 #[path = "cluster/volumes.rs"]
@@ -57,11 +59,12 @@ fn main() -> ExitCode {
     trials.push(Trial::test("everybody_lives_through_an_outage", {
         let (runtime, guard) = (Arc::clone(&runtime), guard.clone());
         move || {
-            runtime.block_on(async { outage::check(&start(&guard).await).await });
+            runtime.block_on(outage::check(&guard));
             Ok(())
         }
     }));
     trials.extend(endings::trials());
+    trials.extend(tooling::trials());
     // Returns rather than exits, so that the cluster is dropped.
     libtest_mimic::run(&arguments, trials).exit_code()
 }

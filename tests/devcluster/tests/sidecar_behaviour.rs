@@ -1,6 +1,8 @@
 //! What the simulated sidecar does beyond the recording: processes that come and go, and misbehaviour on demand,
 //! as a client sees them.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, and a failed step of its set-up fails it")]
+
 use std::time::Duration;
 
 use devcluster::sidecar::{Node, Sidecars};

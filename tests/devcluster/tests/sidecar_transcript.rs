@@ -1,6 +1,8 @@
 //! Replays the recording of the real sidecar v0.0.47 against the simulated one: what this test accepts, a client
 //! of the real one cannot tell apart.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, and a failed step of its set-up fails it")]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use devcluster::sidecar::{Node, Sidecars};
@@ -125,10 +127,13 @@ async fn the_simulated_sidecar_answers_as_the_recorded_one() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// A change to a recorded answer.
+type Change = fn(&mut Response);
+
 /// The replay must be able to fail: each change to the recording is noticed, and nothing else.
 #[tokio::test]
 async fn every_deviation_from_the_recording_is_noticed() {
-    let changes: [(&str, fn(&mut Response)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("fresh process: gate shut", |response| response.status = 200),
         ("wrong method", |response| response.content_type = "application/json".into()),
         ("unknown type", |response| response.body["error"] = "unknown type".into()),

@@ -56,7 +56,7 @@ impl Shared {
 
     /// Runs a future until it is done or everything ends.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(async move { let _ = future.await; });
+        self.runtime.spawn(self.stop.clone().run_until_cancelled_owned(future));
     }
 
     fn schedule(self: &Arc<Self>, Timer { after, due }: Timer) {

@@ -1,10 +1,11 @@
 //! Looks for tools that a newcomer has already.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::version::fits;
 use super::{Tool, Version};
-use crate::progress::{Event, Progress};
+use crate::progress::Event;
 
 /// A binary with the name of a tool, and the version that it says it is.
 #[derive(Debug)]
@@ -15,12 +16,16 @@ pub(super) struct Candidate {
 
 /// For every tool in the order of [`Tool::ALL`]: what is in `KUBEBUILDER_ASSETS` and on `PATH`, best first.
 pub(super) async fn candidates() -> Vec<Vec<Candidate>> {
-    let directories: Vec<PathBuf> = std::env::var_os("KUBEBUILDER_ASSETS")
+    let mut directories: Vec<PathBuf> = std::env::var_os("KUBEBUILDER_ASSETS")
         .filter(|assets| !assets.is_empty())
         .map(PathBuf::from)
         .into_iter()
         .chain(std::env::var_os("PATH").iter().flat_map(std::env::split_paths))
+        .filter_map(|directory| directory.canonicalize().ok())
         .collect();
+    // On many systems /bin is a link to /usr/bin.
+    let mut seen = BTreeSet::new();
+    directories.retain(|directory| seen.insert(directory.clone()));
     // At the same time: a Go program of that size takes a while to say its version.
     futures::future::join_all(Tool::ALL.map(|tool| {
         let paths =
@@ -33,17 +38,16 @@ pub(super) async fn candidates() -> Vec<Vec<Candidate>> {
     .await
 }
 
-/// The first candidate whose version fits; says why the ones before it do not.
-pub(super) fn choose(tool: Tool, candidates: Vec<Candidate>, progress: &Progress) -> Option<PathBuf> {
-    candidates.into_iter().find_map(|Candidate { path, version }| {
+/// The first candidate whose version fits; or for each of them why it does not.
+pub(super) fn choose(tool: Tool, candidates: Vec<Candidate>) -> Result<PathBuf, Vec<Event>> {
+    let mut rejected = Vec::new();
+    for Candidate { path, version } in candidates {
         match version.and_then(|version| fits(tool, version)) {
-            Ok(()) => Some(path),
-            Err(reason) => {
-                progress.report(&Event::ToolRejected { tool, path, reason });
-                None
-            }
+            Ok(()) => return Ok(path),
+            Err(reason) => rejected.push(Event::ToolRejected { tool, path, reason }),
         }
-    })
+    }
+    Err(rejected)
 }
 
 async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
@@ -60,28 +64,28 @@ async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use super::*;
 
+    fn candidate(path: &str, version: Result<u32, &str>) -> Candidate {
+        let version = version.map(|minor| Version { major: 1, minor, patch: 0 }).map_err(str::to_owned);
+        Candidate { path: path.into(), version }
+    }
+
     #[test]
-    fn the_first_that_fits_wins_and_the_others_are_told_why_not() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let listener = Arc::clone(&told);
-        let progress = Progress::new(move |event| listener.lock().unwrap().push(event.to_string()));
-        let candidate =
-            |path: &str, version: Result<Version, String>| Candidate { path: path.into(), version };
-        let version = |minor| Ok(Version { major: 1, minor, patch: 0 });
-        let candidates = vec![
-            candidate("/old/kube-apiserver", version(31)),
-            candidate("/broken/kube-apiserver", Err("it does not run: no".to_owned())),
-            candidate("/good/kube-apiserver", version(34)),
-            candidate("/later/kube-apiserver", version(34)),
-        ];
-        assert_eq!(choose(Tool::Apiserver, candidates, &progress), Some("/good/kube-apiserver".into()));
-        let told = told.lock().unwrap();
+    fn the_first_that_fits_wins() {
+        let candidates =
+            vec![candidate("/old/a", Ok(31)), candidate("/good/a", Ok(34)), candidate("/later/a", Ok(34))];
+        assert_eq!(choose(Tool::Apiserver, candidates).unwrap(), PathBuf::from("/good/a"));
+    }
+
+    #[test]
+    fn when_none_fits_each_has_a_reason() {
+        let candidates =
+            vec![candidate("/old/a", Ok(31)), candidate("/broken/a", Err("it does not run: no"))];
+        let told: Vec<String> =
+            choose(Tool::Apiserver, candidates).unwrap_err().iter().map(Event::to_string).collect();
         assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("/old/kube-apiserver") && told[0].contains("1.31.0"), "{told:?}");
-        assert!(told[1].contains("/broken/kube-apiserver") && told[1].contains("does not run"), "{told:?}");
+        assert!(told[0].contains("/old/a") && told[0].contains("1.31.0"), "{told:?}");
+        assert!(told[1].contains("/broken/a") && told[1].contains("does not run"), "{told:?}");
     }
 }

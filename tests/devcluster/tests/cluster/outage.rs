@@ -1,13 +1,23 @@
 //! The API server goes away and comes back; everybody else must live through it.
 
-use devcluster::Cluster;
-use k8s_openapi::api::core::v1::Node;
+use devcluster::{Cluster, Guard, Options, Progress, ServiceAccounts, Volumes};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, ServiceAccount};
 use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
 
-use crate::kit::Room;
+use crate::kit::{Room, claim, eventually, from, pod_spec};
 
-/// On a cluster of its own: meanwhile nothing else works.
-pub async fn check(cluster: &Cluster) {
+/// On a cluster of its own, because meanwhile nothing else works; so it has the options that the other has not.
+pub async fn check(guard: &Guard) {
+    let options = Options {
+        service_accounts: ServiceAccounts::Required,
+        volumes: Volumes::Static,
+        progress: Progress::lines(),
+        ..Options::default()
+    };
+    let cluster = Cluster::start(options, guard).await.expect("a cluster");
+    assert_eq!(cluster.audit_log(), None);
     let nodes: Api<Node> = Api::all(cluster.client());
     let node = devcluster::cluster::NODE;
     nodes.get(node).await.expect("it answers");
@@ -15,8 +25,27 @@ pub async fn check(cluster: &Cluster) {
     nodes.get(node).await.expect_err("it answers still");
     cluster.start_apiserver().await.expect("started again");
     nodes.get(node).await.expect("it answers again, at the same place, with the same objects");
-    // Needs the controllers, the scheduler, kwok and the provisioner.
-    let room = Room::new(cluster, "after-the-outage").await;
-    room.node("a", |_| ()).await;
-    room.ready_pod("a-0").await;
+
+    let room = Room::new(&cluster, "after-the-outage").await;
+    let pod: Pod = from(json!({ "metadata": { "name": "a" }, "spec": pod_spec("data-a") }));
+    let pods: Api<Pod> = room.api();
+    let refused =
+        pods.create(&PostParams::default(), &pod).await.expect_err("there is no ServiceAccount").to_string();
+    assert!(refused.contains("seid-node"), "{refused}");
+    room.create::<ServiceAccount>(json!({ "metadata": { "name": "seid-node" } })).await;
+    eventually("the ServiceAccount counts", || async {
+        pods.create(&PostParams::default(), &pod).await.map(drop).map_err(|error| error.to_string())
+    })
+    .await;
+
+    // From here on it needs the controllers, the scheduler and kwok.
+    room.create::<PersistentVolumeClaim>(claim("data-a", "gp3")).await;
+    room.pod("it waits for its volume", "a", |pod| {
+        let scheduled =
+            pod.status.as_ref()?.conditions.as_ref()?.iter().find(|known| known.type_ == "PodScheduled")?;
+        (scheduled.status == "False").then_some(())
+    })
+    .await;
+    cluster.add_volumes("gp3", "2000Gi", 1).await.expect("a volume");
+    room.ready_pod("a").await;
 }

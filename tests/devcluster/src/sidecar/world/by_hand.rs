@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::World;
 use crate::sidecar::{
     address::NodeKey,
-    home::VolumeId,
     process::{PodView, ProcessId, ProcessState, VolumeSource},
 };
 
@@ -29,9 +28,9 @@ impl World {
     pub(in crate::sidecar) fn move_by_hand(&mut self, key: &NodeKey, step: Move, now: Timestamp) {
         let number = self.number();
         let node = self.node(key);
-        let (volume, old) = match (step, node.bare_volume) {
-            (Move::ReplaceVolume, old) => (number, old),
-            (_, present) => (present.unwrap_or(number), None),
+        let volume = match step {
+            Move::ReplaceVolume => number,
+            _ => node.bare_volume.unwrap_or(number),
         };
         node.bare_volume = Some(volume);
         let mut pods = std::mem::take(&mut node.pods);
@@ -48,9 +47,6 @@ impl World {
         };
         node.pods = pod.into_iter().map(|pod| (pod.uid.clone(), pod)).collect();
         self.follow(key, now);
-        if let Some(old) = old {
-            self.homes.remove(&VolumeId::Bare(old));
-        }
     }
 }
 

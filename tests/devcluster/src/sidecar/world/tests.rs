@@ -168,6 +168,7 @@ fn the_store_goes_with_the_volume() {
     stage.claim("data-a", "claim-2");
     assert!(stage.is_up() && !stage.is_ready());
     assert_eq!(stage.row(), None);
+    assert_eq!(stage.world.homes.len(), 1, "the old volume is forgotten");
 
     let mut stage = Stage::running();
     stage.submit("mark-ready");
@@ -177,6 +178,17 @@ fn the_store_goes_with_the_volume() {
     stage.world.claim_gone("ns", "data-a", "claim-9", stage.now);
     stage.world.claim_gone("ns", "data-a", "claim-1", stage.now);
     assert!(stage.world.homes.is_empty() && stage.world.claims.is_empty());
+}
+
+#[test]
+fn a_run_in_flight_is_lost_with_the_store() {
+    let mut stage = Stage::running();
+    stage.submit("mark-ready");
+    let key = stage.key.clone();
+    stage.world.lose_store(&key);
+    stage.settle();
+    assert_eq!(stage.row(), None);
+    assert!(stage.is_up() && !stage.is_ready());
 }
 
 #[test]

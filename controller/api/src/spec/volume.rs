@@ -1,0 +1,29 @@
+//! Where the data volume comes from.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::rules;
+
+/// Where the data volume comes from.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DataVolume {
+    /// Use a PVC that exists already instead of making one. It is not deleted with the node. Cannot be removed
+    /// once set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<ImportVolume>,
+}
+
+/// A PVC that exists already.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportVolume {
+    /// Name of the PVC, in the node's namespace. Cannot change.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[x_kube(validation = rules::immutable(
+        "dataVolume.import.pvcName cannot change: it would swap the data under the node; create another \
+         SeiNode for another volume"
+    ))]
+    pub pvc_name: String,
+}

@@ -1,0 +1,71 @@
+//! The operator dies at every gap of the init plan and is started again: the end is the same, and no task ran
+//! twice.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
+use seinode_api::SeiNode;
+
+use crate::kit::{
+    Kit, Namespace, Operator,
+    proxy::{Cut, Proxy},
+    within,
+};
+
+/// More changes than an undisturbed init makes: two status writes at least, three children, four tasks.
+const POINTS: usize = 14;
+/// So many die at once.
+const AT_ONCE: usize = 7;
+
+pub async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(kit: Arc<Kit>) {
+    let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
+    let kit = &kit;
+    let died: Vec<bool> =
+        stream::iter(points).map(|cut| die_and_go_on(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
+    let deaths = died.iter().filter(|died| **died).count();
+    assert!(deaths >= 2 * 9, "only {deaths} points were reached");
+}
+
+/// Whether the operator lived long enough to die at this point.
+async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
+    let ns = kit.namespace().await;
+    let proxy = Proxy::start(&ns.world, Some(cut)).await;
+    let scope = format!("--watch-namespace={}", ns.name);
+    let kubeconfig = proxy.kubeconfig(&ns.world);
+    let first = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &[&scope]);
+    ns.full_node("n0", "").await;
+    let died = tokio::select! {
+        () = within("the cut", proxy.is_cut()) => true,
+        _ = ns.running("n0") => false,
+    };
+    first.kill();
+    let before = children(&ns).await;
+
+    let _second = ns.operator();
+    ns.running("n0").await;
+    same_end(&ns, cut, &before).await;
+    died
+}
+
+/// UIDs of the children that exist.
+async fn children(ns: &Namespace) -> BTreeMap<&'static str, String> {
+    let volume = ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap();
+    let set = ns.api::<StatefulSet>().get_opt("n0").await.unwrap();
+    let volume = volume.and_then(|volume| volume.metadata.uid).map(|uid| ("volume", uid));
+    let set = set.and_then(|set| set.metadata.uid).map(|uid| ("set", uid));
+    volume.into_iter().chain(set).collect()
+}
+
+async fn same_end(ns: &Namespace, cut: (usize, Cut), before: &BTreeMap<&'static str, String>) {
+    let after = children(ns).await;
+    for (child, uid) in before {
+        assert_eq!(after.get(child), Some(uid), "{cut:?}: the {child} was made anew");
+    }
+    let set = ns.api::<StatefulSet>().get("n0").await.unwrap();
+    assert_eq!(set.metadata.generation, Some(1), "{cut:?}: the set was changed after it was made");
+    let node = ns.api::<SeiNode>().get("n0").await.unwrap();
+    assert_eq!(node.status.unwrap().plan, None, "{cut:?}");
+    let runs: Vec<_> = ns.sidecar("n0").executions().iter().map(|run| run.task.to_string()).collect();
+    assert_eq!(runs, ["configure-genesis", "config-apply", "config-validate", "mark-ready"], "{cut:?}");
+}

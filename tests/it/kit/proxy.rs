@@ -1,0 +1,168 @@
+//! A proxy between the operator and all it talks to: API server and sidecars. It counts what would change the
+//! world, and can cut the operator off right before or right after one such request.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{self, Body},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kube::Client;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use super::World;
+
+const SIDECARS: &str = "/sidecars";
+
+/// When the operator is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The request does not reach its goal.
+    Before,
+    /// It takes effect, and the operator does not learn of it.
+    After,
+}
+
+/// A running proxy; it ends when it is dropped.
+pub struct Proxy {
+    port: u16,
+    state: Arc<Wire>,
+    server: JoinHandle<()>,
+}
+
+struct Wire {
+    api: Client,
+    sidecars: String,
+    web: reqwest::Client,
+    changes: AtomicUsize,
+    cut: Option<(usize, Cut)>,
+    is_cut: watch::Sender<bool>,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Proxy {
+    /// Starts a proxy that cuts the operator off at the change with this number, counted from 0.
+    pub async fn start(world: &World, cut: Option<(usize, Cut)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Wire {
+            api: world.cluster.client(),
+            sidecars: format!("http://127.0.0.1:{}", world.sidecars.port()),
+            web: reqwest::Client::builder().no_proxy().build().unwrap(),
+            changes: AtomicUsize::new(0),
+            cut,
+            is_cut: watch::Sender::new(false),
+            seen: Mutex::default(),
+        });
+        let routes = Router::new().fallback(forward).with_state(Arc::clone(&state));
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { port, state, server }
+    }
+
+    /// A kubeconfig that leads through the proxy.
+    pub fn kubeconfig(&self, world: &World) -> PathBuf {
+        let path = world.cluster.dir().join(format!("proxy-{}.kubeconfig", self.port));
+        let text = format!(
+            "{{apiVersion: v1, kind: Config, current-context: c, users: [{{name: u, user: {{}}}}], \
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
+             clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]}}",
+            self.port
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A sidecar URL template that leads through the proxy.
+    pub fn sidecars(&self) -> String {
+        format!("http://127.0.0.1:{}{SIDECARS}/{{namespace}}/{{name}}", self.port)
+    }
+
+    /// Waits until the cut came.
+    pub async fn is_cut(&self) {
+        self.state.is_cut.subscribe().wait_for(|cut| *cut).await.unwrap();
+    }
+
+    /// Every change so far, as `METHOD path`.
+    pub fn changes(&self) -> Vec<String> {
+        self.state.seen.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn forward(State(wire): State<Arc<Wire>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let changes = ![Method::GET, Method::HEAD].contains(request.method()) && !path.contains("/events");
+    let cut = changes.then(|| wire.count(&request)).flatten();
+    if cut == Some(Cut::Before) {
+        return wire.cut_off().await;
+    }
+    let response = match path.strip_prefix(SIDECARS) {
+        Some(path) => wire.to_sidecar(path.to_owned(), request).await,
+        None => wire.to_api_server(request).await,
+    };
+    match cut {
+        Some(Cut::After) => wire.cut_off().await,
+        _ => response,
+    }
+}
+
+impl Wire {
+    fn count(&self, request: &Request) -> Option<Cut> {
+        self.seen.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+        let number = self.changes.fetch_add(1, Ordering::SeqCst);
+        self.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut)
+    }
+
+    /// Tells the scenario, which kills the operator, and never answers.
+    async fn cut_off(&self) -> Response {
+        self.is_cut.send_replace(true);
+        std::future::pending().await
+    }
+
+    async fn to_api_server(&self, request: Request) -> Response {
+        let (mut parts, sent) = request.into_parts();
+        parts.headers.remove(header::HOST);
+        let sent = body::to_bytes(sent, usize::MAX).await.unwrap();
+        let request = http::Request::from_parts(parts, kube::client::Body::from(sent.to_vec()));
+        match self.api.send(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        }
+    }
+
+    async fn to_sidecar(&self, path: String, request: Request) -> Response {
+        let (parts, sent) = request.into_parts();
+        let sent = body::to_bytes(sent, usize::MAX).await.unwrap();
+        let mut onward = self.web.request(parts.method, format!("{}{path}", self.sidecars)).body(sent);
+        if let Some(kind) = parts.headers.get(header::CONTENT_TYPE) {
+            onward = onward.header(header::CONTENT_TYPE, kind);
+        }
+        match onward.send().await {
+            Ok(answer) => {
+                let status = answer.status();
+                let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
+                let mut response = (status, answer.bytes().await.unwrap_or_default()).into_response();
+                response.headers_mut().remove(header::CONTENT_TYPE);
+                if let Some(kind) = kind {
+                    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                }
+                response
+            }
+            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        }
+    }
+}
