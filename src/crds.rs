@@ -18,7 +18,7 @@ pub enum CannotPrint {
 /// # Errors
 /// When the definitions cannot be written as YAML, or standard output fails.
 pub fn print() -> Result<(), CannotPrint> {
-    let yaml = serde_norway::to_string(&seinode_api::crd::seinode())?;
+    let yaml = seinode_api::crd::yaml()?;
     let mut out = io::stdout().lock();
     match out.write_all(yaml.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CannotPrint::Output(error)),

@@ -1,1 +1,24 @@
-//! Facts about the code itself.
+//! Facts about the project itself, held by tests: who may depend on whom, how large a file may grow, that the
+//! documents name what the code has. They need no cluster and no network.
+//!
+//! A fact is a list of offences that must be empty. An offence says where it is and what to do about it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by panicking what is wrong"
+)]
+
+#[path = "architecture/documents.rs"]
+mod documents;
+#[path = "architecture/naming.rs"]
+mod naming;
+#[path = "architecture/project.rs"]
+mod project;
+#[path = "architecture/rooms.rs"]
+mod rooms;
+#[path = "architecture/sources.rs"]
+mod sources;
+#[path = "architecture/trees.rs"]
+mod trees;

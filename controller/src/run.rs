@@ -55,13 +55,18 @@ pub async fn run(
         .into_iter()
         .map(|slice| control(slice, Arc::clone(&context), unsynced.clone(), concurrency, shutdown.clone()));
     let all = future::join_all(controllers);
+    let listed = unsynced.subscribe();
     let overdue = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(settings.drain).await;
+        // Before everything was listed no pass has begun; kube's controller would wait for its list for ever.
+        if *listed.borrow() == 0 {
+            tokio::time::sleep(settings.drain).await;
+            tracing::warn!("passes that did not end within the drain time are cut off");
+        }
     };
     tokio::select! {
         _ = all => {}
-        () = overdue => tracing::warn!("passes that did not end within the drain time are cut off"),
+        () = overdue => {}
     }
     // The last publisher goes with the context; then the queue ends when what is in it was sent.
     drop(context);

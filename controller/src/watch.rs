@@ -261,6 +261,8 @@ struct Progress {
     unsynced: Unsynced,
     plural: String,
     listed: Listed,
+    /// What was wrong last; the same trouble is logged once, however often it is met.
+    trouble: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -272,10 +274,13 @@ enum Listed {
 impl Progress {
     fn begin(gate: Gate, unsynced: Unsynced, plural: &str) -> Self {
         unsynced.0.send_modify(|count| *count += 1);
-        Self { gate, unsynced, plural: plural.to_owned(), listed: Listed::NotYet }
+        Self { gate, unsynced, plural: plural.to_owned(), listed: Listed::NotYet, trouble: None }
     }
 
     fn see<K>(&mut self, event: &Result<watcher::Event<K>, watcher::Error>) {
+        if event.is_ok() && self.trouble.take().is_some() {
+            tracing::info!(kind = self.plural, "the watch works again");
+        }
         match event {
             Ok(watcher::Event::InitDone) => {
                 self.gate.open();
@@ -287,10 +292,13 @@ impl Progress {
             Ok(_) => {}
             Err(error) => {
                 let words = trouble::say(error, &self.plural);
-                tracing::warn!(kind = self.plural, "{words}; trying again");
-                if self.listed == Listed::NotYet {
-                    self.gate.wait(words);
+                if self.trouble.as_ref() != Some(&words) {
+                    tracing::warn!(kind = self.plural, "{words}; trying again");
                 }
+                if self.listed == Listed::NotYet {
+                    self.gate.wait(words.as_str());
+                }
+                self.trouble = Some(words);
             }
         }
     }

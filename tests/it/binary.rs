@@ -75,7 +75,7 @@ pub async fn crds_prints_the_golden_definition() {
     let Output { status, stdout, .. } = operator(&["crds"]).output().await.unwrap();
     assert!(status.success());
     let golden =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/controller/api/golden/crds.yaml"));
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/controller/api/crds/seinode.yaml"));
     assert!(
         String::from_utf8(stdout).unwrap() == golden.unwrap(),
         "`seinode-operator crds` differs from the file"

@@ -27,6 +27,14 @@ pub async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(k
     assert!(deaths >= 2 * 9, "only {deaths} points were reached");
 }
 
+pub async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operators = [ns.operator(), ns.operator()];
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    same_end(&ns, (0, Cut::After), &BTreeMap::new()).await;
+}
+
 /// Whether the operator lived long enough to die at this point.
 async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     let ns = kit.namespace().await;

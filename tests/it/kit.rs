@@ -41,9 +41,8 @@ impl Kit {
     /// The cluster that scenarios share.
     pub async fn shared(&self) -> Arc<World> {
         let start = || async {
-            let world = self.private(Options { audit: Audit::On, ..Options::default() }).await;
-            install_crd(&world.cluster.client()).await;
-            Arc::new(world)
+            let crds = vec![seinode_api::crd::seinode()];
+            Arc::new(self.private(Options { audit: Audit::On, crds, ..Options::default() }).await)
         };
         Arc::clone(self.shared.get_or_init(start).await)
     }

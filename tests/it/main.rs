@@ -15,6 +15,9 @@ mod crash;
 mod deletion;
 mod kit;
 mod lifecycle;
+mod quiet;
+mod sidecars;
+mod trouble;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -99,7 +102,23 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             deleting_the_namespace_deletes_everything
             a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one
             an_adopted_node_loses_the_old_finalizer_and_can_go;
+        sidecars:
+            a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason
+            a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once
+            a_refused_task_is_sent_once_and_fails_the_plan
+            a_failed_task_with_budget_is_tried_again_under_a_new_id
+            a_silent_sidecar_is_named_and_delays_no_other_node
+            garbage_from_a_sidecar_is_never_believed
+            label_peers_are_waited_for_and_a_new_peer_wakes_the_node
+            sigterm_ends_the_operator_well_also_while_a_sidecar_hangs;
+        trouble:
+            a_missing_crd_and_an_unreachable_api_server_are_waited_out
+            a_missing_right_is_named_in_readiness_and_in_the_condition
+            an_object_without_spec_stops_no_other_and_can_be_deleted;
+        quiet:
+            running_nodes_cost_no_request_in_a_minute;
         crash:
+            two_operators_at_once_bring_a_node_up_once
             sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end;
     }
 }

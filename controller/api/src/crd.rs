@@ -12,6 +12,9 @@ use kube::CustomResourceExt;
 
 use crate::{SeiNode, names};
 
+#[cfg(test)]
+mod tests;
+
 /// The SeiNode CRD.
 #[must_use]
 pub fn seinode() -> CustomResourceDefinition {
@@ -77,7 +80,8 @@ fn is_empty(value: &serde_json::Value) -> bool {
 
 /// The text with the lines of each paragraph joined.
 fn unwrapped(text: &str) -> String {
-    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let paragraphs =
+        text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 

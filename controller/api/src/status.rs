@@ -1,47 +1,53 @@
 //! `SeiNode.status`: what the operator tells people, and its memory of the plan under way.
 //!
 //! Reading is lenient: a status that an earlier operator wrote, with plans of another shape, must never make
-//! the object unreadable. Unknown members are ignored, missing ones take their default.
+//! the object unreadable. Unknown members are ignored, missing ones take their default, and a phase or a plan
+//! that nobody here understands counts as absent. The schema demands nothing either, conditions aside.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+use crate::schema;
+
+#[cfg(test)]
+mod tests;
 
 /// What the operator knows of a node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SeiNodeStatus {
-    /// Where the node is in its life.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the node is in its life. Failed is no end: plan.nextAttempt says when it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub phase: Option<Phase>,
-    /// When `phase` last changed.
+    /// When phase last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_transition_time: Option<Time>,
-    /// The kind of node: `fullNode`, `archive`, `replayer` or `validator`.
+    /// The kind of node: fullNode, archive, replayer or validator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// The generation that this status speaks of.
+    /// metadata.generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// The seid image that the node's pod was last seen to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_image: Option<String>,
     /// The work under way, or the failed work that will be tried again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub plan: Option<PlanStatus>,
-    /// Addresses of the SeiNodes that `spec.peers[].label` selects.
+    /// Host names of the SeiNodes that spec.peers[].label selects, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_peers: Vec<String>,
     /// What is known of the sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<SidecarStatus>,
-    /// `host:port` that other nodes reach this one by.
+    /// Address that other nodes reach this one by, as host:port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_address: Option<String>,
     /// What holds and what does not, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "crate::schema::conditions")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
 }
 
@@ -67,10 +73,10 @@ pub struct PlanStatus {
     /// Identity of the plan, a UUID.
     #[serde(default)]
     pub id: String,
-    /// What kind of work: `Init`, …; absent in plans of the original operator.
+    /// What kind of work, such as Init. Absent in plans of the original operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// `Active`, `Complete` or `Failed`.
+    /// Active, Complete or Failed.
     #[serde(default)]
     pub phase: String,
     /// What the plan leads to: a hash of the spec that it was made for.
@@ -79,7 +85,7 @@ pub struct PlanStatus {
     /// When the plan was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// The task that is next or under way, as `config-apply (5/7)`.
+    /// The task that is next or under way, as config-apply (5/7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_task: Option<String>,
     /// Why the plan failed or what it waits for.
@@ -100,13 +106,13 @@ pub struct PlanStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskStatus {
-    /// What is done, as `config-apply`.
+    /// What is done, as config-apply.
     #[serde(default, rename = "type")]
     pub type_: String,
     /// Identity of the present attempt, a UUID: the sidecar knows the task by it.
     #[serde(default)]
     pub id: String,
-    /// `Pending`, `Running`, `Complete` or `Failed`.
+    /// Pending, Running, Complete or Failed.
     #[serde(default)]
     pub status: String,
     /// When the present attempt was handed to the sidecar.
@@ -136,4 +142,14 @@ pub struct SidecarStatus {
     /// When its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_healed: Option<Time>,
+}
+
+/// Reads a value; what has another shape than ours counts as absent.
+fn if_understood<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 
 use crate::guardian::{Guard, Keep, Scratch, SpawnError};
@@ -39,6 +40,9 @@ pub struct Options {
     pub service_accounts: ServiceAccounts,
     /// Where claims get their volumes from.
     pub volumes: Volumes,
+    /// Kinds of its own that are served before the controllers start. The garbage collector looks for new kinds only
+    /// once a minute: what is owned by an object of a later kind is collected a minute later.
+    pub crds: Vec<CustomResourceDefinition>,
     /// Who is told what is being done; nobody by default.
     pub progress: Progress,
 }

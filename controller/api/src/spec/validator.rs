@@ -74,7 +74,9 @@ pub struct GenesisCeremony {
 /// Where a key comes from. A Secret is the only kind of source so far.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::exactly_one(&["secret"], "it names no source; set secret.secretName"))]
+#[x_kube(validation = rules::rule("has(self.secret)", "this key has no source; set secret.secretName")
+    .field_path(".secret")
+    .reason(Reason::FieldValueRequired))]
 pub struct KeySource {
     /// A Secret in the node's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -54,7 +54,9 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
     let client = access.client(access::DEVCLUSTER.token, "devcluster")?;
-    apiserver.serves(&client).await.map_err(|error| blame(error, &etcd))?;
+    unless_ended(&etcd, apiserver.serves(&client)).await?;
+
+    ready::done(&etcd, || seed::define(&client, &options.crds)).await?;
 
     tell("the controllers, the scheduler and kwok");
     let kubeconfig = |user: access::User| access.kubeconfig(user.token);
@@ -102,15 +104,15 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     })
 }
 
-/// Without etcd the API server cannot start; then etcd's reason is the one to show.
-fn blame(error: ClusterError, etcd: &Process) -> ClusterError {
-    match etcd.exited() {
-        Some(status) => ClusterError::Ended {
-            component: etcd.name().to_owned(),
-            status,
-            tail: etcd.last_lines(ready::TAIL),
-        },
-        None => error,
+/// Waits for `work`, but not when `needed` ends meanwhile: without etcd the API server tries on for 20 seconds, and
+/// then the reason is in etcd's log.
+async fn unless_ended(
+    needed: &Process,
+    work: impl Future<Output = Result<(), ClusterError>>,
+) -> Result<(), ClusterError> {
+    tokio::select! {
+        outcome = work => outcome,
+        status = needed.wait() => Err(ready::ended(needed, status)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Waits for parts of a cluster by asking them, and tells what they logged when they do not come up.
 
 use std::future::Future;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How often is asked.
 const GLANCE: Duration = Duration::from_millis(25);
 /// How many lines of a log an error shows.
-pub(super) const TAIL: usize = 20;
+const TAIL: usize = 20;
 
 /// Waits until `path` answers 200.
 pub(super) async fn answers(client: &Client, path: &str, process: &Process) -> Result<(), ClusterError> {
@@ -24,6 +25,11 @@ pub(super) async fn answers(client: &Client, path: &str, process: &Process) -> R
         client.request_text(request).await.map(drop).map_err(|error| error.to_string())
     })
     .await
+}
+
+/// What to say when `process` has ended though it should run.
+pub(super) fn ended(process: &Process, status: ExitStatus) -> ClusterError {
+    ClusterError::Ended { component: process.name().to_owned(), status, tail: process.last_lines(TAIL) }
 }
 
 /// Repeats `work` until it succeeds: a server that has just started refuses some requests for a moment.
@@ -72,11 +78,7 @@ async fn poll<F: Future<Output = Result<(), String>>>(
             Err(_) => "no answer".to_owned(),
         };
         if let Some(status) = process.exited() {
-            return Err(ClusterError::Ended {
-                component: process.name().to_owned(),
-                status,
-                tail: process.last_lines(TAIL),
-            });
+            return Err(ended(process, status));
         }
         if begin.elapsed() > PATIENCE {
             return Err(ClusterError::NotReady {

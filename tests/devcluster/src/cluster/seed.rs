@@ -2,7 +2,9 @@
 
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::PostParams;
+use kube::runtime::{conditions, wait::await_condition};
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -30,6 +32,25 @@ pub(super) async fn plant(client: &Client) -> Result<(), ClusterError> {
     )
     .await
     .map(drop)
+}
+
+/// Creates definitions of kinds, and returns when they are served.
+pub(super) async fn define(client: &Client, crds: &[CustomResourceDefinition]) -> Result<(), ClusterError> {
+    for crd in crds {
+        let value = serde_json::to_value(crd).map_err(|error| ClusterError::Api {
+            what: "write a CustomResourceDefinition".into(),
+            source: Box::new(kube::Error::SerdeError(error)),
+        })?;
+        create::<CustomResourceDefinition>(client, value).await?;
+        let api = Api::<CustomResourceDefinition>::all(client.clone());
+        let name = crd.metadata.name.clone().unwrap_or_default();
+        let established = await_condition(api, &name, conditions::is_crd_established());
+        established.await.map_err(|error| ClusterError::Api {
+            what: format!("serve {name}"),
+            source: Box::new(kube::Error::Service(error.into())),
+        })?;
+    }
+    Ok(())
 }
 
 fn node(name: &str, pool: &str, address: &str) -> Value {

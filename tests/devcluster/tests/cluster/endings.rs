@@ -24,15 +24,16 @@ pub fn role() -> Option<String> {
 pub fn trials() -> Vec<Trial> {
     let trial = |name: &str, run: fn() -> Result<(), Failed>| Trial::test(name, run);
     vec![
-        trial("a_killed_owner_leaves_nothing", || ends("waits", |owner| owner.kill().expect("killed"), 9)),
-        trial("an_interrupted_owner_leaves_nothing", || ends("waits", |owner| signal(owner, "INT"), 2)),
-        trial("a_terminated_owner_leaves_nothing", || ends("waits", |owner| signal(owner, "TERM"), 15)),
-        trial("a_panicking_owner_leaves_nothing", || ends("panics", |_| (), 0)),
-        trial("an_exiting_owner_leaves_nothing", || ends("exits", |_| (), 0)),
+        trial("a_keeper_that_is_told_to_go_stays_until_the_end", || ends("waits", signal_keeper_and_kill, 9)),
+        trial("a_killed_owner_leaves_nothing", || ends("waits", |owner, _| owner.kill().expect("killed"), 9)),
+        trial("an_interrupted_owner_leaves_nothing", || ends("waits", |owner, _| signal(owner.id(), "INT"), 2)),
+        trial("a_terminated_owner_leaves_nothing", || ends("waits", |owner, _| signal(owner.id(), "TERM"), 15)),
+        trial("a_panicking_owner_leaves_nothing", || ends("panics", |_, _| (), 0)),
+        trial("an_exiting_owner_leaves_nothing", || ends("exits", |_, _| (), 0)),
         trial("a_killed_owner_of_a_cluster_leaves_nothing", || {
-            ends("cluster", |owner| owner.kill().expect("killed"), 9)
+            ends("cluster", |owner, _| owner.kill().expect("killed"), 9)
         }),
-        trial("a_dropped_cluster_is_gone_within_three_seconds", || ends("drops", |_| (), 0)),
+        trial("a_dropped_cluster_is_gone_within_three_seconds", || ends("drops", |_, _| (), 0)),
         trial("a_kept_directory_stays", kept_directory_stays),
         trial("a_component_that_fails_shows_its_log", shows_the_log),
     ]
@@ -62,11 +63,12 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
         }
         tell(format!("ready {:?}", begin.elapsed()));
         if role == "drops" {
-            let begin = Instant::now();
+            let (begin, directory) = (Instant::now(), cluster.dir().to_owned());
             drop(cluster);
             assert!(begin.elapsed() < Duration::from_secs(3), "the drop took {:?}", begin.elapsed());
             // The keeper, still there, must have had nothing to do.
             assert_eq!(descendants().len(), 1);
+            assert!(!directory.exists());
             return ExitCode::SUCCESS;
         }
         std::thread::park();
@@ -81,7 +83,8 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
         .map(|command| guard.spawn("sleeper", command, &scratch.path().join("log")).expect("started"))
         .collect();
     let begin = Instant::now();
-    while marked_by_us().len() < 3 && begin.elapsed() < GONE_WITHIN {
+    while marked_by_us().into_iter().filter(|pid| leads_a_session(*pid)).count() == 0 {
+        assert!(begin.elapsed() < GONE_WITHIN, "nobody's child was not born");
         std::thread::yield_now();
     }
     for process in &held {
@@ -89,6 +92,10 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
     }
     for pid in marked_by_us() {
         tell(format!("process {pid}"));
+    }
+    let started: Vec<u32> = held.iter().map(devcluster::Process::id).collect();
+    for pid in descendants().into_iter().filter(|pid| !started.contains(pid)) {
+        tell(format!("keeper {pid}"));
     }
     tell("ready".to_owned());
     match role {
@@ -102,14 +109,14 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
     }
 }
 
-fn ends(role: &str, end: fn(&mut Child), signal: i32) -> Result<(), Failed> {
+fn ends(role: &str, end: fn(&mut Child, &[String]), signal: i32) -> Result<(), Failed> {
     let (mut owner, told) = start(role, |_| ());
     let processes: Vec<u32> =
         told.iter().filter_map(|line| line.strip_prefix("process ")?.parse().ok()).collect();
     let directories: Vec<PathBuf> =
         told.iter().filter_map(|line| line.strip_prefix("directory ")).map(PathBuf::from).collect();
     assert!(processes.len() >= 3 && !directories.is_empty(), "{told:?}");
-    end(&mut owner);
+    end(&mut owner, &told);
     let status = owner.wait()?;
     assert_eq!(status.signal().unwrap_or_default(), signal, "{status}");
     if role == "drops" {
@@ -144,6 +151,7 @@ fn shows_the_log() -> Result<(), Failed> {
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo etcd Version: 3.6.0 && exit\necho the disk is on fire >&2\nexit 3\n";
     std::fs::write(&etcd, script)?;
     std::fs::set_permissions(&etcd, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let begin = Instant::now();
     let (mut owner, told) = start("fails", |command| {
         // In front of PATH: what the surrounding test run was given must still be found.
         let before = std::env::var_os("KUBEBUILDER_ASSETS").into_iter().map(PathBuf::from);
@@ -152,6 +160,7 @@ fn shows_the_log() -> Result<(), Failed> {
         command.env("KUBEBUILDER_ASSETS", assets.path()).env("PATH", path);
     });
     owner.wait()?;
+    assert!(begin.elapsed() < Duration::from_secs(10), "the API server's patience with etcd is longer than ours");
     let error = told.iter().find_map(|line| line.strip_prefix("error ")).expect("it cannot start");
     assert!(error.contains("etcd ended") && error.contains("the disk is on fire"), "{error}");
     Ok(())
@@ -180,8 +189,16 @@ fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<String>)
     (owner, told)
 }
 
-fn signal(process: &mut Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status();
+fn signal_keeper_and_kill(owner: &mut Child, told: &[String]) {
+    let keeper = told.iter().find_map(|line| line.strip_prefix("keeper ")?.parse().ok()).expect("there is one");
+    for name in ["INT", "TERM", "HUP"] {
+        signal(keeper, name);
+    }
+    owner.kill().expect("killed");
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()));
 }
 
@@ -207,6 +224,13 @@ fn marked_by_us() -> Vec<u32> {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|pair| pair.starts_with(mark.as_bytes()))
     })
+}
+
+/// Only nobody's child does here.
+fn leads_a_session(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let session = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(3)?.parse().ok());
+    session == Some(pid)
 }
 
 fn processes(wanted: impl Fn(u32) -> bool) -> Vec<u32> {

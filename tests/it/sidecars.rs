@@ -1,0 +1,170 @@
+//! Sidecars that fail, forget, refuse or keep silent: the status says so, and no other node suffers.
+
+use std::{sync::Arc, time::Duration};
+
+use devcluster::sidecar::{Fault, Scope, SubmissionEffect, TaskType, Times};
+use kube::ResourceExt;
+use seinode_api::status::Phase;
+use serde_json::json;
+
+use crate::kit::{
+    Kit, eventually,
+    namespace::{condition, full_node, truth},
+    wait::PATIENCE,
+};
+
+pub async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let sidecar = ns.sidecar("n0");
+    sidecar.behaviour().hold(TaskType::ConfigApply);
+    ns.full_node("n0", "").await;
+    let applied = |sidecar: &devcluster::sidecar::Node| {
+        sidecar.submissions().iter().filter(|it| it.task == TaskType::ConfigApply).count()
+    };
+    sidecar.until(PATIENCE, |sidecar| applied(sidecar) == 1).await.unwrap();
+    sidecar.lose_store();
+    sidecar.until(PATIENCE, |sidecar| applied(sidecar) == 2).await.unwrap();
+    ns.node_until("n0", "says why", |status| {
+        let tasks = status.plan.iter().flat_map(|plan| &plan.tasks);
+        tasks.filter_map(|task| task.error.as_deref()).any(|error| error.contains("no longer knew the task"))
+    })
+    .await;
+    sidecar.behaviour().release(TaskType::ConfigApply);
+    ns.running("n0").await;
+    assert_eq!(applied(&sidecar), 2);
+}
+
+pub async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    ns.full_node("n0", "  overrides: {evm.http_prot: '1'}\n").await;
+    let node = ns.node_until("n0", "has failed", |status| status.phase == Some(Phase::Failed)).await;
+    let status = node.status.unwrap();
+    let ready = condition(&status, "Ready").unwrap();
+    assert_eq!(ready.reason, "PlanFailed");
+    assert!(ready.message.contains("evm.http_prot") && ready.message.contains("next attempt at"), "{ready:?}");
+    let plan = status.plan.unwrap();
+    assert!(plan.next_attempt.is_some() && plan.failures == Some(1), "{plan:?}");
+    eventually("events say so", async || {
+        let reasons = ns.event_reasons("n0").await;
+        let has = |reason: &str| reasons.iter().any(|it| it == reason);
+        if has("PlanFailed") && has("NodeFailed") { Ok(()) } else { Err(reasons) }
+    })
+    .await;
+
+    ns.patch("n0", json!({"spec": {"overrides": {"evm.http_prot": null, "evm.http_port": "1"}}})).await;
+    ns.running("n0").await;
+    let superseded = ns.event_reasons("n0").await.contains(&"PlanStarted".to_owned());
+    assert!(superseded);
+}
+
+pub async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let sidecar = ns.sidecar("n0");
+    sidecar.behaviour().refuse_submit(TaskType::ConfigureGenesis, Times::Always, "unknown task type: configure-genesis");
+    ns.full_node("n0", "").await;
+    let node = ns.node_until("n0", "has failed", |status| status.phase == Some(Phase::Failed)).await;
+    let status = node.status.unwrap();
+    let message = &condition(&status, "Ready").unwrap().message;
+    assert!(message.contains("unknown task type: configure-genesis"), "{message}");
+    let posts = sidecar.requests().iter().filter(|request| request.method == "POST").count();
+    assert_eq!(posts, 1, "W2: it is not retried blindly");
+}
+
+pub async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let sidecar = ns.sidecar("n0");
+    sidecar.behaviour().fail_task(TaskType::ConfigureGenesis, Times::Next(1), "genesis is not published yet");
+    ns.full_node("n0", "").await;
+    ns.node_until("n0", "waits with the reason", |status| {
+        let message = status.plan.as_ref().and_then(|plan| plan.message.clone()).unwrap_or_default();
+        message.contains("genesis is not published yet") && status.phase == Some(Phase::Initializing)
+    })
+    .await;
+    ns.running("n0").await;
+    let tries: Vec<_> = sidecar
+        .submissions()
+        .into_iter()
+        .filter(|it| it.task == TaskType::ConfigureGenesis)
+        .map(|it| (it.id, it.effect))
+        .collect();
+    assert_eq!(tries.len(), 2, "{tries:?}");
+    assert_ne!(tries[0].0, tries[1].0);
+    assert!(tries.iter().all(|(_, effect)| *effect == SubmissionEffect::Executed), "{tries:?}");
+}
+
+pub async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let silent = ["dark0", "dark1", "dark2"];
+    for name in silent {
+        ns.sidecar(name).behaviour().disturb(Fault::BlackHole, Scope::Everything, Times::Always);
+        ns.full_node(name, "").await;
+    }
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    for name in silent {
+        let words = "the sidecar does not answer in time";
+        ns.node_until(name, words, |status| {
+            condition(status, "Ready").is_some_and(|ready| ready.message.contains(words))
+        })
+        .await;
+        ns.sidecar(name).behaviour().reset();
+        ns.running(name).await;
+    }
+}
+
+pub async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let behaviour = ns.sidecar("n0").behaviour();
+    behaviour.disturb(Fault::NotJson, Scope::Everything, Times::Next(3));
+    behaviour.disturb(Fault::AnswerLost, Scope::Everything, Times::Next(3));
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    let runs: Vec<_> = ns.sidecar("n0").executions().iter().map(|run| run.task.to_string()).collect();
+    assert_eq!(runs, ["configure-genesis", "config-apply", "config-validate", "mark-ready"]);
+}
+
+pub async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    ns.full_node("rpc", "  peers: [{label: {selector: {role: sentry}}}]\n").await;
+    let node = ns.node_until("rpc", "waits for peers", |status| {
+        truth(status, "PeersResolved") == "False" && status.plan.iter().any(|plan| {
+            plan.current_task.as_deref().is_some_and(|task| task.starts_with("discover-peers"))
+        })
+    });
+    let node = node.await;
+    assert!(node.status.unwrap().resolved_peers.is_empty());
+    let sentry = full_node("sentry", "").replace("{name: sentry}", "{name: sentry, labels: {role: sentry}}");
+    ns.create_yaml::<seinode_api::SeiNode>(&sentry).await;
+    // The peer must run before it can be found: discover-peers asks it for its id.
+    ns.running("sentry").await;
+    let node = ns.running("rpc").await;
+    let peers = node.status.as_ref().unwrap().resolved_peers.clone();
+    assert_eq!(peers, [format!("sentry-0.sentry.{}.svc.cluster.local", ns.name)]);
+    let sent = ns.sidecar("rpc").submissions().into_iter().filter(|it| it.task == TaskType::DiscoverPeers);
+    let sources: Vec<_> = sent.map(|it| it.params.unwrap()["sources"].clone()).collect();
+    assert!(!sources.is_empty());
+    for source in sources {
+        assert_eq!(source, json!([{"type": "dnsEndpoints", "endpoints": peers}]), "never submitted empty");
+    }
+    assert_eq!(node.name_any(), "rpc");
+}
+
+pub async fn sigterm_ends_the_operator_well_also_while_a_sidecar_hangs(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let operator = ns.operator();
+    let sidecar = ns.sidecar("n0");
+    sidecar.behaviour().disturb(Fault::Hang, Scope::Everything, Times::Always);
+    ns.full_node("n0", "").await;
+    sidecar.until(PATIENCE, |sidecar| !sidecar.requests().is_empty()).await.unwrap();
+    let asked = std::time::Instant::now();
+    let status = operator.stop().await;
+    assert!(status.success(), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(15), "it took {:?}", asked.elapsed());
+}

@@ -1,0 +1,139 @@
+//! What is missing or broken around the operator is said clearly, tried again, and never a panic.
+
+use std::sync::Arc;
+
+use devcluster::{LIMITED_TOKEN, Options};
+use k8s_openapi::{
+    api::rbac::v1::{ClusterRole, ClusterRoleBinding},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+    core::ApiResource,
+};
+use serde_json::json;
+
+use crate::kit::{
+    Kit, Namespace, Operator, eventually, install_crd,
+    namespace::{condition, truth},
+};
+
+/// Waits until an operator's readiness says this.
+async fn says(operator: &Operator, words: &str) {
+    eventually(&format!("/readyz says: {words}"), async || {
+        let (status, gates) = operator.get("health", "/readyz?verbose").await;
+        if gates.contains(words) { Ok(()) } else { Err((status, gates)) }
+    })
+    .await;
+    assert!(operator.exited().is_none(), "it ended");
+}
+
+pub async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit>) {
+    let world = Arc::new(kit.private(Options::default()).await);
+    let kubeconfig = world.cluster.kubeconfig().to_owned();
+    // All namespaces: this cluster has no other operator.
+    let operator = Operator::start(&world, &kubeconfig, &[]);
+    says(&operator, "seinodes.sei.io is not installed: run `seinode-operator crds | kubectl apply").await;
+    assert_eq!(operator.get("health", "/livez").await.0, 200);
+
+    install_crd(&world.cluster.client()).await;
+    operator.ready().await;
+    let ns = Namespace::create(Arc::clone(&world), "late").await;
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+
+    world.cluster.stop_apiserver();
+    eventually("the log says that the API server is gone", async || {
+        let log = operator.log();
+        let said = |line: &serde_json::Value| {
+            line["message"].as_str().is_some_and(|words| words.contains("the API server cannot be reached"))
+        };
+        if log.iter().any(said) { Ok(()) } else { Err(log.len()) }
+    })
+    .await;
+    assert!(operator.exited().is_none(), "it ended");
+    world.cluster.start_apiserver().await.unwrap();
+    ns.full_node("n1", "").await;
+    ns.running("n1").await;
+    let panics = operator.log().iter().filter(|line| line.to_string().contains("panicked")).count();
+    assert_eq!(panics, 0);
+}
+
+pub async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let kubeconfig = ns.world.cluster.kubeconfig_for_token(LIMITED_TOKEN).unwrap();
+    let scope = format!("--watch-namespace={}", ns.name);
+    let operator = Operator::start(&ns.world, &kubeconfig, &[&scope]);
+    says(&operator, "the operator may not list and watch pods: grant it both verbs").await;
+
+    let rules = |sets: &[&str]| {
+        json!([
+            {"apiGroups": ["sei.io"], "resources": ["seinodes", "seinodes/status"],
+             "verbs": ["get", "list", "watch", "patch", "update"]},
+            {"apiGroups": ["sei.io"], "resources": ["seinodes/finalizers"], "verbs": ["update"]},
+            {"apiGroups": [""], "resources": ["services", "persistentvolumeclaims"],
+             "verbs": ["get", "list", "watch", "create", "patch"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": sets},
+            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+        ])
+    };
+    grant(&ns.client, rules(&["get", "list", "watch"])).await;
+    operator.ready().await;
+    ns.full_node("n0", "").await;
+    let node = ns.node_until("n0", "is stalled", |status| truth(status, "Stalled") == "True").await;
+    let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
+    assert!(message.contains("apply StatefulSet n0") && message.contains("grant the operator this right"), "{message}");
+
+    grant(&ns.client, rules(&["get", "list", "watch", "create", "patch"])).await;
+    ns.running("n0").await;
+}
+
+/// Gives the limited user these rights, in all namespaces.
+async fn grant(client: &Client, rules: serde_json::Value) {
+    let force = PatchParams::apply("it").force();
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                      "metadata": {"name": "limited-operator"}, "rules": rules});
+    let roles: Api<ClusterRole> = Api::all(client.clone());
+    roles.patch("limited-operator", &force, &Patch::Apply(role)).await.unwrap();
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "limited-operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "limited-operator"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "limited"}]});
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    bindings.patch("limited-operator", &force, &Patch::Apply(binding)).await.unwrap();
+}
+
+pub async fn an_object_without_spec_stops_no_other_and_can_be_deleted(kit: Arc<Kit>) {
+    let legacy: CustomResourceDefinition = serde_norway::from_str(&std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/crd/legacy-crd.yaml")).unwrap()).unwrap();
+    let options = Options { crds: vec![legacy], ..Options::default() };
+    let world = Arc::new(kit.private(options).await);
+    let ns = Namespace::create(Arc::clone(&world), "adopted").await;
+    let kind = ApiResource::erase::<seinode_api::SeiNode>(&());
+    let raw: Api<DynamicObject> = Api::namespaced_with(ns.client.clone(), &ns.name, &kind);
+    let mut hollow = DynamicObject::new("hollow", &kind);
+    hollow.metadata.finalizers = Some(vec!["sei.io/seinode-finalizer".into()]);
+    raw.create(&PostParams::default(), &hollow).await.unwrap();
+
+    install_crd(&ns.client).await;
+    let _operator = Operator::start(&world, world.cluster.kubeconfig(), &[]);
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    eventually("the old finalizer is off", async || {
+        let finalizers = raw.get("hollow").await.unwrap().finalizers().to_vec();
+        if finalizers.is_empty() { Ok(()) } else { Err(finalizers) }
+    })
+    .await;
+    eventually("an event says what is wrong", async || {
+        let reasons = ns.event_reasons("hollow").await;
+        if reasons.contains(&"SpecInvalid".to_owned()) { Ok(()) } else { Err(reasons) }
+    })
+    .await;
+    raw.delete("hollow", &Default::default()).await.unwrap();
+    eventually("it is gone", async || match raw.get_opt("hollow").await.unwrap() {
+        None => Ok(()),
+        Some(left) => Err(left.metadata),
+    })
+    .await;
+}
