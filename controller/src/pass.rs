@@ -36,17 +36,14 @@ const MAX_STEPS: usize = 100;
 
 /// Passes over one node, and says when to look again.
 pub(crate) async fn pass(context: &Context, caches: &Caches, object: Arc<Guarded>) -> Action {
-    match &object.0 {
-        Err(invalid) => unreadable::pass(context, invalid).await,
-        Ok(node) => {
-            let node = context.recent.newest(&Arc::new(node.clone()));
-            let subject = Subject::of(&node);
-            let NodeRef { namespace, name, uid: _ } = subject.node.clone();
-            let span = tracing::info_span!("pass", namespace, name);
-            return Pass::begin(context, caches, node, subject).run().instrument(span).await;
-        }
-    }
-    Action::await_change()
+    let node = match &object.0 {
+        Ok(node) => context.recent.newest(&Arc::new(node.clone())),
+        Err(invalid) => return unreadable::pass(context, invalid).await,
+    };
+    let subject = Subject::of(&node);
+    let NodeRef { namespace, name, uid: _ } = &subject.node;
+    let span = tracing::info_span!("pass", namespace, name);
+    Pass::begin(context, caches, node, subject).run().instrument(span).await
 }
 
 /// The state of a pass.

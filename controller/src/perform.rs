@@ -2,13 +2,7 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        apps::v1::StatefulSet,
-        core::v1::{PersistentVolumeClaim, Service},
-    },
-};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::PersistentVolumeClaim};
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams, PostParams},
@@ -17,7 +11,7 @@ use seinode_api::names;
 use seinode_core::{
     effect::{Class, Effect, Failure, Outcome, Silence, Submission},
     intent::Intent,
-    node::{NodeRef, Subject},
+    node::{NodeRef, Owner, Subject},
     observation::{Headless, Observation, Volume, Workload},
     render,
 };
@@ -38,15 +32,16 @@ pub(crate) async fn perform(
         Effect::CreateVolume => create_volume(context, node, intent).await,
         Effect::ApplyWorkload => {
             let set = render::stateful_set(node, intent, &context.platform);
-            match apply::<StatefulSet>(context, node, &set).await {
-                Ok(applied) => Outcome::Workload(Workload::of(node, &applied)),
-                Err(failure) => Outcome::Failed(failure),
-            }
+            let known = Known::of(seen.workload.as_ref());
+            let applied = apply(context, node, &set, known).await;
+            applied.map_or_else(Outcome::Failed, |set| Outcome::Workload(Workload::of(node, &set)))
         }
-        Effect::ApplyService => match apply::<Service>(context, node, &render::service(node, intent)).await {
-            Ok(applied) => Outcome::Service(Headless::of(node, &applied)),
-            Err(failure) => Outcome::Failed(failure),
-        },
+        Effect::ApplyService => {
+            let service = render::service(node, intent);
+            let known = Known::of(seen.service.as_ref());
+            let applied = apply(context, node, &service, known).await;
+            applied.map_or_else(Outcome::Failed, |service| Outcome::Service(Headless::of(node, &service)))
+        }
         Effect::Submit(submission) => submit(context, node, intent, seen, submission).await,
         Effect::RemoveLegacyFinalizer => Outcome::Failed(Failure {
             class: Class::Invariant,
@@ -71,7 +66,10 @@ async fn create_volume(context: &Context, node: &NodeRef, intent: &Intent) -> Ou
 }
 
 /// Server-side apply, with force: these objects have one writer, and it is this operator.
-async fn apply<K>(context: &Context, node: &NodeRef, object: &K) -> Result<K, Failure>
+///
+/// What the cache has not seen may still be there: it holds only what carries our label. So somebody else's
+/// object is looked for first, and is returned as it is: whose it is, is for the core to judge (W6).
+async fn apply<K>(context: &Context, node: &NodeRef, object: &K, known: Known) -> Result<K, Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -80,10 +78,28 @@ where
         + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
+    let failed = |error| api_error::read(&error, &format!("apply {} {}", K::kind(&()), node.name));
+    if known == Known::No
+        && let Some(found) = api.get_opt(&node.name).await.map_err(failed)?
+        && node.owner_of(found.meta()) != Owner::Us
+    {
+        return Ok(found);
+    }
     let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
-    api.patch(&node.name, &parameters, &Patch::Apply(object))
-        .await
-        .map_err(|error| api_error::read(&error, &format!("apply {} {}", K::kind(&()), node.name)))
+    api.patch(&node.name, &parameters, &Patch::Apply(object)).await.map_err(failed)
+}
+
+/// Whether the cache has the object: then the core has judged it already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
+}
+
+impl Known {
+    fn of<T>(cached: Option<&T>) -> Self {
+        if cached.is_some() { Self::Yes } else { Self::No }
+    }
 }
 
 async fn submit(

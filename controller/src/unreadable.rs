@@ -6,6 +6,7 @@
 use kube::{
     ResourceExt,
     core::{DeserializeGuard, error_boundary::InvalidObject},
+    runtime::controller::Action,
 };
 use seinode_api::names;
 use seinode_core::notice::{Notice, Severity};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Does what can be done for an object that cannot be read.
-pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) {
+pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) -> Action {
     let object: Guarded = DeserializeGuard(Err(invalid.clone()));
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     tracing::warn!(namespace, name, error = invalid.error, "the SeiNode cannot be read");
@@ -25,12 +26,12 @@ pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) {
         format!("The SeiNode cannot be read: {}; nothing is done for it until it is mended", invalid.error);
     let notice = Notice { severity: Severity::Warning, reason: "SpecInvalid", action: "Refuse", note };
     context.publisher.publish(&object, &[notice], (context.clock)());
-    if object.finalizers().iter().any(|finalizer| finalizer == names::LEGACY_FINALIZER)
-        && let Written::Failed(failure) = persist::remove_legacy_finalizer(context, &object).await
-    {
+    let adopted = object.finalizers().iter().any(|finalizer| finalizer == names::LEGACY_FINALIZER);
+    if adopted && let Written::Failed(failure) = persist::remove_legacy_finalizer(context, &object).await {
         context.metrics.error(failure.class);
         tracing::warn!(namespace, name, "{}", failure.message);
-        let pause = context.patience.pause(&namespace, &name, failure.class);
-        tracing::debug!(namespace, name, ?pause, "trying again");
+        return Action::requeue(context.patience.pause(&namespace, &name, failure.class));
     }
+    context.patience.reset(&namespace, &name);
+    Action::await_change()
 }

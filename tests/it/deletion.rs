@@ -153,3 +153,29 @@ pub async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
     ns.patch("n0", json!({"metadata": {"finalizers": null}})).await;
     ns.gone::<SeiNode>("n0").await;
 }
+
+pub async fn a_foreign_set_or_service_of_the_same_name_is_never_taken_over(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let pod = "{metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x}]}}";
+    let set = format!(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: theirs}}\nspec: {{replicas: 0, serviceName: x, \
+         selector: {{matchLabels: {{app: x}}}}, template: {pod}}}"
+    );
+    let set: StatefulSet = ns.create_yaml(&set).await;
+    ns.full_node("theirs", "").await;
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: front}\nspec: {clusterIP: None, selector: {app: x}}";
+    let service: Service = ns.create_yaml(service).await;
+    ns.full_node("front", "").await;
+    for (node, kind) in [("theirs", "StatefulSet"), ("front", "Service")] {
+        let words = format!("a {kind} of this name exists and belongs to somebody else");
+        ns.node_until(node, &words, |status| {
+            condition(status, "Stalled").is_some_and(|it| it.status == "True" && it.message.contains(&words))
+        })
+        .await;
+    }
+    let set_after = ns.api::<StatefulSet>().get("theirs").await.unwrap();
+    let service_after = ns.api::<Service>().get("front").await.unwrap();
+    assert_eq!((set_after.spec, set_after.metadata.owner_references), (set.spec, None));
+    assert_eq!((service_after.spec, service_after.metadata.owner_references), (service.spec, None));
+}

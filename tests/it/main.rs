@@ -98,6 +98,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             foreground_deletion_ends_and_no_child_is_put_back
             orphaned_children_stay_and_a_namesake_does_not_take_the_volume
             a_foreign_volume_survives_the_node_that_was_refused_it
+            a_foreign_set_or_service_of_the_same_name_is_never_taken_over
             nothing_hangs_when_the_operator_is_down
             deleting_the_namespace_deletes_everything
             a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one

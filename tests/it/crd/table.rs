@@ -67,8 +67,8 @@ pub fn cases() -> Vec<Case> {
 fn case(objects: &BTreeMap<String, Value>, number: usize, row: &Row, at: &str) -> Case {
     let mode = at.split('.').nth(1).filter(|mode| objects.contains_key(*mode)).unwrap_or("fullNode");
     let spec = &objects[row.base.as_deref().unwrap_or(mode)];
-    let place = at.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let base = json!({ "metadata": { "name": format!("case-{number}-{place}0") }, "spec": spec });
+    let name = format!("{}-case{number}", at.replace('.', "-").to_lowercase());
+    let base = json!({ "metadata": { "name": name.trim_start_matches('-') }, "spec": spec });
     let object = |values: &Value| merged(base.clone(), &nested(at, values));
     let change = |values: &Value| if row.stored.is_some() { nested(at, values) } else { object(values) };
     Case {
