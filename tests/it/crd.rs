@@ -2,7 +2,7 @@
 //! objects which were stored under the original operator's CRD live on under ours.
 //!
 //! The cases are a table, `crd/cases.yaml`. CRDs have no namespace; scenarios that install the original's do
-//! it in API groups of their own, so they disturb nobody.
+//! it under another group and name, so they disturb nobody.
 
 mod admission;
 mod demands;

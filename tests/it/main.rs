@@ -12,9 +12,11 @@
 
 mod binary;
 mod crash;
+mod crd;
 mod deletion;
 mod kit;
 mod lifecycle;
+mod modes;
 mod quiet;
 mod sidecars;
 mod trouble;
@@ -90,9 +92,24 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         })
     };
     trials! { make,
+        crd:
+            every_rule_has_an_accept_and_a_refuse_case
+            the_original_differs_from_ours_where_the_table_says
+            what_breaks_a_new_rule_already_stays_editable_and_deletable
+            a_rule_that_holds_again_cannot_be_broken_again
+            an_object_without_spec_loses_the_old_finalizer_and_goes
+            a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten
+            defaults_are_filled_in_and_nulls_are_dropped
+            columns_tell_the_story;
         lifecycle:
             a_full_node_comes_up_with_its_children_status_and_events
             kubectl_get_tells_the_story;
+        modes:
+            an_archive_syncs_from_genesis_on_its_own_pool
+            a_full_node_state_syncs_from_its_peers
+            a_replayer_starts_from_an_s3_snapshot
+            a_validator_without_keys_observes
+            a_founder_takes_part_in_a_genesis_ceremony;
         deletion:
             background_deletion_takes_the_children_along
             foreground_deletion_ends_and_no_child_is_put_back

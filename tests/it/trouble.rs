@@ -106,7 +106,7 @@ async fn grant(client: &Client, rules: serde_json::Value) {
 }
 
 pub async fn an_object_without_spec_stops_no_other_and_can_be_deleted(kit: Arc<Kit>) {
-    let legacy: CustomResourceDefinition = serde_norway::from_str(&std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/crd/legacy-crd.yaml")).unwrap()).unwrap();
+    let legacy: CustomResourceDefinition = serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
     let options = Options { crds: vec![legacy], ..Options::default() };
     let world = Arc::new(kit.private(options).await);
     let ns = Namespace::create(Arc::clone(&world), "adopted").await;

@@ -12,6 +12,10 @@ pub const OWNER_UID_ANNOTATION: &str = "sei.io/owner-uid";
 pub const DO_NOT_DISRUPT_ANNOTATION: &str = "karpenter.sh/do-not-disrupt";
 /// Annotation on the CRD: hash of its spec, which tells the schema that is installed from the one in this binary.
 pub const SCHEMA_HASH_ANNOTATION: &str = "sei.io/schema-hash";
+/// Annotation on a SeiNode: any new value makes the operator try at once what it would try later.
+pub const RETRY_ANNOTATION: &str = "sei.io/retry";
+/// Annotation on a SeiNode: `"true"` keeps the operator from changing anything for that node; deletion still works.
+pub const SUSPEND_ANNOTATION: &str = "sei.io/suspend";
 /// Longest SeiNode name: 63 less the eleven of `-<hash>` that a revision label appends.
 pub const MAX_NAME_LENGTH: usize = 52;
 

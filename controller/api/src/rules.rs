@@ -1,10 +1,10 @@
 //! The forms that admission (CEL) rules take, so that beside a field stands only what is judged there.
 //!
-//! Two kinds of rule exist. Those that the original operator's CRD had may be plain: nothing that breaks them
-//! was ever stored. A rule that is new must let an object pass that broke it before and still does, or its
-//! owner could no longer edit it. The API server forgives only a value that did not change as a whole, which
-//! an object that one of its members was changed in did; hence [`stricter`]. (New limits on a single string or
-//! number need no such care.)
+//! Two kinds of rule exist. Plain ones are those that no stored object breaks: the original operator's CRD had
+//! them, or they judge a change. Any other rule must let an object pass that broke it before and still does,
+//! or its owner could no longer edit it. The API server by itself forgives only a value that did not change as
+//! a whole, and an object did when one of its members was edited; hence [`stricter`]. (New limits on a single
+//! string or number need no such care.)
 //!
 //! Below a list no rule may look at the old value: the server cannot tell which item was which.
 
@@ -12,12 +12,12 @@ use kube::core::{Reason, Rule};
 
 use crate::names::MAX_NAME_LENGTH;
 
-/// A rule that the original had too. `self` is the value at hand.
+/// A rule that no stored object breaks. `self` is the value at hand, `oldSelf` the one before it.
 pub(crate) fn rule(expression: impl Into<String>, message: &str) -> Rule {
     Rule::new(expression).message(message)
 }
 
-/// A rule that is new. `$` stands for the value that is judged: the present one, and the one before it.
+/// A rule that stored objects may break. `$` stands for the value that is judged: the present one, and the one before it.
 pub(crate) fn stricter(judgement: &str, message: &str) -> Rule {
     let (now, before) = (judgement.replace('$', "self"), judgement.replace('$', "oldSelf.value()"));
     Rule::new(format!("({now}) || (oldSelf.hasValue() && !({before}))"))

@@ -152,8 +152,8 @@ pub struct SeiNodeSpec {
     /// Image with seid. A change takes effect in a new pod.
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
-    /// Where the node finds persistent peers; the finds of all sources are joined. A replayer needs at least
-    /// one source.
+    /// Where the node finds persistent peers; what all sources find is joined. A replayer needs at least one
+    /// source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerSource>,
     /// Command line that replaces "seid start --home /sei". A change takes effect in a new pod.
@@ -168,10 +168,10 @@ pub struct SeiNodeSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Sidecar>,
     /// Labels to put on the pod, the StatefulSet, the Service and the data volume beside the operator's own.
-    /// The label sei.io/node cannot be set here. A change takes effect in a new pod.
+    /// The label sei.io/node has no effect here. A change takes effect in a new pod.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_labels: BTreeMap<String, String>,
-    /// Where the data volume comes from. Absent: the operator makes a PVC named data-<name>.
+    /// Where the data volume comes from. Absent: the operator makes a PVC, named data- and the node's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_volume: Option<DataVolume>,
     /// Makes this a full node: it follows the chain and serves its RPC.

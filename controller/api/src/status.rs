@@ -30,6 +30,9 @@ pub struct SeiNodeStatus {
     /// metadata.generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Value of the annotation sei.io/retry that the operator acted on last. Any other value makes it try again at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_retry: Option<String>,
     /// The seid image that the node's pod was last seen to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_image: Option<String>,

@@ -3,13 +3,13 @@
 //! Pure: the same subject, status and observation give the same decision. It must never name an effect whose
 //! plan is not in status already: a new plan is a decision of its own, to be stored first.
 
-use seinode_api::{SeiNodeStatus, status::Phase};
+use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use crate::{
     conditions,
     effect::{Effect, Question},
     intent::Intent,
-    node::{LegacyFinalizer, Life, Subject},
+    node::{LegacyFinalizer, Life, NodeRef, Subject, Suspension},
     observation::{Answer, Observation},
     plan::{Chances, Plan, PlanKind, PlanPhase, init},
     task::{self, Step, Task, TaskType, Until},
@@ -67,6 +67,9 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if subject.life == Life::Deleting {
         set_phase(next, Phase::Terminating, seen);
     }
+    if subject.suspension == Suspension::On && subject.life == Life::Wanted {
+        return suspended(next, seen);
+    }
     if subject.finalizer == LegacyFinalizer::Present {
         return Act::Perform(Effect::RemoveLegacyFinalizer);
     }
@@ -77,10 +80,14 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     let Ok(intent) = &subject.intent else {
         return rest("the spec breaks rules: see condition SpecValid", Until::Event);
     };
+    let asked = subject.retry.is_some() && subject.retry != next.last_retry;
+    next.last_retry.clone_from(&subject.retry);
     match next.plan.as_ref().and_then(Plan::read) {
         Some(plan) if plan.target != intent.target => begin(subject, intent, next, seen, 0),
         Some(plan) => match &plan.phase {
-            PlanPhase::Active => advance(intent, next, plan, seen),
+            PlanPhase::Active if asked => advance(&subject.node, intent, next, plan.hurry(), seen),
+            PlanPhase::Active => advance(&subject.node, intent, next, plan, seen),
+            PlanPhase::Failed { .. } if asked => begin(subject, intent, next, seen, 0),
             PlanPhase::Failed { next_attempt, .. } if seen.now >= *next_attempt => {
                 begin(subject, intent, next, seen, plan.failures)
             }
@@ -91,6 +98,17 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
             watch_over(seen)
         }
         None => begin(subject, intent, next, seen, 0),
+    }
+}
+
+/// A person wants nothing to be changed. What can be told without changing anything is still told.
+fn suspended(next: &SeiNodeStatus, seen: &Observation) -> Act {
+    match next.phase {
+        Some(Phase::Running) => watch_over(seen),
+        _ => rest(
+            format!("annotation {}: \"true\" keeps the operator from acting", names::SUSPEND_ANNOTATION),
+            Until::Event,
+        ),
     }
 }
 
@@ -119,7 +137,13 @@ fn begin(
 }
 
 /// Takes the plan as far as it goes without acting, and says what comes then.
-fn advance(intent: &Intent, next: &mut SeiNodeStatus, mut plan: Plan, seen: &Observation) -> Act {
+fn advance(
+    node: &NodeRef,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    mut plan: Plan,
+    seen: &Observation,
+) -> Act {
     loop {
         let Some(task) = plan.current() else { return finish(next, &plan, seen) };
         if let Some(not_before) = task.not_before.filter(|not_before| seen.now < *not_before) {
@@ -127,7 +151,7 @@ fn advance(intent: &Intent, next: &mut SeiNodeStatus, mut plan: Plan, seen: &Obs
             let why = format!("{} is tried again: {error}", task.kind);
             return wait(next, &plan, why, Until::At(not_before));
         }
-        match step(task, intent, seen) {
+        match step(node, task, intent, seen) {
             Step::Done => plan.complete_current(),
             Step::Look(question) => {
                 next.plan = Some(plan.write(None));
@@ -148,16 +172,22 @@ fn advance(intent: &Intent, next: &mut SeiNodeStatus, mut plan: Plan, seen: &Obs
     }
 }
 
-fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
     match task.kind {
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(seen),
         TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
         TaskType::ApplyService => task::children::apply_service(seen),
-        TaskType::ConfigureGenesis
+        TaskType::SnapshotRestore
+        | TaskType::GenerateIdentity
+        | TaskType::GenerateGentx
+        | TaskType::UploadGenesisArtifacts
+        | TaskType::ConfigureGenesis
         | TaskType::ConfigApply
         | TaskType::DiscoverPeers
+        | TaskType::SetGenesisPeers
+        | TaskType::ConfigureStateSync
         | TaskType::ConfigValidate
-        | TaskType::MarkReady => task::sidecar::step(task, intent, seen),
+        | TaskType::MarkReady => task::sidecar::step(node, task, intent, seen),
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Subject {
     pub life: Life,
     /// Whether it still carries the earlier operator's finalizer.
     pub finalizer: LegacyFinalizer,
+    /// Whether a person wants nothing to be changed for it.
+    pub suspension: Suspension,
+    /// The value of annotation `sei.io/retry`.
+    pub retry: Option<String>,
     /// What it asks for, or every rule that its spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
 }
@@ -49,6 +53,15 @@ pub enum LegacyFinalizer {
     Present,
 }
 
+/// Whether annotation `sei.io/suspend` keeps the operator from changing anything for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// It does not.
+    Off,
+    /// It does. Deletion works all the same.
+    On,
+}
+
 /// Whose an object is, seen by its controller reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -68,6 +81,7 @@ impl Subject {
     pub fn of(object: &SeiNode) -> Self {
         let meta = &object.metadata;
         let finalizers = meta.finalizers.iter().flatten();
+        let annotation = |name| meta.annotations.as_ref().and_then(|all| all.get(name));
         Self {
             node: NodeRef::of(meta),
             generation: meta.generation.unwrap_or_default(),
@@ -79,6 +93,11 @@ impl Subject {
                 true => LegacyFinalizer::Present,
                 false => LegacyFinalizer::Absent,
             },
+            suspension: match annotation(names::SUSPEND_ANNOTATION).map(String::as_str) {
+                Some("true") => Suspension::On,
+                _ => Suspension::Off,
+            },
+            retry: annotation(names::RETRY_ANNOTATION).cloned(),
             intent: Intent::parse(object),
         }
     }

@@ -101,6 +101,14 @@ impl Plan {
         self.tasks.iter_mut().find(|task| task.progress != Progress::Complete)
     }
 
+    /// The same plan without the pause before the next attempt at its current task.
+    pub(crate) fn hurry(mut self) -> Self {
+        if let Some(task) = self.current_mut() {
+            task.not_before = None;
+        }
+        self
+    }
+
     /// Marks the current task done.
     pub(crate) fn complete_current(&mut self) {
         if let Some(task) = self.current_mut() {

@@ -21,12 +21,24 @@ pub enum TaskType {
     ApplyStatefulset,
     /// The headless Service is applied.
     ApplyService,
+    /// The sidecar restores a snapshot from S3.
+    SnapshotRestore,
+    /// The sidecar makes the identity of a validator that founds a chain.
+    GenerateIdentity,
+    /// The sidecar makes the validator's genesis transaction.
+    GenerateGentx,
+    /// The sidecar hands identity and genesis transaction in.
+    UploadGenesisArtifacts,
     /// The sidecar fetches the chain's genesis.
     ConfigureGenesis,
     /// The sidecar writes the node's configuration.
     ConfigApply,
     /// The sidecar resolves peers and writes them into the configuration.
     DiscoverPeers,
+    /// The sidecar writes the founders of the chain into the configuration as peers.
+    SetGenesisPeers,
+    /// The sidecar configures Tendermint state sync.
+    ConfigureStateSync,
     /// The sidecar checks the configuration.
     ConfigValidate,
     /// The sidecar opens the gate that holds `seid` back.
@@ -34,13 +46,19 @@ pub enum TaskType {
 }
 
 impl TaskType {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 14] = [
         Self::EnsureDataPvc,
         Self::ApplyStatefulset,
         Self::ApplyService,
+        Self::SnapshotRestore,
+        Self::GenerateIdentity,
+        Self::GenerateGentx,
+        Self::UploadGenesisArtifacts,
         Self::ConfigureGenesis,
         Self::ConfigApply,
         Self::DiscoverPeers,
+        Self::SetGenesisPeers,
+        Self::ConfigureStateSync,
         Self::ConfigValidate,
         Self::MarkReady,
     ];
@@ -52,9 +70,15 @@ impl TaskType {
             Self::EnsureDataPvc => "ensure-data-pvc",
             Self::ApplyStatefulset => "apply-statefulset",
             Self::ApplyService => "apply-service",
+            Self::SnapshotRestore => "snapshot-restore",
+            Self::GenerateIdentity => "generate-identity",
+            Self::GenerateGentx => "generate-gentx",
+            Self::UploadGenesisArtifacts => "upload-genesis-artifacts",
             Self::ConfigureGenesis => "configure-genesis",
             Self::ConfigApply => "config-apply",
             Self::DiscoverPeers => "discover-peers",
+            Self::SetGenesisPeers => "set-genesis-peers",
+            Self::ConfigureStateSync => "configure-state-sync",
             Self::ConfigValidate => "config-validate",
             Self::MarkReady => "mark-ready",
         }
@@ -72,14 +96,20 @@ impl TaskType {
         match self {
             // The genesis may be published long after the node was created.
             Self::ConfigureGenesis => 180,
-            // Peers come up in any order.
-            Self::DiscoverPeers => 20,
+            // Peers come up in any order; the founders' list is published after the genesis (W36).
+            Self::DiscoverPeers | Self::SetGenesisPeers => 20,
             // The sidecar may restart between the task and the look at its gate.
             Self::MarkReady => 3,
+            // Above all generate-gentx: it is not safe to run again after a partial failure (sidecar contract).
             Self::EnsureDataPvc
             | Self::ApplyStatefulset
             | Self::ApplyService
+            | Self::SnapshotRestore
+            | Self::GenerateIdentity
+            | Self::GenerateGentx
+            | Self::UploadGenesisArtifacts
             | Self::ConfigApply
+            | Self::ConfigureStateSync
             | Self::ConfigValidate => 0,
         }
     }

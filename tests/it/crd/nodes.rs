@@ -14,9 +14,13 @@ use super::table::merged;
 use crate::kit::within;
 
 const ORIGINAL: &str = include_str!("legacy-crd.yaml");
+const COPIES: &str = "copies";
 
 /// The field that a refusal names, and what it says.
 pub type Cause = (String, String);
+
+/// The object as the server made it, or why it was refused.
+pub type Answer = Result<Value, Vec<Cause>>;
 
 /// SeiNodes of one group in one namespace.
 pub struct Nodes {
@@ -33,9 +37,20 @@ pub enum Run {
 }
 
 impl Nodes {
-    pub fn new(client: &Client, namespace: &str, group: &str) -> Self {
+    /// Those that everybody uses.
+    pub fn shared(client: &Client, namespace: &str) -> Self {
+        Self::new(client, namespace, "sei.io", "seinodes")
+    }
+
+    /// Those of a group for which a CRD is yet to be installed. The resource has another name too, or kubectl
+    /// would not know which one a person means by `seinodes`.
+    pub fn copies(client: &Client, namespace: &str, group: &str) -> Self {
+        Self::new(client, namespace, group, COPIES)
+    }
+
+    fn new(client: &Client, namespace: &str, group: &str, plural: &str) -> Self {
         let kind = GroupVersionKind::gvk(group, "v1alpha1", "SeiNode");
-        let resource = ApiResource::from_gvk_with_plural(&kind, "seinodes");
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
         let api = Api::namespaced_with(client.clone(), namespace, &resource);
         Self { client: client.clone(), group: group.to_owned(), api }
     }
@@ -51,28 +66,29 @@ impl Nodes {
     }
 
     async fn install(&self, who: &str, mut crd: Value) {
-        let name = format!("seinodes.{}", self.group);
+        let name = format!("{COPIES}.{}", self.group);
         crd["metadata"]["name"] = json!(name);
         crd["spec"]["group"] = json!(self.group);
+        crd["spec"]["names"] = json!({ "kind": "SeiNode", "plural": COPIES, "singular": "copy" });
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         api.patch(&name, &PatchParams::apply(who).force(), &Patch::Apply(&crd)).await.unwrap();
         let established = await_condition(api, &name, conditions::is_crd_established());
         within("the CRD is established", established).await.unwrap();
     }
 
-    pub async fn create(&self, object: &Value, run: Run) -> Result<Value, Vec<Cause>> {
+    pub async fn create(&self, object: &Value, run: Run) -> Answer {
         let type_ = json!({ "apiVersion": format!("{}/v1alpha1", self.group), "kind": "SeiNode" });
         let object: DynamicObject = serde_json::from_value(merged(object.clone(), &type_)).unwrap();
         let parameters = PostParams { dry_run: run == Run::Dry, ..PostParams::default() };
         answer(self.api.create(&parameters, &object).await)
     }
 
-    pub async fn change(&self, name: &str, patch: &Value, run: Run) -> Result<Value, Vec<Cause>> {
+    pub async fn change(&self, name: &str, patch: &Value, run: Run) -> Answer {
         let parameters = PatchParams { dry_run: run == Run::Dry, ..PatchParams::default() };
         answer(self.api.patch(name, &parameters, &Patch::Merge(patch)).await)
     }
 
-    pub async fn write_status(&self, name: &str, status: Value) -> Result<Value, Vec<Cause>> {
+    pub async fn write_status(&self, name: &str, status: Value) -> Answer {
         let patch = Patch::Merge(json!({ "status": status }));
         answer(self.api.patch_status(name, &PatchParams::default(), &patch).await)
     }
@@ -96,7 +112,7 @@ pub fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap()
 }
 
-fn answer(result: Result<DynamicObject, Error>) -> Result<Value, Vec<Cause>> {
+fn answer(result: Result<DynamicObject, Error>) -> Answer {
     match result {
         Ok(object) => Ok(serde_json::to_value(object).unwrap()),
         Err(Error::Api(status)) => Err(causes(*status)),
@@ -108,7 +124,8 @@ fn causes(status: Status) -> Vec<Cause> {
     assert!(status.is_invalid(), "refused for another reason: {}", status.message);
     let causes = status.details.into_iter().flat_map(|details| details.causes);
     causes
-        .map(|cause| (cause.field, cause.message))
+        // The server has no name for the field that is the whole object.
+        .map(|cause| (if cause.field == "<nil>" { String::new() } else { cause.field }, cause.message))
         // What breaks the schema itself is not judged by rules; the server says so in a cause of its own.
         .filter(|(_, message)| !message.contains("some validation rules were not checked"))
         .collect()

@@ -4,22 +4,16 @@
 use kube::Client;
 
 use super::{
-    nodes::{Nodes, Run, name},
+    admission::play,
+    nodes::Nodes,
     table::{Original, cases},
 };
 
 pub async fn the_original_differs_from_ours_where_the_table_says(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "original.sei.io");
+    let nodes = Nodes::copies(client, namespace, "original.sei.io");
     nodes.install_original().await;
     for case in cases() {
-        let (accepted, refused) = match &case.stored {
-            None => (nodes.create(&case.accept, Run::Dry).await, nodes.create(&case.refuse, Run::Dry).await),
-            Some(stored) => {
-                nodes.create(stored, Run::Real).await.unwrap();
-                let (name, dry) = (name(stored), Run::Dry);
-                (nodes.change(name, &case.accept, dry).await, nodes.change(name, &case.refuse, dry).await)
-            }
-        };
+        let (accepted, refused) = play(&nodes, &case).await;
         assert!(accepted.is_ok(), "{}: ours is wider than the original: {accepted:#?}", case.label);
         let original = if refused.is_ok() { Original::Accepted } else { Original::Refused };
         assert_eq!(original, case.original, "{}: {refused:#?}", case.label);

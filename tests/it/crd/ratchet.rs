@@ -12,12 +12,18 @@ use super::{
 use crate::kit::eventually;
 
 pub async fn what_breaks_a_new_rule_already_stays_editable_and_deletable(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "stored.sei.io");
+    let nodes = Nodes::copies(client, namespace, "stored.sei.io");
     nodes.install_original().await;
-    let stored: Vec<_> = cases().into_iter().filter(|case| case.original == Original::Accepted && case.stored.is_none()).collect();
+    let stored: Vec<_> = cases()
+        .into_iter()
+        .filter(|case| case.original == Original::Accepted && case.stored.is_none())
+        .collect();
     assert!(stored.len() > 10, "the table lost its new rules");
     for case in &stored {
-        nodes.create(&case.refuse, Run::Real).await.unwrap_or_else(|causes| panic!("{}: {causes:#?}", case.label));
+        nodes
+            .create(&case.refuse, Run::Real)
+            .await
+            .unwrap_or_else(|causes| panic!("{}: {causes:#?}", case.label));
     }
     replace_crd(&nodes).await;
     for case in &stored {
@@ -36,7 +42,8 @@ async fn stays_editable(nodes: &Nodes, case: &Case) {
     allowed("annotate", nodes.change(name, &annotation, Run::Real).await);
     let has_spec = !case.refuse["spec"].is_null();
     if has_spec {
-        let edited = allowed("edit", nodes.change(name, &json!({ "spec": { "image": "seid:v2" } }), Run::Real).await);
+        let edited =
+            allowed("edit", nodes.change(name, &json!({ "spec": { "image": "seid:v2" } }), Run::Real).await);
         assert_eq!(edited["spec"]["image"], "seid:v2", "{}", case.label);
     }
     if let Some(edit) = &case.edit {
@@ -53,7 +60,7 @@ async fn stays_editable(nodes: &Nodes, case: &Case) {
 }
 
 pub async fn a_rule_that_holds_again_cannot_be_broken_again(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "mended.sei.io");
+    let nodes = Nodes::copies(client, namespace, "mended.sei.io");
     nodes.install_original().await;
     let publishing = |keep: u8| json!({ "spec": { "archive": { "snapshotGeneration": { "tendermint": { "keepRecent": keep } } } } });
     let object = json!({
@@ -72,7 +79,7 @@ pub async fn a_rule_that_holds_again_cannot_be_broken_again(client: &Client, nam
 }
 
 pub async fn an_object_without_spec_loses_the_old_finalizer_and_goes(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "empty.sei.io");
+    let nodes = Nodes::copies(client, namespace, "empty.sei.io");
     nodes.install_original().await;
     let object = json!({ "metadata": { "name": "empty", "finalizers": [names::LEGACY_FINALIZER] } });
     nodes.create(&object, Run::Real).await.unwrap();
@@ -82,13 +89,17 @@ pub async fn an_object_without_spec_loses_the_old_finalizer_and_goes(client: &Cl
     // It may also be mended; then it is a node like any other.
     let spec = json!({ "spec": { "chainId": "pacific-1", "image": "seid:v1", "fullNode": {} } });
     nodes.change("empty", &spec, Run::Dry).await.unwrap();
-    let causes = nodes.change("empty", &json!({ "spec": { "chainId": "pacific-1" } }), Run::Dry).await.unwrap_err();
+    let causes =
+        nodes.change("empty", &json!({ "spec": { "chainId": "pacific-1" } }), Run::Dry).await.unwrap_err();
     assert!(causes.iter().any(|(field, _)| field == "spec.image"), "{causes:#?}");
     nodes.delete("empty").await;
 }
 
-pub async fn a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "plans.sei.io");
+pub async fn a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten(
+    client: &Client,
+    namespace: &str,
+) {
+    let nodes = Nodes::copies(client, namespace, "plans.sei.io");
     nodes.install_original().await;
     let object = json!({
         "metadata": { "name": "node" },

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::nodes::{Nodes, Run};
 
 pub async fn defaults_are_filled_in_and_nulls_are_dropped(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "sei.io");
+    let nodes = Nodes::shared(client, namespace);
     let object = json!({
         "metadata": { "name": "nulls" },
         "spec": {
@@ -26,7 +26,7 @@ pub async fn defaults_are_filled_in_and_nulls_are_dropped(client: &Client, names
 }
 
 pub async fn columns_tell_the_story(client: &Client, namespace: &str) {
-    let nodes = Nodes::new(client, namespace, "sei.io");
+    let nodes = Nodes::shared(client, namespace);
     let object = json!({
         "metadata": { "name": "columns" },
         "spec": { "chainId": "pacific-1", "image": "seid:v2", "fullNode": {} },

@@ -14,6 +14,8 @@ pub struct Case {
     pub stored: Option<Value>,
     pub accept: Value,
     pub refuse: Value,
+    /// Where the values go. A refusal is about nothing else.
+    pub at: String,
     /// The field that a refusal names, and a part of what it says.
     pub field: String,
     pub says: String,
@@ -60,7 +62,11 @@ fn whole_spec() -> Vec<String> {
 pub fn cases() -> Vec<Case> {
     let table: Value = serde_norway::from_str(TABLE).unwrap();
     let table: Table = serde_json::from_value(expanded(table)).unwrap();
-    let places = table.cases.iter().enumerate().flat_map(|(number, row)| row.at.iter().map(move |at| (number, row, at)));
+    let places = table
+        .cases
+        .iter()
+        .enumerate()
+        .flat_map(|(number, row)| row.at.iter().map(move |at| (number, row, at)));
     places.map(|(number, row, at)| case(&table.objects, number, row, at)).collect()
 }
 
@@ -76,6 +82,7 @@ fn case(objects: &BTreeMap<String, Value>, number: usize, row: &Row, at: &str) -
         stored: row.stored.as_ref().map(object),
         accept: change(&row.accept),
         refuse: change(&row.refuse),
+        at: at.to_owned(),
         field: format!("{at}{}", row.field),
         says: row.says.clone(),
         original: if row.new { Original::Accepted } else { Original::Refused },
@@ -106,7 +113,8 @@ fn expanded(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(expanded).collect(),
         Value::Object(members) => {
-            let times = members.get("times").and_then(Value::as_u64).and_then(|times| usize::try_from(times).ok());
+            let times =
+                members.get("times").and_then(Value::as_u64).and_then(|times| usize::try_from(times).ok());
             match (members.get("string").and_then(Value::as_str), members.get("item"), times) {
                 (Some(text), _, Some(times)) => text.repeat(times).into(),
                 (_, Some(item), Some(times)) => vec![item.clone(); times].into(),

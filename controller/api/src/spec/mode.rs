@@ -10,8 +10,8 @@ use crate::rules;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct FullNode {
-    /// State that the node starts from. Absent: it syncs block by block from genesis. Used only while the node
-    /// comes up first.
+    /// State that the node starts from. Absent: it syncs block by block from genesis. Used only when the node
+    /// first comes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
     /// Makes the node produce snapshots that others can start from.
@@ -37,7 +37,7 @@ pub struct Archive {
     "a replayer starts from an S3 snapshot; set replayer.snapshot.s3.targetHeight"
 ).field_path(".snapshot").reason(Reason::FieldValueRequired))]
 pub struct Replayer {
-    /// State to replay from: an S3 snapshot. Used only while the node comes up first.
+    /// State to replay from: an S3 snapshot. Used only when the node first comes up.
     pub snapshot: Snapshot,
     /// What to do with the results. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use crate::schema;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Sidecar {
-    /// Image of the sidecar. Absent or empty: the one that this version of the operator was tested with.
+    /// Image of the sidecar. Absent or empty: the default of the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// TCP port of the sidecar's HTTP API.

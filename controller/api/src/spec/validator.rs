@@ -41,11 +41,11 @@ pub struct Validator {
     /// Found a new chain together with other validators. Cannot be combined with keys: the ceremony makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis_ceremony: Option<GenesisCeremony>,
-    /// Key that blocks are signed with, under priv_validator_key.json. Needs nodeKey. May be added later, not
-    /// removed. The same key must never be in two running nodes.
+    /// Key that blocks are signed with; its Secret holds it under priv_validator_key.json. Needs nodeKey. May be
+    /// added later, not removed. Two nodes must never run with the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<KeySource>,
-    /// Key that gives the node its identity among peers, under node_key.json. Needs signingKey.
+    /// Key that the node is known by among peers; its Secret holds it under node_key.json. Needs signingKey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_key: Option<KeySource>,
 }

@@ -11,7 +11,7 @@ use crate::{
     decide::Rest,
     effect::{Class, Health, Question},
     intent::{Intent, VolumeSource},
-    node::{Life, Owner, Subject},
+    node::{Life, Owner, Subject, Suspension},
     observation::{Observation, Reply},
     plan::{Plan, PlanPhase},
     task::{
@@ -90,12 +90,16 @@ fn why_not_ready(
             }
             Some(PlanPhase::Active) | None => {
                 let outlook = match waits.map(|rest| rest.until) {
+                    _ if subject.suspension == Suspension::On => Outlook::Stuck,
                     Some(Until::Retry(Class::User | Class::Denied | Class::Invariant)) => Outlook::Stuck,
                     _ => Outlook::Moving,
                 };
                 not("Initializing", progress(plan, &waiting_for), outlook)
             }
         };
+    }
+    if next.phase != Some(Phase::Running) && subject.suspension == Suspension::On {
+        return not("Suspended", waiting_for, Outlook::Stuck);
     }
     if next.phase != Some(Phase::Running) {
         return not("NotSupported", waiting_for, Outlook::Stuck);

@@ -171,6 +171,52 @@ fn a_task_with_budget_is_tried_again_under_a_new_id_after_its_pause() {
 }
 
 #[test]
+fn a_new_retry_annotation_tries_at_once_and_only_once() {
+    let mut world = World::new(&full_node(""));
+    world.failing.insert(TaskType::ConfigApply, "no".into());
+    world.settle();
+    assert_eq!(world.plans.len(), 1);
+    world.subject.retry = Some("please".into());
+    world.now += SignedDuration::from_secs(1);
+    world.settle();
+    assert_eq!(world.plans.len(), 2);
+    assert_eq!(world.stored.last_retry.as_deref(), Some("please"));
+    world.settle();
+    assert_eq!(world.plans.len(), 2, "the same value asks no second time");
+
+    world.failing.clear();
+    world.failing.insert(TaskType::ConfigureGenesis, "not yet".into());
+    world.subject.retry = Some("again".into());
+    world.now += SignedDuration::from_secs(1);
+    world.settle();
+    assert!(plan(&world.stored).current().unwrap().not_before.is_some());
+    world.failing.clear();
+    world.subject.retry = Some("now".into());
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running), "also the pause of a task is cut short");
+}
+
+#[test]
+fn a_suspended_node_gets_no_effect_of_any_kind_until_it_is_resumed_or_deleted() {
+    let mut world = World::new(&full_node(""));
+    world.adopt();
+    world.subject.suspension = Suspension::On;
+    world.settle();
+    assert!(world.done.is_empty() && world.plans.is_empty(), "{:?}", world.done);
+    assert_eq!(condition(&world.stored, "Stalled").1, "Suspended");
+    world.subject.suspension = Suspension::Off;
+    world.settle();
+    assert_eq!(world.stored.phase, Some(Phase::Running));
+
+    let mut going = World::new(&full_node(""));
+    going.adopt();
+    going.subject.suspension = Suspension::On;
+    going.delete();
+    going.settle();
+    assert_eq!(going.done, ["remove-finalizer"], "deletion wins");
+}
+
+#[test]
 fn a_task_that_the_sidecar_refuses_is_not_sent_again_blindly() {
     let mut world = World::new(&full_node(""));
     world.rejecting = Some("unknown task type: configure-genesis".into());
@@ -260,11 +306,85 @@ fn a_spec_that_breaks_rules_is_told_with_all_of_them_and_nothing_is_touched() {
 
 #[test]
 fn what_this_version_cannot_bring_up_is_said_and_not_begun() {
-    let mut world = World::new("  chainId: c\n  image: i\n  archive: {}\n");
-    world.settle();
-    assert!(world.done.is_empty());
-    assert_eq!(world.stored.phase, Some(Phase::Pending));
-    assert!(condition(&world.stored, "Stalled").2.contains("mode archive"));
+    let key = |name: &str| format!("{{secret: {{secretName: {name}}}}}");
+    for (spec, words) in [
+        ("archive: {}\n  dataVolume: {import: {pvcName: old}}".to_owned(), "imported volume"),
+        ("fullNode: {snapshot: {s3: {targetHeight: 1}, bootstrapImage: b}}".to_owned(), "bootstrap Job"),
+        ("archive: {snapshotGeneration: {tendermint: {keepRecent: 2, publish: {}}}}".to_owned(), "uploads"),
+        (format!("validator: {{signingKey: {}, nodeKey: {}}}", key("a"), key("b")), "signs"),
+    ] {
+        let mut world = World::new(&format!("  chainId: c\n  image: i\n  {spec}\n"));
+        world.settle();
+        assert!(world.done.is_empty(), "{spec}");
+        assert_eq!(world.stored.phase, Some(Phase::Pending));
+        let message = condition(&world.stored, "Stalled").2;
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn every_kind_of_node_comes_up_in_the_order_of_the_reference() {
+    const CHILDREN: [&str; 3] = ["create-volume", "apply-workload", "apply-service"];
+    const PEERS: &str = "peers: [{static: {addresses: ['x@h:1']}}]";
+    let ceremony = "genesisCeremony: {chainId: c, stakingAmount: 1usei, accountBalance: 2usei, index: 0}";
+    for (spec, tasks) in [
+        (
+            "archive: {}".to_owned(),
+            vec!["configure-genesis", "config-apply", "config-validate", "mark-ready"],
+        ),
+        (
+            format!("fullNode: {{snapshot: {{stateSync: {{}}}}}}\n  {PEERS}"),
+            vec![
+                "configure-genesis",
+                "config-apply",
+                "discover-peers",
+                "configure-state-sync",
+                "config-validate",
+                "mark-ready",
+            ],
+        ),
+        (
+            format!("replayer: {{snapshot: {{s3: {{targetHeight: 7}}}}}}\n  {PEERS}"),
+            vec![
+                "snapshot-restore",
+                "configure-genesis",
+                "config-apply",
+                "discover-peers",
+                "configure-state-sync",
+                "config-validate",
+                "mark-ready",
+            ],
+        ),
+        (
+            "validator: {snapshot: {s3: {targetHeight: 7}}}".to_owned(),
+            vec![
+                "snapshot-restore",
+                "configure-genesis",
+                "config-apply",
+                "configure-state-sync",
+                "config-validate",
+                "mark-ready",
+            ],
+        ),
+        (
+            format!("validator: {{{ceremony}}}"),
+            vec![
+                "generate-identity",
+                "generate-gentx",
+                "upload-genesis-artifacts",
+                "configure-genesis",
+                "config-apply",
+                "set-genesis-peers",
+                "config-validate",
+                "mark-ready",
+            ],
+        ),
+    ] {
+        let mut world = World::new(&format!("  chainId: c\n  image: seid:1\n  {spec}\n"));
+        world.settle();
+        assert_eq!(world.stored.phase, Some(Phase::Running), "{spec}");
+        assert_eq!(world.done, [CHILDREN.as_slice(), &tasks].concat(), "{spec}");
+    }
 }
 
 #[test]

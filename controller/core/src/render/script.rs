@@ -96,31 +96,33 @@ mod tests {
     #[test]
     fn the_gate_lets_the_process_start_only_after_a_200() {
         use std::{
-            io::{Read, Write},
-            net::TcpListener,
+            io::{BufRead, BufReader, Write},
+            net::{TcpListener, TcpStream},
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = std::thread::Builder::new();
-        let server = server
-            .spawn(move || {
-                let mut requests = Vec::new();
-                for answer in ["HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
-                    let (mut stream, _) = listener.accept().unwrap();
-                    let mut request = [0; 64];
-                    let length = stream.read(&mut request).unwrap();
-                    requests.push(String::from_utf8_lossy(&request[..length]).into_owned());
-                    stream.write_all(answer.as_bytes()).unwrap();
-                }
-                requests
-            })
-            .unwrap();
+        // Answers until somebody connects who asks for nothing.
+        let serve = move || {
+            let mut requests = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let request: Vec<_> =
+                    lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+                let Some(first) = request.first() else { return requests };
+                let answer = if requests.is_empty() { "503 Service Unavailable" } else { "200 OK" };
+                requests.push(first.clone());
+                write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap();
+            }
+        };
+        let server = std::thread::Builder::new().spawn(serve).unwrap();
         let process = Process::Custom(vec!["echo".into(), "started $HOME".into()]);
-        let script = gated(port, &process).replace("sleep 5", "sleep 0");
-        let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+        let script = gated(port, &process).replace("sleep 5", "sleep 0.1");
+        let output = Command::new("timeout").args(["30", "bash", "-c", &script]).output().unwrap();
+        drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
         let requests = server.join().unwrap();
-        assert_eq!(requests.len(), 2);
-        assert!(requests[0].starts_with("GET /v0/healthz HTTP/1.0\r\n"), "{requests:?}");
+        assert!(requests.len() >= 2, "{requests:?}");
+        assert_eq!(requests[0], "GET /v0/healthz HTTP/1.0");
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.ends_with("the gate is open\nstarted $HOME\n"), "{said}");
     }

@@ -11,11 +11,12 @@ use super::{Progress, Step, Task, TaskType, Until, Wait};
 use crate::{
     effect::{Class, Effect, Health, Question, Silence, Submission, TaskReport},
     intent::Intent,
+    node::NodeRef,
     observation::{Observation, Reply},
 };
 
 /// What a sidecar task wants next.
-pub(crate) fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+pub(crate) fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
     let Some(pod) = seen.pod() else {
         return wait("the pod does not exist yet", Until::Event);
     };
@@ -26,7 +27,7 @@ pub(crate) fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
     match seen.report.to(question) {
         Reply::Ask => Step::Look(question),
         Reply::Silent(silence) => silent(silence, pod.trouble.as_deref()),
-        Reply::Is(TaskReport::Unknown) => hand_over(task, intent, seen),
+        Reply::Is(TaskReport::Unknown) => hand_over(node, task, intent, seen),
         Reply::Is(TaskReport::Running) => {
             wait("the sidecar is at work", Until::At(next_look(task.progress, seen.now)))
         }
@@ -39,7 +40,7 @@ pub(crate) fn step(task: &Task, intent: &Intent, seen: &Observation) -> Step {
 }
 
 /// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
-fn hand_over(task: &Task, intent: &Intent, seen: &Observation) -> Step {
+fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
     if task.kind == TaskType::DiscoverPeers
         && intent.label_sources().next().is_some()
         && seen.peers.is_empty()
@@ -47,7 +48,7 @@ fn hand_over(task: &Task, intent: &Intent, seen: &Observation) -> Step {
         // Peers that appear wake the node: SeiNodes are watched (W19).
         return wait("no SeiNode matches the label sources of spec.peers", Until::Event);
     }
-    let params = params::of(task.kind, intent, &seen.peers);
+    let params = params::of(task.kind, node, intent, &seen.peers);
     Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
 }
 

@@ -2,25 +2,92 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    intent::{Intent, Mode, PeerSource},
+    intent::{Ceremony, Intent, Mode, PeerSource, Role, Start},
+    node::NodeRef,
     task::TaskType,
 };
 
 /// The parameters of a task; `None` for a task that takes none.
-pub(super) fn of(task: TaskType, intent: &Intent, peers: &BTreeSet<String>) -> Option<Value> {
+pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, peers: &BTreeSet<String>) -> Option<Value> {
     match task {
+        TaskType::SnapshotRestore => restore(intent),
         TaskType::ConfigApply => Some(config(intent)),
         TaskType::DiscoverPeers => Some(sources(intent, peers)),
+        TaskType::ConfigureStateSync => state_sync(intent),
+        TaskType::GenerateIdentity => {
+            founder(intent).map(|it| json!({ "chainId": it.chain_id, "moniker": node.name }))
+        }
+        TaskType::GenerateGentx => founder(intent).map(gentx),
+        TaskType::UploadGenesisArtifacts => Some(json!({ "nodeName": node.name })),
         TaskType::ConfigureGenesis
+        | TaskType::SetGenesisPeers
         | TaskType::ConfigValidate
         | TaskType::MarkReady
         | TaskType::EnsureDataPvc
         | TaskType::ApplyStatefulset
         | TaskType::ApplyService => None,
     }
+}
+
+fn founder(intent: &Intent) -> Option<&Ceremony> {
+    match &intent.mode {
+        Mode::Validator { role: Role::Genesis(ceremony), .. } => Some(ceremony),
+        Mode::Validator { role: Role::Observer | Role::Signer { .. }, .. }
+        | Mode::FullNode { .. }
+        | Mode::Archive { .. }
+        | Mode::Replayer { .. } => None,
+    }
+}
+
+fn gentx(ceremony: &Ceremony) -> Value {
+    let Ceremony { chain_id, staking_amount, account_balance, genesis_params } = ceremony;
+    let mut params = json!({
+        "chainId": chain_id, "stakingAmount": staking_amount, "accountBalance": account_balance,
+    });
+    if let Some(genesis) = genesis_params {
+        params["genesisParams"] = json!(genesis);
+    }
+    params
+}
+
+fn start(intent: &Intent) -> Option<&Start> {
+    match &intent.mode {
+        Mode::FullNode { start, .. } | Mode::Replayer { start, .. } | Mode::Validator { start, .. } => {
+            Some(start)
+        }
+        Mode::Archive { .. } => None,
+    }
+}
+
+/// `snapshot-restore`: the highest snapshot at or below the height.
+fn restore(intent: &Intent) -> Option<Value> {
+    match start(intent)? {
+        Start::S3 { target_height, .. } => Some(json!({ "targetHeight": target_height })),
+        Start::BlockSync | Start::StateSync { .. } => None,
+    }
+}
+
+/// `configure-state-sync`: only what differs from the sidecar's own choice; nothing at all if nothing does.
+fn state_sync(intent: &Intent) -> Option<Value> {
+    let mut params = Map::new();
+    let (trust_period, backfill_blocks) = match start(intent)? {
+        Start::BlockSync => return None,
+        Start::StateSync { trust_period, backfill_blocks } => (trust_period, backfill_blocks),
+        Start::S3 { trust_period, backfill_blocks, .. } => {
+            params.insert("useLocalSnapshot".into(), json!(true));
+            (trust_period, backfill_blocks)
+        }
+    };
+    if let Some(period) = trust_period.as_ref().filter(|period| !period.is_empty()) {
+        params.insert("trustPeriod".into(), json!(period));
+    }
+    if let Some(blocks) = backfill_blocks.filter(|blocks| *blocks != 0) {
+        params.insert("backfillBlocks".into(), json!(blocks));
+    }
+    (!params.is_empty()).then_some(Value::Object(params))
 }
 
 /// `config-apply`: the whole configuration, never an increment. The user's keys win over ours (W33).
@@ -30,9 +97,36 @@ fn config(intent: &Intent) -> Value {
         Mode::Archive { .. } => "archive",
         Mode::Validator { .. } => "validator",
     };
-    let mut overrides = BTreeMap::from([("logging.level", "info")]);
-    overrides.extend(intent.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let mut overrides = ours(&intent.mode);
+    overrides.extend(intent.overrides.iter().map(|(key, value)| (key.as_str(), value.clone())));
     json!({ "mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides })
+}
+
+/// What we choose before the user does (plans-tasks-sidecar §6.1).
+fn ours(mode: &Mode) -> BTreeMap<&str, String> {
+    let chosen: &[(&str, &str)] = match mode {
+        Mode::FullNode { snapshots: Some(_), .. } => &[
+            ("storage.pruning_keep_recent", "50000"),
+            ("storage.pruning_keep_every", "0"),
+            ("chain.min_retain_blocks", "50000"),
+            ("network.p2p.max_connections", "500"),
+            ("network.p2p.send_rate", "20971520"),
+            ("network.p2p.recv_rate", "20971520"),
+        ],
+        Mode::Replayer { .. } => &[
+            ("storage.state_commit.async_commit_buffer", "100"),
+            ("storage.state_commit.memiavl.snapshot_keep_recent", "2"),
+            ("storage.state_commit.memiavl.snapshot_min_time_interval", "3600"),
+        ],
+        Mode::FullNode { snapshots: None, .. } | Mode::Archive { .. } | Mode::Validator { .. } => &[],
+    };
+    let mut ours: BTreeMap<_, _> = chosen.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    ours.insert("logging.level", "info".to_owned());
+    if let Mode::FullNode { snapshots: Some(made), .. } | Mode::Archive { snapshots: Some(made) } = mode {
+        ours.insert("storage.snapshot_interval", "2000".to_owned());
+        ours.insert("storage.snapshot_keep_recent", made.keep_recent.to_string());
+    }
+    ours
 }
 
 /// `discover-peers`: one source for each of the spec's; every label source gets all resolved addresses.
@@ -46,50 +140,4 @@ fn sources(intent: &Intent, peers: &BTreeSet<String>) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn intent(rest: &str) -> Intent {
-        let spec = format!("spec:\n  chainId: c\n  image: i\n  fullNode: {{}}\n{rest}");
-        let node = format!("metadata: {{name: n, namespace: s}}\n{spec}");
-        Intent::parse(&serde_norway::from_str(&node).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn config_apply_is_whole_and_logs_at_info_unless_the_user_says_otherwise() {
-        let params = |rest| of(TaskType::ConfigApply, &intent(rest), &BTreeSet::new()).unwrap();
-        assert_eq!(
-            params(""),
-            json!({"mode":"full","incremental":false,"targetVersion":0,"overrides":{"logging.level":"info"}})
-        );
-        assert_eq!(
-            params("  overrides: {logging.level: debug, evm.http_port: '1'}\n")["overrides"],
-            json!({"logging.level":"debug","evm.http_port":"1"})
-        );
-    }
-
-    #[test]
-    fn discover_peers_names_every_source_in_order() {
-        let spec = "  peers:
-  - {label: {selector: {a: b}}}
-  - {static: {addresses: ['x@h:1']}}
-  - {ec2Tags: {region: r, tags: {k: v}}}
-";
-        let peers = BTreeSet::from(["p-0.p.s.svc.cluster.local".to_owned()]);
-        assert_eq!(
-            of(TaskType::DiscoverPeers, &intent(spec), &peers).unwrap(),
-            json!({"sources":[
-                {"type":"dnsEndpoints","endpoints":["p-0.p.s.svc.cluster.local"]},
-                {"type":"static","addresses":["x@h:1"]},
-                {"type":"ec2Tags","region":"r","tags":{"k":"v"}}
-            ]})
-        );
-    }
-
-    #[test]
-    fn tasks_without_parameters_send_none() {
-        for task in [TaskType::ConfigureGenesis, TaskType::ConfigValidate, TaskType::MarkReady] {
-            assert_eq!(of(task, &intent(""), &BTreeSet::new()), None);
-        }
-    }
-}
+mod tests;
