@@ -12,6 +12,8 @@
 
 #[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/links.rs"]
+mod links;
 #[path = "architecture/naming.rs"]
 mod naming;
 #[path = "architecture/project.rs"]

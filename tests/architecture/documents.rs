@@ -1,13 +1,10 @@
-//! The documents keep up with the code: their links lead somewhere, the map names every file, and what people meet
-//! (flags, variables, metrics, reasons, events) is explained.
+//! The documents keep up with the code: what people meet (flags, variables, metrics, reasons, events) is explained,
+//! the map names every file, every invariant its guard, and what a comment cites can be looked up.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::BTreeSet;
 
 use super::{
-    project::{File, assert_none, file, files, root},
+    project::{File, assert_none, file, files},
     sources::{code, product},
 };
 
@@ -19,7 +16,7 @@ struct Vocabulary {
     document: &'static str,
 }
 
-const VOCABULARIES: [Vocabulary; 5] = [
+const VOCABULARIES: [Vocabulary; 7] = [
     Vocabulary {
         what: "metric",
         sources: &["controller/src/", "src/admin"],
@@ -41,6 +38,18 @@ const VOCABULARIES: [Vocabulary; 5] = [
         document: "README.md",
     },
     Vocabulary {
+        what: "label, annotation or finalizer",
+        sources: &["controller/api/src/names.rs"],
+        belongs: |word| word.contains('/') && !word.contains(' '),
+        document: "docs/operations.md",
+    },
+    Vocabulary {
+        what: "task",
+        sources: &["controller/core/src/task.rs"],
+        belongs: |word| word.contains('-') && word.chars().all(|it| it.is_ascii_lowercase() || it == '-'),
+        document: "docs/troubleshooting.md",
+    },
+    Vocabulary {
         what: "reason of a condition",
         sources: &["controller/core/src/conditions/facts.rs"],
         belongs: is_reason,
@@ -55,7 +64,9 @@ const VOCABULARIES: [Vocabulary; 5] = [
 ];
 
 fn is_reason(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_uppercase())
+    // Values of a condition's status.
+    !["True", "False", "Unknown"].contains(&word)
+        && word.starts_with(|first: char| first.is_ascii_uppercase())
         && word.len() > 2
         && word.chars().all(|character| character.is_ascii_alphanumeric())
 }
@@ -66,11 +77,13 @@ fn what_people_meet_is_explained() {
     let product = product();
     for Vocabulary { what, sources, belongs, document } in VOCABULARIES {
         let explained = file(document).text;
-        let sources = product.iter().filter(|file| sources.iter().any(|source| file.path.starts_with(source)));
+        let sources =
+            product.iter().filter(|file| sources.iter().any(|source| file.path.starts_with(source)));
         let words: BTreeSet<_> = sources.flat_map(literals).filter(|word| belongs(word)).collect();
         assert!(!words.is_empty(), "no {what} was found: the test looks into the wrong files");
         let missing = words.iter().filter(|word| !explained.contains(&format!("`{word}`")));
-        offences.extend(missing.map(|word| format!("{document} does not explain the {what} `{word}`: add it")));
+        offences
+            .extend(missing.map(|word| format!("{document} does not explain the {what} `{word}`: add it")));
     }
     assert_none("A document is behind the code.", &offences);
 }
@@ -78,71 +91,6 @@ fn what_people_meet_is_explained() {
 /// The string literals of a file, outside its tests and comments.
 fn literals(file: &File) -> Vec<String> {
     code(&file.text).flat_map(|(_, line)| line.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
-}
-
-#[test]
-fn relative_links_lead_somewhere() {
-    let headings: BTreeMap<_, _> =
-        files(&["md"]).into_iter().map(|file| (file.path.clone(), anchors(&file.text))).collect();
-    let mut offences = Vec::new();
-    for document in files(&["md"]) {
-        for target in links(&document.text) {
-            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
-            let here = Path::new(&document.path);
-            let to = if path.is_empty() { here.to_owned() } else { normal(&here.with_file_name("").join(path)) };
-            let to = to.to_string_lossy().into_owned();
-            if !root().join(&to).exists() {
-                offences.push(format!("{} links to {target}, but there is no {to}", document.path));
-            } else if !anchor.is_empty() && headings.get(&to).is_some_and(|known| !known.contains(anchor)) {
-                offences.push(format!("{} links to {target}, but {to} has no such heading", document.path));
-            }
-        }
-    }
-    assert_none("A link is broken.", &offences);
-}
-
-/// Targets of the links that stay within the project.
-fn links(text: &str) -> Vec<String> {
-    let parts = prose(text).flat_map(|line| line.split("](").skip(1).collect::<Vec<_>>());
-    parts
-        .filter_map(|rest| rest.split([')', ' ']).next())
-        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Lines outside fenced code.
-fn prose(text: &str) -> impl Iterator<Item = &str> {
-    let mut fenced = false;
-    text.lines().filter(move |line| {
-        let fence = line.trim_start().starts_with("```");
-        fenced ^= fence;
-        !fence && !fenced
-    })
-}
-
-/// What headings are linked by, as code forges make it.
-fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = prose(text).filter(|line| line.starts_with('#'));
-    let slug = |heading: &str| {
-        let words = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = words.chars().filter(|it| it.is_alphanumeric() || [' ', '-', '_'].contains(it));
-        kept.map(|it| if it == ' ' { '-' } else { it }).collect()
-    };
-    headings.map(slug).collect()
-}
-
-/// A path without `..` in the middle.
-fn normal(path: &Path) -> std::path::PathBuf {
-    let mut parts = Vec::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir => drop(parts.pop()),
-            std::path::Component::CurDir => {}
-            part => parts.push(part),
-        }
-    }
-    parts.iter().collect()
 }
 
 #[test]
@@ -171,7 +119,9 @@ fn code_map(text: &str) -> BTreeSet<String> {
             directory = quoted(line).find(|word| word.ends_with('/'));
         } else if let (Some(directory), Some(row)) = (directory, line.strip_prefix('|')) {
             let first = row.split('|').next().unwrap_or_default();
-            paths.extend(quoted(first).filter(|word| word.ends_with(".rs")).map(|name| format!("{directory}{name}")));
+            paths.extend(
+                quoted(first).filter(|word| word.ends_with(".rs")).map(|name| format!("{directory}{name}")),
+            );
         }
     }
     paths
@@ -185,8 +135,10 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_invariant_is_guarded_by_tests_that_exist() {
     let text = file("ARCHITECTURE.md").text;
-    let section = text.split("\n## ").find(|section| section.starts_with("Invariants")).expect("a section Invariants");
-    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| ") && !line.contains("| Guarded by")).collect();
+    let section =
+        text.split("\n## ").find(|section| section.starts_with("Invariants")).expect("a section Invariants");
+    let rows: Vec<_> =
+        section.lines().filter(|line| line.starts_with("| ") && !line.contains("| Guarded by")).collect();
     assert!(rows.len() > 10, "the table of invariants was not found");
     let sources = files(&["rs"]);
     let exists = |name: &str| sources.iter().any(|file| file.text.contains(&format!("fn {name}(")));
@@ -195,12 +147,16 @@ fn every_invariant_is_guarded_by_tests_that_exist() {
         let number = row.split('|').nth(1).unwrap_or_default().trim();
         let guards: Vec<_> = row.rsplit('|').nth(1).into_iter().flat_map(quoted).collect();
         if guards.is_empty() {
-            offences.push(format!("invariant {number} has no guard: name a test, or the type or lint that holds it"));
+            offences.push(format!(
+                "invariant {number} has no guard: name a test, or the type or lint that holds it"
+            ));
         }
         // A test's name is a sentence; what has fewer words is a type or a lint.
         let tests = guards.into_iter().filter(|name| name.matches('_').count() > 2 && !name.contains(' '));
         offences.extend(
-            tests.filter(|name| !exists(name)).map(|name| format!("invariant {number}: there is no test `{name}`")),
+            tests
+                .filter(|name| !exists(name))
+                .map(|name| format!("invariant {number}: there is no test `{name}`")),
         );
     }
     assert_none("An invariant in ARCHITECTURE.md is not guarded as it says.", &offences);
@@ -214,7 +170,10 @@ fn what_comments_cite_is_explained() {
         for (number, line) in (1..).zip(file.text.lines()).filter(|(_, line)| line.contains("//")) {
             let unknown = citations(line).filter(|name| !explained.contains(&format!("| {name} |")));
             offences.extend(unknown.map(|name| {
-                format!("{}:{number} cites {name}: add a line to docs/contracts.md that says what that is", file.path)
+                format!(
+                    "{}:{number} cites {name}: add a line to docs/contracts.md that says what that is",
+                    file.path
+                )
             }));
         }
     }
@@ -231,19 +190,17 @@ fn citations(line: &str) -> impl Iterator<Item = &str> {
             .map(|rest| rest.trim_end_matches('.'))
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|it| it.is_ascii_digit()))
     };
-    let lessons: Vec<_> = words.iter().copied().filter(lesson).map(|word| word.trim_end_matches('.')).collect();
+    let lessons: Vec<_> =
+        words.iter().copied().filter(lesson).map(|word| word.trim_end_matches('.')).collect();
     let sections = words.windows(2).filter(|pair| pair[1].starts_with('§')).map(|pair| pair[0]);
     lessons.into_iter().chain(sections.filter(|name| !name.is_empty()).collect::<Vec<_>>())
 }
 
 #[test]
 fn the_parsers_of_this_file_see_what_they_are_for() {
-    let text = "# A map (`a/b/`)\n| `c.rs`, `d/e.rs` | x `f.rs` |\n```\n[no](gone.md)\n```\n[yes](to.md#one-two) [out](https://x)\n";
+    let text = "# A map (`a/b/`)\n| `c.rs`, `d/e.rs` | x `f.rs` |\n";
     assert_eq!(code_map(text).into_iter().collect::<Vec<_>>(), ["a/b/c.rs", "a/b/d/e.rs"]);
-    assert_eq!(links(text), ["to.md#one-two"]);
-    assert!(anchors("## One: two\n").contains("one-two"));
-    let cited: Vec<_> = citations("/// It is so (W37, plans-tasks §3.1–§3.2); Worse").collect();
-    assert_eq!(cited, ["W37", "plans-tasks"]);
-    assert_eq!(normal(Path::new("docs/../README.md")), Path::new("README.md"));
+    let cited: Vec<_> = citations("/// It is so (W37, plans-tasks-sidecar §3.1); Worse").collect();
+    assert_eq!(cited, ["W37", "plans-tasks-sidecar"]);
     assert!(is_reason("PodReady") && !is_reason("pod") && !is_reason("A b"));
 }

@@ -88,11 +88,15 @@ fn every_package_uses_only_the_rooms_that_it_may() {
 fn every_room_has_its_package_and_nothing_depends_on_the_binary() {
     let packages = packages();
     let missing = ROOMS.iter().filter(|room| packages.iter().all(|package| package.name != room.name));
-    let mut offences: Vec<_> =
-        missing.map(|room| format!("{} is in ROOMS but not in the workspace: take it out", room.name)).collect();
+    let mut offences: Vec<_> = missing
+        .map(|room| format!("{} is in ROOMS but not in the workspace: take it out", room.name))
+        .collect();
     let to_root = |package: &Package| package.edges.iter().any(|edge| edge.to == "seinode-operator");
     offences.extend(packages.iter().filter(|package| to_root(package)).map(|package| {
-        format!("{} depends on seinode-operator: the binary is the top, move what is shared down", package.name)
+        format!(
+            "{} depends on seinode-operator: the binary is the top, move what is shared down",
+            package.name
+        )
     }));
     assert_none("The rooms and the workspace differ.", &offences);
 }

@@ -5,8 +5,7 @@ use super::project::{File, assert_none, files, packages};
 /// Longest file, without its tests.
 const LONGEST: usize = 500;
 /// Files that people write, by extension.
-const WRITTEN: [&str; 12] =
-    ["rs", "toml", "md", "yaml", "yml", "sh", "go", "mod", "tpl", "json", "txt", ""];
+const WRITTEN: [&str; 12] = ["rs", "toml", "md", "yaml", "yml", "sh", "go", "mod", "tpl", "json", "txt", ""];
 
 /// What the rooms that think may not say. Their `clippy.toml` bans the same by type.
 const IMPURE: [(&str, &str); 10] = [
@@ -29,7 +28,10 @@ fn no_file_is_longer_than_a_reader_can_hold() {
         .filter_map(|file| {
             let lines = without_tests(&file.text).lines().count();
             (lines > LONGEST).then(|| {
-                format!("{} has {lines} lines without its tests: split it by idea, into foo.rs and foo/", file.path)
+                format!(
+                    "{} has {lines} lines without its tests: split it by idea, into foo.rs and foo/",
+                    file.path
+                )
             })
         })
         .collect();
@@ -43,7 +45,10 @@ fn every_file_says_what_it_is() {
         .filter(|file| !file.path.ends_with("/tests.rs"))
         .filter(|file| !file.text.starts_with("//! "))
         .map(|file| {
-            format!("{}: begin with a //! header: what it does or decides, and what it must never do", file.path)
+            format!(
+                "{}: begin with a //! header: what it does or decides, and what it must never do",
+                file.path
+            )
         })
         .collect();
     assert_none("A file has no header.", &offences);
@@ -89,7 +94,9 @@ fn the_core_bans_clocks_and_random_order_by_type() {
     let offences: Vec<_> = needed
         .into_iter()
         .filter(|path| !bans.contains(&format!("\"{path}\"")))
-        .map(|path| format!("controller/core/clippy.toml does not disallow {path}: put it back, with its reason"))
+        .map(|path| {
+            format!("controller/core/clippy.toml does not disallow {path}: put it back, with its reason")
+        })
         .collect();
     assert_none("The core's clippy.toml lost a ban.", &offences);
 }
@@ -140,9 +147,12 @@ pub fn product() -> Vec<File> {
     files(&["rs"])
         .into_iter()
         .filter(|file| {
-            let home = directories.iter().find(|directory| std::path::Path::new(&file.path).starts_with(directory));
+            let home =
+                directories.iter().find(|directory| std::path::Path::new(&file.path).starts_with(directory));
             let inside = home.and_then(|home| std::path::Path::new(&file.path).strip_prefix(home).ok());
-            inside.is_some_and(|path| !path.starts_with("tests") && !path.ends_with("tests.rs") && !in_tests(path))
+            inside.is_some_and(|path| {
+                !path.starts_with("tests") && !path.ends_with("tests.rs") && !in_tests(path)
+            })
         })
         .collect()
 }

@@ -28,7 +28,8 @@ const SINGLE: [&str; 8] =
 fn the_thinking_rooms_cannot_reach_io_or_randomness() {
     let mut offences = Vec::new();
     for room in PURE {
-        let tree = cargo(&["tree", "--package", room, "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+        let tree =
+            cargo(&["tree", "--package", room, "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
         let names = tree.lines().filter_map(|line| line.split(' ').next());
         let mut found: Vec<_> = names.filter(|name| impure(name).is_some()).collect();
         found.sort_unstable();
@@ -70,7 +71,8 @@ fn the_lock_file_has_nothing_banned_and_one_version_of_what_is_shared() {
         }
     }
     for name in SINGLE {
-        let versions: Vec<_> = locked.iter().filter(|package| package.0 == name).map(|package| &package.1).collect();
+        let versions: Vec<_> =
+            locked.iter().filter(|package| package.0 == name).map(|package| &package.1).collect();
         if versions.len() != 1 {
             offences.push(format!(
                 "Cargo.lock has {} versions of {name} {versions:?}, and must have one: align the versions in \

@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::kit::operator::PLATFORM;
+use crate::kit::{eventually, operator::PLATFORM};
 
 /// Anything here takes milliseconds; a machine under load may need longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,9 +88,13 @@ pub async fn it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_
 
     assert_eq!(get(operator.health, "/livez").await, (200, "ok\n".into()));
     assert_eq!(get(operator.health, "/healthz").await, (200, "ok\n".into()));
-    let (status, gates) = get(operator.health, "/readyz?verbose").await;
-    assert_eq!(status, 503, "{gates}");
-    assert!(gates.contains("[+]process ok\n") && gates.contains("[-]"), "{gates}");
+    let gates = eventually("the controller's gates are up", async || {
+        let (status, gates) = get(operator.health, "/readyz?verbose").await;
+        assert_eq!(status, 503, "{gates}");
+        if gates.contains("[+]process ok\n") && gates.contains("[-]watch") { Ok(gates) } else { Err(gates) }
+    })
+    .await;
+    assert!(gates.ends_with("not ready\n"), "{gates}");
     let (status, metrics) = get(operator.metrics, "/metrics").await;
     assert_eq!(status, 200);
     let build = format!("sei_controller_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));

@@ -123,6 +123,9 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         sidecars:
             a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason
             a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once
+            a_typo_in_an_override_is_told_before_anything_is_made
+            a_retry_annotation_cuts_the_pause_short
+            a_suspended_node_is_left_alone_until_it_is_resumed
             a_refused_task_is_sent_once_and_fails_the_plan
             a_failed_task_with_budget_is_tried_again_under_a_new_id
             a_silent_sidecar_is_named_and_delays_no_other_node

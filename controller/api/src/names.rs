@@ -16,6 +16,8 @@ pub const SCHEMA_HASH_ANNOTATION: &str = "sei.io/schema-hash";
 pub const RETRY_ANNOTATION: &str = "sei.io/retry";
 /// Annotation on a SeiNode: `"true"` keeps the operator from changing anything for that node; deletion still works.
 pub const SUSPEND_ANNOTATION: &str = "sei.io/suspend";
+/// Annotation on a SeiNode: `"true"` lets keys of `spec.overrides` pass that this operator does not know.
+pub const ALLOW_UNKNOWN_OVERRIDES_ANNOTATION: &str = "sei.io/allow-unknown-overrides";
 /// Longest SeiNode name: 63 less the eleven of `-<hash>` that a revision label appends.
 pub const MAX_NAME_LENGTH: usize = 52;
 

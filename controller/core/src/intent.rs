@@ -4,11 +4,12 @@
 //! rule has one wording (architecture: rooms). All violations are found at once.
 
 mod mode;
+mod overrides;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use seinode_api::{SeiNode, spec};
+use seinode_api::{SeiNode, names, spec};
 
 pub use mode::{Ceremony, Mode, ModeName, Role, SnapshotProduction, Start};
 
@@ -119,6 +120,7 @@ impl Intent {
         let process = process(spec.entrypoint.as_ref(), &mut found);
         let sidecar = sidecar(spec.sidecar.as_ref(), &mut found);
         let volume = volume(spec.data_volume.as_ref(), &mut found);
+        overrides::check(&spec.overrides, unknown_overrides(object), &mut found);
         match mode {
             Some(mode) if found.is_empty() => Ok(Self {
                 chain_id: spec.chain_id.clone(),
@@ -142,6 +144,14 @@ impl Intent {
             PeerSource::Label { selector, namespace } => Some((namespace.as_str(), selector)),
             PeerSource::Ec2Tags { .. } | PeerSource::Static { .. } => None,
         })
+    }
+}
+
+fn unknown_overrides(object: &SeiNode) -> overrides::Unknown {
+    let annotations = object.metadata.annotations.as_ref();
+    match annotations.and_then(|all| all.get(names::ALLOW_UNKNOWN_OVERRIDES_ANNOTATION)).map(String::as_str) {
+        Some("true") => overrides::Unknown::Allowed,
+        _ => overrides::Unknown::Refused,
     }
 }
 

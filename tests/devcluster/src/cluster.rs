@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::guardian::{Guard, Keep, Scratch, SpawnError};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::tools::{Tool, ToolError, Tools};
-use crate::volumes::Provisioner;
 use access::Access;
 pub use access::LIMITED_TOKEN;
 use apiserver::Apiserver;
@@ -133,9 +133,8 @@ pub enum ClusterError {
 // The fields are dropped in this order: first who talks to the API server, then the API server, then etcd, and the
 // directory when nobody writes to it any more.
 pub struct Cluster {
-    #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
-    provisioner: Option<Provisioner>,
     #[expect(dead_code, reason = "held so that they run; dropped with the cluster")]
+    tasks: Vec<AbortOnDropHandle<()>>,
     clients: Vec<Process>,
     apiserver: Apiserver,
     #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
@@ -236,17 +235,23 @@ impl Cluster {
     }
 
     /// Ends the API server with SIGKILL: from now on connections to it are refused.
+    ///
+    /// The cluster's own components stand still until it is back. They would live through it, but then try again at
+    /// ever longer intervals, and a test would wait for the scheduler instead of for what it tests.
     pub fn stop_apiserver(&self) {
+        self.clients.iter().for_each(Process::pause);
         self.apiserver.stop();
     }
 
-    /// Starts the API server again, on the same port, and waits until it is ready.
+    /// Starts the API server again, on the same port, and waits until it is ready. The other components go on.
     ///
     /// # Errors
     /// When it does not come up.
     pub async fn start_apiserver(&self) -> Result<(), ClusterError> {
         self.apiserver.start(&self.guard)?;
-        self.apiserver.ready(&self.client).await
+        self.apiserver.ready(&self.client).await?;
+        self.clients.iter().for_each(Process::resume);
+        Ok(())
     }
 
     /// Makes `count` volumes of `class` with `size` (a quantity such as `10Gi`) for claims to bind, and returns their

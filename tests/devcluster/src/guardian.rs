@@ -1,6 +1,6 @@
 //! Makes sure that nothing we start outlives us: not after a return, a panic, Ctrl-C, nor SIGKILL.
 //!
-//! Two ways lead to the same end. In the ordinary case [`Process`](crate::Process) and [`Scratch`] clean up when
+//! Two ways lead to the same end. In the ordinary case [`Process`] and [`Scratch`] clean up when
 //! they are dropped. For every other case a second process, the *keeper*, watches over the first one: it is our own
 //! executable started once more, and it holds the read end of a pipe whose write end only we hold. Over that pipe it
 //! hears the pid of each child and the path of each directory. When the pipe ends, however we ended, it kills what is

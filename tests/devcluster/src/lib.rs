@@ -46,8 +46,10 @@ pub mod guardian;
 mod port;
 pub mod process;
 pub mod progress;
+mod removal;
 pub mod sidecar;
 pub mod stages;
+mod steady;
 pub mod tools;
 pub mod volumes;
 

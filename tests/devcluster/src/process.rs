@@ -98,6 +98,16 @@ impl Process {
         last_lines(&self.log, count)
     }
 
+    /// SIGSTOP, to its whole process group: it stands still until [`Process::resume`].
+    pub fn pause(&self) {
+        self.signal(|pid| kill_process_group(pid, Signal::STOP));
+    }
+
+    /// SIGCONT, to its whole process group.
+    pub fn resume(&self) {
+        self.signal(|pid| kill_process_group(pid, Signal::CONT));
+    }
+
     fn signal(&self, send: impl FnOnce(Pid) -> rustix::io::Result<()>) {
         let mut running = self.lock();
         let alive = running.status.is_none() && matches!(running.child.try_wait(), Ok(None));

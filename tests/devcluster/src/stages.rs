@@ -4,6 +4,8 @@
 //! annotations on a StatefulSet's pod template or on a running pod. An image whose name or tag contains
 //! [`ABSENT_IMAGE`] cannot be pulled, without any annotation.
 //!
+//! What kwok cannot do safely, removing a pod that has ended, this crate does itself.
+//!
 //! A pod counts as ready when its containers run: kwok does not ask their probes.
 
 /// How the pod behaves: [`CRASH_LOOP`], [`IMAGE_PULL_FAILURE`], and for pods that are not restarted [`COMPLETE`] or

@@ -9,37 +9,22 @@ use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use crate::cluster::{ClusterError, STORAGE_CLASSES};
+use crate::steady::Steady;
 
 /// The provisioner that our storage classes name. The volume binder leaves its claims and volumes to us.
 pub const PROVISIONER: &str = "devcluster.sei.io/volumes";
 
-/// Makes volumes for pending claims and deletes those that were released, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Provisioner {
-    tasks: [JoinHandle<()>; 2],
-}
-
-impl Provisioner {
-    pub(crate) fn start(client: Client) -> Self {
-        let claims = tokio::spawn(follow_claims(client.clone()));
-        let volumes = tokio::spawn(follow_volumes(client));
-        Self { tasks: [claims, volumes] }
-    }
-}
-
-impl Drop for Provisioner {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
+/// Makes volumes for pending claims and deletes those that were released, for as long as it is polled.
+pub(crate) async fn provision(client: Client) {
+    futures::future::join(follow_claims(client.clone()), follow_volumes(client)).await;
 }
 
 async fn follow_claims(client: Client) {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let claims = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default());
-    let mut claims = std::pin::pin!(claims.default_backoff().applied_objects());
+    let mut claims = std::pin::pin!(claims.backoff(Steady).applied_objects());
     while let Some(next) = claims.next().await {
         let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else {
             continue;
@@ -56,7 +41,7 @@ async fn follow_claims(client: Client) {
 
 async fn follow_volumes(client: Client) {
     let api: Api<PersistentVolume> = Api::all(client);
-    let volumes = watcher(api.clone(), watcher::Config::default()).default_backoff().applied_objects();
+    let volumes = watcher(api.clone(), watcher::Config::default()).backoff(Steady).applied_objects();
     let mut volumes = std::pin::pin!(volumes);
     while let Some(next) = volumes.next().await {
         let Ok(volume) = next.inspect_err(|error| tracing::debug!(%error, "watching volumes")) else {

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         })
         .collect();
     trials.push(Trial::test("everybody_lives_through_an_outage", {
-        let (runtime, guard) = (Arc::clone(&runtime), guard.clone());
+        let runtime = Arc::clone(&runtime);
         move || {
             runtime.block_on(outage::check(&guard));
             Ok(())

@@ -95,7 +95,9 @@ pub(super) fn controller_manager(tools: &Tools, pki: &Pki, ports: Ports, kubecon
         .arg(format!("--controllers={CONTROLLERS}"))
         .arg("--service-account-private-key-file")
         .arg(&pki.token_key)
-        .args(["--concurrent-statefulset-syncs=20", "--concurrent-gc-syncs=20"]);
+        .args(["--concurrent-statefulset-syncs=20", "--concurrent-gc-syncs=20"])
+        // A claim that was looked at before its volume was known is looked at again; not only after 15 seconds.
+        .arg("--pvclaimbinder-sync-period=1s");
     serve_loopback(&mut command, pki, ports.controllers, kubeconfig);
     command
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::access::{self, Access};
 use super::apiserver::{self, Apiserver};
 use super::components::{self, Ports};
@@ -13,7 +15,6 @@ use crate::guardian::Guard;
 use crate::process::Process;
 use crate::progress::Event;
 use crate::tools::Tools;
-use crate::volumes::Provisioner;
 
 /// How often a start is repeated because another process was quicker to take a port.
 const ATTEMPTS: usize = 3;
@@ -83,15 +84,14 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     )
     .await?;
 
-    let provisioner = match options.volumes {
-        Volumes::Dynamic => {
-            Some(Provisioner::start(access.client(access::DEVCLUSTER.token, "devcluster-volumes")?))
-        }
-        Volumes::Static => None,
-    };
+    let own = |user_agent: &str| access.client(access::DEVCLUSTER.token, user_agent);
+    let mut tasks = vec![run(crate::removal::remove_ended_pods(own("devcluster-kubelet")?))];
+    if options.volumes == Volumes::Dynamic {
+        tasks.push(run(crate::volumes::provision(own("devcluster-volumes")?)));
+    }
     options.progress.report(&Event::Ready { elapsed: begin.elapsed() });
     Ok(Cluster {
-        provisioner,
+        tasks,
         clients: vec![kwok, scheduler, controllers],
         apiserver,
         etcd,
@@ -114,6 +114,10 @@ async fn unless_ended(
         outcome = work => outcome,
         status = needed.wait() => Err(ready::ended(needed, status)),
     }
+}
+
+fn run(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 fn lost_a_port(error: &ClusterError) -> bool {

@@ -1,5 +1,7 @@
 //! A directory that goes with its owner, or stays when it was asked to.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Guard, care};
@@ -24,7 +26,12 @@ pub struct Scratch {
 
 impl Scratch {
     pub(super) fn create(keep: Keep, guard: Guard) -> std::io::Result<Self> {
-        let path = tempfile::Builder::new().prefix("devcluster-").tempdir()?.keep();
+        let path = tempfile::Builder::new()
+            .prefix("devcluster-")
+            // The tokens of a cluster's users are in there.
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()?
+            .keep();
         if keep == Keep::No {
             guard.tell(&care::created(&path));
         }

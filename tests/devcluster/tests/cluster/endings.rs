@@ -15,6 +15,8 @@ use libtest_mimic::{Failed, Trial};
 const ROLE: &str = "DEVCLUSTER_TEST_ROLE";
 /// The keeper gives processes a second after SIGTERM.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// How often is looked.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// The role that this process is to play, if it is not the test itself.
 pub fn role() -> Option<String> {
@@ -26,8 +28,12 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("a_keeper_that_is_told_to_go_stays_until_the_end", || ends("waits", signal_keeper_and_kill, 9)),
         trial("a_killed_owner_leaves_nothing", || ends("waits", |owner, _| owner.kill().expect("killed"), 9)),
-        trial("an_interrupted_owner_leaves_nothing", || ends("waits", |owner, _| signal(owner.id(), "INT"), 2)),
-        trial("a_terminated_owner_leaves_nothing", || ends("waits", |owner, _| signal(owner.id(), "TERM"), 15)),
+        trial("an_interrupted_owner_leaves_nothing", || {
+            ends("waits", |owner, _| signal(owner.id(), "INT"), 2)
+        }),
+        trial("a_terminated_owner_leaves_nothing", || {
+            ends("waits", |owner, _| signal(owner.id(), "TERM"), 15)
+        }),
         trial("a_panicking_owner_leaves_nothing", || ends("panics", |_, _| (), 0)),
         trial("an_exiting_owner_leaves_nothing", || ends("exits", |_, _| (), 0)),
         trial("a_killed_owner_of_a_cluster_leaves_nothing", || {
@@ -85,7 +91,7 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
     let begin = Instant::now();
     while marked_by_us().into_iter().filter(|pid| leads_a_session(*pid)).count() == 0 {
         assert!(begin.elapsed() < GONE_WITHIN, "nobody's child was not born");
-        std::thread::yield_now();
+        std::thread::sleep(GLANCE);
     }
     for process in &held {
         tell(format!("process {}", process.id()));
@@ -132,7 +138,7 @@ fn ends(role: &str, end: fn(&mut Child, &[String]), signal: i32) -> Result<(), F
         if begin.elapsed() > GONE_WITHIN {
             return Err(format!("left behind: processes {left:?}, directories {there:?}").into());
         }
-        std::thread::yield_now();
+        std::thread::sleep(GLANCE);
     }
 }
 
@@ -160,7 +166,10 @@ fn shows_the_log() -> Result<(), Failed> {
         command.env("KUBEBUILDER_ASSETS", assets.path()).env("PATH", path);
     });
     owner.wait()?;
-    assert!(begin.elapsed() < Duration::from_secs(10), "the API server's patience with etcd is longer than ours");
+    assert!(
+        begin.elapsed() < Duration::from_secs(10),
+        "the API server's patience with etcd is longer than ours"
+    );
     let error = told.iter().find_map(|line| line.strip_prefix("error ")).expect("it cannot start");
     assert!(error.contains("etcd ended") && error.contains("the disk is on fire"), "{error}");
     Ok(())
@@ -190,7 +199,8 @@ fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<String>)
 }
 
 fn signal_keeper_and_kill(owner: &mut Child, told: &[String]) {
-    let keeper = told.iter().find_map(|line| line.strip_prefix("keeper ")?.parse().ok()).expect("there is one");
+    let keeper =
+        told.iter().find_map(|line| line.strip_prefix("keeper ")?.parse().ok()).expect("there is one");
     for name in ["INT", "TERM", "HUP"] {
         signal(keeper, name);
     }

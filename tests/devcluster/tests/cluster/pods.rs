@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devcluster::{Cluster, stages};
+use devcluster::{Cluster, audit, stages};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::DeleteParams;
-use kube::{Api, ResourceExt as _};
+use kube::api::{DeleteParams, ListParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::kit::{Room, Scenario, condition, container, eventually, is_ready, phase, pod_spec, waits};
+use crate::kit::{
+    Room, Scenario, condition, container, eventually, is_ready, phase, pod_spec, stateful_set, waits,
+};
 
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
     vec![
@@ -22,6 +26,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("a_running_pod_can_begin_to_crash", |cluster| Box::pin(begins_to_crash(cluster))),
         ("the_sidecar_restarts_once_for_each_value", |cluster| Box::pin(restarts_sidecar(cluster))),
         ("a_deleted_pod_ends_and_is_replaced", |cluster| Box::pin(is_replaced(cluster))),
+        ("deleted_pods_are_replaced_once_each", |cluster| Box::pin(are_replaced_once(cluster))),
         ("a_deleted_pod_with_a_finalizer_stays_ended", |cluster| Box::pin(finalizer(cluster))),
         ("jobs_complete_fail_or_run_on", |cluster| Box::pin(jobs(cluster))),
     ]
@@ -181,6 +186,36 @@ async fn is_replaced(cluster: Arc<Cluster>) {
         .await;
     assert!(begin.elapsed() > Duration::from_millis(900), "replaced after {:?}", begin.elapsed());
     assert_eq!(container(&new, "seid").unwrap().restart_count, 0);
+}
+
+async fn are_replaced_once(cluster: Arc<Cluster>) {
+    const COUNT: usize = 30;
+    let room = Room::new(&cluster, "are-replaced-once").await;
+    let begin = Timestamp::now();
+    let mut set = stateful_set("a");
+    set["spec"]["replicas"] = json!(COUNT);
+    set["spec"]["podManagementPolicy"] = json!("Parallel");
+    set["spec"]["template"]["spec"] = pod_without_volume();
+    room.create::<StatefulSet>(set).await;
+    let pods: Api<Pod> = room.api();
+    let all_ready = async |old: &[String]| -> Vec<String> {
+        eventually("all pods are there and ready", || async {
+            let listed = pods.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+            let new = listed.iter().filter(|pod| is_ready(pod)).filter_map(ResourceExt::uid);
+            let new: Vec<String> = new.filter(|uid| !old.contains(uid)).collect();
+            if new.len() == COUNT { Ok::<Vec<String>, String>(new) } else { Err(format!("{} of {COUNT}", new.len())) }
+        })
+        .await
+    };
+    let old = all_ready(&[]).await;
+    pods.delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
+    all_ready(&old).await;
+    let made = audit::requests(&cluster.audit_log().unwrap(), begin).unwrap();
+    let made = made.iter().filter(|request| {
+        request.namespace == "are-replaced-once" && request.resource == "pods" && request.verb == "create"
+    });
+    let made = made.filter(|request| request.subresource.is_empty() && request.code == 201).count();
+    assert_eq!(made, 2 * COUNT, "a new pod was taken for an old one and removed");
 }
 
 async fn finalizer(cluster: Arc<Cluster>) {

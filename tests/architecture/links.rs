@@ -1,0 +1,82 @@
+//! Links between the documents lead somewhere: to a file that exists, and to a heading that it has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Component, Path, PathBuf},
+};
+
+use super::project::{assert_none, files, root};
+
+#[test]
+fn relative_links_lead_somewhere() {
+    let headings: BTreeMap<_, _> =
+        files(&["md"]).into_iter().map(|file| (file.path.clone(), anchors(&file.text))).collect();
+    let mut offences = Vec::new();
+    for document in files(&["md"]) {
+        for target in links(&document.text) {
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let here = Path::new(&document.path);
+            let to =
+                if path.is_empty() { here.to_owned() } else { normal(&here.with_file_name("").join(path)) };
+            let to = to.to_string_lossy().into_owned();
+            if !root().join(&to).exists() {
+                offences.push(format!("{} links to {target}, but there is no {to}", document.path));
+            } else if !anchor.is_empty() && headings.get(&to).is_some_and(|known| !known.contains(anchor)) {
+                offences.push(format!("{} links to {target}, but {to} has no such heading", document.path));
+            }
+        }
+    }
+    assert_none("A link is broken.", &offences);
+}
+
+/// Targets of the links that stay within the project.
+fn links(text: &str) -> Vec<String> {
+    let parts = prose(text).flat_map(|line| line.split("](").skip(1).collect::<Vec<_>>());
+    parts
+        .filter_map(|rest| rest.split([')', ' ']).next())
+        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Lines outside fenced code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fence && !fenced
+    })
+}
+
+/// What headings are linked by, as code forges make it.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).filter(|line| line.starts_with('#'));
+    let slug = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|it| it.is_alphanumeric() || [' ', '-', '_'].contains(it));
+        kept.map(|it| if it == ' ' { '-' } else { it }).collect()
+    };
+    headings.map(slug).collect()
+}
+
+/// A path without `..` in the middle.
+fn normal(path: &Path) -> PathBuf {
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(parts.pop()),
+            Component::CurDir => {}
+            part => parts.push(part),
+        }
+    }
+    parts.iter().collect()
+}
+
+#[test]
+fn the_parser_of_links_sees_what_it_is_for() {
+    let text = "```\n[no](gone.md)\n```\n[yes](to.md#one-two) [out](https://x)\n";
+    assert_eq!(links(text), ["to.md#one-two"]);
+    assert!(anchors("## One: `two`\n").contains("one-two"));
+    assert_eq!(normal(Path::new("docs/../README.md")), Path::new("README.md"));
+}

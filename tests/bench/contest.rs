@@ -1,0 +1,178 @@
+//! Rounds of the script and the operator in turns, and what comes of them.
+
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
+
+use devcluster::sidecar::Sidecars;
+use futures::{StreamExt, future::join_all};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{Namespace, PersistentVolumeClaim, Pod, Service},
+    },
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, PostParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use seinode_api::{SeiNode, status::Phase};
+use serde::de::DeserializeOwned;
+
+use crate::{World, eventually, operator::Operator, script, within};
+
+const SCRIPT: &str = "yardstick-script";
+const OPERATOR: &str = "yardstick-operator";
+
+/// Both contestants on one control plane.
+pub struct Contest {
+    world: World,
+    client: Client,
+    _operator: Operator,
+}
+
+impl Contest {
+    /// Makes a namespace for each, and starts the operator.
+    pub async fn open(world: World) -> Self {
+        let client = world.cluster.client();
+        for name in [SCRIPT, OPERATOR] {
+            let mut namespace = Namespace::default();
+            namespace.metadata.name = Some(name.to_owned());
+            Api::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+        }
+        let scope = format!("--watch-namespace={OPERATOR}");
+        let operator = Operator::start(&world, world.cluster.kubeconfig(), &[&scope]);
+        operator.ready().await;
+        Self { world, client, _operator: operator }
+    }
+
+    /// The simulated sidecars.
+    pub fn sidecars(&self) -> &Sidecars {
+        &self.world.sidecars
+    }
+
+    /// Holds rounds with these nodes and returns how many times as long as the script the operator took.
+    pub async fn hold(&self, title: &str, nodes: &[SeiNode], rounds: usize) -> f64 {
+        println!("\n{title}\n  {:>5}  {:>8}  {:>8}", "round", "script", "operator");
+        // The first round warms up whatever is cold.
+        let mut times = Vec::new();
+        for round in 0..=rounds {
+            // Who goes first changes: neither always finds the control plane as the other left it.
+            let (by_hand, by_operator) = if round % 2 == 0 {
+                let by_hand = self.by_hand(nodes).await;
+                (by_hand, self.by_operator(nodes).await)
+            } else {
+                let by_operator = self.by_operator(nodes).await;
+                (self.by_hand(nodes).await, by_operator)
+            };
+            let label = if round == 0 { "warm".to_owned() } else { round.to_string() };
+            println!("  {label:>5}  {:>8}  {:>8}", millis(by_hand), millis(by_operator));
+            if round > 0 {
+                times.push((by_hand, by_operator));
+            }
+        }
+        let by_hand = median(times.iter().map(|(by_hand, _)| *by_hand));
+        let by_operator = median(times.iter().map(|(_, by_operator)| *by_operator));
+        let ratio = by_operator.as_secs_f64() / by_hand.as_secs_f64();
+        println!("  {:>5}  {:>8}  {:>8}  ratio {ratio:.2}", "med", millis(by_hand), millis(by_operator));
+        ratio
+    }
+
+    async fn by_hand(&self, nodes: &[SeiNode]) -> Duration {
+        let nodes = placed(nodes, SCRIPT);
+        let begun = Instant::now();
+        let runs = nodes.iter().map(|node| script::bring_up(&self.client, self.sidecars(), node, &nodes));
+        within("the script ends", join_all(runs)).await;
+        let took = begun.elapsed();
+        self.clear(SCRIPT).await;
+        took
+    }
+
+    async fn by_operator(&self, nodes: &[SeiNode]) -> Duration {
+        let nodes = placed(nodes, OPERATOR);
+        let api: Api<SeiNode> = Api::namespaced(self.client.clone(), OPERATOR);
+        let mut changes = watcher(api.clone(), watcher::Config::default()).boxed();
+        within("the watch is open", async {
+            while !matches!(changes.next().await, Some(Ok(watcher::Event::InitDone))) {}
+        })
+        .await;
+        let mut changes = changes.applied_objects();
+        let begun = Instant::now();
+        let creation = PostParams::default();
+        join_all(nodes.iter().map(|node| async { api.create(&creation, node).await.unwrap() })).await;
+        let mut waiting: Vec<String> = nodes.iter().map(ResourceExt::name_any).collect();
+        within("all nodes are Running", async {
+            while !waiting.is_empty() {
+                if let Some(Ok(node)) = changes.next().await
+                    && node.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Running))
+                {
+                    waiting.retain(|name| *name != node.name_any());
+                }
+            }
+        })
+        .await;
+        let took = begun.elapsed();
+        self.clear(OPERATOR).await;
+        took
+    }
+
+    /// Deletes everything in a namespace and waits until it is gone: the next round starts with nothing.
+    async fn clear(&self, namespace: &str) {
+        self.delete::<SeiNode>(namespace).await;
+        self.delete::<StatefulSet>(namespace).await;
+        self.delete::<Service>(namespace).await;
+        self.delete::<PersistentVolumeClaim>(namespace).await;
+        self.gone::<StatefulSet>(namespace).await;
+        self.gone::<Service>(namespace).await;
+        self.gone::<Pod>(namespace).await;
+        self.gone::<PersistentVolumeClaim>(namespace).await;
+    }
+
+    async fn delete<K: Child>(&self, namespace: &str) {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        api.delete_collection(&DeleteParams::background(), &ListParams::default()).await.unwrap();
+    }
+
+    async fn gone<K: Child>(&self, namespace: &str) {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        eventually(&format!("no {} is left in {namespace}", K::plural(&())), async || {
+            let left = api.list(&ListParams::default()).await.unwrap().items;
+            let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+            if names.is_empty() { Ok(()) } else { Err(names) }
+        })
+        .await;
+    }
+}
+
+/// What lives in a namespace.
+trait Child:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
+
+impl<K> Child for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
+
+fn placed(nodes: &[SeiNode], namespace: &str) -> Vec<SeiNode> {
+    let place = |node: &SeiNode| {
+        let mut node = node.clone();
+        node.metadata.namespace = Some(namespace.to_owned());
+        node
+    };
+    nodes.iter().map(place).collect()
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn millis(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}

@@ -1,0 +1,77 @@
+//! The yardstick: how long the operator takes for three nodes, against a bare script that does the same by hand.
+//!
+//! `cargo bench --bench yardstick`. One run, one warm control plane, both in turns; what is compared are the medians.
+//! The script applies the same objects, waits for the pods and hands the same tasks to the sidecars, each as soon as
+//! the one before it is done: about the shortest time that the control plane allows. It must never be kinder to one
+//! side: both start with nothing and end when three gates are open and known to be.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark says what is wrong by panicking, and its results on standard output"
+)]
+
+mod contest;
+mod nodes;
+#[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
+#[path = "../it/kit/operator.rs"]
+mod operator;
+mod script;
+#[path = "../it/kit/wait.rs"]
+mod wait;
+
+use std::{process::ExitCode, time::Duration};
+
+use contest::Contest;
+use devcluster::{
+    Cluster, Options, Progress, guardian,
+    sidecar::{Delay, Sidecars, TaskType},
+};
+use wait::{eventually, within};
+
+/// Issue 3: the operator takes at most this many times as long as the script.
+const BOUND: f64 = 1.5;
+
+/// A cluster with our CRD, and the sidecars of its nodes.
+pub struct World {
+    /// The control plane.
+    pub cluster: Cluster,
+    /// The simulated sidecars.
+    pub sidecars: Sidecars,
+}
+
+fn main() -> ExitCode {
+    // First of all: this executable may be running as the keeper of another run of itself.
+    let guard = guardian::claim();
+    // `cargo test --benches` runs this too, and means to measure nothing.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
+    runtime.block_on(run(&guard))
+}
+
+async fn run(guard: &guardian::Guard) -> ExitCode {
+    let crds = vec![seinode_api::crd::seinode()];
+    let options = Options { crds, progress: Progress::lines(), ..Options::default() };
+    let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
+    let sidecars = Sidecars::start(cluster.client()).await.unwrap();
+    let contest = Contest::open(World { cluster, sidecars }).await;
+
+    let main = contest.hold("three nodes that know their peers", &nodes::apart(), 9).await;
+    contest.hold("the nodes of examples/: one has to find another first", &nodes::examples(), 5).await;
+    for task in TaskType::ALL {
+        contest.sidecars().behaviour().task_duration(task, Delay::Fixed(Duration::from_millis(250)));
+    }
+    contest.hold("three nodes that know their peers, every task takes 250 ms", &nodes::apart(), 5).await;
+
+    if main <= BOUND {
+        println!("\n{main:.2} is within the bound of {BOUND}");
+        ExitCode::SUCCESS
+    } else {
+        println!("\n{main:.2} exceeds the bound of {BOUND}");
+        ExitCode::FAILURE
+    }
+}

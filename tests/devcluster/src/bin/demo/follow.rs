@@ -1,0 +1,103 @@
+//! Follows SeiNodes until all of them run, as `kubectl get --watch` would, and shows how they get on.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use futures::StreamExt as _;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use seinode_api::SeiNode;
+
+use crate::examples::NAMESPACE;
+use crate::screen::{Row, Screen, span};
+use crate::standing::{Standing, is_running, ready_message};
+
+/// How long the nodes may take. Slow sidecars need half a minute; a busy machine may need ten times that.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A node that has come up.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The node.
+    pub(crate) node: SeiNode,
+    /// From its creation to `Running`, as a watching user saw it.
+    pub(crate) took: Duration,
+}
+
+/// A node on its way.
+struct Journey {
+    row: Row,
+    begun: Option<Instant>,
+    standing: Option<Standing>,
+    node: Option<SeiNode>,
+    took: Option<Duration>,
+}
+
+/// Waits until the nodes with these names are up; returns them in this order.
+///
+/// # Errors
+/// When one is not up in time; the words say for each where it stands.
+pub(crate) async fn until_running(
+    client: Client,
+    names: &[String],
+    screen: &Screen,
+) -> anyhow::Result<Vec<Arrival>> {
+    let mut journeys: BTreeMap<&str, Journey> =
+        names.iter().map(|name| (name.as_str(), Journey::begin(screen.row(name)))).collect();
+    let api: Api<SeiNode> = Api::namespaced(client, NAMESPACE);
+    let mut seen = pin!(watcher(api, watcher::Config::default()).default_backoff().applied_objects());
+    let deadline = tokio::time::sleep(PATIENCE);
+    let mut deadline = pin!(deadline);
+    while journeys.values().any(|journey| journey.took.is_none()) {
+        tokio::select! {
+            // A watch that broke is opened again by itself.
+            Some(next) = seen.next() => if let Ok(node) = next
+                && let Some(journey) = journeys.get_mut(node.name_any().as_str())
+            {
+                journey.see(node);
+            },
+            () = &mut deadline => bail!("{}", late(&journeys)),
+        }
+    }
+    Ok(names.iter().filter_map(|name| journeys.get_mut(name.as_str())?.end()).collect())
+}
+
+impl Journey {
+    fn begin(row: Row) -> Self {
+        Self { row, begun: None, standing: None, node: None, took: None }
+    }
+
+    fn see(&mut self, node: SeiNode) {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let standing = Standing::of(&node, self.standing.as_ref());
+        if self.took.is_none() {
+            self.row.show(&standing);
+        }
+        if self.took.is_none() && is_running(&node) {
+            let took = begun.elapsed();
+            self.took = Some(took);
+            self.row.done(&format!("Running after {}, {} tasks", span(took), standing.of));
+        }
+        self.standing = Some(standing);
+        self.node = Some(node);
+    }
+
+    fn end(&mut self) -> Option<Arrival> {
+        Some(Arrival { node: self.node.take()?, took: self.took? })
+    }
+}
+
+fn late(journeys: &BTreeMap<&str, Journey>) -> String {
+    let behind = journeys.iter().filter(|(_, journey)| journey.took.is_none());
+    let lines = behind.map(|(name, journey)| {
+        let at = journey.node.as_ref().map(|node| (node, ready_message(node).unwrap_or_default()));
+        match (&journey.standing, at) {
+            (Some(standing), Some((_, why))) => format!("  {name}: {}, {why}", standing.phase),
+            _ => format!("  {name}: it was not seen at all"),
+        }
+    });
+    let lines: Vec<String> = lines.collect();
+    format!("not all nodes are up after {} s:\n{}", PATIENCE.as_secs(), lines.join("\n"))
+}

@@ -1,0 +1,153 @@
+//! The demo from the first step to the summary, and what is on stage while it runs.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use devcluster::sidecar::{Delay, Sidecars, TaskType};
+use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tool, Tools};
+use jiff::Timestamp;
+
+use crate::arguments::{Arguments, Pace};
+use crate::operator::Operator;
+use crate::screen::{Screen, Voice, span};
+use crate::summary::{self, Story};
+use crate::{compile, examples, follow, invitation};
+
+/// What runs. The operator goes first, then the sidecars, then the cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    operator: Option<Operator>,
+    sidecars: Option<Sidecars>,
+    cluster: Option<Cluster>,
+}
+
+/// Plays the demo. What it starts is put on `stage`, and stays there also when a later step fails.
+///
+/// # Errors
+/// When a step fails; the words say which and why.
+pub(crate) async fn play(
+    arguments: &Arguments,
+    guard: &Guard,
+    screen: &Screen,
+    stage: &mut Stage,
+) -> anyhow::Result<()> {
+    screen.heading(
+        "Three SeiNodes, a real Kubernetes API, on this machine. Ctrl-C ends everything at any moment.",
+    );
+
+    let step = screen.step(1, "Tools");
+    let tools = Tools::provide(guard, &telling(step.voice())).await?;
+    step.done(&format!("etcd, Kubernetes, kwok; kubectl is {}", tools.path(Tool::Kubectl).display()));
+
+    let step = screen.step(2, "Build");
+    let binary = compile::operator(guard, step.voice()).await?;
+    let definition = compile::definition(&binary).await?;
+    step.done(&format!("the operator of this checkout: {}", binary.display()));
+
+    let step = screen.step(3, "Control plane");
+    // Before the controllers start: the garbage collector looks for new kinds only now and then, and children of a
+    // SeiNode that is deleted by hand in the first minute would stay that long.
+    let crds = vec![definition];
+    let options = Options { audit: Audit::On, crds, progress: telling(step.voice()), ..Options::default() };
+    let cluster = stage.cluster.insert(Cluster::start(options, guard).await?);
+    step.done(&format!("{} serves SeiNodes, as `seinode-operator crds` defines them", cluster.url()));
+
+    let step = screen.step(4, "Operator");
+    let sidecars = stage.sidecars.insert(Sidecars::start(cluster.client()).await?);
+    set_pace(sidecars, arguments.pace());
+    let operator = stage.operator.insert(Operator::start(&binary, cluster, sidecars)?);
+    operator.ready(step.voice()).await?;
+    step.done("runs and has listed everything");
+
+    let step = screen.step(5, "SeiNodes");
+    let names = examples::nodes()?;
+    step.voice().news(&format!("kubectl {}", examples::COMMAND.join(" ")));
+    let since = Timestamp::now();
+    let arrivals = tokio::select! {
+        followed = async {
+            // Watched from before they exist: so the time of each is its whole time.
+            let (arrivals, ()) = tokio::try_join!(
+                follow::until_running(cluster.client(), &names, screen),
+                examples::apply(cluster),
+            )?;
+            anyhow::Ok(arrivals)
+        } => followed.map_err(|error| error.context(operator.log_end())),
+        words = operator.end() => Err(anyhow::anyhow!(words)),
+    }?;
+    let slowest = arrivals.iter().map(|arrival| arrival.took).max().unwrap_or_default();
+    step.done(&format!(
+        "{} of {} are Running, the last after {}",
+        arrivals.len(),
+        names.len(),
+        span(slowest)
+    ));
+
+    let story = Story { cluster, sidecars, arrivals: &arrivals, since };
+    screen.say(&summary::tell(&story).await.context("the nodes are up, but the summary cannot be made")?);
+    Ok(())
+}
+
+impl Stage {
+    /// Whether there is a cluster to look at.
+    pub(crate) fn is_set(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Says how to look at what runs.
+    pub(crate) fn invite(&self, screen: &Screen) {
+        if let Some(cluster) = &self.cluster {
+            screen.say(&invitation::text(cluster, self.operator.as_ref()));
+        }
+    }
+
+    /// Ends what runs, and says so.
+    pub(crate) fn clear(self, screen: &Screen) {
+        let Self { operator, sidecars, cluster } = self;
+        if cluster.is_none() {
+            screen.say("\nNothing is left running.");
+            return;
+        }
+        screen.say("\nEnding the operator and the control plane, deleting their files …");
+        drop(operator);
+        drop(sidecars);
+        drop(cluster);
+        screen.say(
+            "Everything is gone. Again, and to look around: cargo demo --keep. All flags: cargo demo --help.",
+        );
+    }
+}
+
+/// Tells the voice of a step what the library does for it.
+fn telling(voice: &Voice) -> Progress {
+    let voice = voice.clone();
+    Progress::new(move |event| {
+        let text = event.to_string();
+        match event {
+            Event::Building { elapsed, .. } | Event::WaitingForBuild { elapsed, .. }
+                if !elapsed.is_zero() =>
+            {
+                voice.now(&text);
+            }
+            Event::ToolFound { .. } | Event::Ready { .. } => voice.now(&text),
+            _ => voice.news(&text),
+        }
+    })
+}
+
+fn set_pace(sidecars: &Sidecars, pace: Pace) {
+    match pace {
+        Pace::Instant => {}
+        Pace::Lifelike => {
+            let between = |shortest, longest| Delay::Between {
+                shortest: Duration::from_millis(shortest),
+                longest: Duration::from_millis(longest),
+                seed: 1,
+            };
+            let behaviour = sidecars.behaviour();
+            behaviour.start_delay(between(1_500, 4_000));
+            for task in TaskType::ALL {
+                behaviour.task_duration(task, between(800, 2_200));
+            }
+        }
+    }
+}
