@@ -65,8 +65,7 @@ pub async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit:
     ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
     ns.gone::<SeiNode>("n0").await;
     ns.full_node("n0", "").await;
-    let node =
-        refused(&ns).await;
+    let node = refused(&ns).await;
     let refusal = condition(node.status.as_ref().unwrap(), "DataVolumeReady").unwrap().clone();
     assert!(refusal.message.contains("spec.dataVolume.import.pvcName: data-n0"), "{refusal:?}");
     let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
@@ -90,8 +89,7 @@ pub async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit
                storageClassName: gp3, resources: {requests: {storage: 1Gi}}}";
     let volume: PersistentVolumeClaim = ns.create_yaml(pvc).await;
     ns.full_node("n0", "").await;
-    let node =
-        refused(&ns).await;
+    let node = refused(&ns).await;
     let status = node.status.unwrap();
     assert!(condition(&status, "DataVolumeReady").unwrap().message.contains("data-n0"));
     assert_eq!(truth(&status, "Stalled"), "True");
@@ -164,7 +162,8 @@ pub async fn a_foreign_set_or_service_of_the_same_name_is_never_taken_over(kit: 
     );
     let set: StatefulSet = ns.create_yaml(&set).await;
     ns.full_node("theirs", "").await;
-    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: front}\nspec: {clusterIP: None, selector: {app: x}}";
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: front}\nspec: {clusterIP: None, selector: {app: x}}";
     let service: Service = ns.create_yaml(service).await;
     ns.full_node("front", "").await;
     for (node, kind) in [("theirs", "StatefulSet"), ("front", "Service")] {

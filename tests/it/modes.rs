@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::kit::{Kit, Namespace};
 
-const PEER: &str = "peers: [{static: {addresses: ['3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656']}}]";
+const PEER: &str =
+    "peers: [{static: {addresses: ['3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656']}}]";
 
 async fn create(ns: &Namespace, name: &str, spec: &str) {
     let yaml = format!(
@@ -29,7 +30,7 @@ async fn got(ns: &Namespace, name: &str, expected: Vec<(&str, Value)>) {
     assert_eq!(sent, expected);
 }
 
-fn config(mode: &str, overrides: Value) -> (&'static str, Value) {
+fn config(mode: &str, overrides: &Value) -> (&'static str, Value) {
     let params = json!({"mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides});
     ("config-apply", params)
 }
@@ -51,7 +52,7 @@ pub async fn an_archive_syncs_from_genesis_on_its_own_pool(kit: Arc<Kit>) {
                            "storage.snapshot_keep_recent": "2"});
     let expected = vec![
         plain("configure-genesis"),
-        config("archive", overrides),
+        config("archive", &overrides),
         plain("config-validate"),
         plain("mark-ready"),
     ];
@@ -70,7 +71,7 @@ pub async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
     create(&ns, "n0", &spec).await;
     let expected = vec![
         plain("configure-genesis"),
-        config("full", json!({"logging.level": "info"})),
+        config("full", &json!({"logging.level": "info"})),
         peers(),
         ("configure-state-sync", json!({"trustPeriod": "336h0m0s"})),
         plain("config-validate"),
@@ -82,7 +83,8 @@ pub async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
 pub async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
-    let spec = format!("replayer: {{snapshot: {{s3: {{targetHeight: 201000000}}, backfillBlocks: 10}}}}\n  {PEER}");
+    let spec =
+        format!("replayer: {{snapshot: {{s3: {{targetHeight: 201000000}}, backfillBlocks: 10}}}}\n  {PEER}");
     create(&ns, "n0", &spec).await;
     let overrides = json!({
         "logging.level": "info",
@@ -93,7 +95,7 @@ pub async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
     let expected = vec![
         ("snapshot-restore", json!({"targetHeight": 201_000_000})),
         plain("configure-genesis"),
-        config("full", overrides),
+        config("full", &overrides),
         peers(),
         ("configure-state-sync", json!({"useLocalSnapshot": true, "backfillBlocks": 10})),
         plain("config-validate"),
@@ -108,7 +110,7 @@ pub async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
     create(&ns, "n0", &format!("validator: {{snapshot: {{stateSync: {{}}}}}}\n  {PEER}")).await;
     let expected = vec![
         plain("configure-genesis"),
-        config("validator", json!({"logging.level": "info"})),
+        config("validator", &json!({"logging.level": "info"})),
         peers(),
         plain("configure-state-sync"),
         plain("config-validate"),
@@ -120,7 +122,8 @@ pub async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
 pub async fn a_founder_takes_part_in_a_genesis_ceremony(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
-    let ceremony = "{chainId: devnet-7, stakingAmount: 10usei, accountBalance: 20usei, genesisParams: '{}', index: 0}";
+    let ceremony =
+        "{chainId: devnet-7, stakingAmount: 10usei, accountBalance: 20usei, genesisParams: '{}', index: 0}";
     create(&ns, "n0", &format!("validator: {{genesisCeremony: {ceremony}}}")).await;
     let stake = json!({"chainId": "devnet-7", "stakingAmount": "10usei", "accountBalance": "20usei",
                        "genesisParams": "{}"});
@@ -129,7 +132,7 @@ pub async fn a_founder_takes_part_in_a_genesis_ceremony(kit: Arc<Kit>) {
         ("generate-gentx", stake),
         ("upload-genesis-artifacts", json!({"nodeName": "n0"})),
         plain("configure-genesis"),
-        config("validator", json!({"logging.level": "info"})),
+        config("validator", &json!({"logging.level": "info"})),
         plain("set-genesis-peers"),
         plain("config-validate"),
         plain("mark-ready"),

@@ -50,8 +50,7 @@ fn changes(ns: &Namespace, since: Timestamp) -> usize {
 fn requests(ns: &Namespace, since: Timestamp) -> Vec<Request> {
     let log = ns.world.cluster.audit_log().unwrap();
     let ours = |request: &Request| {
-        request.user_agent.starts_with("seinode-operator/")
-            && request.namespace == ns.name
+        request.user_agent.starts_with("seinode-operator/") && request.namespace == ns.name
     };
     audit::requests(&log, since).unwrap().into_iter().filter(ours).collect()
 }

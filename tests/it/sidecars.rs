@@ -46,7 +46,10 @@ pub async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_o
     let status = node.status.unwrap();
     let ready = condition(&status, "Ready").unwrap();
     assert_eq!(ready.reason, "PlanFailed");
-    assert!(ready.message.contains("evm.http_prot") && ready.message.contains("next attempt at"), "{ready:?}");
+    assert!(
+        ready.message.contains("evm.http_prot") && ready.message.contains("next attempt at"),
+        "{ready:?}"
+    );
     let plan = status.plan.unwrap();
     assert!(plan.next_attempt.is_some() && plan.failures == Some(1), "{plan:?}");
     eventually("events say so", async || {
@@ -67,7 +70,9 @@ pub async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>
     let node = ns.node_until("n0", "is refused", |status| truth(status, "SpecValid") == "False").await;
     let status = node.status.unwrap();
     let message = &condition(&status, "SpecValid").unwrap().message;
-    for words in ["spec.overrides[evm.http_prot]", "did you mean evm.http_port?", "did you mean logging.level?"] {
+    for words in
+        ["spec.overrides[evm.http_prot]", "did you mean evm.http_port?", "did you mean logging.level?"]
+    {
         assert!(message.contains(words), "{message}");
     }
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none());
@@ -84,7 +89,8 @@ pub async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
     ns.full_node("n0", "").await;
     let failed_plans = |count: i32| {
         ns.node_until("n0", "a plan has failed", move |status| {
-            status.phase == Some(Phase::Failed) && status.plan.as_ref().is_some_and(|plan| plan.failures == Some(count))
+            status.phase == Some(Phase::Failed)
+                && status.plan.as_ref().is_some_and(|plan| plan.failures == Some(count))
         })
     };
     failed_plans(1).await;
@@ -92,7 +98,11 @@ pub async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
     let asked = std::time::Instant::now();
     ns.patch("n0", json!({"metadata": {"annotations": {"sei.io/retry": "now"}}})).await;
     ns.running("n0").await;
-    assert!(asked.elapsed() < Duration::from_secs(15), "the pause of 20 s was not cut: {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(15),
+        "the pause of 20 s was not cut: {:?}",
+        asked.elapsed()
+    );
 }
 
 pub async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
@@ -113,7 +123,11 @@ pub async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
-    sidecar.behaviour().refuse_submit(TaskType::ConfigureGenesis, Times::Always, "unknown task type: configure-genesis");
+    sidecar.behaviour().refuse_submit(
+        TaskType::ConfigureGenesis,
+        Times::Always,
+        "unknown task type: configure-genesis",
+    );
     ns.full_node("n0", "").await;
     let node = ns.node_until("n0", "has failed", |status| status.phase == Some(Phase::Failed)).await;
     let status = node.status.unwrap();
@@ -184,9 +198,10 @@ pub async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<K
     let _operator = ns.operator();
     ns.full_node("rpc", "  peers: [{label: {selector: {role: sentry}}}]\n").await;
     let node = ns.node_until("rpc", "waits for peers", |status| {
-        truth(status, "PeersResolved") == "False" && status.plan.iter().any(|plan| {
-            plan.current_task.as_deref().is_some_and(|task| task.starts_with("discover-peers"))
-        })
+        truth(status, "PeersResolved") == "False"
+            && status.plan.iter().any(|plan| {
+                plan.current_task.as_deref().is_some_and(|task| task.starts_with("discover-peers"))
+            })
     });
     let node = node.await;
     assert!(node.status.unwrap().resolved_peers.is_empty());

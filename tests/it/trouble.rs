@@ -84,7 +84,10 @@ pub async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc
     ns.full_node("n0", "").await;
     let node = ns.node_until("n0", "is stalled", |status| truth(status, "Stalled") == "True").await;
     let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
-    assert!(message.contains("apply StatefulSet n0") && message.contains("grant the operator this right"), "{message}");
+    assert!(
+        message.contains("apply StatefulSet n0") && message.contains("grant the operator this right"),
+        "{message}"
+    );
 
     grant(&ns.client, rules(&["get", "list", "watch", "create", "patch"])).await;
     ns.running("n0").await;
@@ -106,7 +109,8 @@ async fn grant(client: &Client, rules: serde_json::Value) {
 }
 
 pub async fn an_object_without_spec_stops_no_other_and_can_be_deleted(kit: Arc<Kit>) {
-    let legacy: CustomResourceDefinition = serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
+    let legacy: CustomResourceDefinition =
+        serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
     let options = Options { crds: vec![legacy], ..Options::default() };
     let world = Arc::new(kit.private(options).await);
     let ns = Namespace::create(Arc::clone(&world), "adopted").await;

@@ -4,7 +4,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -46,7 +46,6 @@ struct Wire {
     changes: AtomicUsize,
     cut: Option<(usize, Cut)>,
     is_cut: watch::Sender<bool>,
-    seen: Mutex<Vec<String>>,
 }
 
 impl Proxy {
@@ -61,7 +60,6 @@ impl Proxy {
             changes: AtomicUsize::new(0),
             cut,
             is_cut: watch::Sender::new(false),
-            seen: Mutex::default(),
         });
         let routes = Router::new().fallback(forward).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
@@ -90,11 +88,6 @@ impl Proxy {
     pub async fn is_cut(&self) {
         self.state.is_cut.subscribe().wait_for(|cut| *cut).await.unwrap();
     }
-
-    /// Every change so far, as `METHOD path`.
-    pub fn changes(&self) -> Vec<String> {
-        self.state.seen.lock().unwrap().clone()
-    }
 }
 
 impl Drop for Proxy {
@@ -106,7 +99,7 @@ impl Drop for Proxy {
 async fn forward(State(wire): State<Arc<Wire>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let changes = ![Method::GET, Method::HEAD].contains(request.method()) && !path.contains("/events");
-    let cut = changes.then(|| wire.count(&request)).flatten();
+    let cut = changes.then(|| wire.count()).flatten();
     if cut == Some(Cut::Before) {
         return wire.cut_off().await;
     }
@@ -121,8 +114,7 @@ async fn forward(State(wire): State<Arc<Wire>>, request: Request) -> Response {
 }
 
 impl Wire {
-    fn count(&self, request: &Request) -> Option<Cut> {
-        self.seen.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+    fn count(&self) -> Option<Cut> {
         let number = self.changes.fetch_add(1, Ordering::SeqCst);
         self.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut)
     }

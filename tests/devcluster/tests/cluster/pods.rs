@@ -203,7 +203,11 @@ async fn are_replaced_once(cluster: Arc<Cluster>) {
             let listed = pods.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
             let new = listed.iter().filter(|pod| is_ready(pod)).filter_map(ResourceExt::uid);
             let new: Vec<String> = new.filter(|uid| !old.contains(uid)).collect();
-            if new.len() == COUNT { Ok::<Vec<String>, String>(new) } else { Err(format!("{} of {COUNT}", new.len())) }
+            if new.len() == COUNT {
+                Ok::<Vec<String>, String>(new)
+            } else {
+                Err(format!("{} of {COUNT}", new.len()))
+            }
         })
         .await
     };

@@ -8,28 +8,28 @@ fn intent(spec: &str) -> Intent {
 }
 
 #[track_caller]
-fn check(task: TaskType, spec: &str, expected: Value) {
+fn check(task: TaskType, spec: &str, expected: &Value) {
     let node = NodeRef { namespace: "s".into(), name: "n".into(), uid: "u".into() };
     let peers = BTreeSet::from(["p-0.p.s.svc.cluster.local".to_owned()]);
     let params = of(task, &node, &intent(spec), &peers).unwrap_or(Value::Null);
-    assert_eq!(params, expected, "{task} of {spec}");
+    assert_eq!(&params, expected, "{task} of {spec}");
 }
 
 #[track_caller]
-fn config_of(spec: &str, mode: &str, overrides: Value) {
+fn config_of(spec: &str, mode: &str, overrides: &Value) {
     let expected = json!({"mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides});
-    check(TaskType::ConfigApply, spec, expected);
+    check(TaskType::ConfigApply, spec, &expected);
 }
 
 #[test]
 fn config_apply_is_whole_and_logs_at_info_unless_the_user_says_otherwise() {
-    config_of("  fullNode: {}\n", "full", json!({"logging.level": "info"}));
-    config_of("  archive: {}\n", "archive", json!({"logging.level": "info"}));
-    config_of("  validator: {}\n", "validator", json!({"logging.level": "info"}));
+    config_of("  fullNode: {}\n", "full", &json!({"logging.level": "info"}));
+    config_of("  archive: {}\n", "archive", &json!({"logging.level": "info"}));
+    config_of("  validator: {}\n", "validator", &json!({"logging.level": "info"}));
     config_of(
         "  fullNode: {}\n  overrides: {logging.level: debug, evm.http_port: '1'}\n",
         "full",
-        json!({"logging.level": "debug", "evm.http_port": "1"}),
+        &json!({"logging.level": "debug", "evm.http_port": "1"}),
     );
 }
 
@@ -38,7 +38,7 @@ fn config_apply_has_our_choices_for_each_mode() {
     config_of(
         "  fullNode: {snapshotGeneration: {tendermint: {keepRecent: 3}}}\n",
         "full",
-        json!({
+        &json!({
             "logging.level": "info",
             "storage.snapshot_interval": "2000", "storage.snapshot_keep_recent": "3",
             "storage.pruning_keep_recent": "50000", "storage.pruning_keep_every": "0",
@@ -49,12 +49,12 @@ fn config_apply_has_our_choices_for_each_mode() {
     config_of(
         "  archive: {snapshotGeneration: {tendermint: {keepRecent: 2}}}\n",
         "archive",
-        json!({"logging.level": "info", "storage.snapshot_interval": "2000", "storage.snapshot_keep_recent": "2"}),
+        &json!({"logging.level": "info", "storage.snapshot_interval": "2000", "storage.snapshot_keep_recent": "2"}),
     );
     config_of(
         "  replayer: {snapshot: {s3: {targetHeight: 7}}}\n  peers: [{static: {addresses: ['x@h:1']}}]\n",
         "full",
-        json!({
+        &json!({
             "logging.level": "info",
             "storage.state_commit.async_commit_buffer": "100",
             "storage.state_commit.memiavl.snapshot_keep_recent": "2",
@@ -74,7 +74,7 @@ fn discover_peers_names_every_source_in_order() {
     check(
         TaskType::DiscoverPeers,
         spec,
-        json!({"sources":[
+        &json!({"sources":[
             {"type":"dnsEndpoints","endpoints":["p-0.p.s.svc.cluster.local"]},
             {"type":"static","addresses":["x@h:1"]},
             {"type":"ec2Tags","region":"r","tags":{"k":"v"}}
@@ -85,14 +85,14 @@ fn discover_peers_names_every_source_in_order() {
 #[test]
 fn a_snapshot_is_restored_by_height_and_state_sync_gets_only_what_was_chosen() {
     let s3 = "  fullNode: {snapshot: {s3: {targetHeight: 7}, trustPeriod: 1h, backfillBlocks: 9}}\n";
-    check(TaskType::SnapshotRestore, s3, json!({"targetHeight": 7}));
+    check(TaskType::SnapshotRestore, s3, &json!({"targetHeight": 7}));
     let chosen = json!({"useLocalSnapshot": true, "trustPeriod": "1h", "backfillBlocks": 9});
-    check(TaskType::ConfigureStateSync, s3, chosen);
-    check(TaskType::ConfigureStateSync, "  fullNode: {snapshot: {stateSync: {}}}\n", Value::Null);
+    check(TaskType::ConfigureStateSync, s3, &chosen);
+    check(TaskType::ConfigureStateSync, "  fullNode: {snapshot: {stateSync: {}}}\n", &Value::Null);
     check(
         TaskType::ConfigureStateSync,
         "  validator: {snapshot: {stateSync: {}, trustPeriod: 2h, backfillBlocks: 0}}\n",
-        json!({"trustPeriod": "2h"}),
+        &json!({"trustPeriod": "2h"}),
     );
 }
 
@@ -105,12 +105,12 @@ fn a_founder_says_who_it_is_and_what_it_stakes() {
         )
     };
     let plain = ceremony("");
-    check(TaskType::GenerateIdentity, &plain, json!({"chainId": "new-1", "moniker": "n"}));
+    check(TaskType::GenerateIdentity, &plain, &json!({"chainId": "new-1", "moniker": "n"}));
     let stake = json!({"chainId": "new-1", "stakingAmount": "1usei", "accountBalance": "2usei"});
-    check(TaskType::GenerateGentx, &plain, stake);
+    check(TaskType::GenerateGentx, &plain, &stake);
     let params = json!({"chainId": "new-1", "stakingAmount": "1usei", "accountBalance": "2usei", "genesisParams": "{}"});
-    check(TaskType::GenerateGentx, &ceremony(", genesisParams: '{}'"), params);
-    check(TaskType::UploadGenesisArtifacts, &plain, json!({"nodeName": "n"}));
+    check(TaskType::GenerateGentx, &ceremony(", genesisParams: '{}'"), &params);
+    check(TaskType::UploadGenesisArtifacts, &plain, &json!({"nodeName": "n"}));
 }
 
 #[test]
@@ -118,6 +118,6 @@ fn tasks_without_parameters_send_none() {
     for task in
         [TaskType::ConfigureGenesis, TaskType::SetGenesisPeers, TaskType::ConfigValidate, TaskType::MarkReady]
     {
-        check(task, "  fullNode: {}\n", Value::Null);
+        check(task, "  fullNode: {}\n", &Value::Null);
     }
 }
