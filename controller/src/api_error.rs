@@ -3,7 +3,7 @@
 //! Total over every error there is. kube's own `Display` prints whole response objects; these words do not.
 
 use kube::core::Status;
-use seinode_core::effect::{Class, Failure};
+use seinode_core::failure::{Class, Failure};
 
 /// Reads an error that came of `verb`ing `what`, as "apply StatefulSet n0".
 pub(crate) fn read(error: &kube::Error, what: &str) -> Failure {

@@ -9,7 +9,10 @@ use prometheus::{
     proto::MetricFamily,
 };
 use seinode_api::status::Phase;
-use seinode_core::effect::{Class, Effect, Outcome};
+use seinode_core::{
+    effect::{Effect, Outcome},
+    failure::Class,
+};
 
 use crate::cache::Fleet;
 

@@ -4,7 +4,8 @@
 
 use kube::{Resource, ResourceExt};
 use seinode_core::{
-    effect::{Outcome, Question, Silence},
+    answer::{Question, Silence},
+    effect::Outcome,
     intent::Intent,
     node::Subject,
     observation::{Headless, Observation, Pod, Volume, Workload},

@@ -11,8 +11,10 @@ use kube::runtime::controller::Action;
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
-    decide::{Act, Decision, Rest, decide},
-    effect::{Class, Effect, Failure, Outcome},
+    decide::decide,
+    decision::{Act, Decision, Rest},
+    effect::{Effect, Outcome},
+    failure::{Class, Failure},
     node::{NodeRef, Subject},
     notice,
     observation::Observation,

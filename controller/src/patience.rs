@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use seinode_core::effect::Class;
+use seinode_core::failure::Class;
 
 /// Consecutive fruitless passes of each node.
 #[derive(Debug, Default)]

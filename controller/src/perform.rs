@@ -9,7 +9,9 @@ use kube::{
 };
 use seinode_api::names;
 use seinode_core::{
-    effect::{Class, Effect, Failure, Outcome, Silence, Submission},
+    answer::Silence,
+    effect::{Effect, Outcome, Submission},
+    failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner, Subject},
     observation::{Headless, Observation, Volume, Workload},

@@ -11,7 +11,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use seinode_api::{SeiNode, SeiNodeStatus, names};
-use seinode_core::effect::Failure;
+use seinode_core::failure::Failure;
 use serde::de::DeserializeOwned;
 
 use crate::{api_error, context::Context, perform::parameters};

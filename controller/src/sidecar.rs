@@ -13,7 +13,8 @@ use std::{
 
 use reqwest::StatusCode;
 use seinode_core::{
-    effect::{Health, Outcome, Question, Silence, Submission, TaskReport},
+    answer::{Health, Question, Silence, TaskReport},
+    effect::{Outcome, Submission},
     ids::TaskId,
     node::NodeRef,
     observation::Pod,

@@ -3,7 +3,9 @@
 use seinode_api::SeiNodeStatus;
 
 use crate::{
-    effect::{Class, Effect, Failure, Outcome, Question},
+    answer::Question,
+    effect::{Effect, Outcome},
+    failure::{Class, Failure},
     node::{LegacyFinalizer, Owner, Subject},
     observation::{Answer, Observation},
     plan::{Chances, Plan, PlanPhase},

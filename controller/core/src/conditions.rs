@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use seinode_api::SeiNodeStatus;
 
-use crate::{decide::Act, node::Subject, observation::Observation};
+use crate::{decision::Act, node::Subject, observation::Observation};
 
 /// What one condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,45 +6,17 @@
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use crate::{
+    answer::Question,
     conditions,
-    effect::{Effect, Question},
+    decision::{Act, Decision, Rest},
+    effect::Effect,
     intent::Intent,
     node::{LegacyFinalizer, Life, NodeRef, Subject, Suspension},
     observation::{Answer, Observation},
     plan::{Chances, Plan, PlanKind, PlanPhase, init},
-    task::{self, Step, Task, TaskType, Until},
+    task::{self, Step, Task, Until},
+    task_type::TaskType,
 };
-
-/// What happens next.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    /// The status as it should be.
-    pub status: SeiNodeStatus,
-    /// What to do.
-    pub act: Act,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Act {
-    /// Fetch a fact, then decide again.
-    Look(Question),
-    /// Store the status, which holds a new plan, then decide again.
-    Persist,
-    /// Do this, fold what became of it into the facts, then decide again.
-    Perform(Effect),
-    /// Store the status if it changed; nothing to do until then.
-    Rest(Rest),
-}
-
-/// Why a node rests, and until when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rest {
-    /// What is waited for; `None` when nothing is.
-    pub why: Option<String>,
-    /// When to look again.
-    pub until: Until,
-}
 
 /// Decides what happens next to a node.
 #[must_use]

@@ -1,11 +1,13 @@
-//! What a decision asks the world for, and what the world answered.
+//! What a decision does to the world, and what became of it.
 
 use serde_json::Value;
 
 use crate::{
+    answer::{Health, Silence, TaskReport},
+    failure::Failure,
     ids::TaskId,
     observation::{Headless, Volume, Workload},
-    task::TaskType,
+    task_type::TaskType,
 };
 
 /// A change of the world. Every effect may be repeated: a crash right after it costs one pass.
@@ -34,61 +36,6 @@ pub struct Submission {
     pub params: Option<Value>,
 }
 
-/// A fact that has to be fetched, without changing anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// How is this task doing? Asked of the sidecar.
-    Task(TaskId),
-    /// Is the sidecar's gate open?
-    Health,
-}
-
-/// What the sidecar says of a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskReport {
-    /// It does not know the id (404).
-    Unknown,
-    /// Under way.
-    Running,
-    /// Done.
-    Completed,
-    /// Failed, in the sidecar's words.
-    Failed(String),
-}
-
-/// What the sidecar says of its gate (plans-tasks-sidecar §8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// 200: `seid` may run.
-    Ready,
-    /// 503: `seid` is held back until mark-ready.
-    NotReady,
-}
-
-/// How the sidecar fails to answer. The words are stable: they go into status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Silence {
-    /// Nobody listens, or the connection was cut.
-    Refused,
-    /// No answer in time.
-    Timeout,
-    /// The host name does not resolve.
-    NoSuchHost,
-    /// An answer that the contract does not know.
-    Unexpected(String),
-}
-
-impl std::fmt::Display for Silence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused => f.write_str("the sidecar does not accept connections"),
-            Self::Timeout => f.write_str("the sidecar does not answer in time"),
-            Self::NoSuchHost => f.write_str("the sidecar's host name does not resolve"),
-            Self::Unexpected(what) => write!(f, "the sidecar gave an unexpected answer: {what}"),
-        }
-    }
-}
-
 /// What became of an effect or a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -112,28 +59,4 @@ pub enum Outcome {
     FinalizerRemoved,
     /// The API server did not do it.
     Failed(Failure),
-}
-
-/// Why a request failed, and what may help.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What may help.
-    pub class: Class,
-    /// What happened, in words fit for status.
-    pub message: String,
-}
-
-/// What may help after an error: total over every error there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Somebody else was first: look again and decide anew.
-    Conflict,
-    /// It may work later: try again with growing pauses.
-    Transient,
-    /// A right is missing: a person has to grant it.
-    Denied,
-    /// The request itself is refused: a person has to change the spec or the platform.
-    User,
-    /// What cannot be: a defect of this operator.
-    Invariant,
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
-use crate::task::TaskType;
+use crate::task_type::TaskType;
 
 /// Namespace of task ids (contract: plans-tasks-sidecar §3.1).
 const TASK_NAMESPACE: Uuid = uuid!("b7e89c3a-4f12-4d8b-9a6e-1c2d3e4f5a6b");

@@ -1,7 +1,7 @@
 //! What the operator thinks: pure, synchronous, total.
 //!
 //! All knowledge enters as a value ([`observation::Observation`]), all intent leaves as a value
-//! ([`decide::Decision`]). Nothing in here can reach a client, a clock, randomness or `async`; the crate's
+//! ([`decision::Decision`]). Nothing in here can reach a client, a clock, randomness or `async`; the crate's
 //! `clippy.toml` and the dependency test of the workspace hold it to that.
 //!
 //! The way through: [`node::Subject::of`] parses a SeiNode once, [`decide::decide`] says what comes next,
@@ -9,9 +9,12 @@
 //! [`notice::between`] says what people should hear of a change of status.
 
 pub mod absorb;
+pub mod answer;
 pub mod conditions;
 pub mod decide;
+pub mod decision;
 pub mod effect;
+pub mod failure;
 pub mod ids;
 pub mod intent;
 pub mod node;
@@ -23,4 +26,5 @@ pub mod platform;
 pub mod quantity;
 pub mod render;
 pub mod task;
+pub mod task_type;
 pub mod violation;

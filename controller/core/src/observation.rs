@@ -17,7 +17,8 @@ use k8s_openapi::api::{
 pub use pod::{Container, Pod, SEID, SIDECAR};
 
 use crate::{
-    effect::{Failure, Health, Question, Silence, TaskReport},
+    answer::{Health, Question, Silence, TaskReport},
+    failure::Failure,
     node::{NodeRef, Owner},
 };
 

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ids::{PlanId, Target, TaskId},
-    task::{Progress, Task, TaskType},
+    task::{Progress, Task},
+    task_type::TaskType,
 };
 
 /// A plan and how far it has come.

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use seinode_core::{
     ids::{PlanId, Target},
     observation::{Container, Stay},
-    task::TaskType,
+    task_type::TaskType,
 };
 use serde_json::json;
 

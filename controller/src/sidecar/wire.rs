@@ -2,7 +2,8 @@
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
-    effect::{Outcome, Silence, Submission, TaskReport},
+    answer::{Silence, TaskReport},
+    effect::{Outcome, Submission},
     ids::TaskId,
 };
 use serde::{Deserialize, de::DeserializeOwned};

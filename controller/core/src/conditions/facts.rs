@@ -8,8 +8,9 @@ use seinode_api::{
 
 use super::{Truth, Verdict};
 use crate::{
-    decide::Rest,
-    effect::{Class, Health, Question},
+    answer::{Health, Question},
+    decision::Rest,
+    failure::Class,
     intent::{Intent, VolumeSource},
     node::{Life, Owner, Subject, Suspension},
     observation::{Observation, Reply},

@@ -8,8 +8,9 @@ use world::{World, full_node};
 
 use super::*;
 use crate::{
+    answer::{Health, Silence, TaskReport},
     conditions::find,
-    effect::{Class, Failure, Health, Silence, TaskReport},
+    failure::{Class, Failure},
     node::Owner,
     observation::{Stay, Volume},
     plan::PlanPhase,

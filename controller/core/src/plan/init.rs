@@ -2,7 +2,7 @@
 
 use crate::{
     intent::{Intent, Mode, Role, SnapshotProduction, Start, VolumeSource},
-    task::TaskType,
+    task_type::TaskType,
 };
 
 /// The tasks that bring a node up.

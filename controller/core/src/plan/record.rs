@@ -10,7 +10,8 @@ use seinode_api::status::{PlanStatus, TaskStatus};
 use super::{Plan, PlanKind, PlanPhase};
 use crate::{
     ids::{PlanId, Target, TaskId},
-    task::{Progress, Task, TaskType},
+    task::{Progress, Task},
+    task_type::TaskType,
 };
 
 const ACTIVE: &str = "Active";

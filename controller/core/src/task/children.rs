@@ -2,7 +2,8 @@
 
 use super::{Step, Until, Wait};
 use crate::{
-    effect::{Class, Effect},
+    effect::Effect,
+    failure::Class,
     node::Owner,
     observation::{Observation, Stay},
 };

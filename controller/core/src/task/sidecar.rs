@@ -7,12 +7,15 @@ mod params;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Progress, Step, Task, TaskType, Until, Wait};
+use super::{Progress, Step, Task, Until, Wait};
 use crate::{
-    effect::{Class, Effect, Health, Question, Silence, Submission, TaskReport},
+    answer::{Health, Question, Silence, TaskReport},
+    effect::{Effect, Submission},
+    failure::Class,
     intent::Intent,
     node::NodeRef,
     observation::{Observation, Reply},
+    task_type::TaskType,
 };
 
 /// What a sidecar task wants next.

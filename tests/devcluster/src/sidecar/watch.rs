@@ -17,7 +17,7 @@ use super::{
 /// Follows the pods of nodes, in all namespaces, for ever.
 pub(super) async fn follow_pods(client: Client, shared: Arc<Shared>) {
     let config = watcher::Config::default().labels(NODE_LABEL);
-    let events = watcher(Api::<Pod>::all(client), config).default_backoff();
+    let events = watcher(Api::<Pod>::all(client), config).backoff(crate::steady::Steady);
     mirror(events, |pod, presence| {
         let Some(view) = PodView::of(pod) else { return };
         shared.change(|world, now| match presence {
@@ -30,8 +30,8 @@ pub(super) async fn follow_pods(client: Client, shared: Arc<Shared>) {
 
 /// Follows all claims, in all namespaces, for ever: an adopted volume carries no label of ours.
 pub(super) async fn follow_claims(client: Client, shared: Arc<Shared>) {
-    let events =
-        watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default()).default_backoff();
+    let events = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default())
+        .backoff(crate::steady::Steady);
     mirror(events, |claim, presence| {
         let (Some(namespace), Some(uid)) = (claim.namespace(), claim.uid()) else { return };
         let name = claim.name_any();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     intent::{Ceremony, Intent, Mode, PeerSource, Role, Start},
     node::NodeRef,
-    task::TaskType,
+    task_type::TaskType,
 };
 
 /// The parameters of a task; `None` for a task that takes none.
