@@ -1,5 +1,6 @@
 //! The watches: they fill the caches and say which node needs a pass. Nothing is polled.
 
+mod progress;
 mod trouble;
 
 use std::{fmt::Debug, sync::Arc};
@@ -23,11 +24,10 @@ use kube::{
 use seinode_api::names;
 use seinode_core::peers;
 use serde::de::DeserializeOwned;
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, unbounded_channel},
-    watch::{Receiver, Sender},
-};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use self::progress::Progress;
+pub(crate) use self::progress::Unsynced;
 use crate::{
     cache::{Caches, Fleet, Guarded},
     readiness::{Gate, Readiness},
@@ -46,21 +46,6 @@ pub(crate) struct Slice {
     pub(crate) nodes: BoxStream<'static, Result<Guarded, watcher::Error>>,
     /// Nodes that need a pass for any other reason.
     pub(crate) triggers: BoxStream<'static, ObjectRef<Guarded>>,
-}
-
-/// How many watches have not listed everything once. A pass waits for zero: before that an object that is
-/// only not listed yet would look as if it did not exist.
-#[derive(Clone)]
-pub(crate) struct Unsynced(Arc<Sender<usize>>);
-
-impl Unsynced {
-    fn new() -> Self {
-        Self(Arc::new(Sender::new(0)))
-    }
-
-    pub(crate) fn subscribe(&self) -> Receiver<usize> {
-        self.0.subscribe()
-    }
 }
 
 /// Makes the caches of all served namespaces, and the streams that fill them.
@@ -253,53 +238,4 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
 fn node_of<K: Resource>(child: &K) -> Option<ObjectRef<Guarded>> {
     let name = child.labels().get(names::NODE_LABEL)?;
     Some(ObjectRef::new(name).within(&child.namespace()?))
-}
-
-/// Follows one watch: opens its gate, and says what is wrong while it does not get on.
-struct Progress {
-    gate: Gate,
-    unsynced: Unsynced,
-    plural: String,
-    listed: Listed,
-    /// What was wrong last; the same trouble is logged once, however often it is met.
-    trouble: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Listed {
-    NotYet,
-    Once,
-}
-
-impl Progress {
-    fn begin(gate: Gate, unsynced: Unsynced, plural: &str) -> Self {
-        unsynced.0.send_modify(|count| *count += 1);
-        Self { gate, unsynced, plural: plural.to_owned(), listed: Listed::NotYet, trouble: None }
-    }
-
-    fn see<K>(&mut self, event: &Result<watcher::Event<K>, watcher::Error>) {
-        if event.is_ok() && self.trouble.take().is_some() {
-            tracing::info!(kind = self.plural, "the watch works again");
-        }
-        match event {
-            Ok(watcher::Event::InitDone) => {
-                self.gate.open();
-                if self.listed == Listed::NotYet {
-                    self.listed = Listed::Once;
-                    self.unsynced.0.send_modify(|count| *count -= 1);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let words = trouble::say(error, &self.plural);
-                if self.trouble.as_ref() != Some(&words) {
-                    tracing::warn!(kind = self.plural, "{words}; trying again");
-                }
-                if self.listed == Listed::NotYet {
-                    self.gate.wait(words.as_str());
-                }
-                self.trouble = Some(words);
-            }
-        }
-    }
 }

@@ -1,0 +1,71 @@
+//! What a validator is to do: observe, sign, or found a chain; and how its keys go together.
+
+use seinode_api::spec;
+
+use super::{Ceremony, Mode, Role, Start, start};
+use crate::violation::Violation;
+
+/// Parses what a validator is to do.
+pub(super) fn parse(validator: &spec::Validator, found: &mut Vec<Violation>) -> Mode {
+    let signing = secret("spec.validator.signingKey", validator.signing_key.as_ref(), found);
+    let node = secret("spec.validator.nodeKey", validator.node_key.as_ref(), found);
+    let role = match (signing, node, &validator.genesis_ceremony) {
+        (None, None, None) => Role::Observer,
+        (None, None, Some(ceremony)) => Role::Genesis(ceremony_of(ceremony, found)),
+        (Some(signing_secret), Some(node_secret), None) => {
+            if signing_secret == node_secret {
+                found.push(Violation::new(
+                    "spec.validator",
+                    "signingKey and nodeKey name the same Secret",
+                    "keep them in two Secrets, so that nothing that needs one can read the other",
+                ));
+            }
+            Role::Signer { signing_secret, node_secret }
+        }
+        (signing, node, ceremony) => {
+            if ceremony.is_some() {
+                let rule = "a genesis ceremony makes its own keys";
+                found.push(Violation::new("spec.validator", rule, "remove genesisCeremony, or both keys"));
+            }
+            if signing.is_some() != node.is_some() {
+                let rule = "signingKey and nodeKey go together";
+                found.push(Violation::new("spec.validator", rule, "set both, or neither"));
+            }
+            Role::Observer
+        }
+    };
+    let start = match role {
+        Role::Genesis(_) => Start::BlockSync,
+        Role::Observer | Role::Signer { .. } => {
+            start("spec.validator.snapshot", validator.snapshot.as_ref(), found)
+        }
+    };
+    Mode::Validator { start, role }
+}
+
+fn secret(field: &str, source: Option<&spec::KeySource>, found: &mut Vec<Violation>) -> Option<String> {
+    let name = source?.secret.as_ref().map(|secret| secret.secret_name.clone()).unwrap_or_default();
+    if name.is_empty() {
+        found.push(Violation::new(field, "it names no Secret", "set secret.secretName"));
+    }
+    Some(name)
+}
+
+fn ceremony_of(ceremony: &spec::GenesisCeremony, found: &mut Vec<Violation>) -> Ceremony {
+    for (member, value) in [
+        ("chainId", &ceremony.chain_id),
+        ("stakingAmount", &ceremony.staking_amount),
+        ("accountBalance", &ceremony.account_balance),
+    ] {
+        if value.is_empty() {
+            let field = format!("spec.validator.genesisCeremony.{member}");
+            found.push(Violation::new(&field, "it is empty", "set it: the ceremony cannot do without"));
+        }
+    }
+    Ceremony {
+        chain_id: ceremony.chain_id.clone(),
+        staking_amount: ceremony.staking_amount.clone(),
+        account_balance: ceremony.account_balance.clone(),
+        genesis_params: ceremony.genesis_params.clone().filter(|params| !params.is_empty()),
+    }
+}
