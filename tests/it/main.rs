@@ -129,6 +129,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_refused_task_is_sent_once_and_fails_the_plan
             a_failed_task_with_budget_is_tried_again_under_a_new_id
             a_silent_sidecar_is_named_and_delays_no_other_node
+            a_running_node_tells_the_truth_about_its_gate
             garbage_from_a_sidecar_is_never_believed
             label_peers_are_waited_for_and_a_new_peer_wakes_the_node
             sigterm_ends_the_operator_well_also_while_a_sidecar_hangs;

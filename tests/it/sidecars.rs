@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use devcluster::sidecar::{Fault, Scope, SubmissionEffect, TaskType, Times};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams},
+};
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
 
@@ -179,6 +182,26 @@ pub async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
         ns.sidecar(name).behaviour().reset();
         ns.running(name).await;
     }
+}
+
+pub async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    let behaviour = ns.sidecar("n0").behaviour();
+    behaviour.disturb(Fault::Reset, Scope::Everything, Times::Always);
+    // A change of the pod makes the operator look.
+    let pods = ns.api::<Pod>();
+    let patch = json!({"metadata": {"annotations": {"it": "look"}}});
+    pods.patch("n0-0", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    ns.node_until("n0", "says that the sidecar is silent", |status| {
+        truth(status, "SidecarReady") == "Unknown"
+    })
+    .await;
+    // Nothing tells the operator that it answers again: it keeps looking.
+    behaviour.reset();
+    ns.running("n0").await;
 }
 
 pub async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {

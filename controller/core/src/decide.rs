@@ -6,10 +6,11 @@
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use crate::{
-    answer::Question,
+    answer::{Health, Question},
     conditions,
     decision::{Act, Decision, Rest},
     effect::Effect,
+    failure::Class,
     intent::Intent,
     node::{LegacyFinalizer, Life, NodeRef, Subject, Suspension},
     observation::{Answer, Observation},
@@ -190,13 +191,16 @@ fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act
     rest(why, until)
 }
 
-/// Nothing to do: only the sidecar's gate is looked at, once in each pass.
+/// Nothing to do: only the sidecar's gate is looked at, once in each pass. While it is not open it is looked at
+/// again and again, so that the status does not tell yesterday's trouble.
 fn watch_over(seen: &Observation) -> Act {
     let reachable = seen.pod().is_some_and(|pod| pod.ip.is_some());
-    if reachable && seen.gate == Answer::NotAsked {
-        return Act::Look(Question::Health);
-    }
-    Act::Rest(Rest { why: None, until: Until::Event })
+    let until = match &seen.gate {
+        Answer::NotAsked if reachable => return Act::Look(Question::Health),
+        Answer::NotAsked | Answer::Given(_, Health::Ready) => Until::Event,
+        Answer::Given(_, Health::NotReady) | Answer::Silent(_) => Until::Retry(Class::Transient),
+    };
+    Act::Rest(Rest { why: None, until })
 }
 
 fn rest(why: impl Into<String>, until: Until) -> Act {

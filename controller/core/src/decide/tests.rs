@@ -433,11 +433,12 @@ fn a_running_node_says_when_its_gate_is_shut_or_its_image_is_old() {
     let mut world = World::new(&full_node(""));
     world.settle();
     world.gate = Health::NotReady;
-    world.settle();
+    assert_eq!(world.settle().until, Until::Retry(Class::Transient), "it is looked at again");
     assert_eq!(condition(&world.stored, "SidecarReady").1, "NotReady");
     assert_eq!(condition(&world.stored, "Ready").1, "SidecarNotReady");
 
     world.gate = Health::Ready;
+    assert_eq!(world.settle().until, Until::Event);
     world.edit(&full_node("").replace("seid:1", "seid:2"));
     world.settle();
     let (_, reason, message) = condition(&world.stored, "Ready");
