@@ -45,7 +45,7 @@ const VOCABULARIES: [Vocabulary; 7] = [
     },
     Vocabulary {
         what: "task",
-        sources: &["controller/core/src/task.rs"],
+        sources: &["controller/core/src/task_type.rs"],
         belongs: |word| word.contains('-') && word.chars().all(|it| it.is_ascii_lowercase() || it == '-'),
         document: "docs/troubleshooting.md",
     },

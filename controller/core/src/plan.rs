@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(plan.phase, PlanPhase::Active);
         assert_ne!(task.id, before.id);
         assert_eq!(task.id, TaskId::derive(plan.id, TaskType::DiscoverPeers, 1, 1));
-        assert_eq!(task.not_before.unwrap().as_second(), 10);
+        assert_eq!(task.not_before.unwrap().as_second(), 1);
         assert_eq!(task.error.as_deref(), Some("no peer reachable"));
     }
 

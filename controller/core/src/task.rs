@@ -75,9 +75,10 @@ pub enum Until {
     Retry(Class),
 }
 
-/// Pause before attempt `attempt` (1 is the first repetition): 10 s, 20 s, then 30 s (plans-tasks-sidecar §3.4).
+/// Pause before attempt `attempt` (1 is the first repetition): 1 s doubling to 30 s. What a task waits for, a peer
+/// or a published genesis, is often there a moment later, and sometimes an hour.
 pub(crate) fn retry_delay(attempt: u32) -> SignedDuration {
-    SignedDuration::from_secs((5 << attempt.clamp(1, 5)).min(30))
+    SignedDuration::from_secs((1 << attempt.clamp(1, 6).saturating_sub(1)).min(30))
 }
 
 #[cfg(test)]
@@ -85,8 +86,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_are_spaced_as_the_contract_says() {
-        let seconds: Vec<_> = (1..=5).map(|attempt| retry_delay(attempt).as_secs()).collect();
-        assert_eq!(seconds, [10, 20, 30, 30, 30]);
+    fn retries_are_spaced_ever_wider() {
+        let seconds: Vec<_> = (1..=7).map(|attempt| retry_delay(attempt).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
     }
 }

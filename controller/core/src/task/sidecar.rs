@@ -20,12 +20,10 @@ use crate::{
 
 /// What a sidecar task wants next.
 pub(crate) fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
-    let Some(pod) = seen.pod() else {
-        return wait("the pod does not exist yet", Until::Event);
+    let Some(pod) = seen.pod().filter(|pod| pod.ip.is_some()) else {
+        let trouble = seen.pod().and_then(|pod| pod.trouble.as_deref());
+        return wait(trouble.unwrap_or("the pod has not started yet"), Until::Event);
     };
-    if pod.ip.is_none() {
-        return wait(pod.trouble.as_deref().unwrap_or("the pod has no address yet"), Until::Event);
-    }
     let question = Question::Task(task.id);
     match seen.report.to(question) {
         Reply::Ask => Step::Look(question),
