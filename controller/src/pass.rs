@@ -137,6 +137,11 @@ impl<'a> Pass<'a> {
         }
         match persist::status(self.context, &self.object, &self.status).await {
             Written::Stored(stored) => {
+                let kept = stored.status.as_ref().and_then(|status| status.plan.as_ref());
+                if kept != self.status.plan.as_ref() {
+                    self.object = stored;
+                    return Err(forgetful());
+                }
                 let notices = notice::between(&before, &self.status);
                 for notice in &notices {
                     let plan = self.status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id.to_string());
@@ -215,6 +220,14 @@ impl std::fmt::Debug for Brief<'_> {
 fn without_intent() -> Failure {
     let message = "defect of the operator: something is done for a spec that does not parse".into();
     Failure { class: Class::Invariant, message }
+}
+
+/// The API server prunes what its CRD does not know. A plan that is not kept must not be carried out: it would be
+/// made anew with every pass.
+fn forgetful() -> Failure {
+    let message = "the installed CRD seinodes.sei.io is older than this operator and drops parts of status.plan: \
+                   run `seinode-operator crds | kubectl apply --server-side --force-conflicts -f -`";
+    Failure { class: Class::User, message: message.into() }
 }
 
 fn pause(until: Timestamp, now: Timestamp) -> Duration {

@@ -1,9 +1,6 @@
 //! Rounds of the script and the operator in turns, and what comes of them.
 
-use std::{
-    fmt::Debug,
-    time::{Duration, Instant},
-};
+use std::fmt::Debug;
 
 use devcluster::sidecar::Sidecars;
 use futures::{StreamExt, future::join_all};
@@ -22,7 +19,12 @@ use kube::{
 use seinode_api::{SeiNode, status::Phase};
 use serde::de::DeserializeOwned;
 
-use crate::{World, eventually, operator::Operator, script, within};
+use crate::{
+    World, eventually,
+    operator::Operator,
+    run::{Run, Start, median},
+    script, within,
+};
 
 const SCRIPT: &str = "yardstick-script";
 const OPERATOR: &str = "yardstick-operator";
@@ -56,42 +58,46 @@ impl Contest {
 
     /// Holds rounds with these nodes and returns how many times as long as the script the operator took.
     pub async fn hold(&self, title: &str, nodes: &[SeiNode], rounds: usize) -> f64 {
-        println!("\n{title}\n  {:>5}  {:>8}  {:>8}", "round", "script", "operator");
+        println!("\n{title} (ms; of each run the slowest node)");
+        println!("{:9} {:10} {:>8} {:>8} {:>8} {:>8}", "", "", "asked", "answers", "tasked", "over");
+        let (mut by_hand, mut by_operator) = (Vec::new(), Vec::new());
         // The first round warms up whatever is cold.
-        let mut times = Vec::new();
         for round in 0..=rounds {
             // Who goes first changes: neither always finds the control plane as the other left it.
-            let (by_hand, by_operator) = if round % 2 == 0 {
-                let by_hand = self.by_hand(nodes).await;
-                (by_hand, self.by_operator(nodes).await)
+            let (hand, operator) = if round % 2 == 0 {
+                let hand = self.by_hand(nodes).await;
+                (hand, self.by_operator(nodes).await)
             } else {
-                let by_operator = self.by_operator(nodes).await;
-                (self.by_hand(nodes).await, by_operator)
+                let operator = self.by_operator(nodes).await;
+                (self.by_hand(nodes).await, operator)
             };
-            let label = if round == 0 { "warm".to_owned() } else { round.to_string() };
-            println!("  {label:>5}  {:>8}  {:>8}", millis(by_hand), millis(by_operator));
+            let label = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
+            show(&label, "script", hand);
+            show("", "operator", operator);
             if round > 0 {
-                times.push((by_hand, by_operator));
+                by_hand.push(hand);
+                by_operator.push(operator);
             }
         }
-        let by_hand = median(times.iter().map(|(by_hand, _)| *by_hand));
-        let by_operator = median(times.iter().map(|(_, by_operator)| *by_operator));
-        let ratio = by_operator.as_secs_f64() / by_hand.as_secs_f64();
-        println!("  {:>5}  {:>8}  {:>8}  ratio {ratio:.2}", "med", millis(by_hand), millis(by_operator));
+        let (hand, operator) = (median(&by_hand), median(&by_operator));
+        show("medians", "script", hand);
+        show("", "operator", operator);
+        let ratio = operator.over.as_secs_f64() / hand.over.as_secs_f64();
+        println!("ratio {ratio:.2}");
         ratio
     }
 
-    async fn by_hand(&self, nodes: &[SeiNode]) -> Duration {
+    async fn by_hand(&self, nodes: &[SeiNode]) -> Run {
         let nodes = placed(nodes, SCRIPT);
-        let begun = Instant::now();
+        let start = Start::now();
         let runs = nodes.iter().map(|node| script::bring_up(&self.client, self.sidecars(), node, &nodes));
         within("the script ends", join_all(runs)).await;
-        let took = begun.elapsed();
+        let run = start.end(self.sidecars(), &nodes);
         self.clear(SCRIPT).await;
-        took
+        run
     }
 
-    async fn by_operator(&self, nodes: &[SeiNode]) -> Duration {
+    async fn by_operator(&self, nodes: &[SeiNode]) -> Run {
         let nodes = placed(nodes, OPERATOR);
         let api: Api<SeiNode> = Api::namespaced(self.client.clone(), OPERATOR);
         let mut changes = watcher(api.clone(), watcher::Config::default()).boxed();
@@ -100,7 +106,7 @@ impl Contest {
         })
         .await;
         let mut changes = changes.applied_objects();
-        let begun = Instant::now();
+        let start = Start::now();
         let creation = PostParams::default();
         join_all(nodes.iter().map(|node| async { api.create(&creation, node).await.unwrap() })).await;
         let mut waiting: Vec<String> = nodes.iter().map(ResourceExt::name_any).collect();
@@ -114,9 +120,9 @@ impl Contest {
             }
         })
         .await;
-        let took = begun.elapsed();
+        let run = start.end(self.sidecars(), &nodes);
         self.clear(OPERATOR).await;
-        took
+        run
     }
 
     /// Deletes everything in a namespace and waits until it is gone: the next round starts with nothing.
@@ -167,12 +173,8 @@ fn placed(nodes: &[SeiNode], namespace: &str) -> Vec<SeiNode> {
     nodes.iter().map(place).collect()
 }
 
-fn median(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn millis(time: Duration) -> String {
-    format!("{} ms", time.as_millis())
+fn show(label: &str, who: &str, run: Run) {
+    let Run { knocked, answered, handed, over } = run;
+    let [knocked, answered, handed, over] = [knocked, answered, handed, over].map(|time| time.as_millis());
+    println!("{label:9} {who:10} {knocked:>8} {answered:>8} {handed:>8} {over:>8}");
 }

@@ -18,6 +18,7 @@ mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
+mod run;
 mod script;
 #[path = "../it/kit/wait.rs"]
 mod wait;

@@ -136,7 +136,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition
-            an_object_without_spec_stops_no_other_and_can_be_deleted;
+            under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other;
         quiet:
             running_nodes_cost_no_request_in_a_minute;
         crash:
