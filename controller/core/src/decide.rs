@@ -61,7 +61,7 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
             PlanPhase::Active if asked => advance(&subject.node, intent, next, plan.hurry(), seen),
             PlanPhase::Active => advance(&subject.node, intent, next, plan, seen),
             PlanPhase::Failed { .. } if asked => begin(subject, intent, next, seen, 0),
-            PlanPhase::Failed { next_attempt, .. } if seen.now >= *next_attempt => {
+            PlanPhase::Failed { next_attempt: Some(at), .. } if seen.now >= *at => {
                 begin(subject, intent, next, seen, plan.failures)
             }
             PlanPhase::Failed { .. } => fail(next, &plan, seen),
@@ -183,7 +183,7 @@ fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
     };
     next.plan = Some(plan.write(None));
     set_phase(next, Phase::Failed, seen);
-    rest(message.clone(), Until::At(*next_attempt))
+    rest(message.clone(), next_attempt.map_or(Until::Event, Until::At))
 }
 
 fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {

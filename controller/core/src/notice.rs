@@ -92,7 +92,11 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
         if let PlanPhase::Failed { message, next_attempt } = &new.phase
             && !failed_before
         {
-            let note = format!("Plan {}: {message}; next attempt at {next_attempt}", new.id);
+            let next = match next_attempt {
+                Some(at) => format!("next attempt at {at}"),
+                None => "a person has to ask for the next attempt".to_owned(),
+            };
+            let note = format!("Plan {}: {message}; {next}", new.id);
             all.push(Notice { severity: Severity::Warning, reason: "PlanFailed", action: "Plan", note });
         }
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     ids::{PlanId, Target, TaskId},
     task::{Progress, Task},
-    task_type::TaskType,
+    task_type::{Rerun, TaskType},
 };
 
 /// A plan and how far it has come.
@@ -46,8 +46,8 @@ pub enum PlanPhase {
     Failed {
         /// Why, in the words of what failed.
         message: String,
-        /// When another plan is made.
-        next_attempt: Timestamp,
+        /// When another plan is made; `None` when a person has to ask for it.
+        next_attempt: Option<Timestamp>,
     },
 }
 
@@ -136,8 +136,12 @@ impl Plan {
         }
         task.progress = Progress::Failed;
         let message = format!("task {} failed: {why}", task.kind);
+        let next_attempt = match task.kind.rerun() {
+            Rerun::ByTheOperator => Some(now + backoff(failures + 1, id)),
+            Rerun::ByAPerson => None,
+        };
         self.failures = failures + 1;
-        self.phase = PlanPhase::Failed { message, next_attempt: now + backoff(self.failures, id) };
+        self.phase = PlanPhase::Failed { message, next_attempt };
     }
 }
 
@@ -173,7 +177,7 @@ mod tests {
         plan.fail_current("no such key", Chances::Retry, Timestamp::UNIX_EPOCH);
         let PlanPhase::Failed { message, next_attempt } = &plan.phase else { panic!("{plan:?}") };
         assert_eq!(message, "task config-apply failed: no such key");
-        assert!((10..=11).contains(&next_attempt.as_second()));
+        assert!((10..=11).contains(&next_attempt.unwrap().as_second()));
         assert_eq!(plan.failures, 1);
     }
 
@@ -206,6 +210,15 @@ mod tests {
         hopeless.complete_current();
         hopeless.fail_current("x", Chances::None, Timestamp::UNIX_EPOCH);
         assert!(matches!(hopeless.phase, PlanPhase::Failed { .. }));
+    }
+
+    #[test]
+    fn what_is_not_safe_to_run_again_waits_for_a_person() {
+        let tasks = [TaskType::GenerateGentx];
+        let mut plan =
+            Plan::new(PlanKind::Init, "uid", Target::of(b"spec"), Timestamp::UNIX_EPOCH, 0, &tasks);
+        plan.fail_current("half done", Chances::Retry, Timestamp::UNIX_EPOCH);
+        assert!(matches!(plan.phase, PlanPhase::Failed { next_attempt: None, .. }), "{plan:?}");
     }
 
     #[test]

@@ -80,6 +80,28 @@ impl TaskType {
         Self::ALL.into_iter().find(|task| task.as_str() == name)
     }
 
+    /// Whether a task that failed may be run again, by a further attempt or by another plan.
+    #[must_use]
+    pub fn rerun(self) -> Rerun {
+        match self {
+            // Not safe to run again after a partial failure (sidecar contract: plans-tasks-sidecar §5.2).
+            Self::GenerateGentx => Rerun::ByAPerson,
+            Self::EnsureDataPvc
+            | Self::ApplyStatefulset
+            | Self::ApplyService
+            | Self::SnapshotRestore
+            | Self::GenerateIdentity
+            | Self::UploadGenesisArtifacts
+            | Self::ConfigureGenesis
+            | Self::ConfigApply
+            | Self::DiscoverPeers
+            | Self::SetGenesisPeers
+            | Self::ConfigureStateSync
+            | Self::ConfigValidate
+            | Self::MarkReady => Rerun::ByTheOperator,
+        }
+    }
+
     /// How often a failed task is tried again before its plan fails (plans-tasks-sidecar §3.4).
     #[must_use]
     pub fn max_retries(self) -> u32 {
@@ -90,7 +112,6 @@ impl TaskType {
             Self::DiscoverPeers | Self::SetGenesisPeers => 20,
             // The sidecar may restart between the task and the look at its gate.
             Self::MarkReady => 3,
-            // Above all generate-gentx: it is not safe to run again after a partial failure (sidecar contract).
             Self::EnsureDataPvc
             | Self::ApplyStatefulset
             | Self::ApplyService
@@ -103,6 +124,15 @@ impl TaskType {
             | Self::ConfigValidate => 0,
         }
     }
+}
+
+/// Who may have a failed task run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rerun {
+    /// The operator, by itself.
+    ByTheOperator,
+    /// Only a person, who has looked.
+    ByAPerson,
 }
 
 impl fmt::Display for TaskType {

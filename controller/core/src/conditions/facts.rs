@@ -85,9 +85,11 @@ fn why_not_ready(
     };
     if let Some(plan) = &next.plan {
         return match Plan::read(plan).map(|plan| plan.phase) {
-            Some(PlanPhase::Failed { message, next_attempt }) => {
-                let message = format!("{message}; next attempt at {}", seconds(next_attempt));
-                not("PlanFailed", message, Outlook::Moving)
+            Some(PlanPhase::Failed { message, next_attempt: Some(at) }) => {
+                not("PlanFailed", format!("{message}; next attempt at {}", seconds(at)), Outlook::Moving)
+            }
+            Some(PlanPhase::Failed { message, next_attempt: None }) => {
+                not("PlanFailed", format!("{message}; {}", asks_for_a_person()), Outlook::Stuck)
             }
             Some(PlanPhase::Active) | None => {
                 let outlook = match waits.map(|rest| rest.until) {
@@ -118,7 +120,7 @@ fn why_not_ready(
     }
     match seen.gate.to(Question::Health) {
         Reply::Is(Health::Ready) => None,
-        Reply::Is(Health::NotReady) => not("SidecarNotReady", GATE_SHUT.into(), Outlook::Moving),
+        Reply::Is(Health::NotReady) => not("SidecarNotReady", GATE_SHUT.into(), Outlook::Stuck),
         Reply::Silent(silence) => not("SidecarUnreachable", silence.to_string(), Outlook::Moving),
         Reply::Ask => not("SidecarUnreachable", "the pod has no address yet".into(), Outlook::Moving),
     }
@@ -202,8 +204,9 @@ fn foreign(name: &str, owner: &Owner) -> String {
         Owner::Nobody | Owner::Us | Owner::Predecessor => "was not made for this SeiNode".to_owned(),
     };
     format!(
-        "PVC {name} exists and {whose}; it is not touched. To use its data set \
-         spec.dataVolume.import.pvcName: {name}; to start empty rename or remove the PVC yourself"
+        "PVC {name} exists and {whose}; it is not touched. To start empty, delete the PVC yourself (its data \
+         goes with it) or give the SeiNode another name. To go on with its data needs \
+         spec.dataVolume.import.pvcName: {name}, which this version does not bring up yet"
     )
 }
 
@@ -244,6 +247,13 @@ fn progress(plan: &PlanStatus, waiting_for: &str) -> String {
         "" => task.to_owned(),
         why => format!("{task}: {why}"),
     }
+}
+
+fn asks_for_a_person() -> String {
+    let retry = names::RETRY_ANNOTATION;
+    format!(
+        "it is not safe to run again by itself: clean the node's home, then set annotation {retry} to a new value"
+    )
 }
 
 fn seconds(at: Timestamp) -> Timestamp {

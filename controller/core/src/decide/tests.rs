@@ -172,6 +172,25 @@ fn a_task_with_budget_is_tried_again_under_a_new_id_after_its_pause() {
 }
 
 #[test]
+fn a_genesis_transaction_that_failed_is_not_run_again_before_a_person_asks() {
+    let ceremony = "genesisCeremony: {chainId: c, stakingAmount: 1usei, accountBalance: 2usei, index: 0}";
+    let mut world = World::new(&format!("  chainId: c\n  image: seid:1\n  validator: {{{ceremony}}}\n"));
+    world.failing.insert(TaskType::GenerateGentx, "half done".into());
+    world.settle();
+    world.now += SignedDuration::from_hours(24);
+    world.settle();
+    let runs = |world: &World| world.done.iter().filter(|done| *done == "generate-gentx").count();
+    assert_eq!(runs(&world), 1);
+    let (status, reason, message) = condition(&world.stored, "Stalled");
+    assert_eq!((status, reason), ("True", "PlanFailed"));
+    assert!(message.contains("half done") && message.contains("sei.io/retry"), "{message}");
+    world.failing.clear();
+    world.subject.retry = Some("cleaned".into());
+    world.settle();
+    assert_eq!((runs(&world), world.stored.phase), (2, Some(Phase::Running)));
+}
+
+#[test]
 fn a_new_retry_annotation_tries_at_once_and_only_once() {
     let mut world = World::new(&full_node(""));
     world.failing.insert(TaskType::ConfigApply, "no".into());

@@ -27,7 +27,7 @@ impl Plan {
             ACTIVE => PlanPhase::Active,
             FAILED => PlanPhase::Failed {
                 message: record.message.clone().unwrap_or_default(),
-                next_attempt: record.next_attempt.as_ref()?.0,
+                next_attempt: record.next_attempt.as_ref().map(|time| time.0),
             },
             _ => return None,
         };
@@ -49,7 +49,7 @@ impl Plan {
         let (phase, message, next_attempt) = match &self.phase {
             PlanPhase::Active => (ACTIVE, waits_for.map(str::to_owned), None),
             PlanPhase::Failed { message, next_attempt } => {
-                (FAILED, Some(message.clone()), Some(time(*next_attempt)))
+                (FAILED, Some(message.clone()), next_attempt.map(time))
             }
         };
         let done = self.tasks.iter().take_while(|task| task.progress == Progress::Complete).count();
