@@ -14,6 +14,8 @@ use seinode_api::{SeiNode, names};
 use seinode_core::node::NodeRef;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::recent::Recent;
+
 /// A SeiNode, or what is known of one that cannot be read: one bad object must not stop the watch of all.
 pub(crate) type Guarded = DeserializeGuard<SeiNode>;
 
@@ -21,6 +23,8 @@ pub(crate) type Guarded = DeserializeGuard<SeiNode>;
 pub(crate) struct Fleet {
     /// One for each served namespace, or a single one.
     pub(crate) slices: Vec<Arc<Caches>>,
+    /// What our own writes returned, until the caches have it.
+    pub(crate) recent: Recent,
 }
 
 /// The caches of one namespace, or of the cluster.

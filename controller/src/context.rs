@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use kube::Client;
 use seinode_core::platform::Platform;
 
-use crate::{
-    cache::Fleet, metrics::Metrics, patience::Patience, publish::Publisher, recent::Recent, sidecar::Sidecars,
-};
+use crate::{cache::Fleet, metrics::Metrics, patience::Patience, publish::Publisher, sidecar::Sidecars};
 
 /// What every pass needs.
 pub(crate) struct Context {
@@ -20,8 +18,6 @@ pub(crate) struct Context {
     pub(crate) fleet: Arc<Fleet>,
     /// The nodes' sidecars.
     pub(crate) sidecars: Sidecars,
-    /// What our last writes returned.
-    pub(crate) recent: Recent,
     /// How long each node waits after something did not work.
     pub(crate) patience: Patience,
     /// Where events go.

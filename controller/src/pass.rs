@@ -39,7 +39,7 @@ const MAX_STEPS: usize = 100;
 /// Passes over one node, and says when to look again.
 pub(crate) async fn pass(context: &Context, caches: &Caches, object: Arc<Guarded>) -> Action {
     let node = match &object.0 {
-        Ok(node) => context.recent.newest(&Arc::new(node.clone())),
+        Ok(node) => context.fleet.recent.newest(&Arc::new(node.clone())),
         Err(invalid) => return unreadable::pass(context, invalid).await,
     };
     let subject = Subject::of(&node);
@@ -124,6 +124,8 @@ impl<'a> Pass<'a> {
             }
             Until::Event => {
                 self.context.patience.reset(namespace, name);
+                // Nothing will be asked of the sidecar before something happens: its connections cost memory.
+                self.context.sidecars.forget(namespace, name);
                 Action::await_change()
             }
         }
@@ -163,7 +165,7 @@ impl<'a> Pass<'a> {
         if *effect == Effect::RemoveLegacyFinalizer {
             return match persist::remove_legacy_finalizer(self.context, self.object.as_ref()).await {
                 Written::Stored(stored) => {
-                    self.context.recent.note(&stored);
+                    self.context.fleet.recent.note(&stored);
                     self.object = stored;
                     Outcome::FinalizerRemoved
                 }

@@ -36,7 +36,7 @@ pub(crate) async fn status(context: &Context, object: &SeiNode, status: &SeiNode
     match api.replace_status(&name, &parameters(), &next).await {
         Ok(stored) => {
             let stored = Arc::new(stored);
-            context.recent.note(&stored);
+            context.fleet.recent.note(&stored);
             Written::Stored(stored)
         }
         Err(error) => failed(&error, &format!("write the status of SeiNode {name}")),

@@ -28,11 +28,20 @@ impl Recent {
         let key = key(cached);
         let mut written = self.lock();
         match written.get(&key) {
-            Some(ours) if is_newer(ours, cached) => Arc::clone(ours),
+            Some(ours) if is_newer(ours, cached.as_ref()) => Arc::clone(ours),
             _ => {
                 written.remove(&key);
                 Arc::clone(cached)
             }
+        }
+    }
+
+    /// The cache has this version: an older one of ours is needed no more.
+    pub(crate) fn caught_up<K: ResourceExt>(&self, cached: &K) {
+        let key = (cached.namespace().unwrap_or_default(), cached.name_any());
+        let mut written = self.lock();
+        if written.get(&key).is_some_and(|ours| !is_newer(ours.as_ref(), cached)) {
+            written.remove(&key);
         }
     }
 
@@ -52,9 +61,12 @@ fn key(node: &SeiNode) -> (String, String) {
 
 /// Whether `ours` is a later version of the same object. Versions of one object can be compared as numbers
 /// (Kubernetes API concepts: resource versions); what is no number is taken as older.
-fn is_newer(ours: &SeiNode, cached: &SeiNode) -> bool {
-    let version = |node: &SeiNode| node.resource_version().and_then(|version| version.parse::<u128>().ok());
+fn is_newer<K: ResourceExt>(ours: &SeiNode, cached: &K) -> bool {
     ours.uid() == cached.uid() && version(ours) > version(cached)
+}
+
+fn version<K: ResourceExt>(object: &K) -> Option<u128> {
+    object.resource_version()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -87,6 +99,16 @@ mod tests {
     #[test]
     fn a_namesake_with_another_uid_is_not_confused_with_what_was_written_before() {
         check(("old", "10"), ("new", "9"), "9");
+    }
+
+    #[test]
+    fn a_cache_that_is_behind_does_not_make_it_forget() {
+        let recent = Recent::default();
+        recent.note(&node("a", "10"));
+        recent.caught_up(node("a", "9").as_ref());
+        assert_eq!(recent.lock().len(), 1);
+        recent.caught_up(node("a", "10").as_ref());
+        assert_eq!(recent.lock().len(), 0);
     }
 
     #[test]

@@ -18,7 +18,6 @@ use crate::{
     patience::Patience,
     publish::Publisher,
     readiness::Readiness,
-    recent::Recent,
     settings::Settings,
     sidecar::Sidecars,
     watch::{self, Slice, Unsynced},
@@ -44,7 +43,6 @@ pub async fn run(
         platform: settings.platform,
         fleet,
         sidecars: Sidecars::new(settings.sidecar_url),
-        recent: Recent::default(),
         patience: Patience::default(),
         publisher,
         metrics,
@@ -124,7 +122,7 @@ async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infa
 /// A node that is gone leaves nothing behind in memory.
 fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     let namespace = gone.namespace.as_deref().unwrap_or_default();
-    context.recent.forget(namespace, &gone.name);
+    context.fleet.recent.forget(namespace, &gone.name);
     context.patience.reset(namespace, &gone.name);
     context.sidecars.forget(namespace, &gone.name);
 }

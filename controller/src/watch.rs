@@ -31,6 +31,7 @@ pub(crate) use self::progress::Unsynced;
 use crate::{
     cache::{Caches, Fleet, Guarded},
     readiness::{Gate, Readiness},
+    recent::Recent,
     settings::Scope,
     trim,
 };
@@ -63,8 +64,8 @@ pub(crate) fn fleet(
     for namespace in scopes {
         parts.push((namespace, Stores::new()));
     }
-    let fleet =
-        Arc::new(Fleet { slices: parts.iter().map(|(_, stores)| Arc::clone(&stores.caches)).collect() });
+    let caches = parts.iter().map(|(_, stores)| Arc::clone(&stores.caches));
+    let fleet = Arc::new(Fleet { slices: caches.collect(), recent: Recent::default() });
     let slices = parts
         .into_iter()
         .map(|(namespace, stores)| {
@@ -189,12 +190,14 @@ impl Source<'_> {
         known: Store<Guarded>,
         fleet: Arc<Fleet>,
     ) -> BoxStream<'static, Result<Guarded, watcher::Error>> {
+        let cached = Arc::clone(&fleet);
         let matters = predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
         self.events::<Guarded>(watcher::Config::default())
             .modify(trim::node)
             .inspect_ok(move |event| wake_dependents(event, &known, &fleet))
             .reflect(writer)
             .applied_objects()
+            .inspect_ok(move |node| cached.recent.caught_up(node))
             .predicate_filter(matters, PredicateConfig::default())
             // Errors were logged by the gate's progress; the watcher goes on by itself.
             .filter(|node| future::ready(node.is_ok()))
