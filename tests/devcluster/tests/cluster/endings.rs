@@ -177,8 +177,11 @@ fn shows_the_log() -> Result<(), Failed> {
 
 /// Starts this binary in `role` and waits until it has told everything.
 fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<String>) {
-    let mut command = Command::new(std::env::current_exe().expect("ourselves"));
+    // A test run in the background of a shell ignores SIGINT, and its children would as well.
+    let mut command = Command::new("env");
     command
+        .arg("--default-signal")
+        .arg(std::env::current_exe().expect("ourselves"))
         .env(ROLE, role)
         .env_remove("DEVCLUSTER_OWNER")
         .stdin(Stdio::null())
