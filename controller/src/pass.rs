@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
+use kube::runtime::{controller::Action, reflector::ObjectRef};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
@@ -39,13 +39,24 @@ const MAX_STEPS: usize = 100;
 /// Passes over one node, and says when to look again.
 pub(crate) async fn pass(context: &Context, caches: &Caches, object: Arc<Guarded>) -> Action {
     let node = match &object.0 {
-        Ok(node) => context.fleet.recent.newest(&Arc::new(node.clone())),
+        Ok(node) => newest(context, caches, &object, node),
         Err(invalid) => return unreadable::pass(context, invalid).await,
     };
     let subject = Subject::of(&node);
     let NodeRef { namespace, name, uid: _ } = &subject.node;
     let span = tracing::info_span!("pass", namespace, name);
     Pass::begin(context, caches, node, subject).run().instrument(span).await
+}
+
+/// The object as it is now. What the pass was started with may be older than our last write.
+fn newest(context: &Context, caches: &Caches, given: &Guarded, node: &SeiNode) -> Arc<SeiNode> {
+    let cached = || {
+        let cached = caches.nodes.get(&ObjectRef::from_obj(given));
+        Arc::new(cached.and_then(|cached| cached.0.clone().ok()).unwrap_or_else(|| node.clone()))
+    };
+    let meta = &node.metadata;
+    let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+    context.fleet.recent.newest(namespace.unwrap_or_default(), name.unwrap_or_default(), cached)
 }
 
 /// The state of a pass.

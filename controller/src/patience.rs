@@ -38,7 +38,7 @@ impl Patience {
 fn pause(class: Class, count: u32) -> Duration {
     let (first, last) = match class {
         Class::Conflict => (Duration::from_millis(50), Duration::from_secs(1)),
-        Class::Transient => (Duration::from_millis(100), Duration::from_secs(5)),
+        Class::Transient => (Duration::from_millis(25), Duration::from_secs(5)),
         // A person has to do something first.
         Class::Denied | Class::User | Class::Invariant => (Duration::from_secs(5), Duration::from_mins(5)),
     };
@@ -63,7 +63,7 @@ mod tests {
         let patience = Patience::default();
         let pause = || patience.pause("ns", "n", Class::Transient).as_millis();
         let first = pause();
-        assert!((100..=120).contains(&first));
+        assert!((25..=30).contains(&first));
         for _ in 0..10 {
             pause();
         }

@@ -78,7 +78,8 @@ fn next_look(progress: Progress, now: Timestamp) -> Timestamp {
         Progress::Pending | Progress::Complete | Progress::Failed => SignedDuration::ZERO,
     };
     let pause = match age.as_secs() {
-        ..3 => SignedDuration::from_millis(100),
+        ..1 => SignedDuration::from_millis(20),
+        1..3 => SignedDuration::from_millis(100),
         3..30 => SignedDuration::from_secs(1),
         _ => SignedDuration::from_secs(5),
     };
@@ -100,6 +101,6 @@ mod tests {
             let now = submitted_at + SignedDuration::from_secs(age);
             next_look(Progress::Running { submitted_at }, now).duration_since(now).as_millis()
         };
-        assert_eq!([pause(0), pause(5), pause(60)], [100, 1_000, 5_000]);
+        assert_eq!([pause(0), pause(2), pause(5), pause(60)], [20, 100, 1_000, 5_000]);
     }
 }

@@ -15,7 +15,7 @@ use crate::screen::{Row, Screen, span};
 use crate::standing::{Standing, is_running, ready_message};
 
 /// How long the nodes may take. Slow sidecars need half a minute; a busy machine may need ten times that.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A node that has come up.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ pub(crate) fn text(cluster: &Cluster, operator: Option<&Operator>) -> String {
         let urls = [("health", "/readyz?verbose"), ("metrics", "/metrics")];
         let known = urls
             .iter()
-            .filter_map(|(endpoint, path)| Some(format!("  curl {}{path}", operator.url(endpoint)?)));
+            .filter_map(|(endpoint, path)| Some(format!("  curl '{}{path}'", operator.url(endpoint)?)));
         lines.extend(known);
         lines.push(format!("  less {}", operator.log().display()));
     }
@@ -36,7 +36,7 @@ fn commands() -> impl Iterator<Item = (String, &'static str)> {
         ("kubectl get statefulset,service,pvc,pod -n NAMESPACE", "what it made of them"),
         ("kubectl explain seinode.spec.peers", "what can be asked for"),
         ("kubectl delete snode trace-0 -n NAMESPACE", "all that it made of it goes along"),
-        ("kubectl apply -f examples/", "and comes up again"),
+        ("kubectl apply --server-side -f examples/", "and comes up again"),
     ]
     .into_iter()
     .map(|(command, why)| (command.replace("NAMESPACE", NAMESPACE), why))

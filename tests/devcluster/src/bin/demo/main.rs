@@ -63,5 +63,8 @@ async fn run(arguments: &Arguments, guard: &Guard, screen: &Screen) -> anyhow::R
         signals.next().await;
     }
     stage.clear(screen);
+    if arguments.ending() == Ending::AtOnce {
+        screen.say("To look around in it: cargo demo --keep. At leisure: cargo demo --slow. All flags: cargo demo --help.");
+    }
     Ok(code)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use devcluster::sidecar::{Delay, Sidecars, TaskType};
-use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tool, Tools};
+use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tools};
 use jiff::Timestamp;
 
 use crate::arguments::{Arguments, Pace};
@@ -35,16 +35,16 @@ pub(crate) async fn play(
         "Three SeiNodes, a real Kubernetes API, on this machine. Ctrl-C ends everything at any moment.",
     );
 
-    let step = screen.step(1, "Tools");
+    let step = screen.step(1, "Tools", "looking for etcd, Kubernetes and kwok");
     let tools = Tools::provide(guard, &telling(step.voice())).await?;
-    step.done(&format!("etcd, Kubernetes, kwok; kubectl is {}", tools.path(Tool::Kubectl).display()));
+    step.done(&format!("all {} programs of a control plane are there", tools.iter().count()));
 
-    let step = screen.step(2, "Build");
+    let step = screen.step(2, "Build", "cargo builds the operator of this checkout");
     let binary = compile::operator(guard, step.voice()).await?;
     let definition = compile::definition(&binary).await?;
     step.done(&format!("the operator of this checkout: {}", binary.display()));
 
-    let step = screen.step(3, "Control plane");
+    let step = screen.step(3, "Control plane", "starting it");
     // Before the controllers start: the garbage collector looks for new kinds only now and then, and children of a
     // SeiNode that is deleted by hand in the first minute would stay that long.
     let crds = vec![definition];
@@ -52,27 +52,30 @@ pub(crate) async fn play(
     let cluster = stage.cluster.insert(Cluster::start(options, guard).await?);
     step.done(&format!("{} serves SeiNodes, as `seinode-operator crds` defines them", cluster.url()));
 
-    let step = screen.step(4, "Operator");
+    let step = screen.step(4, "Operator", "starting it and waiting until it has listed everything");
     let sidecars = stage.sidecars.insert(Sidecars::start(cluster.client()).await?);
     set_pace(sidecars, arguments.pace());
     let operator = stage.operator.insert(Operator::start(&binary, cluster, sidecars)?);
     operator.ready(step.voice()).await?;
     step.done("runs and has listed everything");
 
-    let step = screen.step(5, "SeiNodes");
     let names = examples::nodes()?;
-    step.voice().news(&format!("kubectl {}", examples::COMMAND.join(" ")));
+    let step = screen.step(5, "SeiNodes", &format!("kubectl {}", examples::COMMAND.join(" ")));
     let since = Timestamp::now();
     let arrivals = tokio::select! {
         followed = async {
             // Watched from before they exist: so the time of each is its whole time.
             let (arrivals, ()) = tokio::try_join!(
                 follow::until_running(cluster.client(), &names, screen),
-                examples::apply(cluster),
+                async {
+                    examples::apply(cluster).await?;
+                    step.voice().now("applied; the operator brings them up");
+                    anyhow::Ok(())
+                },
             )?;
             anyhow::Ok(arrivals)
-        } => followed.map_err(|error| error.context(operator.log_end())),
-        words = operator.end() => Err(anyhow::anyhow!(words)),
+        } => followed.map_err(|error| anyhow!("{error:#}\n{}", operator.log_end())),
+        words = operator.end() => Err(anyhow!(words)),
     }?;
     let slowest = arrivals.iter().map(|arrival| arrival.took).max().unwrap_or_default();
     step.done(&format!(
@@ -111,9 +114,7 @@ impl Stage {
         drop(operator);
         drop(sidecars);
         drop(cluster);
-        screen.say(
-            "Everything is gone. Again, and to look around: cargo demo --keep. All flags: cargo demo --help.",
-        );
+        screen.say("Everything is gone.");
     }
 }
 
@@ -124,7 +125,7 @@ fn telling(voice: &Voice) -> Progress {
         let text = event.to_string();
         match event {
             Event::Building { elapsed, .. } | Event::WaitingForBuild { elapsed, .. }
-                if !elapsed.is_zero() =>
+                if elapsed.as_secs() > 0 =>
             {
                 voice.now(&text);
             }

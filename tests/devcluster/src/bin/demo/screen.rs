@@ -15,7 +15,7 @@ pub(crate) use row::Row;
 pub(crate) use step::{Step, Voice};
 
 /// How often a plain screen repeats what is under way.
-const REMINDER: Duration = Duration::from_secs(15);
+const REMINDER: Duration = Duration::from_secs(5);
 
 /// Where everything is shown. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,9 +67,9 @@ impl Screen {
         };
     }
 
-    /// Begins a step of the demo; until it is done, the screen says what it is at.
-    pub(crate) fn step(&self, number: usize, title: &'static str) -> Step {
-        Step::begin(self.clone(), number, title)
+    /// Begins a step of the demo that consists of this work; until it is done, the screen says what it is at.
+    pub(crate) fn step(&self, number: usize, title: &str, work: &str) -> Step {
+        Step::begin(self.clone(), number, title, work)
     }
 
     /// Begins to show how a node gets on, below the others.

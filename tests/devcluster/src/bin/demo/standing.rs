@@ -5,7 +5,7 @@ use seinode_api::{SeiNode, status::Phase};
 /// Where a node stands, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// The phase; `new` before there is one.
+    /// The phase; `created` before there is one.
     pub(crate) phase: String,
     /// Tasks of the plan that are done.
     pub(crate) done: u64,
@@ -19,7 +19,7 @@ impl Standing {
     /// Reads a node; `before` is how it stood when it was last looked at.
     pub(crate) fn of(node: &SeiNode, before: Option<&Self>) -> Self {
         let status = node.status.clone().unwrap_or_default();
-        let phase = status.phase.map_or_else(|| "new".to_owned(), |phase| format!("{phase:?}"));
+        let phase = status.phase.map_or_else(|| "created".to_owned(), |phase| format!("{phase:?}"));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         match status.plan {
             Some(plan) => {
@@ -27,6 +27,8 @@ impl Standing {
                 let task = plan.tasks.get(done).map_or("", |task| task.type_.as_str());
                 let at = match plan.message.as_deref() {
                     None | Some("") => task.to_owned(),
+                    // Some reasons name the task themselves.
+                    Some(why) if why.starts_with(task) => why.to_owned(),
                     Some(why) => format!("{task}: {why}"),
                 };
                 Self { phase, done: count(done), of: count(plan.tasks.len()), at }
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn a_node_is_followed_from_nothing_over_its_plan_to_running() {
         let new = Standing::of(&node(""), None);
-        assert_eq!(new, standing("new", 0, 0, ""));
+        assert_eq!(new, standing("created", 0, 0, ""));
         let planned = Standing::of(
             &node(
                 "status: {phase: Initializing, plan: {message: the sidecar is at work, tasks: [

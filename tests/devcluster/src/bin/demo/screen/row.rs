@@ -35,7 +35,11 @@ impl Row {
                 bar.set_position(*done);
                 bar.set_message(format!("{phase}  {}", self.screen.paint(Paint::Dim, at)));
             }
-            None => self.screen.log(format!("    {:10} {done}/{of} {phase:12} {at}", self.name).trim_end()),
+            None => {
+                let progress = if *of == 0 { String::new() } else { format!("{done}/{of}") };
+                let line = format!("    {:10} {progress:3} {phase:12} {at}", self.name);
+                self.screen.log(line.trim_end());
+            }
         }
         self.shown = Some(standing.clone());
     }

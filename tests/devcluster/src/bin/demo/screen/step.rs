@@ -28,15 +28,16 @@ pub(crate) struct Voice {
 }
 
 impl Step {
-    pub(super) fn begin(screen: Screen, number: usize, title: &'static str) -> Self {
+    pub(super) fn begin(screen: Screen, number: usize, title: &str, work: &str) -> Self {
         let label = format!("{number}/{STEPS} {title:<13}");
         let spinner = screen.bar(0, "{spinner:.cyan} {prefix:.bold} {wide_msg} {elapsed:>4.dim}");
-        match &spinner {
-            Some(spinner) => spinner.set_prefix(label.clone()),
-            None => screen.log(&format!("{label} …")),
+        if let Some(spinner) = &spinner {
+            spinner.set_prefix(label.clone());
         }
         let begun = Instant::now();
-        Self { voice: Voice { screen, label, spinner, told: Arc::new(Mutex::new(begun)) }, begun }
+        let voice = Voice { screen, label, spinner, told: Arc::new(Mutex::new(begun)) };
+        voice.news(&format!("{work} …"));
+        Self { voice, begun }
     }
 
     /// What says how the step gets on.
