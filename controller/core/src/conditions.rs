@@ -6,7 +6,7 @@
 mod facts;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use seinode_api::SeiNodeStatus;
 
 use crate::{decision::Act, node::Subject, observation::Observation};
@@ -46,11 +46,6 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
     next.conditions = after;
 }
 
-/// A time as Kubernetes keeps it: whole seconds.
-pub(crate) fn time(at: Timestamp) -> Time {
-    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
-}
-
 /// The condition of a type.
 #[must_use]
 pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
@@ -71,6 +66,7 @@ fn stamp(verdict: &Verdict, before: &[Condition], generation: i64, now: Timestam
         reason: verdict.reason.to_owned(),
         message: verdict.message.clone(),
         observed_generation: Some(generation),
-        last_transition_time: unchanged.map_or_else(|| time(now), |old| old.last_transition_time.clone()),
+        last_transition_time: unchanged
+            .map_or_else(|| crate::time::stored(now), |old| old.last_transition_time.clone()),
     }
 }

@@ -210,7 +210,7 @@ fn rest(why: impl Into<String>, until: Until) -> Act {
 fn set_phase(next: &mut SeiNodeStatus, phase: Phase, seen: &Observation) {
     if next.phase != Some(phase) {
         next.phase = Some(phase);
-        next.phase_transition_time = Some(conditions::time(seen.now));
+        next.phase_transition_time = Some(crate::time::stored(seen.now));
     }
 }
 

@@ -27,4 +27,5 @@ pub mod quantity;
 pub mod render;
 pub mod task;
 pub mod task_type;
+mod time;
 pub mod violation;

@@ -257,5 +257,5 @@ fn asks_for_a_person() -> String {
 }
 
 fn seconds(at: Timestamp) -> Timestamp {
-    super::time(at).0
+    crate::time::stored(at).0
 }

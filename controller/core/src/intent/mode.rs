@@ -116,6 +116,17 @@ pub enum ModeName {
 }
 
 impl Mode {
+    /// How a node of this mode gets its first state. An archive always block-syncs.
+    #[must_use]
+    pub fn start(&self) -> &Start {
+        match self {
+            Self::FullNode { start, .. } | Self::Replayer { start, .. } | Self::Validator { start, .. } => {
+                start
+            }
+            Self::Archive { .. } => &Start::BlockSync,
+        }
+    }
+
     /// The mode's name.
     #[must_use]
     pub fn name(&self) -> ModeName {

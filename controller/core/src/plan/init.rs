@@ -24,7 +24,7 @@ fn state(intent: &Intent) -> Vec<TaskType> {
             vec![]
         }
     };
-    let start = start(intent);
+    let start = intent.mode.start();
     if let Start::S3 { .. } = start {
         tasks.push(TaskType::SnapshotRestore);
     }
@@ -53,19 +53,12 @@ fn ceremony() -> Vec<TaskType> {
     ]
 }
 
-fn start(intent: &Intent) -> &Start {
-    match &intent.mode {
-        Mode::FullNode { start, .. } | Mode::Replayer { start, .. } | Mode::Validator { start, .. } => start,
-        Mode::Archive { .. } => &Start::BlockSync,
-    }
-}
-
 fn supported(intent: &Intent) -> Result<(), String> {
     let refuse = |what: &str| Err(format!("this version of the operator does not bring up {what}"));
     if let VolumeSource::Import(_) = intent.volume {
         return refuse("a node on an imported volume (spec.dataVolume.import)");
     }
-    if let Start::S3 { bootstrap_image: Some(_), .. } = start(intent) {
+    if let Start::S3 { bootstrap_image: Some(_), .. } = intent.mode.start() {
         return refuse("a node through a bootstrap Job (snapshot.bootstrapImage)");
     }
     match &intent.mode {

@@ -3,8 +3,6 @@
 //! Reading is total: what another operator, or another version of this one, wrote and we do not understand
 //! is foreign, and a foreign plan is replaced, never guessed at.
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seinode_api::status::{PlanStatus, TaskStatus};
 
 use super::{Plan, PlanKind, PlanPhase};
@@ -12,6 +10,7 @@ use crate::{
     ids::{PlanId, Target, TaskId},
     task::{Progress, Task},
     task_type::TaskType,
+    time::stored,
 };
 
 const ACTIVE: &str = "Active";
@@ -49,7 +48,7 @@ impl Plan {
         let (phase, message, next_attempt) = match &self.phase {
             PlanPhase::Active => (ACTIVE, waits_for.map(str::to_owned), None),
             PlanPhase::Failed { message, next_attempt } => {
-                (FAILED, Some(message.clone()), next_attempt.map(time))
+                (FAILED, Some(message.clone()), next_attempt.map(stored))
             }
         };
         let done = self.tasks.iter().take_while(|task| task.progress == Progress::Complete).count();
@@ -58,7 +57,7 @@ impl Plan {
             kind: Some(self.kind.as_str().to_owned()),
             phase: phase.to_owned(),
             target: Some(self.target.to_string()),
-            started_at: Some(time(self.started_at)),
+            started_at: Some(stored(self.started_at)),
             current_task: self
                 .current()
                 .map(|task| format!("{} ({}/{})", task.kind, done + 1, self.tasks.len())),
@@ -97,7 +96,7 @@ fn read_task(plan: PlanId, index: usize, record: &TaskStatus) -> Option<Task> {
 fn write_task(task: &Task) -> TaskStatus {
     let (status, submitted_at) = match task.progress {
         Progress::Pending => ("Pending", None),
-        Progress::Running { submitted_at } => ("Running", Some(time(submitted_at))),
+        Progress::Running { submitted_at } => ("Running", Some(stored(submitted_at))),
         Progress::Complete => ("Complete", None),
         Progress::Failed => ("Failed", None),
     };
@@ -109,18 +108,15 @@ fn write_task(task: &Task) -> TaskStatus {
         submitted_at,
         retry_count: count(task.attempt),
         max_retries: count(task.kind.max_retries()),
-        not_before: task.not_before.map(time),
+        not_before: task.not_before.map(stored),
         error: task.error.clone(),
     }
 }
 
-/// Kubernetes keeps whole seconds; cutting here keeps what we compare equal to what is stored.
-fn time(at: Timestamp) -> Time {
-    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn plan() -> Plan {

@@ -53,18 +53,9 @@ fn gentx(ceremony: &Ceremony) -> Value {
     params
 }
 
-fn start(intent: &Intent) -> Option<&Start> {
-    match &intent.mode {
-        Mode::FullNode { start, .. } | Mode::Replayer { start, .. } | Mode::Validator { start, .. } => {
-            Some(start)
-        }
-        Mode::Archive { .. } => None,
-    }
-}
-
 /// `snapshot-restore`: the highest snapshot at or below the height.
 fn restore(intent: &Intent) -> Option<Value> {
-    match start(intent)? {
+    match intent.mode.start() {
         Start::S3 { target_height, .. } => Some(json!({ "targetHeight": target_height })),
         Start::BlockSync | Start::StateSync { .. } => None,
     }
@@ -73,7 +64,7 @@ fn restore(intent: &Intent) -> Option<Value> {
 /// `configure-state-sync`: only what differs from the sidecar's own choice; nothing at all if nothing does.
 fn state_sync(intent: &Intent) -> Option<Value> {
     let mut params = Map::new();
-    let (trust_period, backfill_blocks) = match start(intent)? {
+    let (trust_period, backfill_blocks) = match intent.mode.start() {
         Start::BlockSync => return None,
         Start::StateSync { trust_period, backfill_blocks } => (trust_period, backfill_blocks),
         Start::S3 { trust_period, backfill_blocks, .. } => {
