@@ -12,6 +12,16 @@ pub const AVAILABLE: &str = "Available";
 pub const SPEC_VALID: &str = "SpecValid";
 /// The data volume exists and is ours.
 pub const DATA_VOLUME_READY: &str = "DataVolumeReady";
+/// The imported volume may be used; only with `dataVolume.import`.
+pub const IMPORT_PVC_READY: &str = "ImportPVCReady";
+/// The data volume outlives the SeiNode, or goes with it.
+pub const VOLUME_RETAINED: &str = "VolumeRetained";
+/// The signing key may be used; only with `validator.signingKey`.
+pub const SIGNING_KEY_READY: &str = "SigningKeyReady";
+/// The P2P key may be used; only with `validator.nodeKey`.
+pub const NODE_KEY_READY: &str = "NodeKeyReady";
+/// `spec.paused` keeps the node from running.
+pub const PAUSED: &str = "Paused";
 /// Every label source of peers selects at least one node.
 pub const PEERS_RESOLVED: &str = "PeersResolved";
 /// The sidecar's gate is open.

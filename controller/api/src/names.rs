@@ -2,6 +2,12 @@
 
 /// Label that ties pods and children to their SeiNode; the only selector label.
 pub const NODE_LABEL: &str = "sei.io/node";
+/// Label that tells a bootstrap's Service, Job and pod from the node's own.
+pub const COMPONENT_LABEL: &str = "sei.io/component";
+/// Value of [`COMPONENT_LABEL`] on what belongs to a bootstrap.
+pub const BOOTSTRAP_COMPONENT: &str = "bootstrap";
+/// Annotation on a bootstrap Job: the target of the plan that it was made for.
+pub const TARGET_ANNOTATION: &str = "sei.io/target";
 /// The earlier operator's finalizer; we add none and remove this one.
 pub const LEGACY_FINALIZER: &str = "sei.io/seinode-finalizer";
 /// Field manager of server-side apply and of status writes.
@@ -25,4 +31,10 @@ pub const MAX_NAME_LENGTH: usize = 52;
 #[must_use]
 pub fn data_volume(node: &str) -> String {
     format!("data-{node}")
+}
+
+/// Name of the bootstrap Job of a node.
+#[must_use]
+pub fn bootstrap_job(node: &str) -> String {
+    format!("{node}-bootstrap")
 }

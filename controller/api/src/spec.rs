@@ -174,6 +174,10 @@ pub struct SeiNodeSpec {
     /// Where the data volume comes from. Absent: the operator makes a PVC, named data- and the node's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_volume: Option<DataVolume>,
+    /// Set it to true to stop the node without losing anything: its pod goes, its plan waits, its data and its
+    /// claim to its keys stay. Absent or false: the node runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
     /// Makes this a full node: it follows the chain and serves its RPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_node: Option<FullNode>,

@@ -39,6 +39,15 @@ pub struct SeiNodeStatus {
     /// The work under way, or the failed work that will be tried again.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub plan: Option<PlanStatus>,
+    /// What this node alone may use, and whether it does: its signing key, an imported volume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
+    pub claims: Vec<ClaimStatus>,
+    /// The bootstrap Job that is done. A later plan for the same volume does not run it again.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub bootstrap: Option<BootstrapStatus>,
+    /// Tasks that the sidecar carries on with while the node runs; a lost one is handed over again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
+    pub background: Vec<BackgroundStatus>,
     /// Host names of the SeiNodes that spec.peers[].label selects, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_peers: Vec<String>,
@@ -135,6 +144,54 @@ pub struct TaskStatus {
     pub error: Option<String>,
 }
 
+/// One thing that this node alone may use.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimStatus {
+    /// What kind of thing: signing-key or volume.
+    #[serde(default)]
+    pub resource: String,
+    /// Which one: the name of a volume, or a fingerprint of the key's public address.
+    #[serde(default)]
+    pub id: String,
+    /// Wanted or Held. What is held by one node no other one takes.
+    #[serde(default)]
+    pub state: String,
+}
+
+/// A bootstrap Job that is done.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BootstrapStatus {
+    /// When it was seen to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Time>,
+    /// Height that it ran up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_height: Option<i64>,
+    /// UID of the PVC that it filled.
+    #[serde(default)]
+    pub volume_uid: String,
+}
+
+/// A task that the sidecar carries on with while the node runs.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackgroundStatus {
+    /// What is done: snapshot-upload or result-export.
+    #[serde(default, rename = "type")]
+    pub type_: String,
+    /// Identity of the present attempt, a UUID.
+    #[serde(default)]
+    pub id: String,
+    /// When it was handed to the sidecar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Time>,
+    /// How often in a row it was lost or failed soon after it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i32>,
+}
+
 /// What is known of the sidecar.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -145,6 +202,15 @@ pub struct SidecarStatus {
     /// When its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_healed: Option<Time>,
+}
+
+/// Reads a list; one that has another shape than ours counts as empty.
+fn if_understood_or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    Ok(if_understood(deserializer)?.unwrap_or_default())
 }
 
 /// Reads a value; what has another shape than ours counts as absent.

@@ -5,14 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules;
 
-/// Where the data volume comes from.
+/// Where the data volume comes from, and whether it outlives the node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::stricter(
+    "!has($.retain) || !has($.__import__)",
+    "retain says what becomes of a volume that the operator made; an imported one is never deleted: remove retain"
+).field_path(".retain").reason(Reason::FieldValueForbidden))]
 pub struct DataVolume {
     /// Use a PVC that exists already instead of making one. It is not deleted with the node. Cannot be removed
     /// once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportVolume>,
+    /// Whether the data volume stays when the SeiNode is deleted. Absent: true for a validator with a signing key,
+    /// whose volume holds what keeps it from signing twice; false for every other node. May change at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<bool>,
 }
 
 /// A PVC that exists already.
