@@ -1,28 +1,32 @@
-//! Folds what became of an effect or a question into the facts, so that the next decision is made on them.
+//! Folds what became of an effect, or the answer to a question, into the facts, so that the next decision is made on
+//! them.
 
 use seinode_api::SeiNodeStatus;
 
 use crate::{
-    answer::Question,
+    answer::{Fact, Question},
     effect::{Effect, Outcome},
     failure::{Class, Failure},
     node::{LegacyFinalizer, Owner, Subject},
-    observation::{Answer, Observation},
-    plan::{Chances, Plan, PlanPhase},
+    observation::{Answer, Observation, Stay},
+    plan::{Chances, Plan, PlanKind, PlanPhase},
     task::Progress,
+    task_type::By,
 };
 
 /// Folds the answer to a question into the observation.
-pub fn absorb_answer(seen: &mut Observation, question: Question, outcome: Outcome) {
-    match outcome {
-        Outcome::Reported(report) => seen.report = Answer::Given(question, report),
-        Outcome::Gate(health) => seen.gate = Answer::Given(question, health),
-        Outcome::Silent(silence) => match question {
-            Question::Task(_) => seen.report = Answer::Silent(silence),
-            Question::Health => seen.gate = Answer::Silent(silence),
-        },
-        Outcome::Failed(failure) => seen.setback = Some(failure),
-        other => seen.setback = Some(mismatch(&other)),
+pub fn absorb_answer(seen: &mut Observation, question: Question, fact: Fact) {
+    match (question, fact) {
+        (question @ Question::Task(_), Fact::Task(report)) => seen.report = Answer::Given(question, report),
+        (question @ Question::Health, Fact::Gate(health)) => seen.gate = Answer::Given(question, health),
+        (Question::Task(_), Fact::Silent(silence)) => seen.report = Answer::Silent(silence),
+        (Question::Health, Fact::Silent(silence)) => seen.gate = Answer::Silent(silence),
+        (Question::Keys, Fact::Keys(check)) => seen.keys = Some(check),
+        (Question::Import, Fact::Import(finding)) => seen.import = Some(finding),
+        (Question::Rivals(resource), Fact::Rivals(rivals)) => seen.live_rivals = Some((resource, rivals)),
+        (Question::Job, Fact::Job(job)) => seen.live_job = Some(job),
+        (_, Fact::Failed(failure)) => seen.setback = Some(failure),
+        (question, fact) => seen.setback = Some(mismatch(&format!("{question:?} {fact:?}"))),
     }
 }
 
@@ -36,45 +40,65 @@ pub fn absorb(
 ) {
     match (effect, outcome) {
         // Whether it is ours is for the next decision: it may have been found, not made.
-        (Effect::CreateVolume, Outcome::Volume(volume)) => seen.volume = Some(volume),
+        (Effect::CreateVolume | Effect::MarkVolume(_), Outcome::Volume(volume)) => seen.volume = Some(volume),
         (Effect::ApplyWorkload, Outcome::Workload(workload)) => {
             let applied = workload.owner == Owner::Us;
             seen.workload = Some(workload);
             complete_if(applied, status);
         }
-        (Effect::ApplyService, Outcome::Service(service)) => {
+        // Also where a Job was to be made: the StatefulSet has the volume.
+        (Effect::Scale(_) | Effect::CreateJob, Outcome::Workload(workload)) => seen.workload = Some(workload),
+        (Effect::ApplyService | Effect::ApplyBootstrapService, Outcome::Service(service)) => {
             let applied = service.owner == Owner::Us;
             seen.service = Some(service);
             complete_if(applied, status);
         }
-        (Effect::Submit(_), Outcome::Submitted) => {
+        (Effect::CreateJob | Effect::SuspendJob(_), Outcome::Job(job)) => seen.job = Some(job),
+        (Effect::DeleteJob(_), Outcome::Deleted) => {
+            seen.live_job = None;
+            if let Some(job) = &mut seen.job {
+                job.stay = Stay::Going;
+            }
+        }
+        (Effect::DeleteService(_), Outcome::Deleted) => seen.service = None,
+        (Effect::Submit(_), outcome) => submitted(status, seen, outcome),
+        (Effect::RemoveLegacyFinalizer, Outcome::FinalizerRemoved) => {
+            subject.finalizer = LegacyFinalizer::Absent;
+        }
+        (_, Outcome::Failed(failure)) => seen.setback = Some(failure),
+        (effect, outcome) => seen.setback = Some(mismatch(&format!("{effect:?} {outcome:?}"))),
+    }
+}
+
+/// Folds the sidecar's answer to a hand-over.
+fn submitted(status: &mut SeiNodeStatus, seen: &mut Observation, outcome: Outcome) {
+    let now = seen.now;
+    match outcome {
+        Outcome::Submitted => {
             seen.report = Answer::NotAsked;
             seen.gate = Answer::NotAsked;
-            let submitted_at = seen.now;
             with_plan(status, |plan| {
                 if let Some(task) = plan.current_mut() {
                     if let Progress::Running { .. } = task.progress {
                         task.error =
                             Some("the sidecar no longer knew the task and was given it again".into());
                     }
-                    task.progress = Progress::Running { submitted_at };
+                    task.progress = Progress::Running { submitted_at: now };
                 }
             });
         }
         // The next task would be refused alike: its params come from the same spec (W2).
-        (Effect::Submit(_), Outcome::Rejected(words)) => {
-            let now = seen.now;
-            with_plan(status, |plan| {
-                let why = format!("the sidecar refused it: {words}");
-                plan.fail_current(&why, Chances::None, now);
-            });
-        }
-        (Effect::Submit(_), Outcome::Silent(silence)) => seen.report = Answer::Silent(silence),
-        (Effect::RemoveLegacyFinalizer, Outcome::FinalizerRemoved) => {
-            subject.finalizer = LegacyFinalizer::Absent;
-        }
-        (_, Outcome::Failed(failure)) => seen.setback = Some(failure),
-        (_, other) => seen.setback = Some(mismatch(&other)),
+        Outcome::Rejected(words) => with_plan(status, |plan| {
+            let background = plan.current().is_some_and(|task| task.kind.by() == By::Background);
+            match (background, plan.kind) {
+                // The node is up without it. A plan of its own says what is wrong.
+                (true, PlanKind::Init) => plan.complete_current(),
+                _ => plan.fail_current(&format!("the sidecar refused it: {words}"), Chances::None, now),
+            }
+        }),
+        Outcome::Silent(silence) => seen.report = Answer::Silent(silence),
+        Outcome::Failed(failure) => seen.setback = Some(failure),
+        other => seen.setback = Some(mismatch(&format!("{other:?}"))),
     }
 }
 
@@ -93,9 +117,9 @@ fn with_plan(status: &mut SeiNodeStatus, change: impl FnOnce(&mut Plan)) {
     }
 }
 
-fn mismatch(outcome: &Outcome) -> Failure {
+fn mismatch(what: &str) -> Failure {
     Failure {
         class: Class::Invariant,
-        message: format!("defect of the operator: an effect had the outcome of another, {outcome:?}"),
+        message: format!("defect of the operator: an effect or a question had the outcome of another: {what}"),
     }
 }

@@ -1,18 +1,52 @@
-//! What is asked of a sidecar, and what it may say: an answer of the contract, or silence.
+//! What is asked of the world beyond the watches, and what it may say: a fact, or silence.
 
 use std::fmt;
 
-use crate::ids::TaskId;
+use crate::{
+    exclusive::{Resource, Rivals},
+    failure::Failure,
+    ids::TaskId,
+    import::ImportFinding,
+    observation::{Job, KeyCheck},
+};
 
 /// A fact that has to be fetched, without changing anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// How is this task doing? Asked of the sidecar.
     Task(TaskId),
     /// Is the sidecar's gate open?
     Health,
+    /// What is in the Secrets of the node's keys?
+    Keys,
+    /// May the volume be used that the node imports?
+    Import,
+    /// Who else may use this thing? Asked live: the watches may be behind.
+    Rivals(Resource),
+    /// Is there a bootstrap Job? Asked live.
+    Job,
 }
 
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// What the sidecar says of a task.
+    Task(TaskReport),
+    /// What it says of its gate.
+    Gate(Health),
+    /// It did not answer.
+    Silent(Silence),
+    /// What is in the Secrets.
+    Keys(KeyCheck),
+    /// What is to be said of the imported volume.
+    Import(ImportFinding),
+    /// Who else may use the thing.
+    Rivals(Rivals),
+    /// The bootstrap Job.
+    Job(Option<Job>),
+    /// The API server did not answer.
+    Failed(Failure),
+}
 /// What the sidecar says of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskReport {

@@ -20,6 +20,15 @@ pub(crate) struct Verdict {
     pub(crate) message: String,
 }
 
+/// What is told of one condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// This.
+    Is(Verdict),
+    /// What was told before: it was not looked at in this pass.
+    AsBefore(&'static str),
+}
+
 /// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Truth {
@@ -38,9 +47,12 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
         Act::Persist => None,
         Act::Rest(rest) => Some(rest),
     };
-    let verdicts = facts::verdicts(subject, next, seen, waits);
+    let told = facts::told(subject, next, seen, waits);
     let before = std::mem::take(&mut next.conditions);
-    let ours = verdicts.iter().map(|verdict| stamp(verdict, &before, subject.generation, seen.now));
+    let ours = told.iter().filter_map(|told| match told {
+        Told::Is(verdict) => Some(stamp(verdict, &before, subject.generation, seen.now)),
+        Told::AsBefore(type_) => find(&before, type_).cloned(),
+    });
     let mut after: Vec<Condition> = ours.collect();
     after.extend(before.into_iter().filter(|old| !facts::TYPES.contains(&old.type_.as_str())));
     next.conditions = after;

@@ -1,21 +1,27 @@
 //! The one place where it is decided what happens next.
 //!
 //! Pure: the same subject, status and observation give the same decision. It must never name an effect whose
-//! plan is not in status already: a new plan is a decision of its own, to be stored first.
+//! plan is not in status already: a new plan is a decision of its own, to be stored first. The few effects that need
+//! no plan follow from the spec alone, and are in `standing`.
+
+mod advance;
+mod running;
+mod standing;
 
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use crate::{
-    answer::{Health, Question},
     conditions,
     decision::{Act, Decision, Rest},
     effect::Effect,
-    failure::Class,
-    intent::Intent,
-    node::{LegacyFinalizer, Life, NodeRef, Subject, Suspension},
-    observation::{Answer, Observation},
-    plan::{Chances, Plan, PlanKind, PlanPhase, init},
-    task::{self, Step, Task, Until},
+    intent::{Activity, Intent},
+    node::{LegacyFinalizer, Life, Subject, Suspension},
+    observation::Observation,
+    plan::{
+        Plan, PlanKind, PlanPhase,
+        init::{self, Bootstrapped, Leftovers},
+    },
+    task::Until,
     task_type::TaskType,
 };
 
@@ -41,10 +47,15 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
         set_phase(next, Phase::Terminating, seen);
     }
     if subject.suspension == Suspension::On && subject.life == Life::Wanted {
-        return suspended(next, seen);
+        return suspended(subject, next, seen);
     }
     if subject.finalizer == LegacyFinalizer::Present {
         return Act::Perform(Effect::RemoveLegacyFinalizer);
+    }
+    if let Ok(intent) = &subject.intent
+        && let Some(effect) = standing::volume(intent, seen)
+    {
+        return Act::Perform(effect);
     }
     if subject.life == Life::Deleting {
         // Children go by garbage collection; under foreground deletion a new child would block it for ever.
@@ -53,31 +64,65 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     let Ok(intent) = &subject.intent else {
         return rest("the spec breaks rules: see condition SpecValid", Until::Event);
     };
+    if intent.activity == Activity::Paused {
+        return standing::pause(next, seen);
+    }
     let asked = subject.retry.is_some() && subject.retry != next.last_retry;
     next.last_retry.clone_from(&subject.retry);
     match next.plan.as_ref().and_then(Plan::read) {
-        Some(plan) if plan.target != intent.target => begin(subject, intent, next, seen, 0),
-        Some(plan) => match &plan.phase {
-            PlanPhase::Active if asked => advance(&subject.node, intent, next, plan.hurry(), seen),
-            PlanPhase::Active => advance(&subject.node, intent, next, plan, seen),
-            PlanPhase::Failed { .. } if asked => begin(subject, intent, next, seen, 0),
-            PlanPhase::Failed { next_attempt: Some(at), .. } if seen.now >= *at => {
-                begin(subject, intent, next, seen, plan.failures)
-            }
-            PlanPhase::Failed { .. } => fail(next, &plan, seen),
-        },
+        Some(plan) => follow(subject, intent, next, plan, if asked { Asked::Yes } else { Asked::No }, seen),
         None if next.phase == Some(Phase::Running) => {
             next.plan = None;
-            watch_over(seen)
+            running::watch_over(subject, intent, next, seen, 0)
         }
         None => begin(subject, intent, next, seen, 0),
     }
 }
 
+/// Whether a person asked for another attempt, by annotation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
+}
+
+/// Goes on with a stored plan, or puts another one in its place.
+fn follow(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    plan: Plan,
+    asked: Asked,
+    seen: &Observation,
+) -> Act {
+    let again = |next: &mut SeiNodeStatus, failures| match plan.kind {
+        PlanKind::Init => begin(subject, intent, next, seen, failures),
+        PlanKind::MarkReady | PlanKind::Resubmit => {
+            next.plan = None;
+            running::watch_over(subject, intent, next, seen, failures)
+        }
+    };
+    if plan.target != intent.target {
+        return again(next, 0);
+    }
+    match (&plan.phase, asked) {
+        (PlanPhase::Active, Asked::Yes) => advance::advance(subject, intent, next, plan.hurry(), seen),
+        (PlanPhase::Active, Asked::No) => advance::advance(subject, intent, next, plan, seen),
+        (PlanPhase::Failed { .. }, Asked::Yes) => again(next, 0),
+        (PlanPhase::Failed { next_attempt: Some(at), .. }, Asked::No) if seen.now >= *at => {
+            again(next, plan.failures)
+        }
+        (PlanPhase::Failed { .. }, Asked::No) => advance::fail(next, &plan, seen),
+    }
+}
+
 /// A person wants nothing to be changed. What can be told without changing anything is still told.
-fn suspended(next: &SeiNodeStatus, seen: &Observation) -> Act {
-    match next.phase {
-        Some(Phase::Running) => watch_over(seen),
+fn suspended(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
+    match (&subject.intent, next.phase) {
+        (Ok(intent), Some(Phase::Running)) => running::look(subject, intent, next, seen).unwrap_or(Act::Rest(Rest {
+            why: None,
+            until: running::next_look(subject, intent, seen),
+        })),
         _ => rest(
             format!("annotation {}: \"true\" keeps the operator from acting", names::SUSPEND_ANNOTATION),
             Until::Event,
@@ -93,114 +138,32 @@ fn begin(
     seen: &Observation,
     failures: u32,
 ) -> Act {
-    match init::tasks(intent) {
-        Ok(tasks) => {
-            let uid = &subject.node.uid;
-            let plan = Plan::new(PlanKind::Init, uid, intent.target, seen.now, failures, &tasks);
-            next.plan = Some(plan.write(None));
-            set_phase(next, Phase::Initializing, seen);
-            Act::Persist
-        }
-        Err(unsupported) => {
-            next.plan = None;
-            set_phase(next, Phase::Pending, seen);
-            rest(unsupported, Until::Event)
-        }
-    }
-}
-
-/// Takes the plan as far as it goes without acting, and says what comes then.
-fn advance(
-    node: &NodeRef,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    mut plan: Plan,
-    seen: &Observation,
-) -> Act {
-    loop {
-        let Some(task) = plan.current() else { return finish(next, &plan, seen) };
-        if let Some(not_before) = task.not_before.filter(|not_before| seen.now < *not_before) {
-            let error = task.error.as_deref().unwrap_or("it failed");
-            let why = format!("{} is tried again: {error}", task.kind);
-            return wait(next, &plan, why, Until::At(not_before));
-        }
-        match step(node, task, intent, seen) {
-            Step::Done => plan.complete_current(),
-            Step::Look(question) => {
-                next.plan = Some(plan.write(None));
-                return Act::Look(question);
-            }
-            Step::Do(effect) => {
-                next.plan = Some(plan.write(None));
-                return Act::Perform(effect);
-            }
-            Step::Wait(waits) => return wait(next, &plan, waits.why, waits.until),
-            Step::Failed(why) => {
-                plan.fail_current(&why, Chances::Retry, seen.now);
-                if plan.phase != PlanPhase::Active {
-                    return fail(next, &plan, seen);
-                }
-            }
-        }
-    }
-}
-
-fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
-    match task.kind {
-        TaskType::EnsureDataPvc => task::children::ensure_data_pvc(seen),
-        TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
-        TaskType::ApplyService => task::children::apply_service(seen),
-        TaskType::SnapshotRestore
-        | TaskType::GenerateIdentity
-        | TaskType::GenerateGentx
-        | TaskType::UploadGenesisArtifacts
-        | TaskType::ConfigureGenesis
-        | TaskType::ConfigApply
-        | TaskType::DiscoverPeers
-        | TaskType::SetGenesisPeers
-        | TaskType::ConfigureStateSync
-        | TaskType::ConfigValidate
-        | TaskType::MarkReady => task::sidecar::step(node, task, intent, seen),
-    }
-}
-
-/// Every task is done: the node runs, with the image that its pod has (W18: no second plan follows).
-fn finish(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
-    let Some(image) = seen.pod().and_then(|pod| pod.seid_image.clone()) else {
-        let why = "the pod was replaced and its successor does not exist yet";
-        return wait(next, plan, why.to_owned(), Until::Event);
+    let left_by = next.plan.as_ref().and_then(Plan::read);
+    let deployed = |plan: &Plan| plan.tasks.iter().any(|task| task.kind == TaskType::DeployBootstrapJob);
+    let leftovers = match seen.job.is_some() || left_by.as_ref().is_some_and(deployed) {
+        true => Leftovers::Bootstrap,
+        false => Leftovers::None,
     };
-    next.current_image = Some(image);
-    next.plan = None;
-    set_phase(next, Phase::Running, seen);
-    Act::Rest(Rest { why: None, until: Until::Event })
-}
-
-/// The plan failed: another follows at the stated time.
-fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
-    let PlanPhase::Failed { message, next_attempt } = &plan.phase else {
-        return rest("the plan goes on", Until::Event);
-    };
+    let tasks = init::tasks(intent, bootstrapped(intent, next, seen), leftovers);
+    let plan = Plan::new(PlanKind::Init, &subject.node.uid, intent.target, seen.now, failures, &tasks);
     next.plan = Some(plan.write(None));
-    set_phase(next, Phase::Failed, seen);
-    rest(message.clone(), next_attempt.map_or(Until::Event, Until::At))
-}
-
-fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {
-    next.plan = Some(plan.write(Some(&why)));
-    rest(why, until)
-}
-
-/// Nothing to do: only the sidecar's gate is looked at, once in each pass. While it is not open it is looked at
-/// again and again, so that the status does not tell yesterday's trouble.
-fn watch_over(seen: &Observation) -> Act {
-    let reachable = seen.pod().is_some_and(|pod| pod.ip.is_some());
-    let until = match &seen.gate {
-        Answer::NotAsked if reachable => return Act::Look(Question::Health),
-        Answer::NotAsked | Answer::Given(_, Health::Ready) => Until::Event,
-        Answer::Given(_, Health::NotReady) | Answer::Silent(_) => Until::Retry(Class::Transient),
+    // A node of which nothing has been made waits for others first.
+    let phase = match next.phase {
+        None | Some(Phase::Pending) => Phase::Pending,
+        Some(_) => Phase::Initializing,
     };
-    Act::Rest(Rest { why: None, until })
+    set_phase(next, phase, seen);
+    Act::Persist
+}
+
+/// Whether the volume that the node uses has been through the bootstrap that the spec asks for (W7).
+fn bootstrapped(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Bootstrapped {
+    let (Some(done), Some(wanted)) = (&next.bootstrap, intent.bootstrap()) else { return Bootstrapped::No };
+    let same_volume = seen.volume.as_ref().is_some_and(|volume| volume.uid == done.volume_uid);
+    match same_volume && done.target_height == Some(wanted.target_height) {
+        true => Bootstrapped::Yes,
+        false => Bootstrapped::No,
+    }
 }
 
 fn rest(why: impl Into<String>, until: Until) -> Act {

@@ -51,7 +51,18 @@ impl PlanId {
     }
 }
 
+/// A number between 0 and `below` that is fixed for a name: spreads what would happen at once without randomness.
+pub(crate) fn spread(name: &str, below: u64) -> u64 {
+    PlanId(Uuid::new_v5(&TARGET_NAMESPACE, name.as_bytes())).spread(below)
+}
+
 impl TaskId {
+    /// Reads a stored id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::parse_str(text).ok().map(Self)
+    }
+
     /// The id of attempt `attempt` at the task at `index` of a plan; attempt 0 has the original's id.
     #[must_use]
     pub fn derive(plan: PlanId, task: TaskType, index: usize, attempt: u32) -> Self {

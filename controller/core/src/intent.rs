@@ -13,7 +13,7 @@ use seinode_api::{SeiNode, names, spec};
 
 pub use mode::{Ceremony, Mode, ModeName, Role, SnapshotProduction, Start};
 
-use crate::{ids::Target, violation::Violation};
+use crate::{ids::Target, node::NodeRef, violation::Violation};
 
 /// The sidecar image that runs when a spec names none (crd-and-workload §0).
 pub const DEFAULT_SIDECAR_IMAGE: &str =
@@ -42,8 +42,14 @@ pub struct Intent {
     pub pod_labels: BTreeMap<String, String>,
     /// Where the data lives.
     pub volume: VolumeSource,
-    /// Hash of the whole spec.
+    /// Whether the data outlives the node.
+    pub retention: Retention,
+    /// Whether the node is to run.
+    pub activity: Activity,
+    /// Hash of what the spec asks for, whether it is paused and what becomes of its volume aside.
     pub target: Target,
+    /// Hash of what a bootstrap Job is made of: a change of anything else does not begin it anew.
+    pub bootstrap_target: Target,
 }
 
 /// One source of peers.
@@ -99,6 +105,33 @@ pub enum VolumeSource {
     Import(String),
 }
 
+/// A Job that restores a snapshot and runs `seid` up to a height, before the node itself starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bootstrap<'a> {
+    /// Its seid image.
+    pub image: &'a str,
+    /// The height that it runs up to.
+    pub target_height: i64,
+}
+
+/// Whether the data volume outlives its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// It stays when the SeiNode is deleted.
+    Kept,
+    /// It is deleted with the SeiNode.
+    GoesWithTheNode,
+}
+
+/// Whether a node is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It is.
+    Runs,
+    /// `spec.paused`: no pod, and its plan waits.
+    Paused,
+}
+
 impl Intent {
     /// Parses a spec.
     ///
@@ -125,16 +158,56 @@ impl Intent {
             Some(mode) if found.is_empty() => Ok(Self {
                 chain_id: spec.chain_id.clone(),
                 image: spec.image.clone(),
-                mode,
                 peers,
                 process,
                 overrides: spec.overrides.clone(),
                 sidecar,
                 pod_labels: spec.pod_labels.clone(),
                 volume,
+                retention: retention(spec, &mode),
+                activity: match spec.paused {
+                    Some(true) => Activity::Paused,
+                    Some(false) | None => Activity::Runs,
+                },
                 target: target(spec),
+                bootstrap_target: bootstrap_target(spec, &mode),
+                mode,
             }),
             _ => Err(found),
+        }
+    }
+
+    /// The Secrets of a signing validator: the one of its consensus key, and the one of its P2P key.
+    #[must_use]
+    pub fn key_secrets(&self) -> Option<(&str, &str)> {
+        match &self.mode {
+            Mode::Validator { role: Role::Signer { signing_secret, node_secret }, .. } => {
+                Some((signing_secret, node_secret))
+            }
+            Mode::Validator { role: Role::Observer | Role::Genesis(_), .. }
+            | Mode::FullNode { .. }
+            | Mode::Archive { .. }
+            | Mode::Replayer { .. } => None,
+        }
+    }
+
+    /// The bootstrap Job that restores the snapshot, if the spec asks for one.
+    #[must_use]
+    pub fn bootstrap(&self) -> Option<Bootstrap<'_>> {
+        match self.mode.start() {
+            Start::S3 { target_height, bootstrap_image: Some(image), .. } => {
+                Some(Bootstrap { image, target_height: *target_height })
+            }
+            Start::S3 { bootstrap_image: None, .. } | Start::BlockSync | Start::StateSync { .. } => None,
+        }
+    }
+
+    /// Name of the PVC that holds the data of this node.
+    #[must_use]
+    pub fn data_volume(&self, node: &NodeRef) -> String {
+        match &self.volume {
+            VolumeSource::Own => names::data_volume(&node.name),
+            VolumeSource::Import(pvc) => pvc.clone(),
         }
     }
 
@@ -155,11 +228,34 @@ fn unknown_overrides(object: &SeiNode) -> overrides::Unknown {
     }
 }
 
-/// The hash of a spec: equal for equal specs, whatever the order of members they were written in.
+/// The hash of what a bootstrap Job is made of.
+fn bootstrap_target(spec: &spec::SeiNodeSpec, mode: &Mode) -> Target {
+    let import = spec.data_volume.as_ref().and_then(|volume| volume.import.as_ref());
+    let parts = (&spec.chain_id, &spec.sidecar, import, format!("{:?}", mode.start()));
+    Target::of(&serde_json::to_vec(&parts).unwrap_or_default())
+}
+
+/// A validator that signs keeps its volume unless told otherwise: it holds the double-sign state.
+fn retention(spec: &spec::SeiNodeSpec, mode: &Mode) -> Retention {
+    let signs = matches!(mode, Mode::Validator { role: Role::Signer { .. }, .. });
+    match spec.data_volume.as_ref().and_then(|volume| volume.retain).unwrap_or(signs) {
+        true => Retention::Kept,
+        false => Retention::GoesWithTheNode,
+    }
+}
+
+/// The hash of a spec: equal for equal specs, whatever the order of members they were written in. Pausing a node, or
+/// keeping its volume, leads a plan nowhere else.
 fn target(spec: &spec::SeiNodeSpec) -> Target {
+    let mut spec = spec.clone();
+    spec.paused = None;
+    if let Some(volume) = &mut spec.data_volume {
+        volume.retain = None;
+    }
+    spec.data_volume = spec.data_volume.filter(|volume| volume.import.is_some());
     // Structs serialise in the order of their fields and maps are BTreeMaps, so the text is canonical. A
     // spec that was read from JSON serialises to JSON; the empty default is unreachable.
-    Target::of(&serde_json::to_vec(spec).unwrap_or_default())
+    Target::of(&serde_json::to_vec(&spec).unwrap_or_default())
 }
 
 fn peers(sources: &[spec::PeerSource], own_namespace: &str, found: &mut Vec<Violation>) -> Vec<PeerSource> {

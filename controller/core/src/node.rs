@@ -1,5 +1,8 @@
 //! The node that a pass is about: its identity, and whose an object is.
 
+use std::fmt;
+
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use seinode_api::{SeiNode, names};
 
@@ -21,6 +24,8 @@ pub struct NodeRef {
 pub struct Subject {
     /// Which node.
     pub node: NodeRef,
+    /// When it was created: the older of two nodes that want the same thing gets it.
+    pub created: Timestamp,
     /// Generation of the spec.
     pub generation: i64,
     /// Whether it is being deleted.
@@ -62,6 +67,12 @@ pub enum Suspension {
     On,
 }
 
+impl fmt::Display for NodeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// Whose an object is, seen by its controller reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -84,6 +95,7 @@ impl Subject {
         let annotation = |name| meta.annotations.as_ref().and_then(|all| all.get(name));
         Self {
             node: NodeRef::of(meta),
+            created: meta.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
             generation: meta.generation.unwrap_or_default(),
             life: match meta.deletion_timestamp {
                 Some(_) => Life::Deleting,

@@ -82,11 +82,17 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     }
     if let Some(new) = new {
         if old.as_ref().map(|old| old.id) != Some(new.id) {
-            let steps = new.tasks.len();
-            all.push(normal(
-                "PlanStarted",
-                format!("{} plan {} has {steps} tasks", new.kind.as_str(), new.id),
-            ));
+            let (kind, id, steps) = (new.kind.as_str(), new.id, new.tasks.len());
+            let again = old.as_ref().filter(|old| {
+                old.phase != PlanPhase::Active && old.target == new.target && old.kind == new.kind
+            });
+            all.push(match again {
+                Some(failed) => {
+                    let note = format!("{kind} plan {id} has {steps} tasks and follows {}, which failed", failed.id);
+                    normal("PlanRetry", note)
+                }
+                None => normal("PlanStarted", format!("{kind} plan {id} has {steps} tasks")),
+            });
         }
         let failed_before = old.is_some_and(|old| old.id == new.id && old.phase != PlanPhase::Active);
         if let PlanPhase::Failed { message, next_attempt } = &new.phase
@@ -108,6 +114,12 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     let refusals = [
         (types::SPEC_VALID, "Invalid", "SpecInvalid"),
         (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
+        (types::IMPORT_PVC_READY, "PVCInvalid", "ImportPVCInvalid"),
+        (types::IMPORT_PVC_READY, "InUse", "ImportPVCInUse"),
+        (types::SIGNING_KEY_READY, "SigningKeyInvalid", "SigningKeyInvalid"),
+        (types::SIGNING_KEY_READY, "SigningKeyChanged", "SigningKeyChanged"),
+        (types::SIGNING_KEY_READY, "InUse", "SigningKeyInUse"),
+        (types::NODE_KEY_READY, "NodeKeyInvalid", "NodeKeyInvalid"),
     ];
     let says = |status: &SeiNodeStatus, type_, reason| {
         conditions::find(&status.conditions, type_)

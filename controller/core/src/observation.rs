@@ -3,6 +3,7 @@
 //! Kubernetes objects are read here once, into types that say what a decision needs and nothing more.
 
 mod pod;
+mod rivals;
 #[cfg(test)]
 mod tests;
 
@@ -11,15 +12,21 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
+    batch::v1 as batch,
     core::v1::{PersistentVolumeClaim, Service},
 };
+use seinode_api::names;
 
-pub use pod::{Container, Pod, SEID, SIDECAR};
+pub use pod::{Container, DATA, Pod, SEID, SIDECAR, SIGNING_KEY};
 
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
+    exclusive::{Resource, Rivals},
     failure::Failure,
+    import::ImportFinding,
+    keys::{Finding, Fingerprint},
     node::{NodeRef, Owner},
+    platform::ResultExport,
 };
 
 /// What was seen of a node's world in one pass.
@@ -35,8 +42,22 @@ pub struct Observation {
     pub service: Option<Headless>,
     /// The node's pods, by name; more than one only while one is going.
     pub pods: Vec<Pod>,
+    /// The bootstrap Job.
+    pub job: Option<Job>,
     /// Addresses of the SeiNodes that the label sources select.
     pub peers: BTreeSet<String>,
+    /// Who else may use what the node wants, as far as the watches know.
+    pub rivals: Rivals,
+    /// The same, asked live for one thing.
+    pub live_rivals: Option<(Resource, Rivals)>,
+    /// What was last found in the Secrets of its keys.
+    pub keys: Option<KeyCheck>,
+    /// What was found of the volume that it imports, in this pass.
+    pub import: Option<ImportFinding>,
+    /// What the API server said of the bootstrap Job in this pass, whatever the watches know.
+    pub live_job: Option<Option<Job>>,
+    /// Where replayers export their results to.
+    pub export: ResultExport,
     /// The sidecar's answer about one task.
     pub report: Answer<TaskReport>,
     /// The sidecar's answer about its gate.
@@ -65,6 +86,28 @@ pub struct Volume {
     pub owner: Owner,
     /// Whether it is being deleted.
     pub stay: Stay,
+    /// Whether it names us as its controller: then it goes with the SeiNode.
+    pub tie: Tie,
+    /// Whether annotation `sei.io/owner-uid` names us.
+    pub mark: Mark,
+}
+
+/// Whether a PVC names its SeiNode as its controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It does: garbage collection takes it with the SeiNode.
+    Tied,
+    /// It does not: it outlives the SeiNode.
+    Loose,
+}
+
+/// Whether a PVC is annotated with the UID of its SeiNode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It is.
+    Marked,
+    /// It is not: the earlier operator made it.
+    Unmarked,
 }
 
 /// Whether an object stays or is being deleted.
@@ -85,32 +128,110 @@ pub struct Workload {
     pub owner: Owner,
     /// Whether it is being deleted.
     pub stay: Stay,
+    /// How many pods it asks for.
+    pub replicas: i32,
+}
+
+/// A bootstrap Job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its UID: its pods name it as their owner.
+    pub uid: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether it is being deleted.
+    pub stay: Stay,
+    /// What it was made for.
+    pub target: Option<String>,
+    /// How far it has come.
+    pub progress: JobProgress,
+}
+
+/// How far a Job has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobProgress {
+    /// It runs, or is about to.
+    Runs,
+    /// `spec.suspend`: it has no pod.
+    Suspended,
+    /// It is done.
+    Complete,
+    /// It failed, in the words of its condition.
+    Failed(String),
+}
+
+/// What was found in the Secrets of a validator's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCheck {
+    /// When they were read.
+    pub at: Timestamp,
+    /// The version of the node's pod at that time.
+    pub pod: Option<String>,
+    /// The consensus key.
+    pub signing: Finding<Fingerprint>,
+    /// The P2P key.
+    pub node: Finding<()>,
 }
 
 /// A headless Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headless {
+    /// Its UID.
+    pub uid: String,
+    /// Whose pods it names.
+    pub serves: Serves,
     /// Whose it is.
     pub owner: Owner,
     /// Whether it is being deleted.
     pub stay: Stay,
 }
 
+/// Whose pods a Service names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// The StatefulSet's.
+    Node,
+    /// The bootstrap Job's.
+    Bootstrap,
+}
+
 impl Observation {
     /// The observation of a world in which nothing is there yet.
     #[must_use]
-    pub fn empty(now: Timestamp) -> Self {
+    pub fn empty(now: Timestamp, export: ResultExport) -> Self {
         Self {
             now,
             volume: None,
             workload: None,
             service: None,
             pods: Vec::new(),
+            job: None,
             peers: BTreeSet::new(),
+            rivals: Rivals::default(),
+            live_rivals: None,
+            keys: None,
+            import: None,
+            live_job: None,
+            export,
             report: Answer::NotAsked,
             gate: Answer::NotAsked,
             setback: None,
         }
+    }
+
+    /// The pod whose sidecar tasks are handed to: the node's own, or that of its bootstrap Job. There are never both.
+    #[must_use]
+    pub fn host(&self) -> Option<&Pod> {
+        self.pod().or_else(|| self.bootstrap_pod())
+    }
+
+    /// The pod of the bootstrap Job, as long as the Job runs.
+    #[must_use]
+    pub fn bootstrap_pod(&self) -> Option<&Pod> {
+        let job = self.job.as_ref().filter(|job| job.owner == Owner::Us && job.progress == JobProgress::Runs)?;
+        self.pods
+            .iter()
+            .find(|pod| pod.stay == Stay::Staying && pod.job_uid.as_deref() == Some(job.uid.as_str()))
     }
 
     /// The pod that runs the node: owned by the StatefulSet that we see, and staying.
@@ -128,12 +249,16 @@ impl Volume {
     #[must_use]
     pub fn of(node: &NodeRef, pvc: &PersistentVolumeClaim) -> Self {
         let annotations = pvc.metadata.annotations.as_ref();
-        let made_for = annotations.and_then(|all| all.get(seinode_api::names::OWNER_UID_ANNOTATION));
-        let owner = match node.owner_of(&pvc.metadata) {
-            Owner::Nobody if made_for == Some(&node.uid) => Owner::Us,
+        let made_for = annotations.and_then(|all| all.get(names::OWNER_UID_ANNOTATION));
+        let mark = if made_for == Some(&node.uid) { Mark::Marked } else { Mark::Unmarked };
+        let controller = node.owner_of(&pvc.metadata);
+        let tie = if controller == Owner::Us { Tie::Tied } else { Tie::Loose };
+        let owner = match controller {
+            Owner::Nobody if mark == Mark::Marked => Owner::Us,
             owner => owner,
         };
-        Self { uid: pvc.metadata.uid.clone().unwrap_or_default(), owner, stay: Stay::of(&pvc.metadata) }
+        let uid = pvc.metadata.uid.clone().unwrap_or_default();
+        Self { uid, owner, stay: Stay::of(&pvc.metadata), tie, mark }
     }
 }
 
@@ -145,6 +270,36 @@ impl Workload {
             uid: set.metadata.uid.clone().unwrap_or_default(),
             owner: node.owner_of(&set.metadata),
             stay: Stay::of(&set.metadata),
+            // The default of Kubernetes.
+            replicas: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        }
+    }
+}
+
+impl Job {
+    /// Reads a Job.
+    #[must_use]
+    pub fn of(node: &NodeRef, job: &batch::Job) -> Self {
+        let conditions = || job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let met = |type_: &str| conditions().find(|it| it.type_ == type_ && it.status == "True");
+        let progress = match (met("Complete"), met("Failed")) {
+            (Some(_), _) => JobProgress::Complete,
+            (None, Some(failed)) => {
+                let reason = failed.reason.as_deref().unwrap_or("no reason given");
+                JobProgress::Failed(failed.message.clone().unwrap_or_else(|| reason.to_owned()))
+            }
+            (None, None) if job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) => {
+                JobProgress::Suspended
+            }
+            (None, None) => JobProgress::Runs,
+        };
+        let annotations = job.metadata.annotations.as_ref();
+        Self {
+            uid: job.metadata.uid.clone().unwrap_or_default(),
+            owner: node.owner_of(&job.metadata),
+            stay: Stay::of(&job.metadata),
+            target: annotations.and_then(|all| all.get(names::TARGET_ANNOTATION)).cloned(),
+            progress,
         }
     }
 }
@@ -153,7 +308,16 @@ impl Headless {
     /// Reads a Service.
     #[must_use]
     pub fn of(node: &NodeRef, service: &Service) -> Self {
-        Self { owner: node.owner_of(&service.metadata), stay: Stay::of(&service.metadata) }
+        let component = service.metadata.labels.as_ref().and_then(|all| all.get(names::COMPONENT_LABEL));
+        Self {
+            uid: service.metadata.uid.clone().unwrap_or_default(),
+            serves: match component.map(String::as_str) {
+                Some(names::BOOTSTRAP_COMPONENT) => Serves::Bootstrap,
+                _ => Serves::Node,
+            },
+            owner: node.owner_of(&service.metadata),
+            stay: Stay::of(&service.metadata),
+        }
     }
 }
 
@@ -168,9 +332,9 @@ impl Stay {
 
 impl<T> Answer<T> {
     /// The answer to `question`, if that is what was asked; silence answers every question.
-    pub(crate) fn to(&self, question: Question) -> Reply<'_, T> {
+    pub(crate) fn to(&self, question: &Question) -> Reply<'_, T> {
         match self {
-            Self::Given(asked, answer) if *asked == question => Reply::Is(answer),
+            Self::Given(asked, answer) if asked == question => Reply::Is(answer),
             Self::Silent(silence) => Reply::Silent(silence),
             Self::NotAsked | Self::Given(..) => Reply::Ask,
         }

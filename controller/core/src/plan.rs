@@ -35,6 +35,10 @@ pub struct Plan {
 pub enum PlanKind {
     /// Bring a new node up.
     Init,
+    /// Open the gate of a sidecar that was restarted.
+    MarkReady,
+    /// Hand tasks over again that the sidecar has lost.
+    Resubmit,
 }
 
 /// Whether a plan goes on.
@@ -52,11 +56,15 @@ pub enum PlanPhase {
 }
 
 impl PlanKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Init, Self::MarkReady, Self::Resubmit];
+
     /// The kind's name in status.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Init => "Init",
+            Self::MarkReady => "MarkReady",
+            Self::Resubmit => "Resubmit",
         }
     }
 }
@@ -110,6 +118,30 @@ impl Plan {
         self
     }
 
+    /// Where the current task's sidecar is.
+    pub(crate) fn place(&self) -> Place {
+        let left = self.tasks.iter().filter(|task| task.progress != Progress::Complete);
+        match left.into_iter().any(|task| task.kind == TaskType::AwaitBootstrapComplete) {
+            true => Place::BootstrapJob,
+            false => Place::Node,
+        }
+    }
+
+    /// Has the gate opened again before the current task: mark-ready is tried once more, under a new id.
+    pub(crate) fn reopen(&mut self, why: &str) {
+        let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
+            return;
+        };
+        let id = self.id;
+        let opened = self.tasks[..current].iter_mut().enumerate();
+        if let Some((index, task)) = opened.rev().find(|(_, task)| task.kind == TaskType::MarkReady) {
+            task.attempt += 1;
+            task.id = TaskId::derive(id, task.kind, index, task.attempt);
+            task.progress = Progress::Pending;
+            task.error = Some(why.to_owned());
+        }
+    }
+
     /// Marks the current task done.
     pub(crate) fn complete_current(&mut self) {
         if let Some(task) = self.current_mut() {
@@ -145,6 +177,15 @@ impl Plan {
     }
 }
 
+/// Which pod the sidecar of a task is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// That of the bootstrap Job.
+    BootstrapJob,
+    /// That of the StatefulSet.
+    Node,
+}
+
 /// Whether another attempt at a task may turn out otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chances {
@@ -154,12 +195,17 @@ pub(crate) enum Chances {
     None,
 }
 
-/// Pause after the `failures`th plan in a row has failed: 10 s doubling to 5 min, and up to a tenth more,
-/// spread by plan so that nodes that failed together do not come back together.
+/// Pause after the `failures`th plan in a row has failed, and up to a tenth more, spread by plan so that nodes that
+/// failed together do not come back together.
 fn backoff(failures: u32, plan: PlanId) -> SignedDuration {
-    let seconds = (10_u64 << failures.saturating_sub(1).min(5)).min(300);
-    let spread = plan.spread(seconds / 10 + 1);
-    SignedDuration::from_secs(i64::try_from(seconds + spread).unwrap_or(i64::MAX))
+    let seconds = pause_seconds(failures);
+    let spread = plan.spread(seconds.unsigned_abs() / 10 + 1);
+    SignedDuration::from_secs(seconds.saturating_add_unsigned(spread))
+}
+
+/// Seconds to wait after the `failures`th failure in a row: 10 doubling to 300.
+pub(crate) fn pause_seconds(failures: u32) -> i64 {
+    (10_i64 << failures.saturating_sub(1).min(5)).min(300)
 }
 
 #[cfg(test)]

@@ -1,11 +1,22 @@
 //! Tasks: the steps that plans are made of, how far each has come, and what it wants next.
 
+pub(crate) mod bootstrap;
 pub(crate) mod children;
+pub(crate) mod keys;
 pub(crate) mod sidecar;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{answer::Question, effect::Effect, failure::Class, ids::TaskId, task_type::TaskType};
+use crate::{
+    answer::Question,
+    effect::Effect,
+    exclusive::{Bid, Claim, Contest, Hold, Resource, hold},
+    failure::Class,
+    ids::TaskId,
+    node::Subject,
+    observation::Observation,
+    task_type::TaskType,
+};
 
 /// One task of a plan and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +64,32 @@ pub(crate) enum Step {
     Wait(Wait),
     /// The attempt failed, with the reason.
     Failed(String),
+    /// The gate was shut again, with the reason: mark-ready comes once more.
+    Reopen(String),
+    /// This has to be stored before anything else: the node wants the thing, or holds it.
+    Claim(Resource, Hold),
+}
+
+/// Takes a thing that only one node may have: wants it, looks at everybody else, holds it (see `exclusive`).
+pub(crate) fn secure(subject: &Subject, claims: &[Claim], seen: &Observation, resource: Resource) -> Step {
+    let bid = Bid::of(subject, &resource);
+    let contest = match hold(claims, &resource) {
+        Some(Hold::Held) => return Step::Done,
+        None => bid.against(&seen.rivals),
+        Some(Hold::Wanted) => match &seen.live_rivals {
+            Some((asked, rivals)) if *asked == resource => bid.against(rivals),
+            _ => return Step::Look(Question::Rivals(resource)),
+        },
+    };
+    match (contest, hold(claims, &resource)) {
+        (Contest::Taken(who), _) => wait(&who, Until::Retry(Class::Transient)),
+        (Contest::Free, None) => Step::Claim(resource, Hold::Wanted),
+        (Contest::Free, Some(_)) => Step::Claim(resource, Hold::Held),
+    }
+}
+
+fn wait(why: &str, until: Until) -> Step {
+    Step::Wait(Wait { why: why.to_owned(), until })
 }
 
 /// Why a task does nothing now, and for how long.

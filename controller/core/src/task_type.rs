@@ -1,129 +1,16 @@
-//! The closed set of tasks: their names and their budgets.
+//! The closed set of tasks: their names, who carries them out, and their budgets.
 
 use std::fmt;
 
-/// What a task does. The names are a contract (plans-tasks-sidecar §4.1): people and sidecars read them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TaskType {
-    /// The data volume exists and is ours.
-    EnsureDataPvc,
-    /// The StatefulSet is applied.
-    ApplyStatefulset,
-    /// The headless Service is applied.
-    ApplyService,
-    /// The sidecar restores a snapshot from S3.
-    SnapshotRestore,
-    /// The sidecar makes the identity of a validator that founds a chain.
-    GenerateIdentity,
-    /// The sidecar makes the validator's genesis transaction.
-    GenerateGentx,
-    /// The sidecar hands identity and genesis transaction in.
-    UploadGenesisArtifacts,
-    /// The sidecar fetches the chain's genesis.
-    ConfigureGenesis,
-    /// The sidecar writes the node's configuration.
-    ConfigApply,
-    /// The sidecar resolves peers and writes them into the configuration.
-    DiscoverPeers,
-    /// The sidecar writes the founders of the chain into the configuration as peers.
-    SetGenesisPeers,
-    /// The sidecar configures Tendermint state sync.
-    ConfigureStateSync,
-    /// The sidecar checks the configuration.
-    ConfigValidate,
-    /// The sidecar opens the gate that holds `seid` back.
-    MarkReady,
-}
-
-impl TaskType {
-    const ALL: [Self; 14] = [
-        Self::EnsureDataPvc,
-        Self::ApplyStatefulset,
-        Self::ApplyService,
-        Self::SnapshotRestore,
-        Self::GenerateIdentity,
-        Self::GenerateGentx,
-        Self::UploadGenesisArtifacts,
-        Self::ConfigureGenesis,
-        Self::ConfigApply,
-        Self::DiscoverPeers,
-        Self::SetGenesisPeers,
-        Self::ConfigureStateSync,
-        Self::ConfigValidate,
-        Self::MarkReady,
-    ];
-
-    /// The task's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EnsureDataPvc => "ensure-data-pvc",
-            Self::ApplyStatefulset => "apply-statefulset",
-            Self::ApplyService => "apply-service",
-            Self::SnapshotRestore => "snapshot-restore",
-            Self::GenerateIdentity => "generate-identity",
-            Self::GenerateGentx => "generate-gentx",
-            Self::UploadGenesisArtifacts => "upload-genesis-artifacts",
-            Self::ConfigureGenesis => "configure-genesis",
-            Self::ConfigApply => "config-apply",
-            Self::DiscoverPeers => "discover-peers",
-            Self::SetGenesisPeers => "set-genesis-peers",
-            Self::ConfigureStateSync => "configure-state-sync",
-            Self::ConfigValidate => "config-validate",
-            Self::MarkReady => "mark-ready",
-        }
-    }
-
-    /// Reads a name; `None` for one that this operator does not know.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|task| task.as_str() == name)
-    }
-
-    /// Whether a task that failed may be run again, by a further attempt or by another plan.
-    #[must_use]
-    pub fn rerun(self) -> Rerun {
-        match self {
-            // Not safe to run again after a partial failure (sidecar contract: plans-tasks-sidecar §5.2).
-            Self::GenerateGentx => Rerun::ByAPerson,
-            Self::EnsureDataPvc
-            | Self::ApplyStatefulset
-            | Self::ApplyService
-            | Self::SnapshotRestore
-            | Self::GenerateIdentity
-            | Self::UploadGenesisArtifacts
-            | Self::ConfigureGenesis
-            | Self::ConfigApply
-            | Self::DiscoverPeers
-            | Self::SetGenesisPeers
-            | Self::ConfigureStateSync
-            | Self::ConfigValidate
-            | Self::MarkReady => Rerun::ByTheOperator,
-        }
-    }
-
-    /// How often a failed task is tried again before its plan fails (plans-tasks-sidecar §3.4).
-    #[must_use]
-    pub fn max_retries(self) -> u32 {
-        match self {
-            // The genesis may be published long after the node was created.
-            Self::ConfigureGenesis => 180,
-            // Peers come up in any order; the founders' list is published after the genesis (W36).
-            Self::DiscoverPeers | Self::SetGenesisPeers => 20,
-            // The sidecar may restart between the task and the look at its gate.
-            Self::MarkReady => 3,
-            Self::EnsureDataPvc
-            | Self::ApplyStatefulset
-            | Self::ApplyService
-            | Self::SnapshotRestore
-            | Self::GenerateIdentity
-            | Self::GenerateGentx
-            | Self::UploadGenesisArtifacts
-            | Self::ConfigApply
-            | Self::ConfigureStateSync
-            | Self::ConfigValidate => 0,
-        }
-    }
+/// Who carries a task out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// This operator, through the API server.
+    Operator,
+    /// The sidecar; its result is awaited.
+    Sidecar,
+    /// The sidecar, as long as the node runs: it is handed over and not awaited.
+    Background,
 }
 
 /// Who may have a failed task run again.
@@ -133,6 +20,111 @@ pub enum Rerun {
     ByTheOperator,
     /// Only a person, who has looked.
     ByAPerson,
+}
+
+/// Makes the tasks out of one table: name, who carries it out, how often it is tried again before its plan fails.
+macro_rules! tasks {
+    ($($(#[$doc:meta])+ $id:ident: $name:literal, $by:ident, $retries:literal;)+) => {
+        /// What a task does. The names are a contract (plans-tasks-sidecar §4.1): people and sidecars read them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum TaskType {
+            $($(#[$doc])+ $id,)+
+        }
+
+        impl TaskType {
+            const ALL: &[Self] = &[$(Self::$id),+];
+
+            /// The task's name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$id => $name,)+ }
+            }
+
+            /// Who carries it out.
+            #[must_use]
+            pub fn by(self) -> By {
+                match self { $(Self::$id => By::$by,)+ }
+            }
+
+            /// How often a failed task is tried again before its plan fails (plans-tasks-sidecar §3.4).
+            #[must_use]
+            pub fn max_retries(self) -> u32 {
+                match self { $(Self::$id => $retries,)+ }
+            }
+        }
+    };
+}
+
+tasks! {
+    /// The data volume exists and is ours, or may be imported.
+    EnsureDataPvc: "ensure-data-pvc", Operator, 0;
+    /// The signing key is in order, and nobody else's.
+    ValidateSigningKey: "validate-signing-key", Operator, 0;
+    /// The P2P key is in order.
+    ValidateNodeKey: "validate-node-key", Operator, 0;
+    /// The bootstrap Job's Service is applied.
+    DeployBootstrapService: "deploy-bootstrap-service", Operator, 0;
+    /// The bootstrap Job exists.
+    DeployBootstrapJob: "deploy-bootstrap-job", Operator, 0;
+    /// The bootstrap Job is done.
+    AwaitBootstrapComplete: "await-bootstrap-complete", Operator, 0;
+    /// The bootstrap Job, its pod and its Service are gone.
+    TeardownBootstrap: "teardown-bootstrap", Operator, 0;
+    /// The StatefulSet is applied.
+    ApplyStatefulset: "apply-statefulset", Operator, 0;
+    /// The headless Service is applied.
+    ApplyService: "apply-service", Operator, 0;
+    /// The sidecar restores a snapshot from S3.
+    SnapshotRestore: "snapshot-restore", Sidecar, 0;
+    /// The sidecar makes the identity of a validator that founds a chain.
+    GenerateIdentity: "generate-identity", Sidecar, 0;
+    /// The sidecar makes the validator's genesis transaction.
+    GenerateGentx: "generate-gentx", Sidecar, 0;
+    /// The sidecar hands identity and genesis transaction in.
+    UploadGenesisArtifacts: "upload-genesis-artifacts", Sidecar, 0;
+    /// The sidecar fetches the chain's genesis, which may be published long after the node was created.
+    ConfigureGenesis: "configure-genesis", Sidecar, 180;
+    /// The sidecar writes the node's configuration.
+    ConfigApply: "config-apply", Sidecar, 0;
+    /// The sidecar resolves peers, which come up in any order, and writes them into the configuration.
+    DiscoverPeers: "discover-peers", Sidecar, 20;
+    /// The sidecar writes the founders of the chain into the configuration as peers. Their list is published after the
+    /// genesis (W36).
+    SetGenesisPeers: "set-genesis-peers", Sidecar, 20;
+    /// The sidecar configures Tendermint state sync.
+    ConfigureStateSync: "configure-state-sync", Sidecar, 0;
+    /// The sidecar checks the configuration.
+    ConfigValidate: "config-validate", Sidecar, 0;
+    /// The sidecar uploads snapshots from time to time (W24).
+    SnapshotUpload: "snapshot-upload", Background, 0;
+    /// The sidecar opens the gate that holds `seid` back. It may restart between the task and the look at its gate.
+    MarkReady: "mark-ready", Sidecar, 3;
+    /// The sidecar exports what a replayer finds (W34).
+    ResultExport: "result-export", Background, 0;
+}
+
+impl TaskType {
+    /// Reads a name; `None` for one that this operator does not know.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|task| task.as_str() == name)
+    }
+
+    /// Whether a task that failed may be run again, by a further attempt or by another plan.
+    #[must_use]
+    pub fn rerun(self) -> Rerun {
+        match self {
+            // Not safe to run again after a partial failure (sidecar contract: plans-tasks-sidecar §5.2).
+            Self::GenerateGentx => Rerun::ByAPerson,
+            _ => Rerun::ByTheOperator,
+        }
+    }
+
+    /// Whether it only looks whether what others provide is there: nothing of the node has been made before it is done.
+    #[must_use]
+    pub fn is_precondition(self) -> bool {
+        matches!(self, Self::EnsureDataPvc | Self::ValidateSigningKey | Self::ValidateNodeKey)
+    }
 }
 
 impl fmt::Display for TaskType {
@@ -148,7 +140,7 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         for task in TaskType::ALL {
-            assert_eq!(TaskType::parse(task.as_str()), Some(task));
+            assert_eq!(TaskType::parse(task.as_str()), Some(*task));
         }
         assert_eq!(TaskType::parse("replace-everything"), None);
     }

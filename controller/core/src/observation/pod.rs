@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::{api::core::v1 as k8s, apimachinery::pkg::apis::meta::v1::OwnerReference};
 
 use super::Stay;
 
@@ -10,6 +10,11 @@ use super::Stay;
 pub const SEID: &str = "seid";
 /// Name of the restartable init container (crd-and-workload §3.2).
 pub const SIDECAR: &str = "sei-sidecar";
+
+/// Name of the volume with the node's data (crd-and-workload §3.2).
+pub const DATA: &str = "data";
+/// Name of the volume with the consensus key of a validator that signs (crd-and-workload §3.2).
+pub const SIGNING_KEY: &str = "signing-key";
 
 /// A pod of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,12 @@ pub struct Pod {
     pub uid: String,
     /// UID of the StatefulSet that controls it.
     pub workload_uid: Option<String>,
+    /// UID of the Job that controls it.
+    pub job_uid: Option<String>,
+    /// Changes with every change of the pod.
+    pub version: String,
+    /// Name of the Secret that its signing key is from.
+    pub signing_secret: Option<String>,
     /// Whether it is being deleted.
     pub stay: Stay,
     /// Its address, once it has one.
@@ -49,8 +60,9 @@ impl Pod {
     pub fn of(pod: &k8s::Pod) -> Self {
         let spec = pod.spec.as_ref();
         let status = pod.status.as_ref();
-        let owners = pod.metadata.owner_references.iter().flatten();
-        let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
+        let controlled_by = |kind| {
+            controller(pod).filter(|owner| owner.kind == kind).map(|owner| owner.uid.clone())
+        };
         let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
         let init_states =
             status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
@@ -58,9 +70,10 @@ impl Pod {
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid: pod.metadata.uid.clone().unwrap_or_default(),
-            workload_uid: controller
-                .filter(|owner| owner.kind == "StatefulSet")
-                .map(|owner| owner.uid.clone()),
+            workload_uid: controlled_by("StatefulSet"),
+            job_uid: controlled_by("Job"),
+            version: pod.metadata.resource_version.clone().unwrap_or_default(),
+            signing_secret: signing_secret(pod),
             stay: Stay::of(&pod.metadata),
             ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),
             seid_image: containers
@@ -80,6 +93,27 @@ impl Pod {
             trouble: status.and_then(trouble),
         }
     }
+}
+
+/// The reference to what controls a pod.
+pub(super) fn controller(pod: &k8s::Pod) -> Option<&OwnerReference> {
+    pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+}
+
+/// Name of the Secret that a pod's signing key is from.
+pub(super) fn signing_secret(pod: &k8s::Pod) -> Option<String> {
+    let secret = volumes(pod).find(|volume| volume.name == SIGNING_KEY)?.secret.as_ref()?;
+    secret.secret_name.clone()
+}
+
+/// Name of the PVC that a pod's data is in.
+pub(super) fn data_claim(pod: &k8s::Pod) -> Option<String> {
+    let claim = volumes(pod).find(|volume| volume.name == DATA)?.persistent_volume_claim.as_ref()?;
+    Some(claim.claim_name.clone())
+}
+
+fn volumes(pod: &k8s::Pod) -> impl Iterator<Item = &k8s::Volume> {
+    pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten())
 }
 
 fn condition<'a>(status: Option<&'a k8s::PodStatus>, type_: &str) -> Option<&'a k8s::PodCondition> {

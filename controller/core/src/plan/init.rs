@@ -1,41 +1,94 @@
 //! The plan that brings a new node up (plans-tasks-sidecar §2.6).
 
 use crate::{
-    intent::{Intent, Mode, Role, SnapshotProduction, Start, VolumeSource},
+    intent::{Intent, Mode, Role, SnapshotProduction, Start},
     task_type::TaskType,
 };
 
-/// The tasks that bring a node up.
-///
-/// # Errors
-/// What this version cannot plan yet, in words for status.
-pub(crate) fn tasks(intent: &Intent) -> Result<Vec<TaskType>, String> {
-    supported(intent)?;
-    let mut tasks = vec![TaskType::EnsureDataPvc, TaskType::ApplyStatefulset, TaskType::ApplyService];
-    tasks.extend(state(intent));
-    Ok(tasks)
+/// What an earlier plan may have left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leftovers {
+    /// Nothing that is in the way.
+    None,
+    /// A bootstrap Job.
+    Bootstrap,
 }
 
-/// The sidecar's part: from an empty volume to an open gate.
-fn state(intent: &Intent) -> Vec<TaskType> {
-    let mut tasks = match &intent.mode {
-        Mode::Validator { role: Role::Genesis(_), .. } => return ceremony(),
-        Mode::FullNode { .. } | Mode::Archive { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => {
-            vec![]
+/// Whether the node's volume has been through the bootstrap that its spec asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bootstrapped {
+    /// It has: it is not done again (W7).
+    Yes,
+    /// It has not.
+    No,
+}
+
+/// The tasks that bring a node up.
+pub(crate) fn tasks(intent: &Intent, bootstrapped: Bootstrapped, leftovers: Leftovers) -> Vec<TaskType> {
+    let mut tasks = vec![TaskType::EnsureDataPvc];
+    if intent.key_secrets().is_some() {
+        tasks.extend([TaskType::ValidateSigningKey, TaskType::ValidateNodeKey]);
+    }
+    let by_job = intent.bootstrap().is_some();
+    let runs_job = by_job && bootstrapped == Bootstrapped::No;
+    if runs_job {
+        tasks.extend([TaskType::DeployBootstrapService, TaskType::DeployBootstrapJob]);
+        tasks.extend(prepare(intent, State::Restored));
+        tasks.extend([TaskType::MarkReady, TaskType::AwaitBootstrapComplete]);
+    }
+    if runs_job || leftovers == Leftovers::Bootstrap {
+        tasks.push(TaskType::TeardownBootstrap);
+    }
+    tasks.extend([TaskType::ApplyStatefulset, TaskType::ApplyService]);
+    if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
+        tasks.extend(ceremony());
+    } else {
+        tasks.extend(prepare(intent, if by_job { State::Kept } else { State::Restored }));
+    }
+    match background(&intent.mode) {
+        Some(TaskType::ResultExport) => tasks.extend([TaskType::MarkReady, TaskType::ResultExport]),
+        before => tasks.extend(before.into_iter().chain([TaskType::MarkReady])),
+    }
+    tasks
+}
+
+/// The task that the sidecar carries on with while a node of this mode runs.
+pub(crate) fn background(mode: &Mode) -> Option<TaskType> {
+    match mode {
+        Mode::FullNode { snapshots, .. } | Mode::Archive { snapshots } => {
+            let publish = matches!(snapshots, Some(SnapshotProduction { publish: true, .. }));
+            publish.then_some(TaskType::SnapshotUpload)
         }
-    };
+        Mode::Replayer { canonical_rpc, .. } => canonical_rpc.as_ref().map(|_| TaskType::ResultExport),
+        Mode::Validator { .. } => None,
+    }
+}
+
+/// Whether the chain's state has still to come onto the volume.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has.
+    Restored,
+    /// The bootstrap Job has brought it.
+    Kept,
+}
+
+/// The sidecar's part, from an empty volume to a configuration that is known to be good.
+fn prepare(intent: &Intent, state: State) -> Vec<TaskType> {
     let start = intent.mode.start();
-    if let Start::S3 { .. } = start {
+    let restores = state == State::Restored && *start != Start::BlockSync;
+    let mut tasks = Vec::new();
+    if restores && matches!(start, Start::S3 { .. }) {
         tasks.push(TaskType::SnapshotRestore);
     }
     tasks.extend([TaskType::ConfigureGenesis, TaskType::ConfigApply]);
     if !intent.peers.is_empty() {
         tasks.push(TaskType::DiscoverPeers);
     }
-    if *start != Start::BlockSync {
+    if restores {
         tasks.push(TaskType::ConfigureStateSync);
     }
-    tasks.extend([TaskType::ConfigValidate, TaskType::MarkReady]);
+    tasks.push(TaskType::ConfigValidate);
     tasks
 }
 
@@ -49,31 +102,5 @@ fn ceremony() -> Vec<TaskType> {
         TaskType::ConfigApply,
         TaskType::SetGenesisPeers,
         TaskType::ConfigValidate,
-        TaskType::MarkReady,
     ]
-}
-
-fn supported(intent: &Intent) -> Result<(), String> {
-    let refuse = |what: &str| Err(format!("this version of the operator does not bring up {what}"));
-    if let VolumeSource::Import(_) = intent.volume {
-        return refuse("a node on an imported volume (spec.dataVolume.import)");
-    }
-    if let Start::S3 { bootstrap_image: Some(_), .. } = intent.mode.start() {
-        return refuse("a node through a bootstrap Job (snapshot.bootstrapImage)");
-    }
-    match &intent.mode {
-        Mode::FullNode { snapshots: Some(SnapshotProduction { publish: true, .. }), .. }
-        | Mode::Archive { snapshots: Some(SnapshotProduction { publish: true, .. }) } => {
-            refuse("a node that uploads snapshots (snapshotGeneration.tendermint.publish)")
-        }
-        Mode::Replayer { canonical_rpc: Some(_), .. } => {
-            refuse("a replayer that exports its results (replayer.resultExport)")
-        }
-        Mode::Validator { role: Role::Signer { .. }, .. } => {
-            refuse("a validator that signs (validator.signingKey)")
-        }
-        Mode::FullNode { .. } | Mode::Archive { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => {
-            Ok(())
-        }
-    }
 }

@@ -21,7 +21,7 @@ impl Plan {
     #[must_use]
     pub fn read(record: &PlanStatus) -> Option<Self> {
         let id = PlanId::parse(&record.id)?;
-        let kind = [PlanKind::Init].into_iter().find(|kind| Some(kind.as_str()) == record.kind.as_deref())?;
+        let kind = PlanKind::ALL.into_iter().find(|kind| Some(kind.as_str()) == record.kind.as_deref())?;
         let phase = match record.phase.as_str() {
             ACTIVE => PlanPhase::Active,
             FAILED => PlanPhase::Failed {

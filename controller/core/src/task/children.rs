@@ -1,15 +1,39 @@
 //! Tasks that make the node's children: volume, StatefulSet, Service.
 
-use super::{Step, Until, Wait};
+use super::{Step, Until, bootstrap, secure, wait as rest};
 use crate::{
+    answer::Question,
     effect::Effect,
+    exclusive::{Claim as Held, Resource},
     failure::Class,
-    node::Owner,
+    import::ImportFinding,
+    intent::VolumeSource,
+    node::{Owner, Subject},
     observation::{Observation, Stay},
 };
 
-/// `ensure-data-pvc`: the data PVC exists and is ours. A foreign one is never touched (W6).
-pub(crate) fn ensure_data_pvc(seen: &Observation) -> Step {
+/// `ensure-data-pvc`: the data PVC exists and is ours, or may be imported. A foreign one is never touched (W6).
+pub(crate) fn ensure_data_pvc(
+    subject: &Subject,
+    source: &VolumeSource,
+    claims: &[Held],
+    seen: &Observation,
+) -> Step {
+    match source {
+        VolumeSource::Own => own_volume(seen),
+        VolumeSource::Import(name) => match &seen.import {
+            None => Step::Look(Question::Import),
+            Some(ImportFinding::Ready { .. }) => {
+                secure(subject, claims, seen, Resource::Volume(name.clone()))
+            }
+            Some(ImportFinding::NotReady(why)) => wait(why, Class::Transient),
+            Some(ImportFinding::Invalid(why)) => wait(why, Class::User),
+            Some(ImportFinding::Unread(failure)) => wait(&failure.message, failure.class),
+        },
+    }
+}
+
+fn own_volume(seen: &Observation) -> Step {
     match &seen.volume {
         None => Step::Do(Effect::CreateVolume),
         Some(volume) => match claim(&volume.owner, volume.stay) {
@@ -23,8 +47,14 @@ pub(crate) fn ensure_data_pvc(seen: &Observation) -> Step {
     }
 }
 
-/// `apply-statefulset`.
+/// `apply-statefulset`. Never while a bootstrap Job or its pod has the volume (W20).
 pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
+    if let Some(step) = seen.job.as_ref().and_then(bootstrap::remove) {
+        return step;
+    }
+    if seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
+        return rest("the bootstrap pod is going, and has the volume until then", Until::Event);
+    }
     apply(
         seen.workload.as_ref().map(|workload| claim(&workload.owner, workload.stay)),
         "StatefulSet",
@@ -41,13 +71,19 @@ pub(crate) fn apply_service(seen: &Observation) -> Step {
 fn apply(found: Option<Claim>, kind: &str, effect: Effect) -> Step {
     match found {
         None | Some(Claim::Ours) => Step::Do(effect),
-        Some(Claim::Leaving) => {
-            wait(&format!("the {kind} of a deleted SeiNode is still being removed"), Class::Transient)
-        }
-        Some(Claim::Foreign) => {
-            wait(&format!("a {kind} of this name exists and belongs to somebody else"), Class::User)
-        }
+        Some(Claim::Leaving) => leaving(kind),
+        Some(Claim::Foreign) => foreign(kind),
     }
+}
+
+/// What has our child's name goes, and is waited for.
+pub(super) fn leaving(kind: &str) -> Step {
+    wait(&format!("the {kind} of a deleted SeiNode is still being removed"), Class::Transient)
+}
+
+/// What has our child's name is somebody else's, and stays as it is.
+pub(super) fn foreign(kind: &str) -> Step {
+    wait(&format!("a {kind} of this name exists and belongs to somebody else"), Class::User)
 }
 
 /// Whether an object that has our child's name may be used.
@@ -70,7 +106,7 @@ pub(crate) fn claim(owner: &Owner, stay: Stay) -> Claim {
 }
 
 fn wait(why: &str, patience: Class) -> Step {
-    Step::Wait(Wait { why: why.to_owned(), until: Until::Retry(patience) })
+    rest(why, Until::Retry(patience))
 }
 
 #[cfg(test)]

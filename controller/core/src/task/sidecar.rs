@@ -7,27 +7,34 @@ mod params;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Progress, Step, Task, Until, Wait};
+use super::{Progress, Step, Task, Until, bootstrap, wait};
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
-    effect::{Effect, Submission},
+    effect::{Effect, JobRun, Replicas, Submission},
     failure::Class,
     intent::Intent,
     node::NodeRef,
-    observation::{Observation, Reply},
-    task_type::TaskType,
+    observation::{Observation, Pod, Reply},
+    plan::Place,
+    task_type::{By, TaskType},
 };
 
 /// What a sidecar task wants next.
-pub(crate) fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
-    let Some(pod) = seen.pod().filter(|pod| pod.ip.is_some()) else {
-        let trouble = seen.pod().and_then(|pod| pod.trouble.as_deref());
-        return wait(trouble.unwrap_or("the pod has not started yet"), Until::Event);
+pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, seen: &Observation) -> Step {
+    let pod = match pod(place, seen) {
+        Ok(pod) => pod,
+        Err(step) => return step,
     };
     let question = Question::Task(task.id);
-    match seen.report.to(question) {
+    match seen.report.to(&question) {
         Reply::Ask => Step::Look(question),
         Reply::Silent(silence) => silent(silence, pod.trouble.as_deref()),
+        // It is not awaited; whether it was lost is looked at as long as the node runs (W24).
+        Reply::Is(TaskReport::Running | TaskReport::Completed | TaskReport::Failed(_))
+            if task.kind.by() == By::Background =>
+        {
+            Step::Done
+        }
         Reply::Is(TaskReport::Unknown) => hand_over(node, task, intent, seen),
         Reply::Is(TaskReport::Running) => {
             wait("the sidecar is at work", Until::At(next_look(task.progress, seen.now)))
@@ -40,6 +47,26 @@ pub(crate) fn step(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observat
     }
 }
 
+/// The pod whose sidecar gets the task, once it can be spoken to.
+fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
+    let pod = match place {
+        Place::BootstrapJob => match bootstrap::verdict(seen) {
+            bootstrap::Verdict::Runs => seen.bootstrap_pod(),
+            bootstrap::Verdict::Suspended => return Err(Step::Do(Effect::SuspendJob(JobRun::Running))),
+            bootstrap::Verdict::Complete => return Err(Step::Done),
+            bootstrap::Verdict::Failed(why) => return Err(Step::Failed(why)),
+        },
+        Place::Node => {
+            if seen.workload.as_ref().is_some_and(|workload| workload.replicas == 0) {
+                return Err(Step::Do(Effect::Scale(Replicas::One)));
+            }
+            seen.pod()
+        }
+    };
+    let trouble = || pod.and_then(|pod| pod.trouble.as_deref()).unwrap_or("the pod has not started yet");
+    pod.filter(|pod| pod.ip.is_some()).ok_or_else(|| wait(trouble(), Until::Event))
+}
+
 /// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
 fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
     if task.kind == TaskType::DiscoverPeers
@@ -49,14 +76,14 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
         // Peers that appear wake the node: SeiNodes are watched (W19).
         return wait("no SeiNode matches the label sources of spec.peers", Until::Event);
     }
-    let params = params::of(task.kind, node, intent, &seen.peers);
+    let params = params::of(task.kind, node, intent, seen);
     Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
 }
 
 /// mark-ready is done when the gate is open, not when the task says so: the sidecar forgets its readiness
 /// with every restart, and a completed id does nothing when it is posted again.
 fn opened(seen: &Observation) -> Step {
-    match seen.gate.to(Question::Health) {
+    match seen.gate.to(&Question::Health) {
         Reply::Ask => Step::Look(Question::Health),
         Reply::Silent(silence) => silent(silence, None),
         Reply::Is(Health::Ready) => Step::Done,
@@ -84,10 +111,6 @@ fn next_look(progress: Progress, now: Timestamp) -> Timestamp {
         _ => SignedDuration::from_secs(5),
     };
     now + pause
-}
-
-fn wait(why: &str, until: Until) -> Step {
-    Step::Wait(Wait { why: why.to_owned(), until })
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use seinode_api::SeiNode;
 use super::*;
 use crate::{
     absorb::{absorb, absorb_answer},
+    answer::Fact,
     effect::{Outcome, Submission},
     ids::{PlanId, TaskId},
-    observation::{Container, Headless, Pod, Workload},
+    observation::{Container, Headless, Mark, Pod, Serves, Tie, Workload},
+    platform::{Bucket, ResultExport},
 };
 
 pub(super) fn full_node(rest: &str) -> String {
@@ -21,6 +23,17 @@ fn subject(spec: &str, generation: i64) -> Subject {
     let meta = format!("metadata: {{name: n0, namespace: sei, uid: uid-0, generation: {generation}}}");
     let object: SeiNode = serde_norway::from_str(&format!("{meta}\nspec:\n{spec}")).unwrap();
     Subject::of(&object)
+}
+
+pub(super) fn volume(uid: &str, owner: Owner, stay: Stay) -> Volume {
+    let tie = if owner == Owner::Us { Tie::Tied } else { Tie::Loose };
+    let mark = if owner == Owner::Us { Mark::Marked } else { Mark::Unmarked };
+    Volume { uid: uid.into(), owner, stay, tie, mark }
+}
+
+fn export() -> ResultExport {
+    let bucket = Bucket { name: "results".into(), region: "us-east-2".into() };
+    ResultExport { bucket, prefix: "shadow/".into() }
 }
 
 /// The world.
@@ -127,7 +140,7 @@ impl World {
     }
 
     pub(super) fn observe(&self) -> Observation {
-        let mut seen = Observation::empty(self.now);
+        let mut seen = Observation::empty(self.now, export());
         seen.volume = self.volume.clone();
         seen.workload = self.workload.clone();
         seen.service = self.service.clone();
@@ -141,6 +154,9 @@ impl World {
             name: "n0-0".into(),
             uid: "pod-0".into(),
             workload_uid: Some(workload_uid.to_owned()),
+            job_uid: None,
+            version: "1".into(),
+            signing_secret: None,
             stay: Stay::Staying,
             ip: Some("10.0.0.7".parse().unwrap()),
             seid_image: Some("seid:1".into()),
@@ -159,8 +175,8 @@ impl World {
             status = decision.status;
             match decision.act {
                 Act::Look(question) => {
-                    let outcome = self.answer(question);
-                    absorb_answer(&mut seen, question, outcome);
+                    let fact = self.answer(&question);
+                    absorb_answer(&mut seen, question, fact);
                 }
                 Act::Persist => self.store(&status)?,
                 Act::Perform(effect) => {
@@ -212,15 +228,14 @@ impl World {
         }
     }
 
-    fn answer(&self, question: Question) -> Outcome {
-        if let Some(silence) = &self.silent {
-            return Outcome::Silent(silence.clone());
-        }
-        match question {
-            Question::Health => Outcome::Gate(self.gate),
-            Question::Task(id) => {
-                Outcome::Reported(self.reports.get(&id).cloned().unwrap_or(TaskReport::Unknown))
+    fn answer(&self, question: &Question) -> Fact {
+        match (question, &self.silent) {
+            (Question::Health | Question::Task(_), Some(silence)) => Fact::Silent(silence.clone()),
+            (Question::Health, None) => Fact::Gate(self.gate),
+            (Question::Task(id), None) => {
+                Fact::Task(self.reports.get(id).cloned().unwrap_or(TaskReport::Unknown))
             }
+            (other, _) => panic!("nobody here can answer {other:?}"),
         }
     }
 
@@ -230,19 +245,25 @@ impl World {
         }
         match effect {
             Effect::CreateVolume => {
-                let made = Volume { uid: "v".into(), owner: Owner::Us, stay: Stay::Staying };
+                let made = volume("v", Owner::Us, Stay::Staying);
                 self.note("create-volume");
                 Outcome::Volume(self.volume.get_or_insert(made).clone())
             }
             Effect::ApplyWorkload => {
                 self.note("apply-workload");
-                let workload = Workload { uid: "set".into(), owner: Owner::Us, stay: Stay::Staying };
+                let workload =
+                    Workload { uid: "set".into(), owner: Owner::Us, stay: Stay::Staying, replicas: 1 };
                 self.workload = Some(workload.clone());
                 Outcome::Workload(workload)
             }
             Effect::ApplyService => {
                 self.note("apply-service");
-                let service = Headless { owner: Owner::Us, stay: Stay::Staying };
+                let service = Headless {
+                    uid: "service".into(),
+                    serves: Serves::Node,
+                    owner: Owner::Us,
+                    stay: Stay::Staying,
+                };
                 self.service = Some(service.clone());
                 Outcome::Service(service)
             }
@@ -251,6 +272,7 @@ impl World {
                 self.note("remove-finalizer");
                 Outcome::FinalizerRemoved
             }
+            other => panic!("nobody here can do {other:?}"),
         }
     }
 

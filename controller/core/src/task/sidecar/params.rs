@@ -7,29 +7,48 @@ use serde_json::{Map, Value, json};
 use crate::{
     intent::{Ceremony, Intent, Mode, PeerSource, Role, Start},
     node::NodeRef,
+    observation::Observation,
+    platform::ResultExport,
     task_type::TaskType,
 };
 
 /// The parameters of a task; `None` for a task that takes none.
-pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, peers: &BTreeSet<String>) -> Option<Value> {
+pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, seen: &Observation) -> Option<Value> {
     match task {
         TaskType::SnapshotRestore => restore(intent),
         TaskType::ConfigApply => Some(config(intent)),
-        TaskType::DiscoverPeers => Some(sources(intent, peers)),
+        TaskType::DiscoverPeers => Some(sources(intent, &seen.peers)),
         TaskType::ConfigureStateSync => state_sync(intent),
         TaskType::GenerateIdentity => {
             founder(intent).map(|it| json!({ "chainId": it.chain_id, "moniker": node.name }))
         }
         TaskType::GenerateGentx => founder(intent).map(gentx),
         TaskType::UploadGenesisArtifacts => Some(json!({ "nodeName": node.name })),
+        TaskType::ResultExport => export(intent, &seen.export),
         TaskType::ConfigureGenesis
         | TaskType::SetGenesisPeers
         | TaskType::ConfigValidate
+        | TaskType::SnapshotUpload
         | TaskType::MarkReady
         | TaskType::EnsureDataPvc
+        | TaskType::ValidateSigningKey
+        | TaskType::ValidateNodeKey
+        | TaskType::DeployBootstrapService
+        | TaskType::DeployBootstrapJob
+        | TaskType::AwaitBootstrapComplete
+        | TaskType::TeardownBootstrap
         | TaskType::ApplyStatefulset
         | TaskType::ApplyService => None,
     }
+}
+
+/// `result-export`: to the platform's bucket, compared with the canonical chain.
+fn export(intent: &Intent, to: &ResultExport) -> Option<Value> {
+    let Mode::Replayer { canonical_rpc: Some(canonical_rpc), .. } = &intent.mode else { return None };
+    let ResultExport { bucket, prefix } = to;
+    Some(json!({
+        "bucket": bucket.name, "region": bucket.region, "prefix": prefix, "canonicalRpc": canonical_rpc,
+    }))
 }
 
 fn founder(intent: &Intent) -> Option<&Ceremony> {

@@ -1,6 +1,7 @@
 //! The wire parameters of every task, written out.
 
 use super::*;
+use crate::platform::Bucket;
 
 fn intent(spec: &str) -> Intent {
     let node = format!("metadata: {{name: n, namespace: s}}\nspec:\n  chainId: c\n  image: i\n{spec}");
@@ -10,8 +11,11 @@ fn intent(spec: &str) -> Intent {
 #[track_caller]
 fn check(task: TaskType, spec: &str, expected: &Value) {
     let node = NodeRef { namespace: "s".into(), name: "n".into(), uid: "u".into() };
-    let peers = BTreeSet::from(["p-0.p.s.svc.cluster.local".to_owned()]);
-    let params = of(task, &node, &intent(spec), &peers).unwrap_or(Value::Null);
+    let bucket = Bucket { name: "results".into(), region: "r".into() };
+    let export = ResultExport { bucket, prefix: "shadow/".into() };
+    let mut seen = Observation::empty(jiff::Timestamp::UNIX_EPOCH, export);
+    seen.peers = BTreeSet::from(["p-0.p.s.svc.cluster.local".to_owned()]);
+    let params = of(task, &node, &intent(spec), &seen).unwrap_or(Value::Null);
     assert_eq!(&params, expected, "{task} of {spec}");
 }
 

@@ -1,0 +1,121 @@
+//! What is to be said of the data volume: whether it can be used, whose it is, and what becomes of it.
+
+use seinode_api::{SeiNodeStatus, conditions as types, names};
+
+use crate::{
+    conditions::{Told, Truth, Verdict},
+    exclusive::{self, Bid, Contest, Hold, Resource},
+    import::ImportFinding,
+    intent::{Intent, Retention, VolumeSource},
+    node::{Owner, Subject},
+    observation::{Observation, Tie},
+    task::children::{Claim, claim},
+};
+
+/// DataVolumeReady.
+pub(super) fn data(
+    subject: &Subject,
+    intent: &Intent,
+    next: &SeiNodeStatus,
+    seen: &Observation,
+) -> Option<Told> {
+    if let VolumeSource::Import(name) = &intent.volume {
+        let told = imported(subject, name, next, seen)?;
+        return Some(match told {
+            Told::Is(verdict) => Told::Is(Verdict { type_: types::DATA_VOLUME_READY, ..verdict }),
+            Told::AsBefore(_) => Told::AsBefore(types::DATA_VOLUME_READY),
+        });
+    }
+    let name = names::data_volume(&subject.node.name);
+    let (status, reason, message) = match &seen.volume {
+        None => (Truth::False, "Missing", format!("PVC {name} does not exist")),
+        Some(volume) => match claim(&volume.owner, volume.stay) {
+            Claim::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
+            Claim::Leaving => {
+                let message = format!("PVC {name} is being removed; a new one is made when it is gone");
+                (Truth::False, "Terminating", message)
+            }
+            Claim::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
+        },
+    };
+    Some(Told::Is(Verdict { type_: types::DATA_VOLUME_READY, status, reason, message }))
+}
+
+/// A volume that is not ours is never touched (W6): the words say how to take it over instead.
+fn foreign(name: &str, owner: &Owner) -> String {
+    let whose = match owner {
+        Owner::Other(other) => format!("belongs to {other}"),
+        Owner::Nobody | Owner::Us | Owner::Predecessor => "was not made for this SeiNode".to_owned(),
+    };
+    format!(
+        "PVC {name} exists and {whose}; it is not touched. To go on with its data, set \
+         spec.dataVolume.import.pvcName: {name}. To start empty, delete the PVC yourself (its data goes with it) or give \
+         the SeiNode another name"
+    )
+}
+
+/// ImportPVCReady.
+pub(super) fn import(
+    subject: &Subject,
+    intent: &Intent,
+    next: &SeiNodeStatus,
+    seen: &Observation,
+) -> Option<Told> {
+    match &intent.volume {
+        VolumeSource::Own => None,
+        VolumeSource::Import(name) => imported(subject, name, next, seen),
+    }
+}
+
+fn imported(subject: &Subject, name: &str, next: &SeiNodeStatus, seen: &Observation) -> Option<Told> {
+    let before = Some(Told::AsBefore(types::IMPORT_PVC_READY));
+    let resource = Resource::Volume(name.to_owned());
+    let bid = Bid::of(subject, &resource);
+    let held = exclusive::hold(&exclusive::read(&next.claims), &resource);
+    let (status, reason, message) = match (&seen.import, held) {
+        (Some(ImportFinding::NotReady(why)), _) => (Truth::False, "PVCNotReady", why.clone()),
+        (Some(ImportFinding::Unread(failure)), _) => (Truth::False, "PVCNotReady", failure.message.clone()),
+        (Some(ImportFinding::Invalid(why)), _) => (Truth::False, "PVCInvalid", why.clone()),
+        (_, Some(Hold::Held)) => match bid.defended(&seen.rivals) {
+            Contest::Taken(who) => (Truth::False, "InUse", who),
+            Contest::Free => {
+                let message = format!("PVC {name} meets every requirement, and no other node uses it");
+                (Truth::True, "PVCValidated", message)
+            }
+        },
+        (Some(ImportFinding::Ready { .. }), _) => match super::contested(&bid, seen) {
+            Contest::Taken(who) => (Truth::False, "InUse", who),
+            Contest::Free => return before,
+        },
+        (None, _) => return before,
+    };
+    Some(Told::Is(Verdict { type_: types::IMPORT_PVC_READY, status, reason, message }))
+}
+
+/// VolumeRetained.
+pub(super) fn retained(subject: &Subject, intent: &Intent, seen: &Observation) -> Option<Told> {
+    let name = intent.data_volume(&subject.node);
+    let (status, reason, message) = match (&intent.volume, intent.retention) {
+        (VolumeSource::Import(_), _) => {
+            (Truth::True, "Imported", format!("PVC {name} is imported: it stays when the SeiNode is deleted"))
+        }
+        (VolumeSource::Own, retention) => {
+            let volume = seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us)?;
+            match (retention, volume.tie) {
+                (Retention::Kept, Tie::Loose) => {
+                    (Truth::True, "Retained", format!("PVC {name} stays when the SeiNode is deleted"))
+                }
+                (Retention::Kept, Tie::Tied) => {
+                    (Truth::False, "StillTied", format!("PVC {name} is still deleted with the SeiNode"))
+                }
+                (Retention::GoesWithTheNode, _) => {
+                    let message = format!(
+                        "PVC {name} is deleted with the SeiNode; set spec.dataVolume.retain: true to keep it"
+                    );
+                    (Truth::False, "GoesWithTheNode", message)
+                }
+            }
+        }
+    };
+    Some(Told::Is(Verdict { type_: types::VOLUME_RETAINED, status, reason, message }))
+}

@@ -1,0 +1,168 @@
+//! Takes a stored plan as far as it goes without acting, and says what comes then.
+
+use seinode_api::{
+    SeiNodeStatus,
+    status::{BackgroundStatus, BootstrapStatus, Phase},
+};
+
+use super::{rest, set_phase};
+use crate::{
+    decision::{Act, Rest},
+    exclusive::{self, Claim},
+    intent::Intent,
+    node::Subject,
+    observation::Observation,
+    plan::{Chances, Plan, PlanKind, PlanPhase},
+    task::{self, Progress, Step, Task, Until},
+    task_type::{By, TaskType},
+    time::stored,
+};
+
+/// Takes the plan as far as it goes.
+pub(super) fn advance(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    mut plan: Plan,
+    seen: &Observation,
+) -> Act {
+    loop {
+        let Some(task) = plan.current() else { return finish(next, &plan, seen) };
+        if plan.kind == PlanKind::Init && !task.kind.is_precondition() {
+            set_phase(next, Phase::Initializing, seen);
+        }
+        if let Some(not_before) = task.not_before.filter(|not_before| seen.now < *not_before) {
+            let error = task.error.as_deref().unwrap_or("it failed");
+            let why = format!("{} is tried again: {error}", task.kind);
+            return wait(next, &plan, why, Until::At(not_before));
+        }
+        let claims = exclusive::read(&next.claims);
+        match step(subject, intent, &plan, task, &claims, seen) {
+            Step::Done => {
+                if task.kind == TaskType::AwaitBootstrapComplete {
+                    next.bootstrap = Some(bootstrapped(intent, seen));
+                }
+                plan.complete_current();
+            }
+            Step::Look(question) => {
+                next.plan = Some(plan.write(None));
+                return Act::Look(question);
+            }
+            Step::Do(effect) => {
+                next.plan = Some(plan.write(None));
+                return Act::Perform(effect);
+            }
+            Step::Claim(resource, hold) => {
+                next.claims = exclusive::with(&claims, &resource, hold);
+                next.plan = Some(plan.write(None));
+                return Act::Persist;
+            }
+            Step::Wait(waits) => {
+                // What is only wanted is let go while somebody else has it: the two must not wait for each other.
+                next.claims = exclusive::held(&claims);
+                return wait(next, &plan, waits.why, waits.until);
+            }
+            Step::Reopen(why) => plan.reopen(&why),
+            Step::Failed(why) => {
+                plan.fail_current(&why, Chances::Retry, seen.now);
+                if plan.phase != PlanPhase::Active {
+                    return fail(next, &plan, seen);
+                }
+            }
+        }
+    }
+}
+
+fn step(
+    subject: &Subject,
+    intent: &Intent,
+    plan: &Plan,
+    task: &Task,
+    claims: &[Claim],
+    seen: &Observation,
+) -> Step {
+    match task.kind {
+        TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),
+        TaskType::ValidateSigningKey => task::keys::signing(subject, claims, seen),
+        TaskType::ValidateNodeKey => task::keys::node(seen),
+        TaskType::DeployBootstrapService => task::bootstrap::deploy_service(seen),
+        TaskType::DeployBootstrapJob => task::bootstrap::deploy_job(intent, seen),
+        TaskType::AwaitBootstrapComplete => task::bootstrap::await_complete(intent, seen),
+        TaskType::TeardownBootstrap => task::bootstrap::teardown(seen),
+        TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
+        TaskType::ApplyService => task::children::apply_service(seen),
+        TaskType::SnapshotRestore
+        | TaskType::GenerateIdentity
+        | TaskType::GenerateGentx
+        | TaskType::UploadGenesisArtifacts
+        | TaskType::ConfigureGenesis
+        | TaskType::ConfigApply
+        | TaskType::DiscoverPeers
+        | TaskType::SetGenesisPeers
+        | TaskType::ConfigureStateSync
+        | TaskType::ConfigValidate
+        | TaskType::SnapshotUpload
+        | TaskType::MarkReady
+        | TaskType::ResultExport => task::sidecar::step(&subject.node, task, plan.place(), intent, seen),
+    }
+}
+
+/// The bootstrap of this volume is done, and stays done when its Job is long gone (W7).
+fn bootstrapped(intent: &Intent, seen: &Observation) -> BootstrapStatus {
+    BootstrapStatus {
+        completed_at: Some(stored(seen.now)),
+        target_height: intent.bootstrap().map(|bootstrap| bootstrap.target_height),
+        volume_uid: seen.volume.as_ref().map(|volume| volume.uid.clone()).unwrap_or_default(),
+    }
+}
+
+/// Every task is done: the node runs, with the image that its pod has (W18: no second plan follows).
+fn finish(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+    let Some(image) = seen.pod().and_then(|pod| pod.seid_image.clone()) else {
+        let why = "the pod was replaced and its successor does not exist yet";
+        return wait(next, plan, why.to_owned(), Until::Event);
+    };
+    if plan.kind == PlanKind::Init {
+        next.current_image = Some(image);
+        next.background.clear();
+    }
+    for task in plan.tasks.iter().filter(|task| task.kind.by() == By::Background) {
+        remember(next, task, plan, seen);
+    }
+    next.plan = None;
+    set_phase(next, Phase::Running, seen);
+    Act::Rest(Rest { why: None, until: Until::Event })
+}
+
+/// Remembers what the sidecar carries on with, so that it can be asked whether it still does (W24).
+fn remember(next: &mut SeiNodeStatus, task: &Task, plan: &Plan, seen: &Observation) {
+    let failures = next.background.iter().find(|old| old.type_ == task.kind.as_str());
+    let failures = failures.and_then(|old| old.failures).unwrap_or_default();
+    next.background.retain(|old| old.type_ != task.kind.as_str());
+    next.background.push(BackgroundStatus {
+        type_: task.kind.as_str().to_owned(),
+        id: task.id.to_string(),
+        submitted_at: Some(match task.progress {
+            Progress::Running { submitted_at } => stored(submitted_at),
+            Progress::Pending | Progress::Complete | Progress::Failed => stored(seen.now),
+        }),
+        failures: (plan.kind == PlanKind::Resubmit).then_some(failures + 1),
+    });
+}
+
+/// The plan failed: another follows at the stated time. A node that runs goes on running meanwhile.
+pub(super) fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+    let PlanPhase::Failed { message, next_attempt } = &plan.phase else {
+        return rest("the plan goes on", Until::Event);
+    };
+    next.plan = Some(plan.write(None));
+    if plan.kind == PlanKind::Init {
+        set_phase(next, Phase::Failed, seen);
+    }
+    rest(message.clone(), next_attempt.map_or(Until::Event, Until::At))
+}
+
+fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {
+    next.plan = Some(plan.write(Some(&why)));
+    rest(why, until)
+}

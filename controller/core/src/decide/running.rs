@@ -1,0 +1,167 @@
+//! Watches over a node that runs: its gate, its keys, the tasks that its sidecar carries on with.
+
+use jiff::{SignedDuration, Timestamp};
+use seinode_api::{SeiNodeStatus, status::BackgroundStatus};
+
+use super::rest;
+use crate::{
+    answer::{Health, Question, TaskReport},
+    decision::{Act, Rest},
+    effect::{Effect, Replicas},
+    exclusive::{self, Hold, Resource},
+    failure::Class,
+    ids::{self, TaskId},
+    intent::{Intent, VolumeSource},
+    keys::Finding,
+    node::{Owner, Subject},
+    observation::{Observation, Reply},
+    plan::{Plan, PlanKind, init},
+    task::Until,
+    task_type::TaskType,
+};
+
+/// The Secrets of a node that signs are read again after this long, and up to a tenth more (the only idle call).
+const KEYS_SECONDS: i64 = 600;
+/// A background task that ran this long before it was lost is handed over again at once.
+const STEADY: SignedDuration = SignedDuration::from_mins(10);
+
+/// Looks at everything, and mends what can be mended.
+pub(super) fn watch_over(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    seen: &Observation,
+    failures: u32,
+) -> Act {
+    // It was paused.
+    if seen.workload.as_ref().is_some_and(|set| set.owner == Owner::Us && set.replicas == 0) {
+        return Act::Perform(Effect::Scale(Replicas::One));
+    }
+    if let Some(act) = look(subject, intent, next, seen) {
+        return act;
+    }
+    if let Reply::Is(Health::NotReady) = seen.gate.to(&Question::Health) {
+        return begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, failures);
+    }
+    let until = next_look(subject, intent, seen);
+    match background(intent, next, seen) {
+        Background::Settled => Act::Rest(Rest { why: None, until }),
+        Background::Ask(id) => Act::Look(Question::Task(id)),
+        Background::Later(at) => {
+            rest("a background task of the sidecar was lost and is handed over again later", Until::At(at))
+        }
+        Background::Lost(task) => begin(PlanKind::Resubmit, &[task], subject, intent, next, seen, failures),
+    }
+}
+
+/// What has to be looked at in this pass, without changing anything.
+pub(super) fn look(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    seen: &Observation,
+) -> Option<Act> {
+    let pod = seen.pod();
+    if pod.is_some_and(|pod| pod.ip.is_some()) && matches!(seen.gate.to(&Question::Health), Reply::Ask) {
+        return Some(Act::Look(Question::Health));
+    }
+    if intent.key_secrets().is_some() && keys_are_due(subject, seen) {
+        return Some(Act::Look(Question::Keys));
+    }
+    hold_what_is_used(intent, next, seen);
+    None
+}
+
+/// When to look again. While the gate is not open it is looked at again and again, so that the status does not tell
+/// yesterday's trouble.
+pub(super) fn next_look(subject: &Subject, intent: &Intent, seen: &Observation) -> Until {
+    match seen.gate.to(&Question::Health) {
+        Reply::Is(Health::NotReady) | Reply::Silent(_) => Until::Retry(Class::Transient),
+        Reply::Is(Health::Ready) | Reply::Ask => match (intent.key_secrets(), &seen.keys) {
+            (Some(_), Some(check)) => Until::At(due(subject, check.at)),
+            _ => Until::Event,
+        },
+    }
+}
+
+fn keys_are_due(subject: &Subject, seen: &Observation) -> bool {
+    let Some(check) = &seen.keys else { return true };
+    // A pod that changed may have been started anew, from a Secret that was changed meanwhile.
+    seen.now >= due(subject, check.at) || check.pod.as_ref() != seen.pod().map(|pod| &pod.version)
+}
+
+fn due(subject: &Subject, last: Timestamp) -> Timestamp {
+    let spread = ids::spread(&subject.node.uid, KEYS_SECONDS.unsigned_abs() / 10);
+    last + SignedDuration::from_secs(KEYS_SECONDS + i64::try_from(spread).unwrap_or_default())
+}
+
+/// A pod that runs holds what it uses, whoever started it: a node of the earlier operator has claimed nothing. A key
+/// that was changed in its Secret after the pod began is not the one that the pod signs with.
+fn hold_what_is_used(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) {
+    let Some(pod) = seen.pod() else { return };
+    let claims = exclusive::read(&next.claims);
+    let holds = |like: fn(&Resource) -> bool| {
+        claims.iter().any(|claim| claim.hold == Hold::Held && like(&claim.resource))
+    };
+    if let VolumeSource::Import(name) = &intent.volume
+        && !holds(|it| matches!(it, Resource::Volume(_)))
+    {
+        next.claims = exclusive::with(&claims, &Resource::Volume(name.clone()), Hold::Held);
+    }
+    if let Some(Finding::Valid(key)) = seen.keys.as_ref().map(|check| &check.signing)
+        && pod.signing_secret.is_some()
+        && !holds(|it| matches!(it, Resource::SigningKey(_)))
+    {
+        let claims = exclusive::read(&next.claims);
+        next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
+    }
+}
+
+/// What the background task of a node wants.
+enum Background {
+    Settled,
+    Ask(TaskId),
+    Later(Timestamp),
+    Lost(TaskType),
+}
+
+/// A task that the sidecar no longer runs is handed over again (W24, W34); ever less often when it is lost at once.
+fn background(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Background {
+    let wanted = init::background(&intent.mode);
+    next.background.retain(|task| wanted.is_some_and(|kind| kind.as_str() == task.type_));
+    let (Some(kind), Some(task)) = (wanted, next.background.first_mut()) else { return Background::Settled };
+    let Some(id) = TaskId::parse(&task.id) else { return Background::Lost(kind) };
+    match seen.report.to(&Question::Task(id)) {
+        Reply::Ask if seen.pod().is_some_and(|pod| pod.ip.is_some()) => Background::Ask(id),
+        Reply::Is(TaskReport::Unknown | TaskReport::Failed(_)) => {
+            let at = handed_over_again(task, seen.now);
+            if seen.now >= at { Background::Lost(kind) } else { Background::Later(at) }
+        }
+        Reply::Ask | Reply::Silent(_) | Reply::Is(TaskReport::Running | TaskReport::Completed) => {
+            Background::Settled
+        }
+    }
+}
+
+fn handed_over_again(task: &mut BackgroundStatus, now: Timestamp) -> Timestamp {
+    let submitted_at = task.submitted_at.as_ref().map_or(now, |time| time.0);
+    if now.duration_since(submitted_at) >= STEADY {
+        task.failures = None;
+    }
+    let failures = u32::try_from(task.failures.unwrap_or_default()).unwrap_or(u32::MAX);
+    submitted_at + SignedDuration::from_secs(crate::plan::pause_seconds(failures + 1))
+}
+
+fn begin(
+    kind: PlanKind,
+    tasks: &[TaskType],
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    seen: &Observation,
+    failures: u32,
+) -> Act {
+    let plan = Plan::new(kind, &subject.node.uid, intent.target, seen.now, failures, tasks);
+    next.plan = Some(plan.write(None));
+    Act::Persist
+}

@@ -1,0 +1,51 @@
+//! What follows from the spec at any time and needs no plan: whose the volume is, and that a paused node has no pod.
+//!
+//! Each of these effects changes one field of a child that is ours, and is derived anew in every pass.
+
+use seinode_api::SeiNodeStatus;
+
+use super::rest;
+use crate::{
+    decision::{Act, Rest},
+    effect::{Effect, JobRun, Replicas},
+    intent::{Intent, Retention, VolumeSource},
+    node::Owner,
+    observation::{JobProgress, Mark, Observation, Stay, Tie},
+    task::Until,
+};
+
+/// The data PVC is annotated with our UID, and goes with the node or stays as the spec says. Also while the node is
+/// being deleted: that is the last chance to keep the data.
+pub(super) fn volume(intent: &Intent, seen: &Observation) -> Option<Effect> {
+    let volume = seen.volume.as_ref().filter(|_| intent.volume == VolumeSource::Own)?;
+    if volume.owner != Owner::Us || volume.stay == Stay::Going {
+        return None;
+    }
+    let wanted = match intent.retention {
+        Retention::Kept => Tie::Loose,
+        Retention::GoesWithTheNode => Tie::Tied,
+    };
+    (volume.tie != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(intent.retention))
+}
+
+/// A paused node has no pod. Its plan stays as it is, and so does everything else.
+pub(super) fn pause(next: &SeiNodeStatus, seen: &Observation) -> Act {
+    if let Some(job) = &seen.job
+        && job.owner == Owner::Us
+        && job.stay == Stay::Staying
+        && job.progress == JobProgress::Runs
+    {
+        return Act::Perform(Effect::SuspendJob(JobRun::Suspended));
+    }
+    let scaled = seen.workload.as_ref().filter(|set| set.owner == Owner::Us && set.stay == Stay::Staying);
+    if scaled.is_some_and(|set| set.replicas > 0) {
+        // Without its pod, a volume that is being deleted would be gone.
+        if seen.volume.as_ref().is_some_and(|volume| volume.stay == Stay::Going) {
+            let why = "the data PVC is being deleted, and only the pod keeps it: save the data before the node is paused";
+            return rest(why, Until::Event);
+        }
+        return Act::Perform(Effect::Scale(Replicas::Zero));
+    }
+    let plan = next.plan.as_ref().and_then(|plan| plan.current_task.as_deref());
+    Act::Rest(Rest { why: plan.map(|task| format!("its plan waits at {task}")), until: Until::Event })
+}

@@ -1,0 +1,123 @@
+//! Who else may use what a node wants: read from all SeiNodes and all pods of nodes.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as k8s;
+use kube::ResourceExt;
+use seinode_api::{SeiNode, conditions, names};
+
+use super::pod;
+use crate::{
+    exclusive::{self, Contender, Data, PodUse, Rivals, Signing, Stray, StrayKey},
+    intent::{Activity, Intent, VolumeSource},
+    node::{NodeRef, Subject, Suspension},
+};
+
+impl Rivals {
+    /// Everybody but the node itself. Its own pod is the one that its present StatefulSet controls; any other pod that
+    /// carries its name is a predecessor's.
+    #[must_use]
+    pub fn of(node: &NodeRef, workload_uid: Option<&str>, nodes: &[&SeiNode], pods: &[&k8s::Pod]) -> Self {
+        let pods: Vec<_> = pods.iter().filter_map(|pod| Seen::of(pod)).collect();
+        let mut rivals = Self::default();
+        for other in nodes {
+            let other_ref = NodeRef::of(&other.metadata);
+            if other_ref != *node {
+                let mine = pods.iter().find(|pod| pod.is_of(other));
+                rivals.nodes.push(contender(other, other_ref, mine.map(|pod| pod.uses.clone())));
+            }
+        }
+        let is_own = |pod: &Seen| {
+            (&pod.namespace, &pod.node) == (&node.namespace, &node.name)
+                && workload_uid.is_some()
+                && pod.controller.as_deref() == workload_uid
+        };
+        let is_of_another = |pod: &Seen| {
+            nodes.iter().any(|other| NodeRef::of(&other.metadata) != *node && pod.is_of(other))
+        };
+        let strays = pods.iter().filter(|pod| !is_own(pod) && !is_of_another(pod));
+        rivals.strays = strays.map(Seen::stray).collect();
+        rivals
+    }
+}
+
+/// What another node uses, or may use soon.
+fn contender(object: &SeiNode, node: NodeRef, pod: Option<PodUse>) -> Contender {
+    let subject = Subject::of(object);
+    let status = object.status.as_ref();
+    let claims = exclusive::read(status.map_or(&[], |status| status.claims.as_slice()));
+    let intent = subject.intent.as_ref().ok();
+    let rests = subject.suspension == Suspension::On
+        || intent.is_none_or(|intent: &Intent| intent.activity == Activity::Paused);
+    let volume = match intent.map(|intent| &intent.volume) {
+        Some(VolumeSource::Own) => Data::Own(names::data_volume(&node.name)),
+        Some(VolumeSource::Import(name)) if !rests || pod.is_some() => Data::Imported(name.clone()),
+        Some(VolumeSource::Import(_)) | None => Data::None,
+    };
+    // A spec that breaks rules now may have been carried out before: then its pod tells.
+    let signs = intent.is_some_and(|intent| intent.key_secrets().is_some())
+        || pod.as_ref().is_some_and(|pod| pod.signing_secret.is_some());
+    let examined = status.is_some_and(|status| {
+        crate::conditions::find(&status.conditions, conditions::SIGNING_KEY_READY).is_some()
+    });
+    let signing = match signs {
+        false => Signing::Never,
+        true if claims.iter().any(|claim| matches!(claim.resource, exclusive::Resource::SigningKey(_))) => {
+            Signing::Examined
+        }
+        // With a pod only a claim tells which key it signs with.
+        true if examined && pod.is_none() => Signing::Examined,
+        true if rests && pod.is_none() => Signing::Examined,
+        true => Signing::Unexamined,
+    };
+    Contender { node, created: subject.created, claims, signing, volume, pod }
+}
+
+/// A pod of some node, running or on its way.
+struct Seen {
+    namespace: String,
+    name: String,
+    /// Name of the SeiNode that it says it belongs to.
+    node: String,
+    controller: Option<String>,
+    created: Timestamp,
+    uses: PodUse,
+}
+
+impl Seen {
+    /// A pod that has ended uses nothing any more.
+    fn of(object: &k8s::Pod) -> Option<Self> {
+        let phase = object.status.as_ref().and_then(|status| status.phase.as_deref());
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            return None;
+        }
+        let created = object.metadata.creation_timestamp.as_ref();
+        Some(Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            node: object.labels().get(names::NODE_LABEL)?.clone(),
+            controller: pod::controller(object).map(|owner| owner.uid.clone()),
+            created: created.map_or(Timestamp::MIN, |time| time.0),
+            uses: PodUse { signing_secret: pod::signing_secret(object), volume: pod::data_claim(object) },
+        })
+    }
+
+    /// Whether it is this node's, and not a namesake's from before.
+    fn is_of(&self, node: &SeiNode) -> bool {
+        let created = node.metadata.creation_timestamp.as_ref();
+        let secret = node.spec.validator.as_ref().and_then(|it| it.signing_key.as_ref());
+        let secret = secret.and_then(|key| key.secret.as_ref()).map(|secret| secret.secret_name.as_str());
+        let same_key = self.uses.signing_secret.is_none() || self.uses.signing_secret.as_deref() == secret;
+        (self.namespace.as_str(), self.node.as_str()) == (&node.namespace().unwrap_or_default(), &node.name_any())
+            && created.is_none_or(|created| created.0 <= self.created)
+            && same_key
+    }
+
+    fn stray(&self) -> Stray {
+        Stray {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uses: self.uses.clone(),
+            key: StrayKey::NotRead,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Tasks around the bootstrap Job: it restores a snapshot and runs `seid` up to a height, on the node's volume, before
+//! the node itself has a pod. Two pods on one volume never exist at the same time (W20).
+
+use super::{
+    Step, Until,
+    children::{Claim, claim, foreign, leaving},
+    wait,
+};
+use crate::{
+    answer::{Health, Question},
+    effect::{Effect, Replicas},
+    failure::Class,
+    intent::Intent,
+    observation::{Job, JobProgress, Observation, Reply, Serves, Stay},
+};
+
+/// `deploy-bootstrap-service`.
+pub(crate) fn deploy_service(seen: &Observation) -> Step {
+    match seen.service.as_ref().map(|service| claim(&service.owner, service.stay)) {
+        None | Some(Claim::Ours) => Step::Do(Effect::ApplyBootstrapService),
+        Some(Claim::Leaving) => leaving("Service"),
+        Some(Claim::Foreign) => foreign("Service"),
+    }
+}
+
+/// `deploy-bootstrap-job`: the Job of this spec exists, and has the volume for itself.
+pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
+    let Some(job) = &seen.job else { return alone(seen).unwrap_or(Step::Do(Effect::CreateJob)) };
+    match claim(&job.owner, job.stay) {
+        Claim::Leaving => leaving("bootstrap Job"),
+        Claim::Foreign => foreign("bootstrap Job"),
+        Claim::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target.to_string())) {
+            (JobProgress::Runs | JobProgress::Suspended | JobProgress::Complete, true) => Step::Done,
+            // It was made for an earlier spec, or it failed: another takes its place.
+            (JobProgress::Failed(_), _) | (_, false) => Step::Do(Effect::DeleteJob(job.uid.clone())),
+        },
+    }
+}
+
+/// An earlier plan may have started the node itself: its pod goes first.
+fn alone(seen: &Observation) -> Option<Step> {
+    if let Some(workload) = &seen.workload {
+        match claim(&workload.owner, workload.stay) {
+            Claim::Ours if workload.replicas > 0 => return Some(Step::Do(Effect::Scale(Replicas::Zero))),
+            Claim::Ours => {}
+            Claim::Leaving => return Some(leaving("StatefulSet")),
+            Claim::Foreign => return Some(foreign("StatefulSet")),
+        }
+    }
+    (!seen.pods.is_empty()).then(|| wait("the node's pod is going, and has its volume until then", Until::Event))
+}
+
+/// What the Job says of itself before any of its sidecar's tasks is looked at (W22).
+pub(crate) fn verdict(seen: &Observation) -> Verdict {
+    match &seen.job {
+        None => Verdict::Failed("the bootstrap Job is gone".into()),
+        Some(job) => match &job.progress {
+            JobProgress::Failed(words) => Verdict::Failed(format!("the bootstrap Job failed: {words}")),
+            // seid ran to its end, so its gate was open and all before it was done.
+            JobProgress::Complete => Verdict::Complete,
+            JobProgress::Suspended => Verdict::Suspended,
+            JobProgress::Runs if job.stay == Stay::Going => Verdict::Failed("the bootstrap Job is deleted".into()),
+            JobProgress::Runs => Verdict::Runs,
+        },
+    }
+}
+
+/// What a bootstrap Job says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Runs,
+    Suspended,
+    Complete,
+    Failed(String),
+}
+
+/// `await-bootstrap-complete`.
+pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
+    match verdict(seen) {
+        Verdict::Complete => Step::Done,
+        Verdict::Failed(why) => Step::Failed(why),
+        Verdict::Suspended => Step::Do(Effect::SuspendJob(crate::effect::JobRun::Running)),
+        Verdict::Runs => {
+            let Some(pod) = seen.bootstrap_pod().filter(|pod| pod.ip.is_some()) else {
+                let trouble = seen.bootstrap_pod().and_then(|pod| pod.trouble.as_deref());
+                return wait(trouble.unwrap_or("the bootstrap pod has not started yet"), Until::Event);
+            };
+            match seen.gate.to(&Question::Health) {
+                Reply::Ask => Step::Look(Question::Health),
+                Reply::Is(Health::NotReady) => {
+                    Step::Reopen("the sidecar of the bootstrap pod was restarted and its gate is shut again".into())
+                }
+                Reply::Is(Health::Ready) => {
+                    let height = intent.bootstrap().map_or(0, |bootstrap| bootstrap.target_height);
+                    let why = pod.trouble.clone().unwrap_or_else(|| format!("seid runs up to height {height}"));
+                    wait(&why, Until::Event)
+                }
+                // A pod that ends stops answering a moment before the Job says how it ended.
+                Reply::Silent(silence) => wait(&silence.to_string(), Until::Retry(Class::Transient)),
+            }
+        }
+    }
+}
+
+/// `teardown-bootstrap`: done when Job, pod and Service are gone, the Job by a live look.
+pub(crate) fn teardown(seen: &Observation) -> Step {
+    if let Some(job) = &seen.job
+        && let Some(step) = remove(job)
+    {
+        return step;
+    }
+    if let Some(service) = &seen.service
+        && service.serves == Serves::Bootstrap
+    {
+        match claim(&service.owner, service.stay) {
+            Claim::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
+            Claim::Leaving => return leaving("Service"),
+            Claim::Foreign => {}
+        }
+    }
+    if seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
+        return wait("the bootstrap pod is going, and has the volume until then", Until::Event);
+    }
+    match &seen.live_job {
+        None => Step::Look(Question::Job),
+        Some(None) => Step::Done,
+        Some(Some(job)) => remove(job).unwrap_or(Step::Done),
+    }
+}
+
+/// How a Job goes; `None` for one that is not ours.
+pub(super) fn remove(job: &Job) -> Option<Step> {
+    match (claim(&job.owner, job.stay), job.stay) {
+        (Claim::Foreign, _) => None,
+        (_, Stay::Going) => Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient))),
+        (Claim::Ours | Claim::Leaving, Stay::Staying) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
+    }
+}
