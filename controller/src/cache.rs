@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
+    batch::v1::Job,
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{
+    ResourceExt,
     core::DeserializeGuard,
     runtime::reflector::{ObjectRef, Store},
 };
@@ -32,6 +34,7 @@ pub(crate) struct Caches {
     pub(crate) nodes: Store<Guarded>,
     pub(crate) stateful_sets: Store<StatefulSet>,
     pub(crate) services: Store<Service>,
+    pub(crate) jobs: Store<Job>,
     pub(crate) volumes: Store<PersistentVolumeClaim>,
     pub(crate) pods: Store<Pod>,
     /// Asks for a pass over a node of this slice.
@@ -42,6 +45,11 @@ impl Fleet {
     /// Every readable SeiNode.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Arc<Guarded>> {
         self.slices.iter().flat_map(|slice| slice.nodes.state()).filter(|node| node.0.is_ok())
+    }
+
+    /// Every pod of every node.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = Arc<Pod>> {
+        self.slices.iter().flat_map(|slice| slice.pods.state())
     }
 }
 
@@ -61,8 +69,24 @@ impl Caches {
         self.volumes.get(&ObjectRef::new(&names::data_volume(&node.name)).within(&node.namespace))
     }
 
+    /// The Job that has the name of the node's bootstrap Job.
+    pub(crate) fn job(&self, node: &NodeRef) -> Option<Arc<Job>> {
+        self.jobs.get(&ObjectRef::new(&names::bootstrap_job(&node.name)).within(&node.namespace))
+    }
+
     /// The pod that a StatefulSet of one replica names after its node.
     pub(crate) fn pod(&self, node: &NodeRef) -> Option<Arc<Pod>> {
         self.pods.get(&ObjectRef::new(&format!("{}-0", node.name)).within(&node.namespace))
+    }
+
+    /// The pods of the node's bootstrap Jobs. Their names are drawn, so all pods have to be looked through.
+    pub(crate) fn bootstrap_pods(&self, node: &NodeRef) -> Vec<Arc<Pod>> {
+        let is_its = |pod: &Arc<Pod>| {
+            let label = |name| pod.labels().get(name).map(String::as_str);
+            pod.namespace().as_deref() == Some(&node.namespace)
+                && label(names::NODE_LABEL) == Some(&node.name)
+                && label(names::COMPONENT_LABEL) == Some(names::BOOTSTRAP_COMPONENT)
+        };
+        self.pods.state().into_iter().filter(is_its).collect()
     }
 }

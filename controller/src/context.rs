@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use kube::Client;
 use seinode_core::platform::Platform;
 
-use crate::{cache::Fleet, metrics::Metrics, patience::Patience, publish::Publisher, sidecar::Sidecars};
+use crate::{
+    cache::Fleet, keyring::Keyring, metrics::Metrics, patience::Patience, publish::Publisher, settings::Scope,
+    sidecar::Sidecars,
+};
 
 /// What every pass needs.
 pub(crate) struct Context {
@@ -16,6 +19,10 @@ pub(crate) struct Context {
     pub(crate) platform: Platform,
     /// Caches of all served namespaces.
     pub(crate) fleet: Arc<Fleet>,
+    /// Which namespaces are served: what is asked live is asked of them.
+    pub(crate) scope: Scope,
+    /// What was last found in the Secrets of each node that signs.
+    pub(crate) keyring: Keyring,
     /// The nodes' sidecars.
     pub(crate) sidecars: Sidecars,
     /// How long each node waits after something did not work.

@@ -10,8 +10,10 @@
 //! ```
 
 mod api_error;
+mod ask;
 mod cache;
 mod context;
+mod keyring;
 mod metrics;
 mod observe;
 mod pass;

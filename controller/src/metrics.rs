@@ -75,9 +75,9 @@ impl Metrics {
             Outcome::Volume(_)
             | Outcome::Workload(_)
             | Outcome::Service(_)
+            | Outcome::Job(_)
+            | Outcome::Deleted
             | Outcome::Submitted
-            | Outcome::Reported(_)
-            | Outcome::Gate(_)
             | Outcome::FinalizerRemoved => "done",
         };
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
@@ -92,8 +92,15 @@ impl Metrics {
 pub(crate) fn kind(effect: &Effect) -> &'static str {
     match effect {
         Effect::CreateVolume => "create-volume",
+        Effect::MarkVolume(_) => "mark-volume",
         Effect::ApplyWorkload => "apply-statefulset",
+        Effect::Scale(_) => "scale",
         Effect::ApplyService => "apply-service",
+        Effect::ApplyBootstrapService => "apply-bootstrap-service",
+        Effect::CreateJob => "create-bootstrap-job",
+        Effect::SuspendJob(_) => "suspend-bootstrap-job",
+        Effect::DeleteJob(_) => "delete-bootstrap-job",
+        Effect::DeleteService(_) => "delete-bootstrap-service",
         Effect::Submit(_) => "submit-task",
         Effect::RemoveLegacyFinalizer => "remove-legacy-finalizer",
     }

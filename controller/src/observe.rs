@@ -1,27 +1,35 @@
-//! Looks at a node's world: caches for what the API server knows, the sidecar for what only it knows.
-//!
-//! No decisions here. "Unreachable" is a value, not an error.
+//! Looks at a node's world through the caches. No request is sent, and nothing is decided.
 
 use kube::{Resource, ResourceExt};
 use seinode_core::{
-    answer::{Question, Silence},
-    effect::Outcome,
-    intent::Intent,
-    node::Subject,
-    observation::{Headless, Observation, Pod, Volume, Workload},
+    exclusive::Rivals,
+    intent::VolumeSource,
+    node::{NodeRef, Subject},
+    observation::{Headless, Job, Observation, Pod, Volume, Workload},
     peers,
 };
 
-use crate::{cache::Caches, context::Context};
+use crate::{cache::Caches, context::Context, recent};
 
 /// What the caches say of a node now.
 pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> Observation {
     let node = &subject.node;
-    let mut seen = Observation::empty((context.clock)());
+    let mut seen = Observation::empty((context.clock)(), context.platform.result_export.clone());
     seen.volume = caches.volume(node).map(|pvc| Volume::of(node, &pvc));
     seen.workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
     seen.service = caches.service(node).map(|service| Headless::of(node, &service));
+    seen.job = caches.job(node).map(|job| Job::of(node, &job));
     seen.pods = caches.pod(node).iter().map(|pod| Pod::of(pod)).collect();
+    let bootstraps = subject.intent.as_ref().is_ok_and(|intent| intent.bootstrap().is_some());
+    if seen.job.is_some() || bootstraps {
+        seen.pods.extend(caches.bootstrap_pods(node).iter().map(|pod| Pod::of(pod)));
+    }
+    seen.keys = context.keyring.of(node);
+    if let Ok(intent) = &subject.intent
+        && (intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)))
+    {
+        seen.rivals = rivals(context, node, seen.workload.as_ref());
+    }
     if let Ok(intent) = &subject.intent
         && intent.label_sources().next().is_some()
     {
@@ -36,18 +44,12 @@ pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> 
     seen
 }
 
-/// Fetches a fact from the node's sidecar.
-pub(crate) async fn ask(
-    context: &Context,
-    subject: &Subject,
-    intent: &Intent,
-    seen: &Observation,
-    question: Question,
-) -> Outcome {
-    let sidecar = seen.pod().and_then(|pod| context.sidecars.of(&subject.node, pod, intent.sidecar.port));
-    match sidecar {
-        Some(Ok(sidecar)) => sidecar.ask(question).await,
-        Some(Err(silence)) => Outcome::Silent(silence),
-        None => Outcome::Silent(Silence::Refused),
-    }
+/// Everybody else, as far as the watches know, and never older than what we ourselves wrote last.
+fn rivals(context: &Context, node: &NodeRef, workload: Option<&Workload>) -> Rivals {
+    let cached: Vec<_> = context.fleet.nodes().collect();
+    let written = context.fleet.recent.all();
+    let nodes = recent::overlay(cached.iter().filter_map(|node| node.0.as_ref().ok()), &written);
+    let pods: Vec<_> = context.fleet.pods().collect();
+    let pods: Vec<_> = pods.iter().map(AsRef::as_ref).collect();
+    Rivals::of(node, workload.map(|workload| workload.uid.as_str()), &nodes, &pods)
 }

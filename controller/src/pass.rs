@@ -11,6 +11,7 @@ use kube::runtime::{controller::Action, reflector::ObjectRef};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
+    answer::Fact,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
@@ -24,10 +25,11 @@ use seinode_core::{
 use tracing::Instrument;
 
 use crate::{
+    ask::ask,
     cache::{Caches, Guarded},
     context::Context,
     metrics,
-    observe::{ask, observe},
+    observe::observe,
     perform::perform,
     persist::{self, Written},
     unreadable,
@@ -85,11 +87,11 @@ impl<'a> Pass<'a> {
             self.status = status;
             match act {
                 Act::Look(question) => {
-                    let outcome = match &self.subject.intent {
-                        Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, question).await,
-                        Err(_) => Outcome::Failed(without_intent()),
+                    let fact = match &self.subject.intent {
+                        Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, &question).await,
+                        Err(_) => Fact::Failed(without_intent()),
                     };
-                    absorb_answer(&mut self.seen, question, outcome);
+                    absorb_answer(&mut self.seen, question, fact);
                 }
                 Act::Persist => match self.persist().await {
                     Ok(Life::Goes) => return Action::await_change(),
@@ -150,8 +152,7 @@ impl<'a> Pass<'a> {
         }
         match persist::status(self.context, &self.object, &self.status).await {
             Written::Stored(stored) => {
-                let kept = stored.status.as_ref().and_then(|status| status.plan.as_ref());
-                if kept != self.status.plan.as_ref() {
+                if !stored.status.as_ref().is_some_and(|kept| remembers(kept, &self.status)) {
                     self.object = stored;
                     return Err(forgetful());
                 }
@@ -221,10 +222,9 @@ impl std::fmt::Debug for Brief<'_> {
             Outcome::Rejected(words) => write!(f, "rejected: {words}"),
             Outcome::Silent(silence) => write!(f, "{silence}"),
             Outcome::Volume(_) => f.write_str("volume"),
-            Outcome::Workload(_) | Outcome::Service(_) => f.write_str("applied"),
+            Outcome::Workload(_) | Outcome::Service(_) | Outcome::Job(_) => f.write_str("applied"),
+            Outcome::Deleted => f.write_str("deleted"),
             Outcome::Submitted => f.write_str("submitted"),
-            Outcome::Reported(report) => write!(f, "{report:?}"),
-            Outcome::Gate(health) => write!(f, "{health:?}"),
             Outcome::FinalizerRemoved => f.write_str("removed"),
         }
     }
@@ -235,10 +235,17 @@ fn without_intent() -> Failure {
     Failure { class: Class::Invariant, message }
 }
 
-/// The API server prunes what its CRD does not know. A plan that is not kept must not be carried out: it would be
-/// made anew with every pass.
+/// Whether the API server kept all that a later pass builds on. What its CRD does not know it prunes, and a plan or a
+/// claim that is not kept would be made anew with every pass.
+fn remembers(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
+    let memory = |status: &SeiNodeStatus| {
+        (status.plan.clone(), status.claims.clone(), status.bootstrap.clone(), status.background.clone())
+    };
+    memory(kept) == memory(written)
+}
+
 fn forgetful() -> Failure {
-    let message = "the installed CRD seinodes.sei.io is older than this operator and drops parts of status.plan: \
+    let message = "the installed CRD seinodes.sei.io is older than this operator and drops parts of its status: \
                    run `seinode-operator crds | kubectl apply --server-side --force-conflicts -f -`";
     Failure { class: Class::User, message: message.into() }
 }

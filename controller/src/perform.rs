@@ -1,25 +1,28 @@
 //! Carries effects out. Each may be repeated without harm; what came of it is a value, also when it failed.
 
+mod bootstrap;
+mod volume;
+
 use std::fmt::Debug;
 
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::PersistentVolumeClaim};
+use k8s_openapi::{NamespaceResourceScope, api::apps::v1::StatefulSet};
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams, PostParams},
 };
 use seinode_api::names;
 use seinode_core::{
-    answer::Silence,
-    effect::{Effect, Outcome, Submission},
+    effect::{Effect, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner, Subject},
-    observation::{Headless, Observation, Volume, Workload},
+    observation::{Headless, Observation, Workload},
     render,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
-use crate::{api_error, context::Context};
+use crate::{api_error, ask, context::Context};
 
 /// Carries one effect out. Removing the finalizer changes the SeiNode itself and is `persist`'s business.
 pub(crate) async fn perform(
@@ -30,41 +33,36 @@ pub(crate) async fn perform(
     effect: &Effect,
 ) -> Outcome {
     let node = &subject.node;
-    match effect {
-        Effect::CreateVolume => create_volume(context, node, intent).await,
+    let done = match effect {
+        Effect::CreateVolume => volume::create(context, node, intent).await,
+        Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
         Effect::ApplyWorkload => {
             let set = render::stateful_set(node, intent, &context.platform);
-            let known = Known::of(seen.workload.as_ref());
-            let applied = apply(context, node, &set, known).await;
-            applied.map_or_else(Outcome::Failed, |set| Outcome::Workload(Workload::of(node, &set)))
+            let applied = apply(context, node, &set, Known::of(seen.workload.as_ref())).await;
+            applied.map(|set| Outcome::Workload(Workload::of(node, &set)))
         }
+        Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
         Effect::ApplyService => {
             let service = render::service(node, intent);
-            let known = Known::of(seen.service.as_ref());
-            let applied = apply(context, node, &service, known).await;
-            applied.map_or_else(Outcome::Failed, |service| Outcome::Service(Headless::of(node, &service)))
+            let applied = apply(context, node, &service, Known::of(seen.service.as_ref())).await;
+            applied.map(|service| Outcome::Service(Headless::of(node, &service)))
         }
-        Effect::Submit(submission) => submit(context, node, intent, seen, submission).await,
-        Effect::RemoveLegacyFinalizer => Outcome::Failed(Failure {
+        Effect::ApplyBootstrapService => {
+            let service = render::bootstrap_service(node, intent);
+            let applied = apply(context, node, &service, Known::of(seen.service.as_ref())).await;
+            applied.map(|service| Outcome::Service(Headless::of(node, &service)))
+        }
+        Effect::CreateJob => bootstrap::create(context, node, intent).await,
+        Effect::SuspendJob(run) => bootstrap::suspend(context, node, seen, *run).await,
+        Effect::DeleteJob(uid) => bootstrap::delete_job(context, node, uid).await,
+        Effect::DeleteService(uid) => bootstrap::delete_service(context, node, uid).await,
+        Effect::Submit(submission) => Ok(submit(context, node, intent, seen, submission).await),
+        Effect::RemoveLegacyFinalizer => Err(Failure {
             class: Class::Invariant,
             message: "defect of the operator: a finalizer is removed where the SeiNode is written".into(),
         }),
-    }
-}
-
-/// Creates the data PVC, or reads the one that is there already: whose it is, is for the core to judge.
-async fn create_volume(context: &Context, node: &NodeRef, intent: &Intent) -> Outcome {
-    let pvc = render::volume(node, intent, &context.platform);
-    let name = names::data_volume(&node.name);
-    let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
-    let created = match api.create(&parameters(), &pvc).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
-        created => created,
     };
-    match created {
-        Ok(pvc) => Outcome::Volume(Volume::of(node, &pvc)),
-        Err(error) => Outcome::Failed(api_error::read(&error, &format!("create PVC {name}"))),
-    }
+    done.unwrap_or_else(Outcome::Failed)
 }
 
 /// Server-side apply, with force: these objects have one writer, and it is this operator.
@@ -104,6 +102,41 @@ impl Known {
     }
 }
 
+/// Sets the replicas of the StatefulSet that was seen, and nothing else: its template may be of another version.
+async fn scale(
+    context: &Context,
+    node: &NodeRef,
+    seen: &Observation,
+    replicas: Replicas,
+) -> Result<Outcome, Failure> {
+    let count = match replicas {
+        Replicas::Zero => 0,
+        Replicas::One => 1,
+    };
+    let uid = seen.workload.as_ref().map(|workload| workload.uid.as_str()).unwrap_or_default();
+    let change = json!({"metadata": {"uid": uid}, "spec": {"replicas": count}});
+    let set: StatefulSet = merge(context, node, &node.name, "scale", change).await?;
+    Ok(Outcome::Workload(Workload::of(node, &set)))
+}
+
+/// Merges a change into one object. A UID in the change guards it: another object of the same name refuses it.
+async fn merge<K>(
+    context: &Context,
+    node: &NodeRef,
+    name: &str,
+    verb: &str,
+    change: Value,
+) -> Result<K, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
+    let parameters =
+        PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let merged = api.patch(name, &parameters, &Patch::Merge(change)).await;
+    merged.map_err(|error| api_error::read(&error, &format!("{verb} {} {name}", K::kind(&()))))
+}
+
 async fn submit(
     context: &Context,
     node: &NodeRef,
@@ -111,10 +144,9 @@ async fn submit(
     seen: &Observation,
     submission: &Submission,
 ) -> Outcome {
-    match seen.pod().and_then(|pod| context.sidecars.of(node, pod, intent.sidecar.port)) {
-        Some(Ok(sidecar)) => sidecar.submit(submission).await,
-        Some(Err(silence)) => Outcome::Silent(silence),
-        None => Outcome::Silent(Silence::Refused),
+    match ask::sidecar(context, node, intent, seen) {
+        Ok(sidecar) => sidecar.submit(submission).await,
+        Err(silence) => Outcome::Silent(silence),
     }
 }
 

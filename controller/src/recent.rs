@@ -38,6 +38,11 @@ impl Recent {
         ours.filter(|ours| is_newer(ours, cached.as_ref())).unwrap_or(cached)
     }
 
+    /// What our own writes returned of many nodes.
+    pub(crate) fn all(&self) -> Vec<Arc<SeiNode>> {
+        self.lock().values().map(Arc::clone).collect()
+    }
+
     /// The cache has this version: an older one of ours is needed no more.
     pub(crate) fn caught_up<K: ResourceExt>(&self, cached: &K) {
         let key = (cached.namespace().unwrap_or_default(), cached.name_any());
@@ -55,6 +60,20 @@ impl Recent {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Arc<SeiNode>>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Each cached node, or what our last write of it returned if that is newer.
+pub(crate) fn overlay<'a>(
+    cached: impl Iterator<Item = &'a SeiNode>,
+    written: &'a [Arc<SeiNode>],
+) -> Vec<&'a SeiNode> {
+    let written: BTreeMap<_, _> = written.iter().map(|ours| (key(ours), ours.as_ref())).collect();
+    cached
+        .map(|cached| {
+            let ours = written.get(&key(cached)).copied();
+            ours.filter(|ours| is_newer(ours, cached)).unwrap_or(cached)
+        })
+        .collect()
 }
 
 fn key(node: &SeiNode) -> (String, String) {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cache::{Caches, Guarded},
     context::Context,
+    keyring::Keyring,
     metrics::Metrics,
     pass::pass,
     patience::Patience,
@@ -42,6 +43,8 @@ pub async fn run(
         client: settings.client,
         platform: settings.platform,
         fleet,
+        scope: settings.scope,
+        keyring: Keyring::default(),
         sidecars: Sidecars::new(settings.sidecar_url),
         patience: Patience::default(),
         publisher,
@@ -125,4 +128,5 @@ fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     context.fleet.recent.forget(namespace, &gone.name);
     context.patience.reset(namespace, &gone.name);
     context.sidecars.forget(namespace, &gone.name);
+    context.keyring.forget(namespace, &gone.name);
 }

@@ -13,7 +13,7 @@ use std::{
 
 use reqwest::StatusCode;
 use seinode_core::{
-    answer::{Health, Question, Silence, TaskReport},
+    answer::{Fact, Health, Silence, TaskReport},
     effect::{Outcome, Submission},
     ids::TaskId,
     node::NodeRef,
@@ -88,12 +88,14 @@ impl Sidecars {
 }
 
 impl Sidecar {
-    /// Asks a question.
-    pub(crate) async fn ask(&self, question: Question) -> Outcome {
-        match question {
-            Question::Task(id) => self.task(id).await.map_or_else(Outcome::Silent, Outcome::Reported),
-            Question::Health => self.health().await.map_or_else(Outcome::Silent, Outcome::Gate),
-        }
+    /// How a task is doing.
+    pub(crate) async fn report(&self, id: TaskId) -> Fact {
+        self.task(id).await.map_or_else(Fact::Silent, Fact::Task)
+    }
+
+    /// Whether the gate is open.
+    pub(crate) async fn gate(&self) -> Fact {
+        self.health().await.map_or_else(Fact::Silent, Fact::Gate)
     }
 
     /// Hands a task over.

@@ -2,24 +2,39 @@
 
 use k8s_openapi::{
     api::{
-        apps::v1::StatefulSet,
+        apps::v1::{StatefulSet, StatefulSetSpec},
+        batch::v1::{Job, JobSpec, JobStatus},
         core::v1::{Container, PersistentVolumeClaim, Pod, PodSpec, PodStatus, Service},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::core::DeserializeGuard;
 use seinode_api::{SeiNode, names};
+use seinode_core::observation::{DATA, SIGNING_KEY};
 
 /// A SeiNode keeps everything but its managed fields.
 pub(crate) fn node(node: &mut DeserializeGuard<SeiNode>) {
     kube::Resource::meta_mut(node).managed_fields = None;
 }
 
-/// A StatefulSet is judged by its metadata.
+/// A StatefulSet is judged by its metadata and its replicas.
 pub(crate) fn stateful_set(set: &mut StatefulSet) {
     metadata(&mut set.metadata);
-    set.spec = None;
+    set.spec = set
+        .spec
+        .take()
+        .map(|spec| StatefulSetSpec { replicas: spec.replicas, ..StatefulSetSpec::default() });
     set.status = None;
+}
+
+/// A Job is judged by its metadata, whether it is suspended, and its conditions.
+pub(crate) fn job(job: &mut Job) {
+    metadata(&mut job.metadata);
+    job.spec = job.spec.take().map(|spec| JobSpec { suspend: spec.suspend, ..JobSpec::default() });
+    job.status = job
+        .status
+        .take()
+        .map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
 /// A Service is judged by its metadata.
@@ -36,7 +51,7 @@ pub(crate) fn volume(pvc: &mut PersistentVolumeClaim) {
     pvc.status = None;
 }
 
-/// A pod keeps its images and the state of its containers.
+/// A pod keeps its images, the volume and the key that it uses, and the state of its containers.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
     if let Some(spec) = pod.spec.take() {
@@ -45,7 +60,13 @@ pub(crate) fn pod(pod: &mut Pod) {
             image: container.image,
             ..Container::default()
         });
-        pod.spec = Some(PodSpec { containers: images.collect(), ..PodSpec::default() });
+        let used = spec.volumes.into_iter().flatten();
+        let used = used.filter(|volume| [DATA, SIGNING_KEY].contains(&volume.name.as_str()));
+        pod.spec = Some(PodSpec {
+            containers: images.collect(),
+            volumes: Some(used.collect()),
+            ..PodSpec::default()
+        });
     }
     if let Some(status) = pod.status.take() {
         pod.status = Some(PodStatus {
@@ -59,13 +80,13 @@ pub(crate) fn pod(pod: &mut Pod) {
     }
 }
 
-/// Keeps identity, ownership and our own label and annotation.
+/// Keeps identity, ownership and our own labels and annotations.
 fn metadata(meta: &mut ObjectMeta) {
     meta.managed_fields = None;
     if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| key == names::OWNER_UID_ANNOTATION);
+        annotations.retain(|key, _| [names::OWNER_UID_ANNOTATION, names::TARGET_ANNOTATION].contains(&key.as_str()));
     }
     if let Some(labels) = &mut meta.labels {
-        labels.retain(|key, _| key == names::NODE_LABEL);
+        labels.retain(|key, _| [names::NODE_LABEL, names::COMPONENT_LABEL].contains(&key.as_str()));
     }
 }

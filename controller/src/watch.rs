@@ -10,6 +10,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::StatefulSet,
+        batch::v1::Job,
         core::v1::{PersistentVolumeClaim, Pod, Service},
     },
 };
@@ -90,6 +91,7 @@ struct Stores {
     nodes: Writer<Guarded>,
     stateful_sets: Writer<StatefulSet>,
     services: Writer<Service>,
+    jobs: Writer<Job>,
     volumes: Writer<PersistentVolumeClaim>,
     pods: Writer<Pod>,
     woken: UnboundedReceiver<ObjectRef<Guarded>>,
@@ -100,6 +102,7 @@ impl Stores {
         let (nodes_cache, nodes) = reflector::store();
         let (sets_cache, stateful_sets) = reflector::store();
         let (services_cache, services) = reflector::store();
+        let (jobs_cache, jobs) = reflector::store();
         let (volumes_cache, volumes) = reflector::store();
         let (pods_cache, pods) = reflector::store();
         let (wake, woken) = unbounded_channel();
@@ -107,11 +110,12 @@ impl Stores {
             nodes: nodes_cache,
             stateful_sets: sets_cache,
             services: services_cache,
+            jobs: jobs_cache,
             volumes: volumes_cache,
             pods: pods_cache,
             wake,
         };
-        Self { caches: Arc::new(caches), nodes, stateful_sets, services, volumes, pods, woken }
+        Self { caches: Arc::new(caches), nodes, stateful_sets, services, jobs, volumes, pods, woken }
     }
 
     fn watch(self, source: &Source<'_>, fleet: &Arc<Fleet>) -> Slice {
@@ -120,6 +124,7 @@ impl Stores {
         let triggers = stream::select_all([
             source.children(self.stateful_sets, trim::stateful_set),
             source.children(self.services, trim::service),
+            source.children(self.jobs, trim::job),
             source.children(self.volumes, trim::volume),
             source.children(self.pods, trim::pod),
             wakes.boxed(),

@@ -120,6 +120,8 @@ fn with_plan(status: &mut SeiNodeStatus, change: impl FnOnce(&mut Plan)) {
 fn mismatch(what: &str) -> Failure {
     Failure {
         class: Class::Invariant,
-        message: format!("defect of the operator: an effect or a question had the outcome of another: {what}"),
+        message: format!(
+            "defect of the operator: an effect or a question had the outcome of another: {what}"
+        ),
     }
 }

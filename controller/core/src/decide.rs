@@ -119,10 +119,8 @@ fn follow(
 /// A person wants nothing to be changed. What can be told without changing anything is still told.
 fn suspended(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     match (&subject.intent, next.phase) {
-        (Ok(intent), Some(Phase::Running)) => running::look(subject, intent, next, seen).unwrap_or(Act::Rest(Rest {
-            why: None,
-            until: running::next_look(subject, intent, seen),
-        })),
+        (Ok(intent), Some(Phase::Running)) => running::look(subject, intent, next, seen)
+            .unwrap_or(Act::Rest(Rest { why: None, until: running::next_look(subject, intent, seen) })),
         _ => rest(
             format!("annotation {}: \"true\" keeps the operator from acting", names::SUSPEND_ANNOTATION),
             Until::Event,

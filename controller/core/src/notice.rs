@@ -88,7 +88,8 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
             });
             all.push(match again {
                 Some(failed) => {
-                    let note = format!("{kind} plan {id} has {steps} tasks and follows {}, which failed", failed.id);
+                    let note =
+                        format!("{kind} plan {id} has {steps} tasks and follows {}, which failed", failed.id);
                     normal("PlanRetry", note)
                 }
                 None => normal("PlanStarted", format!("{kind} plan {id} has {steps} tasks")),

@@ -228,7 +228,8 @@ impl Observation {
     /// The pod of the bootstrap Job, as long as the Job runs.
     #[must_use]
     pub fn bootstrap_pod(&self) -> Option<&Pod> {
-        let job = self.job.as_ref().filter(|job| job.owner == Owner::Us && job.progress == JobProgress::Runs)?;
+        let job =
+            self.job.as_ref().filter(|job| job.owner == Owner::Us && job.progress == JobProgress::Runs)?;
         self.pods
             .iter()
             .find(|pod| pod.stay == Stay::Staying && pod.job_uid.as_deref() == Some(job.uid.as_str()))

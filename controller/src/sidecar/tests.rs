@@ -43,12 +43,12 @@ impl Scene {
         self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap().unwrap()
     }
 
-    async fn health(&self) -> Outcome {
-        self.client().ask(Question::Health).await
+    async fn health(&self) -> Fact {
+        self.client().gate().await
     }
 
-    async fn task(&self) -> Outcome {
-        self.client().ask(Question::Task(id(0))).await
+    async fn task(&self) -> Fact {
+        self.client().report(id(0)).await
     }
 
     async fn submit(&self, task: TaskType, params: Option<serde_json::Value>) -> Outcome {
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     /// Reads a task until it is done.
-    async fn result(&self) -> Outcome {
+    async fn result(&self) -> Fact {
         self.process().settled(Duration::from_secs(5)).await.unwrap();
         self.task().await
     }
@@ -67,6 +67,9 @@ fn pod(uid: &str) -> Pod {
         name: "n0-0".into(),
         uid: uid.into(),
         workload_uid: None,
+        job_uid: None,
+        version: "1".into(),
+        signing_secret: None,
         stay: Stay::Staying,
         ip: Some(Ipv4Addr::LOCALHOST.into()),
         seid_image: None,
@@ -84,11 +87,11 @@ fn id(attempt: u32) -> TaskId {
 #[tokio::test]
 async fn mark_ready_opens_the_gate() {
     let scene = Scene::new().await;
-    assert_eq!(scene.health().await, Outcome::Gate(Health::NotReady));
-    assert_eq!(scene.task().await, Outcome::Reported(TaskReport::Unknown));
+    assert_eq!(scene.health().await, Fact::Gate(Health::NotReady));
+    assert_eq!(scene.task().await, Fact::Task(TaskReport::Unknown));
     assert_eq!(scene.submit(TaskType::MarkReady, None).await, Outcome::Submitted);
-    assert_eq!(scene.result().await, Outcome::Reported(TaskReport::Completed));
-    assert_eq!(scene.health().await, Outcome::Gate(Health::Ready));
+    assert_eq!(scene.result().await, Fact::Task(TaskReport::Completed));
+    assert_eq!(scene.health().await, Fact::Gate(Health::Ready));
 }
 
 #[tokio::test]
@@ -96,7 +99,7 @@ async fn a_failed_task_is_told_in_the_sidecars_words() {
     let scene = Scene::new().await;
     let params = json!({"mode": "full", "overrides": {"no.such": "1"}});
     assert_eq!(scene.submit(TaskType::ConfigApply, Some(params)).await, Outcome::Submitted);
-    let Outcome::Reported(TaskReport::Failed(words)) = scene.result().await else {
+    let Fact::Task(TaskReport::Failed(words)) = scene.result().await else {
         panic!("it did not fail")
     };
     assert!(words.contains("no.such"), "{words}");
@@ -120,10 +123,10 @@ async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
 #[tokio::test]
 async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     let scene = Scene::new().await;
-    let unexpected = |words: &str| Outcome::Silent(Silence::Unexpected(words.into()));
+    let unexpected = |words: &str| Fact::Silent(Silence::Unexpected(words.into()));
     for (fault, expected) in [
-        (Fault::Reset, Outcome::Silent(Silence::Refused)),
-        (Fault::Hang, Outcome::Silent(Silence::Timeout)),
+        (Fault::Reset, Fact::Silent(Silence::Refused)),
+        (Fault::Hang, Fact::Silent(Silence::Timeout)),
         (Fault::Status(StatusCode::IM_A_TEAPOT), unexpected("HTTP 418")),
     ] {
         scene.process().behaviour().reset();
@@ -135,7 +138,7 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     scene.result().await;
     for (fault, expected) in [
         (Fault::NotJson, unexpected("not the JSON of the contract")),
-        (Fault::Truncated, Outcome::Silent(Silence::Refused)),
+        (Fault::Truncated, Fact::Silent(Silence::Refused)),
         (Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), unexpected("HTTP 500")),
     ] {
         scene.process().behaviour().reset();
@@ -148,10 +151,10 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
 async fn nobody_there_is_refused() {
     let scene = Scene::new().await;
     scene.process().stop_process();
-    assert_eq!(scene.health().await, Outcome::Silent(Silence::Refused));
+    assert_eq!(scene.health().await, Fact::Silent(Silence::Refused));
     let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap());
     let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap().unwrap();
-    assert_eq!(sidecar.ask(Question::Health).await, Outcome::Silent(Silence::Refused));
+    assert_eq!(sidecar.gate().await, Fact::Silent(Silence::Refused));
 }
 
 #[tokio::test]
@@ -159,7 +162,7 @@ async fn a_host_that_does_not_resolve_is_told() {
     let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
     let sidecar = Sidecars::new(template).of(&node, &pod("pod-0"), 7777).unwrap().unwrap();
-    assert_eq!(sidecar.ask(Question::Health).await, Outcome::Silent(Silence::NoSuchHost));
+    assert_eq!(sidecar.gate().await, Fact::Silent(Silence::NoSuchHost));
 }
 
 #[tokio::test]

@@ -60,9 +60,8 @@ impl Pod {
     pub fn of(pod: &k8s::Pod) -> Self {
         let spec = pod.spec.as_ref();
         let status = pod.status.as_ref();
-        let controlled_by = |kind| {
-            controller(pod).filter(|owner| owner.kind == kind).map(|owner| owner.uid.clone())
-        };
+        let controlled_by =
+            |kind| controller(pod).filter(|owner| owner.kind == kind).map(|owner| owner.uid.clone());
         let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
         let init_states =
             status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();

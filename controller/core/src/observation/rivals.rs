@@ -31,9 +31,8 @@ impl Rivals {
                 && workload_uid.is_some()
                 && pod.controller.as_deref() == workload_uid
         };
-        let is_of_another = |pod: &Seen| {
-            nodes.iter().any(|other| NodeRef::of(&other.metadata) != *node && pod.is_of(other))
-        };
+        let is_of_another =
+            |pod: &Seen| nodes.iter().any(|other| NodeRef::of(&other.metadata) != *node && pod.is_of(other));
         let strays = pods.iter().filter(|pod| !is_own(pod) && !is_of_another(pod));
         rivals.strays = strays.map(Seen::stray).collect();
         rivals
@@ -107,7 +106,8 @@ impl Seen {
         let secret = node.spec.validator.as_ref().and_then(|it| it.signing_key.as_ref());
         let secret = secret.and_then(|key| key.secret.as_ref()).map(|secret| secret.secret_name.as_str());
         let same_key = self.uses.signing_secret.is_none() || self.uses.signing_secret.as_deref() == secret;
-        (self.namespace.as_str(), self.node.as_str()) == (&node.namespace().unwrap_or_default(), &node.name_any())
+        (self.namespace.as_str(), self.node.as_str())
+            == (&node.namespace().unwrap_or_default(), &node.name_any())
             && created.is_none_or(|created| created.0 <= self.created)
             && same_key
     }

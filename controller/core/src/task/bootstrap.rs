@@ -47,7 +47,8 @@ fn alone(seen: &Observation) -> Option<Step> {
             Claim::Foreign => return Some(foreign("StatefulSet")),
         }
     }
-    (!seen.pods.is_empty()).then(|| wait("the node's pod is going, and has its volume until then", Until::Event))
+    (!seen.pods.is_empty())
+        .then(|| wait("the node's pod is going, and has its volume until then", Until::Event))
 }
 
 /// What the Job says of itself before any of its sidecar's tasks is looked at (W22).
@@ -59,7 +60,9 @@ pub(crate) fn verdict(seen: &Observation) -> Verdict {
             // seid ran to its end, so its gate was open and all before it was done.
             JobProgress::Complete => Verdict::Complete,
             JobProgress::Suspended => Verdict::Suspended,
-            JobProgress::Runs if job.stay == Stay::Going => Verdict::Failed("the bootstrap Job is deleted".into()),
+            JobProgress::Runs if job.stay == Stay::Going => {
+                Verdict::Failed("the bootstrap Job is deleted".into())
+            }
             JobProgress::Runs => Verdict::Runs,
         },
     }
@@ -87,12 +90,13 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
             };
             match seen.gate.to(&Question::Health) {
                 Reply::Ask => Step::Look(Question::Health),
-                Reply::Is(Health::NotReady) => {
-                    Step::Reopen("the sidecar of the bootstrap pod was restarted and its gate is shut again".into())
-                }
+                Reply::Is(Health::NotReady) => Step::Reopen(
+                    "the sidecar of the bootstrap pod was restarted and its gate is shut again".into(),
+                ),
                 Reply::Is(Health::Ready) => {
                     let height = intent.bootstrap().map_or(0, |bootstrap| bootstrap.target_height);
-                    let why = pod.trouble.clone().unwrap_or_else(|| format!("seid runs up to height {height}"));
+                    let why =
+                        pod.trouble.clone().unwrap_or_else(|| format!("seid runs up to height {height}"));
                     wait(&why, Until::Event)
                 }
                 // A pod that ends stops answering a moment before the Job says how it ended.
@@ -132,7 +136,9 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
 pub(super) fn remove(job: &Job) -> Option<Step> {
     match (claim(&job.owner, job.stay), job.stay) {
         (Claim::Foreign, _) => None,
-        (_, Stay::Going) => Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient))),
+        (_, Stay::Going) => {
+            Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient)))
+        }
         (Claim::Ours | Claim::Leaving, Stay::Staying) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn signing(
                 (Some(Hold::Held), _) => match bid.defended(&seen.rivals) {
                     Contest::Taken(who) => (Truth::False, "InUse", who),
                     Contest::Free => {
-                        let message = format!("the key in Secret {secret} is in order, and no other node uses it");
+                        let message =
+                            format!("the key in Secret {secret} is in order, and no other node uses it");
                         (Truth::True, "SigningKeyValidated", message)
                     }
                 },

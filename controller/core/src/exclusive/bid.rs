@@ -1,0 +1,169 @@
+//! Whether a node may take what it wants, seen everybody else. What cannot be told counts as taken.
+
+use jiff::Timestamp;
+
+use super::{Contender, Data, Hold, Resource, Rivals, Signing, Stray, StrayKey, hold};
+use crate::node::{NodeRef, Subject};
+
+/// Whether a node may take a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contest {
+    /// It may.
+    Free,
+    /// It may not; whose it is, in words for status.
+    Taken(String),
+}
+
+/// A thing that a node wants to take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bid<'a> {
+    /// Who wants it.
+    pub node: &'a NodeRef,
+    /// When that node was created.
+    pub created: Timestamp,
+    /// The Secret that its signing key is from.
+    pub signing_secret: Option<&'a str>,
+    /// The thing.
+    pub resource: &'a Resource,
+}
+
+impl<'a> Bid<'a> {
+    /// The bid of a node for a thing.
+    #[must_use]
+    pub fn of(subject: &'a Subject, resource: &'a Resource) -> Self {
+        let secrets = subject.intent.as_ref().ok().and_then(|intent| intent.key_secrets());
+        Self {
+            node: &subject.node,
+            created: subject.created,
+            signing_secret: secrets.map(|(signing, _)| signing),
+            resource,
+        }
+    }
+
+    /// Whether it may be taken, seen everybody else.
+    #[must_use]
+    pub fn against(&self, rivals: &Rivals) -> Contest {
+        let holders = rivals.nodes.iter().filter_map(|rival| self.holds(rival));
+        let strays = rivals.strays.iter().filter_map(|stray| self.keeps(stray));
+        match holders.chain(strays).next() {
+            Some(who) => Contest::Taken(format!("{}: {who}", self.resource)),
+            None => Contest::Free,
+        }
+    }
+
+    /// Whether a node that holds the thing is in the right: no older node holds it too.
+    #[must_use]
+    pub fn defended(&self, rivals: &Rivals) -> Contest {
+        let older = rivals.nodes.iter().find(|rival| {
+            self.is_about(rival)
+                && rival.hold(self.resource) == Some(Hold::Held)
+                && self.is_younger_than(rival)
+        });
+        match older {
+            Some(rival) => Contest::Taken(format!("{}: SeiNode {} holds it too", self.resource, rival.node)),
+            None => Contest::Free,
+        }
+    }
+
+    /// Why another node keeps this one from taking it.
+    fn holds(&self, rival: &Contender) -> Option<String> {
+        if !self.is_about(rival) {
+            return None;
+        }
+        let who = format!("SeiNode {}", rival.node);
+        match (rival.hold(self.resource), self.is_younger_than(rival)) {
+            (Some(Hold::Held), _) => return Some(format!("{who} holds it; {}", self.remedy())),
+            (Some(Hold::Wanted), true) => {
+                return Some(format!("{who} is older and wants it too; {}", self.remedy()));
+            }
+            (Some(Hold::Wanted), false) => return Some(format!("{who} is giving it up")),
+            (None, _) => {}
+        }
+        match self.resource {
+            Resource::SigningKey(_) => match (&rival.signing, rival.signs_now()) {
+                (Signing::Unexamined, true) => {
+                    Some(format!("{who} signs with a key that was not examined yet"))
+                }
+                (Signing::Unexamined, false) if self.is_younger_than(rival) => {
+                    Some(format!("{who} is older and its key was not examined yet"))
+                }
+                (Signing::Never | Signing::Unexamined | Signing::Examined, _) => None,
+            },
+            Resource::Volume(name) => match &rival.volume {
+                Data::Own(own) if own == name => {
+                    Some(format!("it is the data volume of {who}; {}", self.remedy()))
+                }
+                Data::Imported(import)
+                    if import == name && (self.is_younger_than(rival) || rival.mounts(name)) =>
+                {
+                    Some(format!("{who} imports it; {}", self.remedy()))
+                }
+                Data::Own(_) | Data::Imported(_) | Data::None => {
+                    rival.mounts(name).then(|| format!("the pod of {who} mounts it"))
+                }
+            },
+        }
+    }
+
+    /// Why a pod without a node keeps this one from taking it.
+    fn keeps(&self, stray: &Stray) -> Option<String> {
+        let here = stray.namespace == self.node.namespace;
+        let until_gone = || format!("pod {}/{} still uses it and is going", stray.namespace, stray.name);
+        match self.resource {
+            Resource::Volume(name) => (here && stray.uses.volume.as_ref() == Some(name)).then(until_gone),
+            Resource::SigningKey(mine) => {
+                let secret = stray.uses.signing_secret.as_deref()?;
+                if here && Some(secret) == self.signing_secret {
+                    return Some(until_gone());
+                }
+                match stray.key {
+                    StrayKey::Is(key) => (key == *mine).then(until_gone),
+                    StrayKey::Unknown => Some(format!(
+                        "pod {}/{} is going, and whether it signs with the same key cannot be told: its Secret {secret} \
+                         cannot be read",
+                        stray.namespace, stray.name
+                    )),
+                    StrayKey::NotRead => None,
+                }
+            }
+        }
+    }
+
+    /// Whether what a rival does can concern the thing at all.
+    fn is_about(&self, rival: &Contender) -> bool {
+        rival.node != *self.node
+            && match self.resource {
+                Resource::SigningKey(_) => true,
+                Resource::Volume(_) => rival.node.namespace == self.node.namespace,
+            }
+    }
+
+    fn is_younger_than(&self, rival: &Contender) -> bool {
+        (rival.created, &rival.node.uid) < (self.created, &self.node.uid)
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self.resource {
+            Resource::SigningKey(_) => {
+                "delete that node and wait until its pod is gone, or give this one another key"
+            }
+            Resource::Volume(_) => {
+                "delete that node and wait until its pod is gone, or import another volume"
+            }
+        }
+    }
+}
+
+impl Contender {
+    fn hold(&self, resource: &Resource) -> Option<Hold> {
+        hold(&self.claims, resource)
+    }
+
+    fn signs_now(&self) -> bool {
+        self.pod.as_ref().is_some_and(|pod| pod.signing_secret.is_some())
+    }
+
+    fn mounts(&self, volume: &str) -> bool {
+        self.pod.as_ref().is_some_and(|pod| pod.volume.as_deref() == Some(volume))
+    }
+}

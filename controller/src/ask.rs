@@ -1,0 +1,85 @@
+//! Fetches a fact that no watch brings: from the node's sidecar, or live from the API server. Changes nothing.
+
+mod keys;
+mod rivals;
+
+use k8s_openapi::api::{
+    batch::v1 as batch,
+    core::v1::{PersistentVolume, PersistentVolumeClaim},
+};
+use kube::Api;
+use seinode_api::names;
+use seinode_core::{
+    answer::{Fact, Question, Silence},
+    failure::Failure,
+    import::{self, ImportFinding},
+    intent::Intent,
+    node::{NodeRef, Subject},
+    observation::{Job, Observation},
+};
+
+use crate::{api_error, context::Context, sidecar::Sidecar};
+
+/// Fetches a fact.
+pub(crate) async fn ask(
+    context: &Context,
+    subject: &Subject,
+    intent: &Intent,
+    seen: &Observation,
+    question: &Question,
+) -> Fact {
+    let node = &subject.node;
+    match question {
+        Question::Task(id) => match sidecar(context, node, intent, seen) {
+            Ok(sidecar) => sidecar.report(*id).await,
+            Err(silence) => Fact::Silent(silence),
+        },
+        Question::Health => match sidecar(context, node, intent, seen) {
+            Ok(sidecar) => sidecar.gate().await,
+            Err(silence) => Fact::Silent(silence),
+        },
+        Question::Keys => keys::read(context, node, intent, seen).await,
+        Question::Import => imported(context, node, intent).await.map_or_else(Fact::Failed, Fact::Import),
+        Question::Rivals(resource) => {
+            rivals::live(context, subject, seen, resource).await.map_or_else(Fact::Failed, Fact::Rivals)
+        }
+        Question::Job => job(context, node).await.map_or_else(Fact::Failed, Fact::Job),
+    }
+}
+
+/// The sidecar of the pod that was seen.
+///
+/// # Errors
+/// Silence, while there is none or it has no address.
+pub(crate) fn sidecar(
+    context: &Context,
+    node: &NodeRef,
+    intent: &Intent,
+    seen: &Observation,
+) -> Result<Sidecar, Silence> {
+    let sidecar = seen.host().and_then(|pod| context.sidecars.of(node, pod, intent.sidecar.port));
+    sidecar.unwrap_or(Err(Silence::Refused))
+}
+
+async fn job(context: &Context, node: &NodeRef) -> Result<Option<Job>, Failure> {
+    let name = names::bootstrap_job(&node.name);
+    let api: Api<batch::Job> = Api::namespaced(context.client.clone(), &node.namespace);
+    let job = api.get_opt(&name).await;
+    let job = job.map_err(|error| api_error::read(&error, &format!("get Job {name}")))?;
+    Ok(job.map(|job| Job::of(node, &job)))
+}
+
+/// The imported PVC and the volume below it: neither is watched, for neither is ours.
+async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<ImportFinding, Failure> {
+    let name = intent.data_volume(node);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
+    let volumes: Api<PersistentVolume> = Api::all(context.client.clone());
+    let failed = |what: String| move |error: kube::Error| api_error::read(&error, &what);
+    let claim = claims.get_opt(&name).await.map_err(failed(format!("get PVC {name}")))?;
+    let volume = match claim.as_ref().and_then(import::volume_name) {
+        Some(volume) => volumes.get_opt(volume).await.map_err(failed(format!("get PersistentVolume {volume}")))?,
+        None => None,
+    };
+    let least = import::least_size(intent, &context.platform);
+    Ok(import::judge(&name, &node.namespace, claim.as_ref(), volume.as_ref(), least))
+}

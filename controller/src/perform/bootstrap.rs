@@ -1,0 +1,105 @@
+//! The bootstrap Job and its Service. What is deleted is named by its UID, and only what the core has judged ours.
+
+use std::fmt::Debug;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        batch::v1 as batch,
+        core::v1::{Pod, Service},
+    },
+};
+use kube::{
+    Api, Resource,
+    api::{DeleteParams, Preconditions},
+};
+use seinode_api::names;
+use seinode_core::{
+    effect::{JobRun, Outcome},
+    failure::{Class, Failure},
+    intent::Intent,
+    node::{NodeRef, Owner},
+    observation::{Job, Observation, Workload},
+    render,
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{merge, parameters};
+use crate::{api_error, context::Context};
+
+/// Creates the Job, or reads the one that is there already.
+///
+/// Two pods on one volume must never exist at the same time (W20). So it is made sure, live, that the node's own pod is
+/// not there and cannot come back: the caches may be behind.
+pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Outcome, Failure> {
+    let Some(job) = render::bootstrap_job(node, intent, &context.platform) else {
+        let message = "defect of the operator: a bootstrap Job is made where the spec wants none".into();
+        return Err(Failure { class: Class::Invariant, message });
+    };
+    if let Some(set) = get::<StatefulSet>(context, node, &node.name).await? {
+        let workload = Workload::of(node, &set);
+        if workload.owner != Owner::Us || workload.replicas > 0 {
+            return Ok(Outcome::Workload(workload));
+        }
+    }
+    let pod = format!("{}-0", node.name);
+    if get::<Pod>(context, node, &pod).await?.is_some() {
+        let message = format!("pod {pod} is going, and has the volume until then");
+        return Err(Failure { class: Class::Transient, message });
+    }
+    let name = names::bootstrap_job(&node.name);
+    let api: Api<batch::Job> = Api::namespaced(context.client.clone(), &node.namespace);
+    let created = match api.create(&parameters(), &job).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
+        created => created,
+    };
+    let job = created.map_err(|error| api_error::read(&error, &format!("create Job {name}")))?;
+    Ok(Outcome::Job(Job::of(node, &job)))
+}
+
+/// Suspends the Job that was seen, or lets it go on.
+pub(super) async fn suspend(
+    context: &Context,
+    node: &NodeRef,
+    seen: &Observation,
+    run: JobRun,
+) -> Result<Outcome, Failure> {
+    let uid = seen.job.as_ref().map(|job| job.uid.as_str()).unwrap_or_default();
+    let change = json!({"metadata": {"uid": uid}, "spec": {"suspend": run == JobRun::Suspended}});
+    let job: batch::Job = merge(context, node, &names::bootstrap_job(&node.name), "suspend", change).await?;
+    Ok(Outcome::Job(Job::of(node, &job)))
+}
+
+/// Deletes the Job, its pods first: it is gone when they are (Kubernetes: foreground cascading deletion).
+pub(super) async fn delete_job(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
+    delete::<batch::Job>(context, node, &names::bootstrap_job(&node.name), uid).await
+}
+
+/// Deletes the Service.
+pub(super) async fn delete_service(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
+    delete::<Service>(context, node, &node.name, uid).await
+}
+
+async fn delete<K>(context: &Context, node: &NodeRef, name: &str, uid: &str) -> Result<Outcome, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
+    let of_uid = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    match api.delete(name, &DeleteParams::foreground().preconditions(of_uid)).await {
+        Ok(_) => Ok(Outcome::Deleted),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::Deleted),
+        Err(error) => Err(api_error::read(&error, &format!("delete {} {name}", K::kind(&())))),
+    }
+}
+
+async fn get<K>(context: &Context, node: &NodeRef, name: &str) -> Result<Option<K>, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| api_error::read(&error, &format!("get {} {name}", K::kind(&()))))
+}

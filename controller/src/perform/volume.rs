@@ -1,0 +1,60 @@
+//! The data PVC: created once, and afterwards only marked as this node's.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::{Api, ResourceExt};
+use seinode_api::names;
+use seinode_core::{
+    effect::Outcome,
+    failure::Failure,
+    intent::{Intent, Retention},
+    node::{NodeRef, Owner},
+    observation::Volume,
+    render,
+};
+use serde_json::json;
+
+use super::{merge, parameters};
+use crate::{api_error, context::Context};
+
+/// Creates the data PVC, or reads the one that is there already: whose it is, is for the core to judge.
+pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Outcome, Failure> {
+    let pvc = render::volume(node, intent, &context.platform);
+    let name = names::data_volume(&node.name);
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
+    let created = match api.create(&parameters(), &pvc).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
+        created => created,
+    };
+    let pvc = created.map_err(|error| api_error::read(&error, &format!("create PVC {name}")))?;
+    Ok(Outcome::Volume(Volume::of(node, &pvc)))
+}
+
+/// Annotates the PVC with our UID, and ties it to the SeiNode or lets it loose. Other owners stay. Guarded by
+/// `resourceVersion`; a PVC that is not ours is returned as it is.
+pub(super) async fn mark(
+    context: &Context,
+    node: &NodeRef,
+    retention: Retention,
+) -> Result<Outcome, Failure> {
+    let name = names::data_volume(&node.name);
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
+    let found = api.get(&name).await;
+    let pvc = found.map_err(|error| api_error::read(&error, &format!("get PVC {name}")))?;
+    let volume = Volume::of(node, &pvc);
+    if volume.owner != Owner::Us {
+        return Ok(Outcome::Volume(volume));
+    }
+    let mut owners = pvc.owner_references().to_vec();
+    owners.retain(|owner| owner.uid != node.uid);
+    if retention == Retention::GoesWithTheNode {
+        owners.push(node.owner_reference());
+    }
+    let change = json!({"metadata": {
+        "uid": pvc.uid(),
+        "resourceVersion": pvc.resource_version(),
+        "annotations": {names::OWNER_UID_ANNOTATION: node.uid},
+        "ownerReferences": owners,
+    }});
+    let pvc: PersistentVolumeClaim = merge(context, node, &name, "mark", change).await?;
+    Ok(Outcome::Volume(Volume::of(node, &pvc)))
+}
