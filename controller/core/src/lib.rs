@@ -16,6 +16,7 @@ pub mod decision;
 pub mod effect;
 pub mod failure;
 pub mod ids;
+pub mod import;
 pub mod intent;
 pub mod node;
 pub mod notice;

@@ -29,6 +29,8 @@ pub struct Platform {
     pub snapshot_bucket: Bucket,
     /// Where the sidecar finds genesis files.
     pub genesis_bucket: Bucket,
+    /// Where a replayer's sidecar puts what it found.
+    pub result_export: ResultExport,
 }
 
 /// Requested cpu and memory; no limits are set.
@@ -47,4 +49,13 @@ pub struct Bucket {
     pub name: String,
     /// Its AWS region.
     pub region: String,
+}
+
+/// Where results of a replay go: parameters of the sidecar's task `result-export`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultExport {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// What every key in it begins with, exactly as it was set: a prefix that is meant as a folder ends with `/`.
+    pub prefix: String,
 }

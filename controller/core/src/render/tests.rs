@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::platform::{Bucket, Platform, Requests};
+use crate::platform::{Bucket, Platform, Requests, ResultExport};
 
 pub(crate) fn platform() -> Platform {
     let bucket = |name: &str| Bucket { name: name.into(), region: "us-east-2".into() };
@@ -22,6 +22,7 @@ pub(crate) fn platform() -> Platform {
         resources_archive: requests("48", "448Gi"),
         snapshot_bucket: bucket("test-snapshots"),
         genesis_bucket: bucket("test-genesis"),
+        result_export: ResultExport { bucket: bucket("test-results"), prefix: "shadow-results/".into() },
     }
 }
 
