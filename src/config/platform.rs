@@ -1,12 +1,12 @@
 //! The `SEI_*` variables: what they mean, and how they become the platform settings (reference: crd-and-workload §5).
 //!
-//! Variables of the original operator that nothing here uses (`SEI_STORAGE_CLASS_DEFAULT`, `SEI_RESULT_EXPORT_*`,
-//! `SEI_GATEWAY_*`) may be set and are not looked at.
+//! Variables of the original operator that nothing here uses (`SEI_STORAGE_CLASS_DEFAULT`, `SEI_GATEWAY_*`) may be set
+//! and are not looked at.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use seinode_core::{
-    platform::{Bucket, Platform, Requests},
+    platform::{Bucket, Platform, Requests, ResultExport},
     quantity::Quantity,
 };
 
@@ -35,7 +35,7 @@ macro_rules! variables {
 }
 
 variables! {
-    NODEPOOL: "SEI_NODEPOOL_NAME", "node pool of all nodes but archives; also value of the taint", "sei-node";
+    NODEPOOL: "SEI_NODEPOOL_NAME", "node pool of all but archives; also value of the taint", "sei-node";
     NODEPOOL_ARCHIVE: "SEI_NODEPOOL_ARCHIVE", "node pool of archives", "sei-archive";
     TOLERATION_KEY: "SEI_TOLERATION_KEY", "key of the taint that node pods tolerate", "sei.io/workload";
     SERVICE_ACCOUNT: "SEI_SERVICE_ACCOUNT", "ServiceAccount of node pods", "seid-node";
@@ -51,6 +51,9 @@ variables! {
     SNAPSHOT_REGION: "SEI_SNAPSHOT_REGION", "AWS region of that bucket", "us-east-2";
     GENESIS_BUCKET: "SEI_GENESIS_BUCKET", "S3 bucket of genesis files", "my-sei-genesis";
     GENESIS_REGION: "SEI_GENESIS_REGION", "AWS region of that bucket", "us-east-2";
+    EXPORT_BUCKET: "SEI_RESULT_EXPORT_BUCKET", "S3 bucket of what replayers find", "my-sei-results";
+    EXPORT_REGION: "SEI_RESULT_EXPORT_REGION", "AWS region of that bucket", "us-east-2";
+    EXPORT_PREFIX: "SEI_RESULT_EXPORT_PREFIX", "beginning of every key in that bucket", "shadow-results/";
 }
 
 /// The platform settings of an environment.
@@ -70,7 +73,7 @@ pub fn help() -> String {
     for Variable { name, meaning, example } in VARIABLES {
         let assignment = format!("{name}={example}");
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {assignment:<37} {meaning}");
+        let _ = writeln!(text, "  {assignment:<40} {meaning}");
     }
     text.push_str(
         "\nPOD_NAME (else HOSTNAME) names this process in events.\n\
@@ -93,6 +96,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Platform> {
     let resources_archive = reader.requests(&CPU_ARCHIVE, &MEMORY_ARCHIVE);
     let snapshot_bucket = reader.bucket(&SNAPSHOT_BUCKET, &SNAPSHOT_REGION);
     let genesis_bucket = reader.bucket(&GENESIS_BUCKET, &GENESIS_REGION);
+    let result_export = reader.result_export(&EXPORT_BUCKET, &EXPORT_REGION, &EXPORT_PREFIX);
     Some(Platform {
         nodepool_default: nodepool_default?,
         nodepool_archive: nodepool_archive?,
@@ -106,6 +110,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Platform> {
         resources_archive: resources_archive?,
         snapshot_bucket: snapshot_bucket?,
         genesis_bucket: genesis_bucket?,
+        result_export: result_export?,
     })
 }
 
@@ -148,6 +153,17 @@ impl Reader<'_> {
     fn bucket(&mut self, name: &Variable, region: &Variable) -> Option<Bucket> {
         let (name, region) = (self.text(name, rules::bucket), self.text(region, rules::region));
         Some(Bucket { name: name?, region: region? })
+    }
+
+    /// Any prefix will do that is one: S3 takes what it is given.
+    fn result_export(
+        &mut self,
+        name: &Variable,
+        region: &Variable,
+        prefix: &Variable,
+    ) -> Option<ResultExport> {
+        let (bucket, prefix) = (self.bucket(name, region), self.text(prefix, |_| Ok(())));
+        Some(ResultExport { bucket: bucket?, prefix: prefix? })
     }
 
     fn value(&self, variable: &Variable) -> Result<String, Problem> {

@@ -1,4 +1,5 @@
 use clap::Parser;
+use seinode_core::platform::ResultExport;
 
 use super::*;
 use crate::cli::{Cli, Command};
@@ -66,6 +67,11 @@ fn without_flags_the_defaults_hold() {
         (&*platform.genesis_bucket.name, &*platform.genesis_bucket.region),
         ("my-sei-genesis", "us-east-2")
     );
+    let ResultExport { bucket, prefix } = platform.result_export;
+    assert_eq!(
+        (&*bucket.name, &*bucket.region, &*prefix),
+        ("my-sei-results", "us-east-2", "shadow-results/")
+    );
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn flags_say_something_else() {
 fn every_missing_variable_is_named_at_once() {
     let Problems(problems) = Configuration::parse(&flags(&[]), &BTreeMap::new()).unwrap_err();
     let expected: Vec<_> = platform::VARIABLES.iter().map(|variable| variable.name).collect();
-    assert_eq!(expected.len(), 16);
+    assert_eq!(expected.len(), 19);
     assert_eq!(problems.iter().map(|problem| &*problem.setting).collect::<Vec<_>>(), expected);
     for problem in &problems {
         assert!(problem.reason == "is not set" && problem.remedy.contains(", such as "), "{problem}");
@@ -113,6 +119,9 @@ fn a_bad_variable_is_named_with_its_value_the_reason_and_a_good_one() {
         ("SEI_RESOURCE_MEM_ARCHIVE", "-1Gi", "does not begin with a number"),
         ("SEI_SNAPSHOT_BUCKET", "s3://snapshots", "is a URL"),
         ("SEI_GENESIS_REGION", "us_east_2", "other than a-z"),
+        ("SEI_RESULT_EXPORT_BUCKET", "results/shadow", "has a path"),
+        ("SEI_RESULT_EXPORT_REGION", "US", "other than a-z"),
+        ("SEI_RESULT_EXPORT_PREFIX", "", "is empty"),
     ] {
         let good = &environment()[name];
         check_refused(&[], &[(name, value)], &[name, reason, &format!("such as {good}")]);
@@ -120,11 +129,19 @@ fn a_bad_variable_is_named_with_its_value_the_reason_and_a_good_one() {
 }
 
 #[test]
+fn the_prefix_of_results_is_used_as_it_is_written() {
+    let mut environment = environment();
+    for prefix in ["replay", "/a b/", "élan/"] {
+        environment.insert("SEI_RESULT_EXPORT_PREFIX".to_owned(), prefix.to_owned());
+        let platform = Configuration::parse(&flags(&[]), &environment).unwrap().platform;
+        assert_eq!(platform.result_export.prefix, prefix);
+    }
+}
+
+#[test]
 fn variables_of_the_original_that_nothing_uses_are_not_judged() {
     let mut environment = environment();
-    for name in
-        ["SEI_STORAGE_CLASS_DEFAULT", "SEI_RESULT_EXPORT_BUCKET", "SEI_GATEWAY_NAME", "SEI_GATEWAY_DOMAIN"]
-    {
+    for name in ["SEI_STORAGE_CLASS_DEFAULT", "SEI_GATEWAY_NAME", "SEI_GATEWAY_DOMAIN"] {
         environment.insert(name.to_owned(), "?? !!".to_owned());
     }
     Configuration::parse(&flags(&[]), &environment).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
-use devcluster::sidecar::Sidecars;
+use devcluster::{PLATFORM, sidecar::Sidecars};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -14,15 +14,13 @@ use seinode_core::{
     intent::{Intent, PeerSource},
     node::NodeRef,
     peers,
-    platform::{Bucket, Platform, Requests},
+    platform::{Bucket, Platform, Requests, ResultExport},
     quantity::Quantity,
     render,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use crate::operator::PLATFORM;
 
 /// How often a sidecar is asked.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -161,5 +159,9 @@ fn platform() -> Platform {
         resources_archive: requests("SEI_RESOURCE_CPU_ARCHIVE", "SEI_RESOURCE_MEM_ARCHIVE"),
         snapshot_bucket: bucket("SEI_SNAPSHOT_BUCKET", "SEI_SNAPSHOT_REGION"),
         genesis_bucket: bucket("SEI_GENESIS_BUCKET", "SEI_GENESIS_REGION"),
+        result_export: ResultExport {
+            bucket: bucket("SEI_RESULT_EXPORT_BUCKET", "SEI_RESULT_EXPORT_REGION"),
+            prefix: text("SEI_RESULT_EXPORT_PREFIX"),
+        },
     }
 }

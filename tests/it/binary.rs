@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use devcluster::PLATFORM;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
@@ -15,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::kit::{eventually, operator::PLATFORM};
+use crate::kit::eventually;
 
 /// Anything here takes milliseconds; a machine under load may need longer.
 const PATIENCE: Duration = Duration::from_secs(30);

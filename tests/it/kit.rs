@@ -1,5 +1,7 @@
 //! What every scenario needs: the cluster, a namespace of its own, an operator, and a way to wait.
 
+pub mod bootstrap;
+pub mod given;
 pub mod namespace;
 pub mod operator;
 pub mod proxy;

@@ -31,6 +31,7 @@
 //! | [`guardian`] | whatever happens to us, what we started ends; [`process`] is one such thing |
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
+//! | [`platform`] | the operator's settings for this control plane |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |
@@ -43,6 +44,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod guardian;
+pub mod platform;
 mod port;
 pub mod process;
 pub mod progress;
@@ -55,6 +57,7 @@ pub mod volumes;
 
 pub use cluster::{Audit, Cluster, ClusterError, LIMITED_TOKEN, Options, ServiceAccounts, Volumes};
 pub use guardian::{Guard, Keep};
+pub use platform::PLATFORM;
 pub use process::Process;
 pub use progress::{Event, Progress};
 pub use tools::{Tool, Tools};

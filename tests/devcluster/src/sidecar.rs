@@ -3,10 +3,10 @@
 //!
 //! A node is addressed by path prefix `/{namespace}/{name}` or, without one, by Host
 //! `{name}-0.{name}.{namespace}.svc.cluster.local`. With a cluster, pods and their claims are watched: a process
-//! answers while the container `sei-sidecar` of the node's pod runs; its memory (the open gate) ends with it,
-//! while its task store lives as long as the volume named `data`. Without a cluster, tests move the pods by
-//! hand. Beyond the contract, [`Behaviour`] makes nodes slow, failing, silent or garbled, and [`Node`] tells what
-//! was asked of them and what they executed.
+//! answers while the container `sei-sidecar` of the node's pod runs, be that the StatefulSet's or a bootstrap Job's;
+//! its memory (the open gate) ends with it, while its task store lives as long as the volume named `data`. Without
+//! a cluster, tests move the pods by hand. Beyond the contract, [`Behaviour`] makes nodes slow, failing, silent or
+//! garbled, and [`Node`] tells what was asked of them and what they executed.
 //!
 //! It must never write to the cluster, and never be kinder than the contract unless a test asked for it.
 
@@ -38,7 +38,7 @@ mod world;
 
 pub use behaviour::{Delay, Endpoint, Fault, Interruption, Scope, Times};
 pub use handles::{Behaviour, Node, NotInTime};
-pub use journal::{Answer, Cause, Execution, Request, Submission, SubmissionEffect};
+pub use journal::{Answer, Cause, Execution, Overlap, Request, Submission, SubmissionEffect};
 pub use task_type::TaskType;
 
 use address::NodeKey;

@@ -12,12 +12,16 @@
 
 #[path = "cluster/endings.rs"]
 mod endings;
+#[path = "cluster/jobs.rs"]
+mod jobs;
 #[path = "cluster/kit.rs"]
 mod kit;
 #[path = "cluster/outage.rs"]
 mod outage;
 #[path = "cluster/pods.rs"]
 mod pods;
+#[path = "cluster/sidecars.rs"]
+mod sidecars;
 #[path = "cluster/tooling.rs"]
 mod tooling;
 #[path = "cluster/users.rs"]
@@ -43,8 +47,16 @@ fn main() -> ExitCode {
     // Started by the first scenario that asks for it.
     let shared: Arc<OnceCell<Arc<Cluster>>> = Arc::default();
 
-    let scenarios = pods::scenarios().into_iter().chain(users::scenarios()).chain(volumes::scenarios());
+    let scenarios = [
+        pods::scenarios(),
+        jobs::scenarios(),
+        sidecars::scenarios(),
+        users::scenarios(),
+        volumes::scenarios(),
+    ];
     let mut trials: Vec<Trial> = scenarios
+        .into_iter()
+        .flatten()
         .map(|(name, run)| {
             let (runtime, shared, guard) = (Arc::clone(&runtime), Arc::clone(&shared), guard.clone());
             Trial::test(name, move || {

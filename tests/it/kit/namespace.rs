@@ -136,11 +136,20 @@ impl Namespace {
 
     /// Reasons of the events about an object, oldest first.
     pub async fn event_reasons(&self, name: &str) -> Vec<String> {
+        self.events(name).await.into_iter().filter_map(|event| event.reason).collect()
+    }
+
+    /// Notes of the events about an object, oldest first.
+    pub async fn event_notes(&self, name: &str) -> Vec<String> {
+        self.events(name).await.into_iter().filter_map(|event| event.note).collect()
+    }
+
+    async fn events(&self, name: &str) -> Vec<Event> {
         let mut events = self.api::<Event>().list(&Default::default()).await.unwrap().items;
         events.sort_by_key(|event| event.event_time.clone().map(|time| time.0));
         let about =
             |event: &Event| event.regarding.as_ref().and_then(|it| it.name.clone()).as_deref() == Some(name);
-        events.into_iter().filter(about).filter_map(|event| event.reason).collect()
+        events.into_iter().filter(about).collect()
     }
 }
 

@@ -6,30 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use devcluster::Process;
+use devcluster::{PLATFORM, Process};
 use serde_json::Value;
 
 use super::{World, eventually, within};
-
-/// Platform settings as the shipped manifest has them (crd-and-workload §5).
-pub const PLATFORM: [(&str, &str); 16] = [
-    ("SEI_NODEPOOL_NAME", "sei-node"),
-    ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
-    ("SEI_TOLERATION_KEY", "sei.io/workload"),
-    ("SEI_SERVICE_ACCOUNT", "seid-node"),
-    ("SEI_STORAGE_CLASS_PERF", "gp3-10k-750"),
-    ("SEI_STORAGE_CLASS_ARCHIVE", "gp3-archive"),
-    ("SEI_STORAGE_SIZE_DEFAULT", "2000Gi"),
-    ("SEI_STORAGE_SIZE_ARCHIVE", "40Ti"),
-    ("SEI_RESOURCE_CPU_DEFAULT", "4"),
-    ("SEI_RESOURCE_MEM_DEFAULT", "32Gi"),
-    ("SEI_RESOURCE_CPU_ARCHIVE", "48"),
-    ("SEI_RESOURCE_MEM_ARCHIVE", "448Gi"),
-    ("SEI_SNAPSHOT_BUCKET", "test-sei-snapshots"),
-    ("SEI_SNAPSHOT_REGION", "us-east-2"),
-    ("SEI_GENESIS_BUCKET", "test-sei-genesis"),
-    ("SEI_GENESIS_REGION", "us-east-2"),
-];
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
 

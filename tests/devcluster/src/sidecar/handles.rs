@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     address::NodeKey,
     behaviour::{Delay, Fault, Interruption, Scope, Times},
-    journal::{Execution, Request, Submission},
+    journal::{Execution, Overlap, Request, Submission},
     settings::{Deviation, Settings},
     shared::Shared,
     task_type::TaskType,
@@ -40,7 +40,8 @@ impl Behaviour {
         self.set(|settings| settings.start_delay = Some(delay))
     }
 
-    /// What becomes of running tasks when a process ends. Unless told otherwise they stay running.
+    /// What becomes of running tasks when a process ends, whatever ends it: its pod, its container, or
+    /// [`Node::restart_process`]. Unless told otherwise they stay running, as after SIGKILL.
     pub fn interruption(&self, interruption: Interruption) -> &Self {
         self.set(|settings| settings.interruption = Some(interruption))
     }
@@ -146,6 +147,13 @@ impl Node {
         self.executions().into_iter().filter(|execution| execution.id == id).collect()
     }
 
+    /// Every two pods of the node that were there at the same time so far. A volume that one pod writes to is safe only
+    /// while this is empty.
+    #[must_use]
+    pub fn overlaps(&self) -> Vec<Overlap> {
+        self.look(|node| node.journal.overlaps.clone())
+    }
+
     /// Whether the process answers.
     #[must_use]
     pub fn is_up(&self) -> bool {
@@ -202,6 +210,12 @@ impl Node {
     /// Empties the task store under the running process. Runs in flight are lost with it.
     pub fn lose_store(&self) {
         self.shared.change(|world, _| world.lose_store(&self.key));
+    }
+
+    /// Ends the runs of this type that would never end by themselves, such as those of `snapshot-upload` and
+    /// `result-export`: successfully, or with this error. Says how many there were.
+    pub fn end_endless(&self, task: TaskType, result: Result<(), &str>) -> usize {
+        self.shared.change(|world, now| world.end_endless(&self.key, task, result, now))
     }
 
     /// Starts a process: in the node's pod if there is one, else in a new pod; with an empty volume the first

@@ -88,10 +88,23 @@ pub enum Cause {
     Resumed,
 }
 
+/// Two pods of one node that were there at the same time, whether their containers ran or not: both could have mounted
+/// the same volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// When the later one was first seen.
+    pub at: Timestamp,
+    /// Name of the one that was there.
+    pub earlier: String,
+    /// Name of the one that came.
+    pub later: String,
+}
+
 /// Everything recorded about one node.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     pub(super) requests: Vec<Request>,
     pub(super) submissions: Vec<Submission>,
     pub(super) executions: Vec<Execution>,
+    pub(super) overlaps: Vec<Overlap>,
 }

@@ -49,6 +49,7 @@ pub(super) enum VolumeSource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PodView {
     pub(super) node: NodeKey,
+    pub(super) name: String,
     pub(super) uid: String,
     pub(super) created_at: Option<Timestamp>,
     pub(super) terminating: bool,
@@ -61,6 +62,7 @@ impl PodView {
     pub(super) fn of(pod: &Pod) -> Option<Self> {
         Some(Self {
             node: NodeKey::new(&pod.namespace()?, pod.labels().get(NODE_LABEL)?),
+            name: pod.name_any(),
             uid: pod.uid()?,
             created_at: pod.creation_timestamp().map(|time| time.0),
             terminating: pod.metadata.deletion_timestamp.is_some(),
@@ -69,15 +71,16 @@ impl PodView {
         })
     }
 
-    fn runs(&self) -> bool {
-        matches!(self.process, ProcessState::Running(_))
+    fn has_ended(&self) -> bool {
+        self.process == ProcessState::Absent
     }
 }
 
-/// The pod whose sidecar answers for a node when there are several, as while a bootstrap pod makes way for the
-/// production pod: one that runs before one that does not, then one that stays, then the youngest.
+/// The pod whose sidecar answers for a node when there are several, as when a bootstrap pod has not gone before the
+/// production pod comes: the youngest that has not ended, also while it does not answer yet. Whoever dials the address
+/// of that pod reaches nobody until then. Creation times are whole seconds; of equals the one that stays answers.
 pub(super) fn answering<'a>(pods: impl Iterator<Item = &'a PodView>) -> Option<&'a PodView> {
-    pods.max_by_key(|pod| (pod.runs(), !pod.terminating, pod.created_at, &pod.uid))
+    pods.max_by_key(|pod| (!pod.has_ended(), pod.created_at, !pod.terminating, &pod.uid))
 }
 
 fn process_state(pod: &Pod) -> ProcessState {

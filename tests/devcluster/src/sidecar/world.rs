@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     address::NodeKey,
     home::{Home, VolumeId},
-    journal::Journal,
+    journal::{Journal, Overlap},
     metrics::Metrics,
     process::{PodView, ProcessId, answering},
     settings::{Deviation, Settings, Uses, take},
@@ -81,6 +81,8 @@ struct Memory {
     in_flight: BTreeSet<u64>,
     /// Runs that wait for a test to release their type.
     held: Vec<Ending>,
+    /// Runs that would go on as long as the process.
+    endless: Vec<Ending>,
 }
 
 /// Something that happens by itself after a while.
@@ -140,9 +142,18 @@ impl World {
     }
 
     pub(super) fn pod_seen(&mut self, pod: PodView, now: Timestamp) {
-        let node = pod.node.clone();
-        self.node(&node).pods.insert(pod.uid.clone(), pod);
-        self.follow(&node, now);
+        let key = pod.node.clone();
+        let node = self.node(&key);
+        if !node.pods.contains_key(&pod.uid) {
+            let meets = |earlier: &PodView| Overlap {
+                at: now,
+                earlier: earlier.name.clone(),
+                later: pod.name.clone(),
+            };
+            node.journal.overlaps.extend(node.pods.values().map(meets));
+        }
+        node.pods.insert(pod.uid.clone(), pod);
+        self.follow(&key, now);
     }
 
     pub(super) fn pod_gone(&mut self, node: &NodeKey, uid: &str, now: Timestamp) {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use devcluster::{Cluster, audit, stages};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
@@ -28,7 +27,6 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("a_deleted_pod_ends_and_is_replaced", |cluster| Box::pin(is_replaced(cluster))),
         ("deleted_pods_are_replaced_once_each", |cluster| Box::pin(are_replaced_once(cluster))),
         ("a_deleted_pod_with_a_finalizer_stays_ended", |cluster| Box::pin(finalizer(cluster))),
-        ("jobs_complete_fail_or_run_on", |cluster| Box::pin(jobs(cluster))),
     ]
 }
 
@@ -246,38 +244,6 @@ async fn finalizer(cluster: Arc<Cluster>) {
         pod.map_or(Ok(()), |pod| Err(format!("{:?}", pod.metadata)))
     })
     .await;
-}
-
-async fn jobs(cluster: Arc<Cluster>) {
-    let room = Room::new(&cluster, "jobs").await;
-    for (name, behaviour) in
-        [("completes", Some(stages::COMPLETE)), ("fails", Some(stages::FAIL)), ("runs", None)]
-    {
-        let mut spec = pod_without_volume();
-        spec["restartPolicy"] = json!("Never");
-        let mut job = json!({
-            "metadata": { "name": name },
-            "spec": { "backoffLimit": 0, "template": { "metadata": { "annotations": {} }, "spec": spec } },
-        });
-        if let Some(behaviour) = behaviour {
-            annotate(&mut job, stages::BEHAVIOUR, behaviour);
-        }
-        room.create::<Job>(job).await;
-    }
-    let jobs: Api<Job> = room.api();
-    let job = |name: &'static str, check: fn(&Job) -> bool| {
-        let jobs = jobs.clone();
-        async move {
-            eventually(name, || async {
-                let job = jobs.get(name).await.map_err(|error| error.to_string())?;
-                if check(&job) { Ok(()) } else { Err(format!("{:?}", job.status)) }
-            })
-            .await;
-        }
-    };
-    job("completes", |job| job.status.as_ref().is_some_and(|status| status.succeeded == Some(1))).await;
-    job("fails", |job| job.status.as_ref().is_some_and(|status| status.failed == Some(1))).await;
-    job("runs", |job| job.status.as_ref().is_some_and(|status| status.ready == Some(1))).await;
 }
 
 fn annotate(object: &mut Value, name: &str, value: &str) {

@@ -141,6 +141,25 @@ async fn an_interrupted_task_can_be_saved_as_failed() {
 }
 
 #[tokio::test]
+async fn a_background_task_lasts_until_it_is_told_to_end() {
+    let setup = Setup::running().await;
+    let params = json!({"bucket": "b", "region": "r", "canonicalRpc": "http://rpc.example.com:26657"});
+    let export = json!({"id": A, "type": "result-export", "params": params});
+    setup.request(Method::POST, "/v0/tasks").json(&export).send().await.unwrap();
+    setup.run(B, "snapshot-upload").await;
+    assert_eq!(setup.progress(A).await, ("running".into(), 1, None));
+    assert_eq!(setup.node.end_endless(TaskType::ResultExport, Ok(())), 1);
+    assert_eq!(setup.progress(A).await, ("completed".into(), 1, None));
+    assert_eq!(setup.progress(B).await, ("running".into(), 1, None));
+
+    setup.node.restart_process();
+    let executed: Vec<_> = setup.node.executions().into_iter().map(|it| (it.task, it.cause)).collect();
+    assert_eq!(executed[2..], [(TaskType::SnapshotUpload, Cause::Resumed)], "as after SIGKILL");
+    assert_eq!(setup.node.end_endless(TaskType::SnapshotUpload, Err("the volume is full")), 1);
+    assert_eq!(setup.progress(B).await, ("failed".into(), 1, Some("the volume is full".into())));
+}
+
+#[tokio::test]
 async fn the_server_ends_with_its_last_handle() {
     let setup = Setup::running().await;
     let Setup { sidecars, client, .. } = setup;

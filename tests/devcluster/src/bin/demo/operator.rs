@@ -6,30 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use devcluster::sidecar::Sidecars;
-use devcluster::{Cluster, Process};
+use devcluster::{Cluster, PLATFORM, Process};
 use kube::Client;
 
 use crate::screen::Voice;
-
-/// What a platform team sets: node pools, storage classes, sizes, buckets. Those of the demo's control plane.
-const PLATFORM: [(&str, &str); 16] = [
-    ("SEI_NODEPOOL_NAME", "sei-node"),
-    ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
-    ("SEI_TOLERATION_KEY", "sei.io/workload"),
-    ("SEI_SERVICE_ACCOUNT", "seid-node"),
-    ("SEI_STORAGE_CLASS_PERF", "gp3-10k-750"),
-    ("SEI_STORAGE_CLASS_ARCHIVE", "gp3-archive"),
-    ("SEI_STORAGE_SIZE_DEFAULT", "2000Gi"),
-    ("SEI_STORAGE_SIZE_ARCHIVE", "40Ti"),
-    ("SEI_RESOURCE_CPU_DEFAULT", "4"),
-    ("SEI_RESOURCE_MEM_DEFAULT", "32Gi"),
-    ("SEI_RESOURCE_CPU_ARCHIVE", "48"),
-    ("SEI_RESOURCE_MEM_ARCHIVE", "448Gi"),
-    ("SEI_SNAPSHOT_BUCKET", "demo-sei-snapshots"),
-    ("SEI_SNAPSHOT_REGION", "eu-central-1"),
-    ("SEI_GENESIS_BUCKET", "demo-sei-genesis"),
-    ("SEI_GENESIS_REGION", "eu-central-1"),
-];
 
 /// How long the operator may take until its gates are open; it takes some hundred milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);

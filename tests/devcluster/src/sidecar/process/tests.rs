@@ -110,7 +110,7 @@ fn every_part_of_the_identity_tells_processes_apart() {
 fn the_view_names_node_and_volume() {
     let mut object = pod(&json!({}));
     let view = PodView::of(&object).unwrap();
-    assert_eq!(view.node, NodeKey::new("ns", "a"));
+    assert_eq!((view.node, &*view.name), (NodeKey::new("ns", "a"), "a-0"));
     assert_eq!(view.volume, VolumeSource::Claim("data-a".into()));
     assert!(!view.terminating);
 
@@ -125,28 +125,31 @@ fn the_view_names_node_and_volume() {
 }
 
 #[test]
-fn of_several_pods_the_running_then_the_staying_then_the_youngest_answers() {
-    let view = |uid: &str, second: i64, terminating, running| PodView {
+fn of_several_pods_the_youngest_that_has_not_ended_answers() {
+    let view = |uid: &str, second: i64, process: ProcessState| PodView {
         node: NodeKey::new("ns", "a"),
+        name: "a-0".into(),
         uid: uid.into(),
         created_at: Some(Timestamp::from_second(second).unwrap()),
-        terminating,
-        process: match running {
-            true => ProcessState::Running(ProcessId {
-                pod_uid: uid.into(),
-                container_id: None,
-                restarts: 0,
-                started_at: None,
-            }),
-            false => ProcessState::Starting,
-        },
+        terminating: false,
+        process,
         volume: VolumeSource::Pod,
+    };
+    let running = |uid: &str| {
+        ProcessState::Running(ProcessId {
+            pod_uid: uid.into(),
+            container_id: None,
+            restarts: 0,
+            started_at: None,
+        })
     };
     let chosen = |pods: &[PodView]| answering(pods.iter()).map(|pod| pod.uid.clone());
     assert_eq!(chosen(&[]), None);
-    let (old_runs, new_starts) = (view("old", 1, true, true), view("new", 2, false, false));
-    assert_eq!(chosen(&[new_starts, old_runs.clone()]), Some("old".into()));
-    let stays = view("stays", 1, false, true);
-    assert_eq!(chosen(&[stays.clone(), old_runs, view("ends", 3, true, true)]), Some("stays".into()));
-    assert_eq!(chosen(&[view("young", 4, false, true), stays]), Some("young".into()));
+    // UIDs decide nothing but between equals: here they would choose otherwise.
+    let old = view("5", 1, running("5"));
+    assert_eq!(chosen(&[view("1", 2, ProcessState::Starting), old.clone()]), Some("1".into()));
+    assert_eq!(chosen(&[view("1", 2, running("1")), old.clone()]), Some("1".into()));
+    assert_eq!(chosen(&[view("9", 2, ProcessState::Absent), old.clone()]), Some("5".into()));
+    let going = PodView { terminating: true, ..view("9", 1, running("9")) };
+    assert_eq!(chosen(&[going, old]), Some("5".into()));
 }

@@ -53,6 +53,7 @@ impl World {
 fn new_pod(key: &NodeKey, volume: u64) -> PodView {
     PodView {
         node: key.clone(),
+        name: format!("{}-0", key.name),
         uid: Uuid::new_v4().to_string(),
         created_at: None,
         terminating: false,

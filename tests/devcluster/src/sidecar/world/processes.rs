@@ -95,6 +95,7 @@ impl World {
         if let Some(memory) = &mut process.memory {
             memory.in_flight.clear();
             memory.held.clear();
+            memory.endless.clear();
         }
         let volume = process.volume.clone();
         if let Some(home) = self.homes.get_mut(&volume) {

@@ -63,16 +63,37 @@ impl World {
             _ => None,
         });
         let duration = self.setting(key, |settings| settings.task_durations.get(&task).copied());
-        if failure.is_none() && duration.is_none() && self.outcome(key, &row) == Outcome::Endless {
-            return;
-        }
-        let after = duration.unwrap_or(Delay::NONE).draw(&label);
+        let is_endless =
+            failure.is_none() && duration.is_none() && self.outcome(key, &row) == Outcome::Endless;
         let number = self.number();
-        if let Some((memory, _)) = self.running(key) {
+        let Some((memory, _)) = self.running(key) else { return };
+        let ending = Ending { node: key.clone(), number, row, began: now, failure };
+        if is_endless {
+            memory.endless.push(ending);
+        } else {
             memory.in_flight.insert(number);
-            let ending = Ending { node: key.clone(), number, row, began: now, failure };
+            let after = duration.unwrap_or(Delay::NONE).draw(&label);
             self.timers.push(Timer { after, due: Due::End(ending) });
         }
+    }
+
+    /// Ends the runs of `task` on one node that would not end by themselves, and says how many there were.
+    pub(in crate::sidecar) fn end_endless(
+        &mut self,
+        key: &NodeKey,
+        task: TaskType,
+        result: Result<(), &str>,
+        now: Timestamp,
+    ) -> usize {
+        let Some((memory, _)) = self.running(key) else { return 0 };
+        let (ended, kept): (Vec<_>, _) =
+            std::mem::take(&mut memory.endless).into_iter().partition(|ending| ending.row.task == task);
+        memory.endless = kept;
+        let count = ended.len();
+        for ending in ended {
+            self.conclude(Ending { failure: result.err().map(str::to_owned), ..ending }, now);
+        }
+        count
     }
 
     /// A run is over, unless its process or store is gone, or its type is held back.
@@ -116,7 +137,7 @@ impl World {
         let (result, mark) = match outcome {
             Outcome::Completed(mark) => (Ok(()), mark),
             Outcome::Failed(message) => (Err(message), Mark::None),
-            // A test gave an endless task a duration: then it has an end.
+            // A test gave an endless task an end.
             Outcome::Endless => (Ok(()), Mark::None),
         };
         let Some((memory, home)) = self.running(&key) else { return };

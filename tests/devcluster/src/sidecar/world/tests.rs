@@ -41,7 +41,7 @@ impl Stage {
         self.world.claim_seen("ns", name, uid, self.now);
     }
 
-    /// The pod is seen; `restarts` of its sidecar, `None` while that has not started.
+    /// A pod whose name is its UID is seen; `restarts` of its sidecar, `None` while that has not started.
     fn pod(&mut self, uid: &str, restarts: Option<i32>) {
         let process = restarts.map_or(ProcessState::Starting, |restarts| {
             ProcessState::Running(ProcessId {
@@ -53,6 +53,7 @@ impl Stage {
         });
         let view = PodView {
             node: self.key.clone(),
+            name: uid.into(),
             uid: uid.into(),
             created_at: None,
             terminating: false,
@@ -83,6 +84,12 @@ impl Stage {
     fn row(&mut self) -> Option<TaskRow> {
         let key = self.key.clone();
         self.world.running(&key)?.1.store.get(ID).cloned()
+    }
+
+    fn overlaps(&mut self) -> Vec<(String, String)> {
+        let key = self.key.clone();
+        let overlaps = &self.world.node(&key).journal.overlaps;
+        overlaps.iter().map(|overlap| (overlap.earlier.clone(), overlap.later.clone())).collect()
     }
 
     fn is_up(&self) -> bool {
@@ -249,4 +256,55 @@ fn a_failure_is_drawn_when_the_run_begins() {
     stage.settle();
     assert_eq!(stage.row().map(|row| (row.status, row.run)), Some((TaskStatus::Running, 2)));
     assert_eq!(stage.row().map(|row| row.params), Some(Map::new()));
+}
+
+#[test]
+fn two_pods_at_once_are_recorded_once_however_often_they_are_seen() {
+    let mut stage = Stage::running();
+    let key = stage.key.clone();
+    stage.pod("pod-1", Some(1));
+    stage.world.pod_gone(&key, "pod-1", stage.now);
+    stage.pod("pod-2", None);
+    assert_eq!(stage.overlaps(), []);
+    stage.pod("pod-3", None);
+    stage.pod("pod-2", Some(0));
+    stage.pod("pod-3", Some(0));
+    assert_eq!(stage.overlaps(), [("pod-2".into(), "pod-3".into())]);
+    stage.world.pod_gone(&key, "pod-2", stage.now);
+    stage.world.pod_gone(&key, "pod-3", stage.now);
+    stage.pod("pod-4", None);
+    assert_eq!(stage.overlaps().len(), 1);
+}
+
+#[test]
+fn an_endless_run_ends_when_it_is_told_to_and_once() {
+    let mut stage = Stage::running();
+    let key = stage.key.clone();
+    let end = |stage: &mut Stage, task, result| {
+        let now = stage.now;
+        stage.world.end_endless(&key, task, result, now)
+    };
+    stage.submit("snapshot-upload");
+    stage.settle();
+    assert_eq!(end(&mut stage, TaskType::ResultExport, Ok(())), 0);
+    assert_eq!(stage.row().map(|row| row.status), Some(TaskStatus::Running));
+    assert_eq!(end(&mut stage, TaskType::SnapshotUpload, Err("no space left")), 1);
+    assert_eq!(stage.row().and_then(|row| row.error), Some("no space left".into()));
+    assert_eq!(end(&mut stage, TaskType::SnapshotUpload, Ok(())), 0);
+    stage.submit("snapshot-upload");
+    assert_eq!(end(&mut stage, TaskType::SnapshotUpload, Ok(())), 1);
+    assert_eq!(stage.row().map(|row| (row.status, row.run)), Some((TaskStatus::Completed, 2)));
+}
+
+#[test]
+fn an_endless_run_is_lost_with_its_process_and_with_its_store() {
+    let mut stage = Stage::running();
+    let key = stage.key.clone();
+    stage.submit("snapshot-upload");
+    stage.world.lose_store(&key);
+    assert_eq!(stage.world.end_endless(&key, TaskType::SnapshotUpload, Ok(()), stage.now), 0);
+    stage.submit("snapshot-upload");
+    stage.pod("pod-1", Some(1));
+    assert_eq!(stage.executions(), 3, "the next process goes on with it");
+    assert_eq!(stage.world.end_endless(&key, TaskType::SnapshotUpload, Ok(()), stage.now), 1);
 }

@@ -1,0 +1,40 @@
+//! What a platform team tells the operator about this control plane. Values only; the buckets do not exist, for nothing
+//! here ever opens one.
+
+/// The operator's platform variables. Node pools and storage classes are those of every [`Cluster`](crate::Cluster),
+/// the rest is as the shipped manifest of the original has it (crd-and-workload §5).
+pub const PLATFORM: [(&str, &str); 19] = [
+    ("SEI_NODEPOOL_NAME", "sei-node"),
+    ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
+    ("SEI_TOLERATION_KEY", "sei.io/workload"),
+    ("SEI_SERVICE_ACCOUNT", "seid-node"),
+    ("SEI_STORAGE_CLASS_PERF", "gp3-10k-750"),
+    ("SEI_STORAGE_CLASS_ARCHIVE", "gp3-archive"),
+    ("SEI_STORAGE_SIZE_DEFAULT", "2000Gi"),
+    ("SEI_STORAGE_SIZE_ARCHIVE", "40Ti"),
+    ("SEI_RESOURCE_CPU_DEFAULT", "4"),
+    ("SEI_RESOURCE_MEM_DEFAULT", "32Gi"),
+    ("SEI_RESOURCE_CPU_ARCHIVE", "48"),
+    ("SEI_RESOURCE_MEM_ARCHIVE", "448Gi"),
+    ("SEI_SNAPSHOT_BUCKET", "test-sei-snapshots"),
+    ("SEI_SNAPSHOT_REGION", "us-east-2"),
+    ("SEI_GENESIS_BUCKET", "test-sei-genesis"),
+    ("SEI_GENESIS_REGION", "us-east-2"),
+    ("SEI_RESULT_EXPORT_BUCKET", "test-sei-results"),
+    ("SEI_RESULT_EXPORT_REGION", "us-east-2"),
+    ("SEI_RESULT_EXPORT_PREFIX", "shadow-results/"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::STORAGE_CLASSES;
+
+    #[test]
+    fn the_storage_classes_are_those_of_the_cluster() {
+        let classes = PLATFORM.iter().filter(|(name, _)| name.starts_with("SEI_STORAGE_CLASS_"));
+        let classes: Vec<_> = classes.map(|(_, class)| *class).collect();
+        assert_eq!(classes.len(), 2);
+        assert!(classes.iter().all(|class| STORAGE_CLASSES.contains(class)), "{classes:?}");
+    }
+}
