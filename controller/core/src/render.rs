@@ -3,6 +3,7 @@
 //! Pure functions of intent and platform: the same input gives the same bytes, so that applying twice changes
 //! nothing and adopting a node of the earlier operator restarts no pod for a reason of ours.
 
+mod bootstrap;
 mod pod;
 mod script;
 mod service;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seinode_api::names;
 
+pub use bootstrap::{bootstrap_job, bootstrap_service};
 pub use service::service;
 pub use volume::volume;
 pub use workload::stateful_set;
@@ -59,3 +61,10 @@ fn selector(node: &NodeRef) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests;
+
+/// stub
+#[must_use]
+pub fn bootstrap_service(_: &NodeRef, _: &Intent) -> k8s_openapi::api::core::v1::Service { k8s_openapi::api::core::v1::Service::default() }
+/// stub
+#[must_use]
+pub fn bootstrap_job(_: &NodeRef, _: &Intent, _: &crate::platform::Platform) -> Option<k8s_openapi::api::batch::v1::Job> { None }
