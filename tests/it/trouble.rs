@@ -79,6 +79,7 @@ pub async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc
              "verbs": ["get", "list", "watch", "create", "patch"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": sets},
+            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         ])
     };

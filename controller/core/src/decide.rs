@@ -53,7 +53,7 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
         return Act::Perform(Effect::RemoveLegacyFinalizer);
     }
     if let Ok(intent) = &subject.intent
-        && let Some(effect) = standing::volume(intent, seen)
+        && let Some(effect) = standing::volume(subject.life, intent, seen)
     {
         return Act::Perform(effect);
     }

@@ -88,9 +88,8 @@ impl Claim<'_> {
             Stay::Going => {
                 let volume = self.volume();
                 let remedy = format!(
-                    "to keep the data, set persistentVolumeReclaimPolicy of {volume} to Retain before it is gone, \
-                     then remove spec.claimRef.uid of the PV and create the PVC again with its name in \
-                     spec.volumeName"
+                    "to keep the data, set persistentVolumeReclaimPolicy of {volume} to Retain before the PVC is \
+                     gone, and then {AGAIN}"
                 );
                 Err(self.not_ready("is being deleted", &remedy))
             }
@@ -123,12 +122,15 @@ impl Claim<'_> {
                 "has accessModes [{}], and needs ReadWriteOnce or ReadWriteOncePod",
                 modes.join(", ")
             );
-            return Err(self.invalid(&rule, &self.replace("one of them in accessModes of both")));
+            return Err(self.invalid(&rule, &self.replace("one of the two in accessModes of PVC and PV")));
         }
         if spec.and_then(|spec| spec.volume_mode.as_deref()) == Some("Block") {
-            let remedy = "delete it and create it again, with volumeMode Filesystem, for a PV of volumeMode \
-                          Filesystem that holds the data (the mode of neither can be changed)";
-            return Err(self.invalid("has volumeMode Block, and the node mounts a file system", remedy));
+            let remedy = format!(
+                "set persistentVolumeReclaimPolicy of {} to Retain so that nothing is lost, delete the PVC, and create \
+                 it again for a PV that holds the data, both with volumeMode Filesystem (it cannot be changed)",
+                self.volume()
+            );
+            return Err(self.invalid("has volumeMode Block, and the node mounts a file system", &remedy));
         }
         Ok(())
     }
@@ -142,13 +144,13 @@ impl Claim<'_> {
         };
         let capacity = reported.0.parse::<Quantity>().map_err(|error: BadQuantity| {
             let rule = format!("reports a status.capacity.storage that cannot be read: {error}");
-            self.invalid(&rule, &self.replace("a readable size"))
+            self.invalid(&rule, &self.replace("a size such as 2000Gi"))
         })?;
         if capacity.milli() < least.milli() {
             let rule = format!("has a capacity of {capacity}, and a node of this mode needs {least}");
             let remedy = format!(
                 "raise spec.resources.requests.storage of the PVC to {least} if its storage class allows \
-                 expansion, or replace it by a larger one that holds the data, or lower the operator's \
+                 expansion, or copy the data to a larger volume and create the PVC anew for that, or lower the operator's \
                  SEI_STORAGE_SIZE_DEFAULT (for archives SEI_STORAGE_SIZE_ARCHIVE)"
             );
             return Err(self.invalid(&rule, &remedy));
@@ -157,17 +159,15 @@ impl Claim<'_> {
     }
 
     /// The PV is there, sound and of the size that the PVC reports.
-    fn is_backed(
-        &self,
-        volume: Option<&PersistentVolume>,
-        capacity: &Quantity,
-    ) -> Result<(), ImportFinding> {
+    fn is_backed(&self, volume: Option<&PersistentVolume>, capacity: &Quantity) -> Result<(), ImportFinding> {
         let Some(volume_name) = volume_name(self.pvc) else {
             let remedy = "it is set by binding; if it stays empty, set it to the PV that holds the data";
             return Err(self.not_ready("is Bound, but its spec.volumeName is empty", remedy));
         };
         let Some(volume) = volume else {
-            return Err(self.not_ready(&format!("is bound to PV {volume_name}, which does not exist"), RESTORE));
+            return Err(
+                self.not_ready(&format!("is bound to PV {volume_name}, which does not exist"), RESTORE)
+            );
         };
         if volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed") {
             let rule = format!("is bound to PV {volume_name}, which has phase Failed");
@@ -181,7 +181,8 @@ impl Claim<'_> {
             return Err(self.invalid(&rule, &set));
         };
         let size = size.0.parse::<Quantity>().map_err(|error: BadQuantity| {
-            let rule = format!("is bound to PV {volume_name}, whose spec.capacity.storage cannot be read: {error}");
+            let rule =
+                format!("is bound to PV {volume_name}, whose spec.capacity.storage cannot be read: {error}");
             self.invalid(&rule, &set)
         })?;
         if size.milli() != capacity.milli() {
@@ -204,8 +205,8 @@ impl Claim<'_> {
     fn replace(&self, with: &str) -> String {
         let volume = self.volume();
         format!(
-            "set persistentVolumeReclaimPolicy of {volume} to Retain so that the data stays, delete the PVC, remove \
-             spec.claimRef.uid of the PV, and create the PVC again with {with}"
+            "set persistentVolumeReclaimPolicy of {volume} to Retain so that the data stays, delete the PVC, then {AGAIN} \
+             and {with}"
         )
     }
 
@@ -213,6 +214,10 @@ impl Claim<'_> {
         volume_name(self.pvc).map_or_else(|| "its PV".to_owned(), |name| format!("PV {name}"))
     }
 }
+
+/// How a PV whose PVC is gone is given to a new one of the same name.
+const AGAIN: &str =
+    "remove spec.claimRef.uid of the PV and create the PVC again with the PV's name in spec.volumeName";
 
 /// The remedy where a PVC was bound and its PV is not there for it. A PV whose claimRef lacks the UID counts as
 /// bound to somebody else, and the PVC would stay Lost.

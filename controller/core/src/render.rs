@@ -61,10 +61,3 @@ fn selector(node: &NodeRef) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests;
-
-/// stub
-#[must_use]
-pub fn bootstrap_service(_: &NodeRef, _: &Intent) -> k8s_openapi::api::core::v1::Service { k8s_openapi::api::core::v1::Service::default() }
-/// stub
-#[must_use]
-pub fn bootstrap_job(_: &NodeRef, _: &Intent, _: &crate::platform::Platform) -> Option<k8s_openapi::api::batch::v1::Job> { None }

@@ -9,14 +9,14 @@ use crate::{
     decision::{Act, Rest},
     effect::{Effect, JobRun, Replicas},
     intent::{Intent, Retention, VolumeSource},
-    node::Owner,
+    node::{Life, Owner},
     observation::{JobProgress, Mark, Observation, Stay, Tie},
     task::Until,
 };
 
-/// The data PVC is annotated with our UID, and goes with the node or stays as the spec says. Also while the node is
-/// being deleted: that is the last chance to keep the data.
-pub(super) fn volume(intent: &Intent, seen: &Observation) -> Option<Effect> {
+/// The data PVC is annotated with our UID, and goes with the node or stays as the spec says. While the node is being
+/// deleted it is only let loose, the last chance to keep the data: whoever orphans it then must not be worked against.
+pub(super) fn volume(life: Life, intent: &Intent, seen: &Observation) -> Option<Effect> {
     let volume = seen.volume.as_ref().filter(|_| intent.volume == VolumeSource::Own)?;
     if volume.owner != Owner::Us || volume.stay == Stay::Going {
         return None;
@@ -25,6 +25,9 @@ pub(super) fn volume(intent: &Intent, seen: &Observation) -> Option<Effect> {
         Retention::Kept => Tie::Loose,
         Retention::GoesWithTheNode => Tie::Tied,
     };
+    if life == Life::Deleting && wanted == Tie::Tied {
+        return None;
+    }
     (volume.tie != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(intent.retention))
 }
 
