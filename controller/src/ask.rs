@@ -77,7 +77,9 @@ async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<
     let failed = |what: String| move |error: kube::Error| api_error::read(&error, &what);
     let claim = claims.get_opt(&name).await.map_err(failed(format!("get PVC {name}")))?;
     let volume = match claim.as_ref().and_then(import::volume_name) {
-        Some(volume) => volumes.get_opt(volume).await.map_err(failed(format!("get PersistentVolume {volume}")))?,
+        Some(volume) => {
+            volumes.get_opt(volume).await.map_err(failed(format!("get PersistentVolume {volume}")))?
+        }
         None => None,
     };
     let least = import::least_size(intent, &context.platform);

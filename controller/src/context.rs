@@ -7,8 +7,8 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, keyring::Keyring, metrics::Metrics, patience::Patience, publish::Publisher, settings::Scope,
-    sidecar::Sidecars,
+    cache::Fleet, keyring::Keyring, metrics::Metrics, patience::Patience, publish::Publisher,
+    settings::Scope, sidecar::Sidecars,
 };
 
 /// What every pass needs.

@@ -20,10 +20,8 @@ pub(crate) fn node(node: &mut DeserializeGuard<SeiNode>) {
 /// A StatefulSet is judged by its metadata and its replicas.
 pub(crate) fn stateful_set(set: &mut StatefulSet) {
     metadata(&mut set.metadata);
-    set.spec = set
-        .spec
-        .take()
-        .map(|spec| StatefulSetSpec { replicas: spec.replicas, ..StatefulSetSpec::default() });
+    set.spec =
+        set.spec.take().map(|spec| StatefulSetSpec { replicas: spec.replicas, ..StatefulSetSpec::default() });
     set.status = None;
 }
 
@@ -31,10 +29,8 @@ pub(crate) fn stateful_set(set: &mut StatefulSet) {
 pub(crate) fn job(job: &mut Job) {
     metadata(&mut job.metadata);
     job.spec = job.spec.take().map(|spec| JobSpec { suspend: spec.suspend, ..JobSpec::default() });
-    job.status = job
-        .status
-        .take()
-        .map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
+    job.status =
+        job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
 /// A Service is judged by its metadata.
@@ -84,7 +80,8 @@ pub(crate) fn pod(pod: &mut Pod) {
 fn metadata(meta: &mut ObjectMeta) {
     meta.managed_fields = None;
     if let Some(annotations) = &mut meta.annotations {
-        annotations.retain(|key, _| [names::OWNER_UID_ANNOTATION, names::TARGET_ANNOTATION].contains(&key.as_str()));
+        annotations
+            .retain(|key, _| [names::OWNER_UID_ANNOTATION, names::TARGET_ANNOTATION].contains(&key.as_str()));
     }
     if let Some(labels) = &mut meta.labels {
         labels.retain(|key, _| [names::NODE_LABEL, names::COMPONENT_LABEL].contains(&key.as_str()));

@@ -10,6 +10,7 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod background;
 mod binary;
 mod crash;
 mod crd;
@@ -19,6 +20,7 @@ mod lifecycle;
 mod modes;
 mod quiet;
 mod sidecars;
+mod standing;
 mod trouble;
 
 use std::{process::ExitCode, sync::Arc};
@@ -133,6 +135,17 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             garbage_from_a_sidecar_is_never_believed
             label_peers_are_waited_for_and_a_new_peer_wakes_the_node
             sigterm_ends_the_operator_well_also_while_a_sidecar_hangs;
+        standing:
+            a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself
+            a_node_paused_before_it_was_up_goes_on_with_its_plan
+            a_retained_volume_outlives_its_node_and_another_takes_it_over
+            what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stays
+            a_volume_of_the_earlier_operator_is_marked_as_its_nodes;
+        background:
+            an_upload_that_a_restart_interrupted_is_handed_over_again
+            an_upload_that_goes_on_after_a_restart_is_left_alone
+            a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_lost_it
+            a_refused_export_does_not_keep_the_node_from_running_and_is_told;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

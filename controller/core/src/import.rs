@@ -9,7 +9,6 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use crate::{
     failure::Failure,
     intent::{Intent, Mode},
-    observation::Stay,
     platform::Platform,
     quantity::{BadQuantity, Quantity},
 };
@@ -83,17 +82,15 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn stays(&self) -> Result<(), ImportFinding> {
-        match Stay::of(&self.pvc.metadata) {
-            Stay::Staying => Ok(()),
-            Stay::Going => {
-                let volume = self.volume();
-                let remedy = format!(
-                    "to keep the data, set persistentVolumeReclaimPolicy of {volume} to Retain before the PVC is \
-                     gone, and then {AGAIN}"
-                );
-                Err(self.not_ready("is being deleted", &remedy))
-            }
+        if self.pvc.metadata.deletion_timestamp.is_none() {
+            return Ok(());
         }
+        let remedy = format!(
+            "to keep the data, set persistentVolumeReclaimPolicy of {} to Retain before the PVC is gone, and then \
+             {AGAIN}",
+            self.volume()
+        );
+        Err(self.not_ready("is being deleted", &remedy))
     }
 
     fn is_bound(&self) -> Result<(), ImportFinding> {

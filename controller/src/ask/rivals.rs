@@ -42,7 +42,9 @@ async fn examine(context: &Context, stray: &mut Stray) {
     let Some(secret) = &stray.uses.signing_secret else { return };
     stray.key = match keys::signing_key(context, &stray.namespace, secret).await {
         Finding::Valid(key) => StrayKey::Is(key),
-        Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_) => StrayKey::Unknown,
+        Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_) => {
+            StrayKey::Unknown
+        }
     };
 }
 

@@ -99,9 +99,7 @@ async fn a_failed_task_is_told_in_the_sidecars_words() {
     let scene = Scene::new().await;
     let params = json!({"mode": "full", "overrides": {"no.such": "1"}});
     assert_eq!(scene.submit(TaskType::ConfigApply, Some(params)).await, Outcome::Submitted);
-    let Fact::Task(TaskReport::Failed(words)) = scene.result().await else {
-        panic!("it did not fail")
-    };
+    let Fact::Task(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
     assert!(words.contains("no.such"), "{words}");
 }
 

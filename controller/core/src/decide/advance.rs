@@ -5,9 +5,9 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{rest, set_phase};
+use super::{rest, running, set_phase};
 use crate::{
-    decision::{Act, Rest},
+    decision::Act,
     exclusive::{self, Claim},
     intent::Intent,
     node::Subject,
@@ -27,7 +27,7 @@ pub(super) fn advance(
     seen: &Observation,
 ) -> Act {
     loop {
-        let Some(task) = plan.current() else { return finish(next, &plan, seen) };
+        let Some(task) = plan.current() else { return finish(subject, intent, next, &plan, seen) };
         if plan.kind == PlanKind::Init && !task.kind.is_precondition() {
             set_phase(next, Phase::Initializing, seen);
         }
@@ -117,7 +117,13 @@ fn bootstrapped(intent: &Intent, seen: &Observation) -> BootstrapStatus {
 }
 
 /// Every task is done: the node runs, with the image that its pod has (W18: no second plan follows).
-fn finish(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+fn finish(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    plan: &Plan,
+    seen: &Observation,
+) -> Act {
     let Some(image) = seen.pod().and_then(|pod| pod.seid_image.clone()) else {
         let why = "the pod was replaced and its successor does not exist yet";
         return wait(next, plan, why.to_owned(), Until::Event);
@@ -131,7 +137,7 @@ fn finish(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
     }
     next.plan = None;
     set_phase(next, Phase::Running, seen);
-    Act::Rest(Rest { why: None, until: Until::Event })
+    running::watch_over(subject, intent, next, seen, 0)
 }
 
 /// Remembers what the sidecar carries on with, so that it can be asked whether it still does (W24).
