@@ -10,12 +10,14 @@ use k8s_openapi::api::{
 use kube::Api;
 use seinode_api::names;
 use seinode_core::{
-    answer::{Fact, Question, Silence},
+    answer::{Question, Silence},
+    fact::Fact,
     failure::Failure,
     import::{self, ImportFinding},
     intent::Intent,
-    node::{NodeRef, Subject},
+    node::NodeRef,
     observation::{Job, Observation},
+    subject::Subject,
 };
 
 use crate::{api_error, context::Context, sidecar::Sidecar};

@@ -4,9 +4,10 @@ use kube::{Resource, ResourceExt};
 use seinode_core::{
     exclusive::Rivals,
     intent::VolumeSource,
-    node::{NodeRef, Subject},
+    node::NodeRef,
     observation::{Headless, Job, Observation, Pod, Volume, Workload},
     peers,
+    subject::Subject,
 };
 
 use crate::{cache::Caches, context::Context, recent};

@@ -11,15 +11,16 @@ use kube::runtime::{controller::Action, reflector::ObjectRef};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
-    answer::Fact,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
+    fact::Fact,
     failure::{Class, Failure},
-    node::{NodeRef, Subject},
+    node::NodeRef,
     notice,
     observation::Observation,
     plan::Plan,
+    subject::Subject,
     task::Until,
 };
 use tracing::Instrument;

@@ -15,9 +15,10 @@ use seinode_core::{
     effect::{Effect, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::Intent,
-    node::{NodeRef, Owner, Subject},
+    node::{NodeRef, Owner},
     observation::{Headless, Observation, Workload},
     render,
+    subject::Subject,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};

@@ -13,8 +13,9 @@ use std::{
 
 use reqwest::StatusCode;
 use seinode_core::{
-    answer::{Fact, Health, Silence, TaskReport},
+    answer::{Health, Silence, TaskReport},
     effect::{Outcome, Submission},
+    fact::Fact,
     ids::TaskId,
     node::NodeRef,
     observation::Pod,

@@ -1,5 +1,7 @@
 //! Types and reasons of `status.conditions`, as constants: they are API.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 /// kstatus: the node is what its spec asks for.
 pub const READY: &str = "Ready";
 /// kstatus: work is under way.
@@ -28,3 +30,9 @@ pub const PEERS_RESOLVED: &str = "PeersResolved";
 pub const SIDECAR_READY: &str = "SidecarReady";
 /// A new image is being rolled out.
 pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";
+
+/// The condition of a type.
+#[must_use]
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}

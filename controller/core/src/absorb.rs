@@ -4,12 +4,14 @@
 use seinode_api::SeiNodeStatus;
 
 use crate::{
-    answer::{Fact, Question},
+    answer::Question,
     effect::{Effect, Outcome},
+    fact::Fact,
     failure::{Class, Failure},
-    node::{LegacyFinalizer, Owner, Subject},
+    node::{LegacyFinalizer, Owner},
     observation::{Answer, Observation, Stay},
     plan::{Chances, Plan, PlanKind, PlanPhase},
+    subject::Subject,
     task::Progress,
     task_type::By,
 };

@@ -1,14 +1,8 @@
-//! What is asked of the world beyond the watches, and what it may say: a fact, or silence.
+//! What is asked of the world beyond the watches, and what a sidecar may say: an answer of the contract, or silence.
 
 use std::fmt;
 
-use crate::{
-    exclusive::{Resource, Rivals},
-    failure::Failure,
-    ids::TaskId,
-    import::ImportFinding,
-    observation::{Job, KeyCheck},
-};
+use crate::{exclusive::Resource, ids::TaskId};
 
 /// A fact that has to be fetched, without changing anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,26 +21,6 @@ pub enum Question {
     Job,
 }
 
-/// The answer to a question.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    /// What the sidecar says of a task.
-    Task(TaskReport),
-    /// What it says of its gate.
-    Gate(Health),
-    /// It did not answer.
-    Silent(Silence),
-    /// What is in the Secrets.
-    Keys(KeyCheck),
-    /// What is to be said of the imported volume.
-    Import(ImportFinding),
-    /// Who else may use the thing.
-    Rivals(Rivals),
-    /// The bootstrap Job.
-    Job(Option<Job>),
-    /// The API server did not answer.
-    Failed(Failure),
-}
 /// What the sidecar says of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskReport {

@@ -7,9 +7,9 @@ mod facts;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use seinode_api::SeiNodeStatus;
+use seinode_api::{SeiNodeStatus, conditions::find};
 
-use crate::{decision::Act, node::Subject, observation::Observation};
+use crate::{decision::Act, observation::Observation, subject::Subject};
 
 /// What one condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,12 +56,6 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
     let mut after: Vec<Condition> = ours.collect();
     after.extend(before.into_iter().filter(|old| !facts::TYPES.contains(&old.type_.as_str())));
     next.conditions = after;
-}
-
-/// The condition of a type.
-#[must_use]
-pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
-    conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// Makes the condition; its transition time moves only when its status does.

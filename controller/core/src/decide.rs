@@ -15,12 +15,13 @@ use crate::{
     decision::{Act, Decision, Rest},
     effect::Effect,
     intent::{Activity, Intent},
-    node::{LegacyFinalizer, Life, Subject, Suspension},
+    node::{LegacyFinalizer, Life, Suspension},
     observation::Observation,
     plan::{
         Plan, PlanKind, PlanPhase,
         init::{self, Bootstrapped, Leftovers},
     },
+    subject::Subject,
     task::Until,
     task_type::TaskType,
 };

@@ -71,7 +71,7 @@ pub struct Contender {
     /// Whether it signs, and what is known of its key.
     pub signing: Signing,
     /// The PVC that its data is in, and whether it needs a claim for it.
-    pub volume: Data,
+    pub volume: DataVolume,
     /// What its pod uses now.
     pub pod: Option<PodUse>,
 }
@@ -89,7 +89,7 @@ pub enum Signing {
 
 /// The PVC that a node's data is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Data {
+pub enum DataVolume {
     /// One that was made for it.
     Own(String),
     /// One that it imports.

@@ -4,7 +4,7 @@
 //! ([`decision::Decision`]). Nothing in here can reach a client, a clock, randomness or `async`; the crate's
 //! `clippy.toml` and the dependency test of the workspace hold it to that.
 //!
-//! The way through: [`node::Subject::of`] parses a SeiNode once, [`decide::decide`] says what comes next,
+//! The way through: [`subject::Subject::of`] parses a SeiNode once, [`decide::decide`] says what comes next,
 //! [`absorb`] folds what became of it into the facts, [`render`] makes the objects that effects apply, and
 //! [`notice::between`] says what people should hear of a change of status.
 
@@ -15,6 +15,7 @@ pub mod decide;
 pub mod decision;
 pub mod effect;
 pub mod exclusive;
+pub mod fact;
 pub mod failure;
 pub mod ids;
 pub mod import;
@@ -28,6 +29,7 @@ pub mod plan;
 pub mod platform;
 pub mod quantity;
 pub mod render;
+pub mod subject;
 pub mod task;
 pub mod task_type;
 mod time;

@@ -8,10 +8,7 @@ use seinode_api::{
     status::{Phase, PlanStatus},
 };
 
-use crate::{
-    conditions,
-    plan::{Plan, PlanPhase},
-};
+use crate::plan::{Plan, PlanPhase};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +120,7 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
         (types::NODE_KEY_READY, "NodeKeyInvalid", "NodeKeyInvalid"),
     ];
     let says = |status: &SeiNodeStatus, type_, reason| {
-        conditions::find(&status.conditions, type_)
+        types::find(&status.conditions, type_)
             .filter(|condition| condition.status == "False" && condition.reason == reason)
             .map(|condition| condition.message.clone())
     };

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ids::{PlanId, Target, TaskId},
-    task::{Progress, Task},
+    task::{Place, Progress, Task},
     task_type::{Rerun, TaskType},
 };
 
@@ -175,15 +175,6 @@ impl Plan {
         self.failures = failures + 1;
         self.phase = PlanPhase::Failed { message, next_attempt };
     }
-}
-
-/// Which pod the sidecar of a task is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// That of the bootstrap Job.
-    BootstrapJob,
-    /// That of the StatefulSet.
-    Node,
 }
 
 /// Whether another attempt at a task may turn out otherwise.

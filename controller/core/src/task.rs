@@ -13,8 +13,8 @@ use crate::{
     exclusive::{Bid, Claim, Contest, Hold, Resource, hold},
     failure::Class,
     ids::TaskId,
-    node::Subject,
     observation::Observation,
+    subject::Subject,
     task_type::TaskType,
 };
 
@@ -49,6 +49,15 @@ pub enum Progress {
     Complete,
     /// Failed for good.
     Failed,
+}
+
+/// Which pod the sidecar of a task is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// That of the bootstrap Job.
+    BootstrapJob,
+    /// That of the StatefulSet.
+    Node,
 }
 
 /// What a task wants next, seen the present facts.

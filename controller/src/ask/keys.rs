@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use seinode_core::{
-    answer::Fact,
+    fact::Fact,
     failure::{Class, Failure},
     intent::Intent,
     keys::{self, Finding, Fingerprint},

@@ -8,8 +8,8 @@ use seinode_core::{
     exclusive::{Resource as Exclusive, Rivals, Stray, StrayKey},
     failure::Failure,
     keys::Finding,
-    node::Subject,
     observation::Observation,
+    subject::Subject,
 };
 use serde::de::DeserializeOwned;
 

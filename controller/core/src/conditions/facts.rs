@@ -12,8 +12,9 @@ use crate::{
     decision::Rest,
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
-    node::{Life, Subject},
+    node::Life,
     observation::{Observation, Reply},
+    subject::Subject,
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.

@@ -13,9 +13,10 @@ use crate::{
     ids::{self, TaskId},
     intent::{Intent, VolumeSource},
     keys::Finding,
-    node::{Owner, Subject},
+    node::Owner,
     observation::{Observation, Reply},
     plan::{Plan, PlanKind, init},
+    subject::Subject,
     task::Until,
     task_type::TaskType,
 };

@@ -4,13 +4,12 @@ mod failing;
 mod world;
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_api::status::PlanStatus;
+use seinode_api::{conditions::find, status::PlanStatus};
 use world::{World, full_node, volume};
 
 use super::*;
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
-    conditions::find,
     failure::{Class, Failure},
     node::Owner,
     observation::{Answer, Stay, Volume},

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Contender, Data, Hold, Resource, Rivals, Signing, Stray, StrayKey, hold};
-use crate::node::{NodeRef, Subject};
+use super::{Contender, DataVolume, Hold, Resource, Rivals, Signing, Stray, StrayKey, hold};
+use crate::{node::NodeRef, subject::Subject};
 
 /// Whether a node may take a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,15 +90,15 @@ impl<'a> Bid<'a> {
                 (Signing::Never | Signing::Unexamined | Signing::Examined, _) => None,
             },
             Resource::Volume(name) => match &rival.volume {
-                Data::Own(own) if own == name => {
+                DataVolume::Own(own) if own == name => {
                     Some(format!("it is the data volume of {who}; {}", self.remedy()))
                 }
-                Data::Imported(import)
+                DataVolume::Imported(import)
                     if import == name && (self.is_younger_than(rival) || rival.mounts(name)) =>
                 {
                     Some(format!("{who} imports it; {}", self.remedy()))
                 }
-                Data::Own(_) | Data::Imported(_) | Data::None => {
+                DataVolume::Own(_) | DataVolume::Imported(_) | DataVolume::None => {
                     rival.mounts(name).then(|| format!("the pod of {who} mounts it"))
                 }
             },

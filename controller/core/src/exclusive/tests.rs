@@ -24,7 +24,7 @@ fn rival(name: &str, second: i64) -> Contender {
         created: at(second),
         claims: vec![],
         signing: Signing::Never,
-        volume: Data::Own(format!("data-{name}")),
+        volume: DataVolume::Own(format!("data-{name}")),
         pod: None,
     }
 }
@@ -103,7 +103,8 @@ fn a_pod_without_node_keeps_its_key_until_it_is_gone_and_an_unknown_key_counts()
 #[test]
 fn a_volume_is_contested_in_its_own_namespace_only() {
     let volume = Resource::Volume("history".into());
-    let imports = |second| Contender { volume: Data::Imported("history".into()), ..rival("other", second) };
+    let imports =
+        |second| Contender { volume: DataVolume::Imported("history".into()), ..rival("other", second) };
     check(&volume, &one(imports(99)), Some("SeiNode sei/other imports it"));
     check(&volume, &one(imports(101)), None);
     let pod = PodUse { signing_secret: None, volume: Some("history".into()) };

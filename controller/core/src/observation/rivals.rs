@@ -7,9 +7,10 @@ use seinode_api::{SeiNode, conditions, names};
 
 use super::pod;
 use crate::{
-    exclusive::{self, Contender, Data, PodUse, Rivals, Signing, Stray, StrayKey},
+    exclusive::{self, Contender, DataVolume, PodUse, Rivals, Signing, Stray, StrayKey},
     intent::{Activity, Intent, VolumeSource},
-    node::{NodeRef, Subject, Suspension},
+    node::{NodeRef, Suspension},
+    subject::Subject,
 };
 
 impl Rivals {
@@ -48,16 +49,15 @@ fn contender(object: &SeiNode, node: NodeRef, pod: Option<PodUse>) -> Contender 
     let rests = subject.suspension == Suspension::On
         || intent.is_none_or(|intent: &Intent| intent.activity == Activity::Paused);
     let volume = match intent.map(|intent| &intent.volume) {
-        Some(VolumeSource::Own) => Data::Own(names::data_volume(&node.name)),
-        Some(VolumeSource::Import(name)) if !rests || pod.is_some() => Data::Imported(name.clone()),
-        Some(VolumeSource::Import(_)) | None => Data::None,
+        Some(VolumeSource::Own) => DataVolume::Own(names::data_volume(&node.name)),
+        Some(VolumeSource::Import(name)) if !rests || pod.is_some() => DataVolume::Imported(name.clone()),
+        Some(VolumeSource::Import(_)) | None => DataVolume::None,
     };
     // A spec that breaks rules now may have been carried out before: then its pod tells.
     let signs = intent.is_some_and(|intent| intent.key_secrets().is_some())
         || pod.as_ref().is_some_and(|pod| pod.signing_secret.is_some());
-    let examined = status.is_some_and(|status| {
-        crate::conditions::find(&status.conditions, conditions::SIGNING_KEY_READY).is_some()
-    });
+    let examined = status
+        .is_some_and(|status| conditions::find(&status.conditions, conditions::SIGNING_KEY_READY).is_some());
     let signing = match signs {
         false => Signing::Never,
         true if claims.iter().any(|claim| matches!(claim.resource, exclusive::Resource::SigningKey(_))) => {

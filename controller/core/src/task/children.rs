@@ -8,8 +8,9 @@ use crate::{
     failure::Class,
     import::ImportFinding,
     intent::VolumeSource,
-    node::{Owner, Subject},
+    node::Owner,
     observation::{Observation, Stay},
+    subject::Subject,
 };
 
 /// `ensure-data-pvc`: the data PVC exists and is ours, or may be imported. A foreign one is never touched (W6).

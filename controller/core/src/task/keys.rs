@@ -8,8 +8,8 @@ use crate::{
     exclusive::{Claim, Resource},
     failure::Class,
     keys::Finding,
-    node::Subject,
     observation::{KeyCheck, Observation},
+    subject::Subject,
 };
 
 /// `validate-signing-key`.

@@ -7,7 +7,7 @@ mod params;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Progress, Step, Task, Until, bootstrap, wait};
+use super::{Place, Progress, Step, Task, Until, bootstrap, wait};
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
     effect::{Effect, JobRun, Replicas, Submission},
@@ -15,7 +15,6 @@ use crate::{
     intent::Intent,
     node::NodeRef,
     observation::{Observation, Pod, Reply},
-    plan::Place,
     task_type::{By, TaskType},
 };
 

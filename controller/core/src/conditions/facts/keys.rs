@@ -7,8 +7,8 @@ use crate::{
     exclusive::{self, Bid, Contest, Hold, Resource},
     intent::Intent,
     keys::Finding,
-    node::Subject,
     observation::Observation,
+    subject::Subject,
 };
 
 /// SigningKeyReady.

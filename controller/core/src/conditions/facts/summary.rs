@@ -14,9 +14,10 @@ use crate::{
     decision::Rest,
     failure::Class,
     intent::Activity,
-    node::{Life, Subject, Suspension},
+    node::{Life, Suspension},
     observation::{Observation, Reply},
     plan::{Plan, PlanKind, PlanPhase},
+    subject::Subject,
     task::Until,
 };
 

@@ -7,8 +7,9 @@ use crate::{
     exclusive::{self, Bid, Contest, Hold, Resource},
     import::ImportFinding,
     intent::{Intent, Retention, VolumeSource},
-    node::{Owner, Subject},
+    node::Owner,
     observation::{Observation, Tie},
+    subject::Subject,
     task::children::{Claim, claim},
 };
 

@@ -8,8 +8,8 @@ use seinode_api::SeiNode;
 use super::*;
 use crate::{
     absorb::{absorb, absorb_answer},
-    answer::Fact,
     effect::{Outcome, Submission},
+    fact::Fact,
     ids::{PlanId, TaskId},
     observation::{Container, Headless, Mark, Pod, Serves, Tie, Workload},
     platform::{Bucket, ResultExport},
