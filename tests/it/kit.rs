@@ -1,10 +1,12 @@
 //! What every scenario needs: the cluster, a namespace of its own, an operator, and a way to wait.
 
+pub mod access;
 pub mod bootstrap;
 pub mod given;
 pub mod namespace;
 pub mod operator;
 pub mod proxy;
+pub mod volumes;
 pub mod wait;
 
 use std::sync::{Arc, Mutex};

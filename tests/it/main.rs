@@ -15,6 +15,7 @@ mod binary;
 mod crash;
 mod crd;
 mod deletion;
+mod imports;
 mod kit;
 mod lifecycle;
 mod modes;
@@ -146,6 +147,14 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             an_upload_that_goes_on_after_a_restart_is_left_alone
             a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_lost_it
             a_refused_export_does_not_keep_the_node_from_running_and_is_told;
+        imports:
+            a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was
+            a_volume_that_is_missing_or_goes_is_waited_for
+            a_volume_that_is_not_bound_or_lost_is_told_with_what_helps
+            a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place
+            a_volume_of_the_wrong_size_is_refused_until_it_has_grown
+            an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once
+            a_right_that_is_missing_is_named_and_granting_it_helps;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

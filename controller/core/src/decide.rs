@@ -14,6 +14,7 @@ use crate::{
     conditions,
     decision::{Act, Decision, Rest},
     effect::Effect,
+    exclusive,
     intent::{Activity, Intent},
     node::{LegacyFinalizer, Life, Suspension},
     observation::Observation,
@@ -48,6 +49,7 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
         set_phase(next, Phase::Terminating, seen);
     }
     if subject.suspension == Suspension::On && subject.life == Life::Wanted {
+        exclusive::let_go(&mut next.claims);
         return suspended(subject, next, seen);
     }
     if subject.finalizer == LegacyFinalizer::Present {
@@ -63,9 +65,11 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
         return rest("garbage collection removes the node's children", Until::Event);
     }
     let Ok(intent) = &subject.intent else {
+        exclusive::let_go(&mut next.claims);
         return rest("the spec breaks rules: see condition SpecValid", Until::Event);
     };
     if intent.activity == Activity::Paused {
+        exclusive::let_go(&mut next.claims);
         return standing::pause(next, seen);
     }
     let asked = subject.retry.is_some() && subject.retry != next.last_retry;

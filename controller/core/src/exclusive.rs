@@ -151,10 +151,9 @@ pub(crate) fn with(claims: &[Claim], resource: &Resource, hold: Hold) -> Vec<Cla
     all.iter().map(Claim::write).collect()
 }
 
-/// The claims without those that are only wanted.
-#[must_use]
-pub(crate) fn held(claims: &[Claim]) -> Vec<ClaimStatus> {
-    claims.iter().filter(|claim| claim.hold == Hold::Held).map(Claim::write).collect()
+/// Lets go what is only wanted. What is held stays: a pod may use it.
+pub(crate) fn let_go(stored: &mut Vec<ClaimStatus>) {
+    stored.retain(|claim| claim.state != WANTED);
 }
 
 impl Claim {

@@ -75,6 +75,8 @@ pub(crate) enum Step {
     Failed(String),
     /// The gate was shut again, with the reason: mark-ready comes once more.
     Reopen(String),
+    /// Nothing to do now, and what is only wanted is let go.
+    Yield(Wait),
     /// This has to be stored before anything else: the node wants the thing, or holds it.
     Claim(Resource, Hold),
 }
@@ -91,8 +93,14 @@ pub(crate) fn secure(subject: &Subject, claims: &[Claim], seen: &Observation, re
         },
     };
     match (contest, hold(claims, &resource)) {
-        (Contest::Taken(who), _) => wait(&who, Until::Retry(Class::Transient)),
-        (Contest::Free, None) => Step::Claim(resource, Hold::Wanted),
+        // What is only wanted is let go: two nodes must not wait for each other.
+        (Contest::Taken(who), Some(_)) => {
+            Step::Yield(Wait { why: who, until: Until::Retry(Class::Transient) })
+        }
+        (Contest::Taken(who), None) | (Contest::Yielded(who), Some(_)) => {
+            wait(&who, Until::Retry(Class::Transient))
+        }
+        (Contest::Free | Contest::Yielded(_), None) => Step::Claim(resource, Hold::Wanted),
         (Contest::Free, Some(_)) => Step::Claim(resource, Hold::Held),
     }
 }

@@ -57,9 +57,9 @@ pub(super) fn advance(
                 next.plan = Some(plan.write(None));
                 return Act::Persist;
             }
-            Step::Wait(waits) => {
-                // What is only wanted is let go while somebody else has it: the two must not wait for each other.
-                next.claims = exclusive::held(&claims);
+            Step::Wait(waits) => return wait(next, &plan, waits.why, waits.until),
+            Step::Yield(waits) => {
+                exclusive::let_go(&mut next.claims);
                 return wait(next, &plan, waits.why, waits.until);
             }
             Step::Reopen(why) => plan.reopen(&why),

@@ -12,6 +12,8 @@ pub enum Contest {
     Free,
     /// It may not; whose it is, in words for status.
     Taken(String),
+    /// Not yet: a younger node wants it too, and gives it up once it has seen that this one does.
+    Yielded(String),
 }
 
 /// A thing that a node wants to take.
@@ -45,24 +47,26 @@ impl<'a> Bid<'a> {
     pub fn against(&self, rivals: &Rivals) -> Contest {
         let holders = rivals.nodes.iter().filter_map(|rival| self.holds(rival));
         let strays = rivals.strays.iter().filter_map(|stray| self.keeps(stray));
-        match holders.chain(strays).next() {
-            Some(who) => Contest::Taken(format!("{}: {who}", self.resource)),
+        if let Some(who) = holders.chain(strays).next() {
+            return Contest::Taken(format!("{}: {who}", self.resource));
+        }
+        let wants =
+            |rival: &&Contender| self.is_about(rival) && rival.hold(self.resource) == Some(Hold::Wanted);
+        match rivals.nodes.iter().find(wants) {
+            Some(rival) => Contest::Yielded(format!("SeiNode {} gives up what both want", rival.node)),
             None => Contest::Free,
         }
     }
 
-    /// Whether a node that holds the thing is in the right: no older node holds it too.
+    /// Who is more in the right than a node that holds the thing itself: an older one that holds it too.
     #[must_use]
-    pub fn defended(&self, rivals: &Rivals) -> Contest {
+    pub fn disputed(&self, rivals: &Rivals) -> Option<String> {
         let older = rivals.nodes.iter().find(|rival| {
             self.is_about(rival)
                 && rival.hold(self.resource) == Some(Hold::Held)
                 && self.is_younger_than(rival)
-        });
-        match older {
-            Some(rival) => Contest::Taken(format!("{}: SeiNode {} holds it too", self.resource, rival.node)),
-            None => Contest::Free,
-        }
+        })?;
+        Some(format!("{}: SeiNode {} is older and holds it too", self.resource, older.node))
     }
 
     /// Why another node keeps this one from taking it.
@@ -76,7 +80,7 @@ impl<'a> Bid<'a> {
             (Some(Hold::Wanted), true) => {
                 return Some(format!("{who} is older and wants it too; {}", self.remedy()));
             }
-            (Some(Hold::Wanted), false) => return Some(format!("{who} is giving it up")),
+            (Some(Hold::Wanted), false) => return None,
             (None, _) => {}
         }
         match self.resource {

@@ -30,9 +30,9 @@ pub(super) fn signing(
                 claim.hold == Hold::Held && matches!(claim.resource, Resource::SigningKey(_))
             };
             match (exclusive::hold(&claims, &resource), claims.iter().any(holds)) {
-                (Some(Hold::Held), _) => match bid.defended(&seen.rivals) {
-                    Contest::Taken(who) => (Truth::False, "InUse", who),
-                    Contest::Free => {
+                (Some(Hold::Held), _) => match bid.disputed(&seen.rivals) {
+                    Some(who) => (Truth::False, "InUse", who),
+                    None => {
                         let message =
                             format!("the key in Secret {secret} is in order, and no other node uses it");
                         (Truth::True, "SigningKeyValidated", message)
@@ -47,7 +47,7 @@ pub(super) fn signing(
                 }
                 (Some(Hold::Wanted) | None, _) => match super::contested(&bid, seen) {
                     Contest::Taken(who) => (Truth::False, "InUse", who),
-                    Contest::Free => return before,
+                    Contest::Free | Contest::Yielded(_) => return before,
                 },
             }
         }

@@ -77,16 +77,16 @@ fn imported(subject: &Subject, name: &str, next: &SeiNodeStatus, seen: &Observat
         (Some(ImportFinding::NotReady(why)), _) => (Truth::False, "PVCNotReady", why.clone()),
         (Some(ImportFinding::Unread(failure)), _) => (Truth::False, "PVCNotReady", failure.message.clone()),
         (Some(ImportFinding::Invalid(why)), _) => (Truth::False, "PVCInvalid", why.clone()),
-        (_, Some(Hold::Held)) => match bid.defended(&seen.rivals) {
-            Contest::Taken(who) => (Truth::False, "InUse", who),
-            Contest::Free => {
+        (_, Some(Hold::Held)) => match bid.disputed(&seen.rivals) {
+            Some(who) => (Truth::False, "InUse", who),
+            None => {
                 let message = format!("PVC {name} meets every requirement, and no other node uses it");
                 (Truth::True, "PVCValidated", message)
             }
         },
         (Some(ImportFinding::Ready { .. }), _) => match super::contested(&bid, seen) {
             Contest::Taken(who) => (Truth::False, "InUse", who),
-            Contest::Free => return before,
+            Contest::Free | Contest::Yielded(_) => return before,
         },
         (None, _) => return before,
     };
