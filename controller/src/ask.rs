@@ -41,7 +41,10 @@ pub(crate) async fn ask(
             Err(silence) => Fact::Silent(silence),
         },
         Question::Keys => keys::read(context, node, intent, seen).await,
-        Question::Import => imported(context, node, intent).await.map_or_else(Fact::Failed, Fact::Import),
+        Question::Import => {
+            let found = imported(context, node, intent).await;
+            Fact::Import(found.unwrap_or_else(ImportFinding::Unread))
+        }
         Question::Rivals(resource) => {
             rivals::live(context, subject, seen, resource).await.map_or_else(Fact::Failed, Fact::Rivals)
         }

@@ -12,6 +12,7 @@
 
 mod background;
 mod binary;
+mod bootstrap;
 mod crash;
 mod crd;
 mod deletion;
@@ -155,6 +156,21 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_volume_of_the_wrong_size_is_refused_until_it_has_grown
             an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once
             a_right_that_is_missing_is_named_and_granting_it_helps;
+        bootstrap:
+            a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume
+            a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it
+            a_job_that_fails_at_the_end_is_noticed_too
+            a_job_that_somebody_deletes_is_noticed
+            the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it
+            a_bootstrapped_node_that_fails_later_is_not_bootstrapped_again
+            a_job_that_completes_while_the_operator_is_down_is_a_success
+            another_image_during_the_bootstrap_does_not_begin_it_anew
+            another_height_during_the_bootstrap_begins_it_anew
+            a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts
+            a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_pod
+            pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on
+            pausing_half_way_goes_on_where_it_was
+            sigkill_at_many_gaps_of_a_bootstrap_changes_nothing_about_the_end;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

@@ -50,6 +50,8 @@ fn child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
 /// The user's labels; ours wins.
 fn labels(node: &NodeRef, intent: &Intent) -> BTreeMap<String, String> {
     let mut labels = intent.pod_labels.clone();
+    // It tells a bootstrap's objects from the node's own, and is ours to set.
+    labels.remove(names::COMPONENT_LABEL);
     labels.extend(selector(node));
     labels
 }

@@ -10,18 +10,16 @@ use k8s_openapi::{
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
-use seinode_api::names;
 
 use super::{HOME, PORTS, script};
 use crate::{
-    intent::{Intent, Mode, Role, VolumeSource},
+    intent::{Intent, Mode},
     node::NodeRef,
-    observation::{SEID, SIDECAR},
+    observation::{self, DATA, SEID, SIDECAR},
     platform::Platform,
 };
 
-const DATA: &str = "data";
-const SIGNING_KEY: KeyFile = KeyFile { volume: "signing-key", file: "priv_validator_key.json" };
+const SIGNING_KEY: KeyFile = KeyFile { volume: observation::SIGNING_KEY, file: "priv_validator_key.json" };
 const NODE_KEY: KeyFile = KeyFile { volume: "node-key", file: "node_key.json" };
 /// Octal 0400: only the owner reads a key.
 const OWNER_READS: i32 = 0o400;
@@ -36,8 +34,26 @@ struct KeyFile {
     file: &'static str,
 }
 
-/// The pod's spec.
+/// The spec of the node's own pod.
 pub(super) fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> PodSpec {
+    let keys = keys(intent).into_iter().map(|(key, secret)| key.volume(secret));
+    PodSpec {
+        volumes: Some(std::iter::once(data_volume(node, intent)).chain(keys).collect()),
+        init_containers: Some(vec![
+            init(intent, &intent.image),
+            Container {
+                liveness_probe: Some(livez(intent)),
+                readiness_probe: Some(healthz(intent)),
+                ..sidecar(intent, platform)
+            },
+        ]),
+        containers: vec![seid(intent, platform)],
+        ..common(intent, platform)
+    }
+}
+
+/// What the node's own pod and that of its bootstrap Job have in common.
+pub(super) fn common(intent: &Intent, platform: &Platform) -> PodSpec {
     let pool = match intent.mode {
         Mode::Archive { .. } => &platform.nodepool_archive,
         Mode::FullNode { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => &platform.nodepool_default,
@@ -54,9 +70,6 @@ pub(super) fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> PodS
             ..Toleration::default()
         }]),
         affinity: Some(on_pool(pool)),
-        volumes: Some(volumes(node, intent)),
-        init_containers: Some(vec![init(intent), sidecar(intent, platform)]),
-        containers: vec![seid(intent, platform)],
         ..PodSpec::default()
     }
 }
@@ -83,62 +96,58 @@ fn on_pool(pool: &str) -> Affinity {
 
 /// The keys of a signing validator, each with its Secret.
 fn keys(intent: &Intent) -> Vec<(KeyFile, &str)> {
-    match &intent.mode {
-        Mode::Validator { role: Role::Signer { signing_secret, node_secret }, .. } => {
-            vec![(SIGNING_KEY, signing_secret), (NODE_KEY, node_secret)]
+    let secrets = intent.key_secrets();
+    secrets.map(|(signing, node)| vec![(SIGNING_KEY, signing), (NODE_KEY, node)]).unwrap_or_default()
+}
+
+impl KeyFile {
+    fn volume(&self, secret: &str) -> Volume {
+        Volume {
+            name: self.volume.into(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(secret.to_owned()),
+                default_mode: Some(OWNER_READS),
+                items: Some(vec![KeyToPath {
+                    key: self.file.into(),
+                    path: self.file.into(),
+                    ..KeyToPath::default()
+                }]),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
         }
-        Mode::Validator { role: Role::Observer | Role::Genesis(_), .. }
-        | Mode::FullNode { .. }
-        | Mode::Archive { .. }
-        | Mode::Replayer { .. } => Vec::new(),
     }
 }
 
-fn volumes(node: &NodeRef, intent: &Intent) -> Vec<Volume> {
-    let claim_name = match &intent.volume {
-        VolumeSource::Own => names::data_volume(&node.name),
-        VolumeSource::Import(pvc) => pvc.clone(),
-    };
-    let data = Volume {
+/// The node's data: its own volume, or the one that it imports.
+pub(super) fn data_volume(node: &NodeRef, intent: &Intent) -> Volume {
+    Volume {
         name: DATA.into(),
         persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-            claim_name,
+            claim_name: intent.data_volume(node),
             ..PersistentVolumeClaimVolumeSource::default()
         }),
         ..Volume::default()
-    };
-    let keys = keys(intent).into_iter().map(|(key, secret)| Volume {
-        name: key.volume.into(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(secret.to_owned()),
-            default_mode: Some(OWNER_READS),
-            items: Some(vec![KeyToPath {
-                key: key.file.into(),
-                path: key.file.into(),
-                ..KeyToPath::default()
-            }]),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    });
-    std::iter::once(data).chain(keys).collect()
+    }
 }
 
-fn data_mount() -> VolumeMount {
+pub(super) fn data_mount() -> VolumeMount {
     VolumeMount { name: DATA.into(), mount_path: HOME.into(), ..VolumeMount::default() }
 }
 
-fn init(intent: &Intent) -> Container {
+/// Makes an empty volume a home of `seid`.
+pub(super) fn init(intent: &Intent, image: &str) -> Container {
     Container {
         name: "seid-init".into(),
-        image: Some(intent.image.clone()),
+        image: Some(image.to_owned()),
         command: Some(vec!["/bin/sh".into(), "-c".into(), script::init(&intent.chain_id)]),
         volume_mounts: Some(vec![data_mount()]),
         ..Container::default()
     }
 }
 
-fn sidecar(intent: &Intent, platform: &Platform) -> Container {
+/// The sidecar, without probes.
+pub(super) fn sidecar(intent: &Intent, platform: &Platform) -> Container {
     let port = intent.sidecar.port;
     let environment = [
         ("SEI_CHAIN_ID", intent.chain_id.as_str()),
@@ -159,18 +168,18 @@ fn sidecar(intent: &Intent, platform: &Platform) -> Container {
         env: Some(environment.into()),
         ports: Some(vec![container_port("sidecar", i32::from(port))]),
         resources: intent.sidecar.resources.clone(),
-        liveness_probe: Some(Probe {
-            failure_threshold: Some(3),
-            ..probe("/v0/livez", i32::from(port), 5, 10)
-        }),
-        readiness_probe: Some(Probe {
-            failure_threshold: Some(6),
-            ..probe("/v0/healthz", i32::from(port), 2, 5)
-        }),
         // Never the keys: the sidecar has no business with them.
         volume_mounts: Some(vec![data_mount()]),
         ..Container::default()
     }
+}
+
+fn livez(intent: &Intent) -> Probe {
+    Probe { failure_threshold: Some(3), ..probe("/v0/livez", i32::from(intent.sidecar.port), 5, 10) }
+}
+
+fn healthz(intent: &Intent) -> Probe {
+    Probe { failure_threshold: Some(6), ..probe("/v0/healthz", i32::from(intent.sidecar.port), 2, 5) }
 }
 
 fn seid(intent: &Intent, platform: &Platform) -> Container {
@@ -205,7 +214,8 @@ fn seid(intent: &Intent, platform: &Platform) -> Container {
     }
 }
 
-fn requests(intent: &Intent, platform: &Platform) -> ResourceRequirements {
+/// What `seid` asks for; no limits are set.
+pub(super) fn requests(intent: &Intent, platform: &Platform) -> ResourceRequirements {
     let requests = match intent.mode {
         Mode::Archive { .. } => &platform.resources_archive,
         Mode::FullNode { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => &platform.resources_default,
@@ -241,6 +251,6 @@ fn container_port(name: &str, port: i32) -> ContainerPort {
     }
 }
 
-fn variable(name: &str, value: &str) -> EnvVar {
+pub(super) fn variable(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
 }

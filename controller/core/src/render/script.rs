@@ -1,4 +1,4 @@
-//! The two shell scripts of a pod. Whatever comes from a spec is a single-quoted word in them: nothing in a
+//! The shell scripts of a node's pods. Whatever comes from a spec is a single-quoted word in them: nothing in a
 //! chain id or an entrypoint is ever read as shell (the original spliced both in).
 
 use super::HOME;
@@ -26,6 +26,32 @@ pub(super) fn gated(sidecar_port: u16, process: &Process) -> String {
         Process::Default => format!("seid \"start\" \"--home\" \"{HOME}\""),
         Process::Custom(words) => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
     };
+    format!("{}exec {command}\n", gate(sidecar_port))
+}
+
+/// The script of a bootstrap pod: wait until the gate is open, run `seid` up to a height, and end well when it got there.
+///
+/// `seid` stops itself at the height with SIGINT and exits with 130. It is a child of the shell, so the shell passes
+/// SIGTERM on to it and waits for it to flush its stores.
+pub(super) fn bootstrap(sidecar_port: u16, height: i64) -> String {
+    format!(
+        "{}seid start --home {HOME} --halt-height {height} &\n\
+         seid=$!\n\
+         trap 'kill -TERM \"$seid\"' TERM\n\
+         wait \"$seid\"\n\
+         status=$?\n\
+         while kill -0 \"$seid\" 2>/dev/null; do\n  \
+           wait \"$seid\"\n  \
+           status=$?\n\
+         done\n\
+         if [ \"$status\" -eq 130 ]; then status=0; fi\n\
+         exit \"$status\"\n",
+        gate(sidecar_port)
+    )
+}
+
+/// Waits until the sidecar's gate is open.
+fn gate(sidecar_port: u16) -> String {
     format!(
         "echo 'waiting for the sidecar to open the gate'\n\
          gate_is_open() {{\n  \
@@ -34,8 +60,7 @@ pub(super) fn gated(sidecar_port: u16, process: &Process) -> String {
            head -n 1 <&3 | grep -q ' 200'\n\
          }}\n\
          until (gate_is_open) 2>/dev/null; do sleep 5; done\n\
-         echo 'the gate is open'\n\
-         exec {command}\n"
+         echo 'the gate is open'\n"
     )
 }
 
@@ -73,12 +98,40 @@ mod tests {
     }
 
     #[test]
-    fn both_scripts_are_valid_shell() {
+    fn every_script_is_valid_shell() {
         let entrypoint = Process::Custom(vec!["seid".into(), "it's; $(id)".into()]);
-        for script in [init("a'b"), gated(7777, &Process::Default), gated(1, &entrypoint)] {
+        for script in [init("a'b"), gated(7777, &Process::Default), gated(1, &entrypoint), bootstrap(7777, 5)]
+        {
             let status = Command::new("bash").arg("-n").arg("-c").arg(&script).status().unwrap();
             assert!(status.success(), "{script}");
         }
+    }
+
+    /// Runs the part after the gate with a `seid` of our own, and says how it exits.
+    fn bootstrapped(seid: &str) -> std::process::Child {
+        let script = bootstrap(7777, 5).replace(&gate(7777), &format!("seid() {{ {seid}; }}\n"));
+        assert!(!script.contains("/dev/tcp"), "{script}");
+        Command::new("bash").arg("-c").arg(script).stdout(std::process::Stdio::piped()).spawn().unwrap()
+    }
+
+    #[test]
+    fn a_bootstrap_ends_well_at_its_height_and_badly_otherwise() {
+        for (seid, expected) in [("exit 130", 0), ("exit 0", 0), ("exit 3", 3)] {
+            assert_eq!(bootstrapped(seid).wait().unwrap().code(), Some(expected), "{seid}");
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_that_is_stopped_passes_the_signal_on_and_waits_for_seid() {
+        use std::io::{BufRead, BufReader};
+        let seid = "trap 'echo flushed; exit 7' TERM; echo up; while :; do sleep 0.05; done";
+        let mut shell = bootstrapped(seid);
+        let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "up");
+        let id = shell.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert_eq!(lines.next().unwrap().unwrap(), "flushed");
+        assert_eq!(shell.wait().unwrap().code(), Some(7));
     }
 
     /// The contract of the original's tests (crd-and-workload §3.5).

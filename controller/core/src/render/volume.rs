@@ -10,12 +10,12 @@ use seinode_api::names;
 
 use super::child;
 use crate::{
-    intent::{Intent, Mode},
+    intent::{Intent, Mode, Retention},
     node::NodeRef,
     platform::Platform,
 };
 
-/// The data PVC. It is created once and never changed afterwards; it goes with the node by garbage collection.
+/// The data PVC. It is created once; it goes with the node by garbage collection, unless the spec retains it.
 #[must_use]
 pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> PersistentVolumeClaim {
     let (class, size) = match intent.mode {
@@ -25,6 +25,9 @@ pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> Persisten
         }
     };
     let mut metadata = child(node, intent, names::data_volume(&node.name));
+    if intent.retention == Retention::Kept {
+        metadata.owner_references = None;
+    }
     // Says whose the data is even where no owner reference may be.
     metadata.annotations = Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())]));
     PersistentVolumeClaim {

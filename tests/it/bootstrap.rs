@@ -1,0 +1,236 @@
+//! Nodes that begin with a bootstrap Job: it restores a snapshot and runs `seid` up to a height on the node's volume,
+//! and only when nothing of it is left does the node itself start.
+
+mod death;
+mod edits;
+
+use std::sync::Arc;
+
+pub use death::*;
+use devcluster::sidecar::{Submission, TaskType, Times};
+pub use edits::*;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    batch::v1::Job,
+    core::v1::{PersistentVolumeClaim, Pod, Service},
+};
+use kube::{ResourceExt, api::PropagationPolicy};
+use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
+use serde_json::{Value, json};
+
+use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::PATIENCE};
+
+const HEIGHT: i64 = 198_740_000;
+const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
+
+/// What the sidecar of the bootstrap pod runs.
+const BY_THE_JOB: [&str; 7] = [
+    "snapshot-restore",
+    "configure-genesis",
+    "config-apply",
+    "discover-peers",
+    "configure-state-sync",
+    "config-validate",
+    "mark-ready",
+];
+/// What the sidecar of the node's own pod runs.
+const BY_THE_NODE: [&str; 5] =
+    ["configure-genesis", "config-apply", "discover-peers", "config-validate", "mark-ready"];
+
+/// Creates a full node that begins with a bootstrap; `rest` are further lines of its spec.
+async fn create(ns: &Namespace, rest: &str) -> SeiNode {
+    let yaml = format!(
+        "apiVersion: sei.io/v1alpha1\nkind: SeiNode\nmetadata: {{name: n0}}\nspec:\n  chainId: pacific-1\n  \
+         image: registry.example.com/seid:v2\n  fullNode: {{snapshot: {{s3: {{targetHeight: {HEIGHT}}}, \
+         bootstrapImage: 'registry.example.com/seid:v1'}}}}\n  peers: [{{static: {{addresses: ['{PEER}']}}}}]\n{rest}"
+    );
+    ns.create_yaml(&yaml).await
+}
+
+/// Waits until the sidecar is given a task, which it is to hold.
+async fn at(ns: &Namespace, task: TaskType) {
+    let given = |sidecar: &devcluster::sidecar::Node| sidecar.submissions().iter().any(|it| it.task == task);
+    ns.sidecar("n0").until(PATIENCE, given).await.unwrap();
+}
+
+fn runs(ns: &Namespace) -> Vec<String> {
+    ns.sidecar("n0").executions().iter().map(|run| run.task.to_string()).collect()
+}
+
+/// Makes sure that nothing of the bootstrap is left, and that it had the volume for itself at all times.
+async fn clean(ns: &Namespace) {
+    assert!(ns.api::<Job>().get_opt("n0-bootstrap").await.unwrap().is_none(), "the Job is left");
+    let service = ns.api::<Service>().get("n0").await.unwrap();
+    assert_eq!(service.labels().get("sei.io/component"), None, "the node's Service is the bootstrap's");
+    let pods: Vec<_> = ns.api::<Pod>().list(&Default::default()).await.unwrap().items;
+    assert_eq!(pods.iter().map(ResourceExt::name_any).collect::<Vec<_>>(), ["n0-0"]);
+    assert_eq!(ns.sidecar("n0").overlaps(), [], "two pods on one volume");
+}
+
+async fn failed(ns: &Namespace, words: &str) -> SeiNode {
+    ns.node_until("n0", &format!("has failed: {words}"), |status| {
+        status.phase == Some(Phase::Failed)
+            && condition(status, "Ready")
+                .is_some_and(|it| it.reason == "PlanFailed" && it.message.contains(words))
+    })
+    .await
+}
+
+async fn retry(ns: &Namespace, why: &str) {
+    ns.patch("n0", json!({"metadata": {"annotations": {"sei.io/retry": why}}})).await;
+}
+
+fn pvc_of(pod: &Pod) -> Vec<String> {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.clone()).unwrap_or_default();
+    volumes.into_iter().filter_map(|it| it.persistent_volume_claim).map(|it| it.claim_name).collect()
+}
+
+fn bootstrapped_volume(status: &SeiNodeStatus) -> Option<String> {
+    let done = status.bootstrap.as_ref()?;
+    assert_eq!(done.target_height, Some(HEIGHT));
+    assert!(done.completed_at.is_some());
+    Some(done.volume_uid.clone())
+}
+
+pub async fn a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    create(&ns, "").await;
+    let pod = ns.bootstrap_pod("n0").await;
+    let spec = pod.spec.clone().unwrap();
+    assert_eq!((spec.hostname.as_deref(), spec.subdomain.as_deref()), (Some("n0-0"), Some("n0")));
+    assert_eq!(pvc_of(&pod), ["data-n0"]);
+    let seid = spec.containers.iter().find(|container| container.name == "seid").unwrap();
+    assert_eq!(seid.image.as_deref(), Some("registry.example.com/seid:v1"));
+    assert!(format!("{seid:?}").contains(&format!("--halt-height {HEIGHT}")), "{seid:?}");
+    ns.node_until("n0", "seid runs up to the height", |status| {
+        condition(status, "Ready")
+            .is_some_and(|it| it.message.contains(&format!("seid runs up to height {HEIGHT}")))
+    })
+    .await;
+    let service = ns.api::<Service>().get("n0").await.unwrap();
+    assert_eq!(service.labels().get("sei.io/component").map(String::as_str), Some("bootstrap"));
+    assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "the Job has the volume");
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    let node = ns.running("n0").await;
+
+    clean(&ns).await;
+    assert_ne!(ns.api::<Service>().get("n0").await.unwrap().uid(), service.uid());
+    let status = node.status.unwrap();
+    assert_eq!(status.current_image.as_deref(), Some("registry.example.com/seid:v2"));
+    let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    assert_eq!(bootstrapped_volume(&status), volume.uid());
+    let sent = ns.sidecar("n0").submissions();
+    let (bootstrap, own): (Vec<_>, Vec<_>) =
+        sent.into_iter().partition(|it| Some(&it.pod_uid) == pod.uid().as_ref());
+    assert_eq!(wire(&bootstrap), expected(&BY_THE_JOB));
+    assert_eq!(wire(&own), expected(&BY_THE_NODE));
+}
+
+fn wire(sent: &[Submission]) -> Vec<(String, Value)> {
+    sent.iter()
+        .map(|it| (it.task.to_string(), it.params.clone().map_or(Value::Null, Value::Object)))
+        .collect()
+}
+
+fn expected(tasks: &[&str]) -> Vec<(String, Value)> {
+    let params = |task: &str| match task {
+        "snapshot-restore" => json!({"targetHeight": HEIGHT}),
+        "config-apply" => json!({"mode": "full", "incremental": false, "targetVersion": 0,
+                                 "overrides": {"logging.level": "info"}}),
+        "discover-peers" => json!({"sources": [{"type": "static", "addresses": [PEER]}]}),
+        "configure-state-sync" => json!({"useLocalSnapshot": true}),
+        _ => Value::Null,
+    };
+    tasks.iter().map(|task| ((*task).to_owned(), params(task))).collect()
+}
+
+pub async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    ns.sidecar("n0").behaviour().hold(TaskType::SnapshotRestore);
+    create(&ns, "").await;
+    at(&ns, TaskType::SnapshotRestore).await;
+    let first = ns.api::<Job>().get("n0-bootstrap").await.unwrap().uid();
+    ns.end_bootstrap("n0", Bootstrap::Breaks).await;
+    let node = failed(&ns, "task snapshot-restore failed: the bootstrap Job failed: ").await;
+    let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
+    assert!(message.contains("backoff limit") && message.contains("next attempt at"), "{message}");
+
+    ns.sidecar("n0").behaviour().release(TaskType::SnapshotRestore);
+    retry(&ns, "1").await;
+    eventually("another Job is there", async || {
+        let job = ns.api::<Job>().get_opt("n0-bootstrap").await.unwrap();
+        job.filter(|job| job.uid() != first).ok_or(())
+    })
+    .await;
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    ns.running("n0").await;
+    clean(&ns).await;
+}
+
+pub async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    create(&ns, "").await;
+    at(&ns, TaskType::MarkReady).await;
+    ns.end_bootstrap("n0", Bootstrap::Breaks).await;
+    let node = failed(&ns, "the bootstrap Job failed: ").await;
+    assert_eq!(node.status.unwrap().bootstrap, None);
+    retry(&ns, "1").await;
+    // The Job that failed must have gone before there is a pod that runs.
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    ns.running("n0").await;
+    clean(&ns).await;
+}
+
+pub async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
+    create(&ns, "").await;
+    at(&ns, TaskType::ConfigApply).await;
+    ns.delete::<Job>("n0-bootstrap", PropagationPolicy::Background).await;
+    failed(&ns, "task config-apply failed: the bootstrap Job is ").await;
+    ns.sidecar("n0").behaviour().release(TaskType::ConfigApply);
+    retry(&ns, "1").await;
+    ns.gone::<Job>("n0-bootstrap").await;
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    ns.running("n0").await;
+    clean(&ns).await;
+}
+
+pub async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let volume = ns.bound_pvc("savings", "2000Gi").await;
+    create(&ns, "  dataVolume: {import: {pvcName: savings}}\n").await;
+    assert_eq!(pvc_of(&ns.bootstrap_pod("n0").await), ["savings"]);
+    at(&ns, TaskType::MarkReady).await;
+    ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigApply, Times::Next(1), "the disk is full");
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    let node = failed(&ns, "the disk is full").await;
+    assert_eq!(bootstrapped_volume(node.status.as_ref().unwrap()), volume.uid());
+    retry(&ns, "1").await;
+    ns.running("n0").await;
+    clean(&ns).await;
+    assert_eq!(pvc_of(&ns.api::<Pod>().get("n0-0").await.unwrap()), ["savings"]);
+    assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none());
+    let restored = runs(&ns).into_iter().filter(|task| task == "snapshot-restore").count();
+    assert_eq!(restored, 1, "the bootstrap was done already");
+}
+
+pub async fn a_bootstrapped_node_that_fails_later_is_not_bootstrapped_again(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    create(&ns, "").await;
+    at(&ns, TaskType::MarkReady).await;
+    ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigValidate, Times::Next(1), "no such key");
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    failed(&ns, "no such key").await;
+    retry(&ns, "1").await;
+    ns.running("n0").await;
+    clean(&ns).await;
+    let restored = runs(&ns).into_iter().filter(|task| task == "snapshot-restore").count();
+    assert_eq!(restored, 1, "the bootstrap was done already");
+}
