@@ -44,14 +44,15 @@ pub fn absorb(
         // Whether it is ours is for the next decision: it may have been found, not made.
         (Effect::CreateVolume | Effect::MarkVolume(_), Outcome::Volume(volume)) => seen.volume = Some(volume),
         (Effect::ApplyWorkload, Outcome::Workload(workload)) => {
-            let applied = workload.owner == Owner::Us;
+            let applied = workload.owner == Owner::Us && workload.stay == Stay::Staying;
             seen.workload = Some(workload);
             complete_if(applied, status);
         }
         // Also where a Job was to be made: the StatefulSet has the volume.
         (Effect::Scale(_) | Effect::CreateJob, Outcome::Workload(workload)) => seen.workload = Some(workload),
         (Effect::ApplyService | Effect::ApplyBootstrapService, Outcome::Service(service)) => {
-            let applied = service.owner == Owner::Us;
+            // One that is being deleted takes an apply, and is gone a moment later.
+            let applied = service.owner == Owner::Us && service.stay == Stay::Staying;
             seen.service = Some(service);
             complete_if(applied, status);
         }
@@ -62,7 +63,11 @@ pub fn absorb(
                 job.stay = Stay::Going;
             }
         }
-        (Effect::DeleteService(_), Outcome::Deleted) => seen.service = None,
+        (Effect::DeleteService(_), Outcome::Deleted) => {
+            if let Some(service) = &mut seen.service {
+                service.stay = Stay::Going;
+            }
+        }
         (Effect::Submit(_), outcome) => submitted(status, seen, outcome),
         (Effect::RemoveLegacyFinalizer, Outcome::FinalizerRemoved) => {
             subject.finalizer = LegacyFinalizer::Absent;

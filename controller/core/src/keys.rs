@@ -1,43 +1,116 @@
-//! stub
-use crate::failure::Failure;
+//! What is found in the Secrets of a validator's keys: the shape of the files, and that their parts belong together.
+//!
+//! A key is looked at and let go: what leaves this module is a finding, and no word of it comes out of a key. Nothing
+//! in here can be printed that holds a private part. Sei validators sign with Ed25519 (files as `seid init` writes
+//! them: plans-tasks-sidecar §4.7).
+
+mod file;
+
+use std::fmt;
+
 use k8s_openapi::api::core::v1::Secret;
-use uuid::Uuid;
-/// stub
+use uuid::{Uuid, uuid};
+
+use crate::failure::Failure;
+
+/// Namespace of fingerprints; ours, nobody else derives them.
+const FINGERPRINT_NAMESPACE: Uuid = uuid!("0b6ad0a9-3c1e-4f0e-9a5d-6a1c1c1f7f5e");
+/// Where a Secret holds the consensus key.
+const SIGNING_KEY: &str = "priv_validator_key.json";
+/// Where a Secret holds the P2P key.
+const NODE_KEY: &str = "node_key.json";
+
+/// Stands for the public address of a consensus key, without showing it: two keys are the same if their fingerprints are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(Uuid);
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+
+/// What was found of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding<T> {
+    /// It is in order.
+    Valid(T),
+    /// There is no such Secret.
+    Missing(String),
+    /// The Secret is being deleted.
+    Going(String),
+    /// It is not in order: a person has to mend the Secret.
+    Invalid(String),
+    /// The Secret could not be read.
+    Unread(Failure),
+}
+
+/// What is found of the consensus key in a Secret: in order are its shape, and that address and public key derive from
+/// the private one.
+#[must_use]
+pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<Fingerprint> {
+    look(name, namespace, secret, SIGNING_KEY, file::signing).map(|address| Fingerprint::of(&address))
+}
+
+/// What is found of the P2P key in a Secret.
+#[must_use]
+pub fn node_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<()> {
+    look(name, namespace, secret, NODE_KEY, file::node)
+}
+
+fn look<T>(
+    name: &str,
+    namespace: &str,
+    secret: Option<&Secret>,
+    key: &str,
+    judge: fn(&[u8]) -> Result<T, String>,
+) -> Finding<T> {
+    let Some(secret) = secret else {
+        return Finding::Missing(format!(
+            "Secret {name} does not exist in namespace {namespace}: create it, with the key file under {key}"
+        ));
+    };
+    if secret.metadata.deletion_timestamp.is_some() {
+        return Finding::Going(format!(
+            "Secret {name} is being deleted: create it anew when it is gone, with the key file under {key}"
+        ));
+    }
+    let file = secret.data.as_ref().and_then(|data| data.get(key)).filter(|file| !file.0.is_empty());
+    let Some(file) = file else {
+        return Finding::Invalid(format!("Secret {name} has no {key}: put the key file there"));
+    };
+    match judge(&file.0) {
+        Ok(found) => Finding::Valid(found),
+        Err(why) => Finding::Invalid(format!(
+            "{key} in Secret {name} {why}: put the whole file there as seid wrote it"
+        )),
     }
 }
+
+impl<T> Finding<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Finding<U> {
+        match self {
+            Self::Valid(found) => Finding::Valid(make(found)),
+            Self::Missing(why) => Finding::Missing(why),
+            Self::Going(why) => Finding::Going(why),
+            Self::Invalid(why) => Finding::Invalid(why),
+            Self::Unread(failure) => Finding::Unread(failure),
+        }
+    }
+}
+
 impl Fingerprint {
-    /// stub
+    /// The fingerprint of an address, in upper-case hex.
+    fn of(address: &str) -> Self {
+        Self(Uuid::new_v5(&FINGERPRINT_NAMESPACE, address.as_bytes()))
+    }
+
+    /// Reads a stored fingerprint.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
     }
 }
-/// stub
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding<T> {
-    /// a
-    Valid(T),
-    /// a
-    Missing(String),
-    /// a
-    Going(String),
-    /// a
-    Invalid(String),
-    /// a
-    Unread(Failure),
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
-/// stub
-#[must_use]
-pub fn signing_key(_: &str, _: &str, _: Option<&Secret>) -> Finding<Fingerprint> {
-    Finding::Missing(String::new())
-}
-/// stub
-#[must_use]
-pub fn node_key(_: &str, _: &str, _: Option<&Secret>) -> Finding<()> {
-    Finding::Missing(String::new())
-}
+
+#[cfg(test)]
+mod tests;

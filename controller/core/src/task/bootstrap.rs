@@ -118,7 +118,7 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
     {
         match claim(&service.owner, service.stay) {
             Claim::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
-            Claim::Leaving => return leaving("Service"),
+            Claim::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
             Claim::Foreign => {}
         }
     }

@@ -1,0 +1,127 @@
+//! The two key files, as Tendermint writes them. Private parts are wiped when they are dropped, and never printed.
+
+use std::fmt::Write;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ed25519_dalek::SigningKey;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+const PRIVATE_TYPE: &str = "tendermint/PrivKeyEd25519";
+const PUBLIC_TYPE: &str = "tendermint/PubKeyEd25519";
+/// An address is this much of the hash of a public key.
+const ADDRESS_BYTES: usize = 20;
+
+/// `priv_validator_key.json`.
+#[derive(Deserialize)]
+struct Signing {
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    pub_key: Key,
+    #[serde(default)]
+    priv_key: Key,
+}
+
+/// `node_key.json`. Later versions of Tendermint write the node's id beside the key.
+#[derive(Deserialize)]
+struct Node {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    priv_key: Key,
+}
+
+/// A key in base64, with its kind.
+#[derive(Deserialize, Default)]
+struct Key {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    value: Zeroizing<String>,
+}
+
+/// Judges a `priv_validator_key.json`, and returns the validator's address in upper-case hex.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence. Never a part of a key.
+pub(super) fn signing(file: &[u8]) -> Result<String, String> {
+    let Signing { address, pub_key, priv_key } = parse(file)?;
+    if address.is_empty() {
+        return Err("has no address".into());
+    }
+    let derived = derived(&priv_key)?;
+    if pub_key.value.is_empty() || pub_key.kind.is_empty() {
+        return Err("has no pub_key.type or no pub_key.value".into());
+    }
+    if pub_key.kind != PUBLIC_TYPE {
+        return Err(format!(
+            "has a pub_key.type other than {PUBLIC_TYPE}, the only one that Sei validators use"
+        ));
+    }
+    if decode(&pub_key, "pub_key")?.as_slice() != derived {
+        return Err("has a pub_key that does not belong to its priv_key".into());
+    }
+    let expected = address_of(&derived);
+    match address.eq_ignore_ascii_case(&expected) {
+        true => Ok(expected),
+        false => Err("has an address that does not belong to its priv_key".into()),
+    }
+}
+
+/// Judges a `node_key.json`.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence. Never a part of a key.
+pub(super) fn node(file: &[u8]) -> Result<(), String> {
+    let Node { id, priv_key } = parse(file)?;
+    let expected = address_of(&derived(&priv_key)?);
+    match id.is_empty() || id.eq_ignore_ascii_case(&expected) {
+        true => Ok(()),
+        false => Err("has an id that does not belong to its priv_key".into()),
+    }
+}
+
+/// Reads a file. The parser's own words may quote what they did not understand, so only the place is told.
+fn parse<'a, T: Deserialize<'a>>(file: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(file).map_err(|error| {
+        format!("is not the JSON of a key file (line {}, column {})", error.line(), error.column())
+    })
+}
+
+/// The public key that a private one leads to. The private one is 32 bytes of seed, and the public one again.
+fn derived(key: &Key) -> Result<[u8; 32], String> {
+    if key.value.is_empty() || key.kind.is_empty() {
+        return Err("has no priv_key.type or no priv_key.value".into());
+    }
+    if key.kind != PRIVATE_TYPE {
+        return Err(format!(
+            "has a priv_key.type other than {PRIVATE_TYPE}, the only one that Sei nodes use"
+        ));
+    }
+    let bytes = decode(key, "priv_key")?;
+    let Some((seed, public)) = bytes.split_first_chunk::<32>().filter(|(_, public)| public.len() == 32)
+    else {
+        return Err("has a priv_key.value that is not 64 bytes long".into());
+    };
+    let derived = SigningKey::from_bytes(seed).verifying_key().to_bytes();
+    match derived == public {
+        true => Ok(derived),
+        false => Err("has a priv_key whose two halves do not belong together".into()),
+    }
+}
+
+fn decode(key: &Key, member: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes = STANDARD.decode(key.value.as_bytes());
+    bytes.map(Zeroizing::new).map_err(|_| format!("has a {member}.value that is not base64"))
+}
+
+/// The address of a public key, in upper-case hex.
+fn address_of(public: &[u8; 32]) -> String {
+    Sha256::digest(public)[..ADDRESS_BYTES].iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02X}");
+        hex
+    })
+}

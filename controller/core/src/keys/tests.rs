@@ -1,0 +1,146 @@
+//! Every way in which a key file can be wrong, and that no word about it comes out of a key.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    ByteString,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// RFC 8032, section 7.1, test 1: seed, and the public key that it leads to.
+const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+const PRIVATE: &str =
+    "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg==";
+const PUBLIC: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+/// The first 20 bytes of its SHA-256.
+const ADDRESS: &str = "21FE31DFA154A261626BF854046FD2271B7BED4B";
+/// Test 2's public key.
+const OTHER_PUBLIC: &str = "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+
+fn signing() -> Value {
+    json!({
+        "address": ADDRESS,
+        "pub_key": {"type": "tendermint/PubKeyEd25519", "value": PUBLIC},
+        "priv_key": {"type": "tendermint/PrivKeyEd25519", "value": PRIVATE},
+    })
+}
+
+fn node() -> Value {
+    json!({"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": PRIVATE}})
+}
+
+fn secret(key: &str, file: &str) -> Secret {
+    let data = BTreeMap::from([(key.to_owned(), ByteString(file.into()))]);
+    Secret { data: Some(data), ..Secret::default() }
+}
+
+fn changed(file: &Value, path: &str, value: &str) -> String {
+    let mut file = file.clone();
+    *file.pointer_mut(path).unwrap() = json!(value);
+    file.to_string()
+}
+
+/// Every wrong file of a signing key, and a word of what is said about it.
+fn wrong_signing_keys() -> Vec<(String, &'static str)> {
+    let with = |path: &str, value: &str| changed(&signing(), path, value);
+    let twice = format!("{}{}", &PUBLIC[..43], "=");
+    vec![
+        ("{".into(), "not the JSON of a key file (line 1"),
+        ("[1]".into(), "not the JSON of a key file"),
+        (format!("{{\"priv_key\": \"{PRIVATE}\"}}"), "not the JSON of a key file"),
+        ("{}".into(), "has no address"),
+        (with("/address", ""), "has no address"),
+        (with("/address", "00FE31DFA154A261626BF854046FD2271B7BED4B"), "an address that does not belong"),
+        (with("/pub_key/type", ""), "has no pub_key.type"),
+        (with("/pub_key/value", ""), "has no pub_key.type or no pub_key.value"),
+        (with("/pub_key/type", "tendermint/PubKeySecp256k1"), "other than tendermint/PubKeyEd25519"),
+        (with("/pub_key/value", "%%%"), "pub_key.value that is not base64"),
+        (with("/pub_key/value", OTHER_PUBLIC), "pub_key that does not belong"),
+        (with("/priv_key/type", ""), "has no priv_key.type"),
+        (with("/priv_key/value", ""), "has no priv_key.type or no priv_key.value"),
+        (with("/priv_key/type", "tendermint/PrivKeySecp256k1"), "other than tendermint/PrivKeyEd25519"),
+        (with("/priv_key/value", "%%%"), "priv_key.value that is not base64"),
+        (with("/priv_key/value", SEED), "not 64 bytes long"),
+        (with("/priv_key/value", &format!("{}{twice}", &SEED[..43])), "priv_key"),
+        (
+            // The seed of test 1 with the public half of test 2.
+            with(
+                "/priv_key/value",
+                "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==",
+            ),
+            "two halves do not belong together",
+        ),
+    ]
+}
+
+#[test]
+fn a_key_that_is_whole_is_known_by_its_address_however_that_is_written() {
+    let find = |file: &str| signing_key("s", "ns", Some(&secret(SIGNING_KEY, file)));
+    let found = find(&signing().to_string());
+    assert_eq!(found, Finding::Valid(Fingerprint::of(ADDRESS)));
+    assert_eq!(find(&changed(&signing(), "/address", &ADDRESS.to_lowercase())), found);
+    let Finding::Valid(fingerprint) = found else { panic!("{found:?}") };
+    assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
+    assert!(!fingerprint.to_string().to_uppercase().contains(&ADDRESS[..6]));
+}
+
+#[test]
+fn every_wrong_signing_key_is_refused_with_the_reason_and_the_secret() {
+    for (file, words) in wrong_signing_keys() {
+        let found = signing_key("val-0", "ns", Some(&secret(SIGNING_KEY, &file)));
+        let Finding::Invalid(why) = found else { panic!("{file}: {found:?}") };
+        assert!(why.contains(words) && why.contains("priv_validator_key.json in Secret val-0"), "{why}");
+    }
+}
+
+#[test]
+fn a_node_key_is_judged_alike_and_its_id_if_it_has_one() {
+    let find = |file: &str| node_key("p2p", "ns", Some(&secret(NODE_KEY, file)));
+    let with_id = |id: &str| {
+        let mut file = node();
+        file["id"] = json!(id);
+        file.to_string()
+    };
+    assert_eq!(find(&node().to_string()), Finding::Valid(()));
+    assert_eq!(find(&with_id(&ADDRESS.to_lowercase())), Finding::Valid(()));
+    for (file, words) in [
+        (with_id("ff"), "an id that does not belong"),
+        ("{}".into(), "has no priv_key.type"),
+        (changed(&node(), "/priv_key/value", SEED), "not 64 bytes long"),
+        ("nonsense".into(), "not the JSON of a key file"),
+    ] {
+        let found = find(&file);
+        let Finding::Invalid(why) = found else { panic!("{file}: {found:?}") };
+        assert!(why.contains(words) && why.contains("node_key.json in Secret p2p"), "{why}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_missing_empty_or_going_is_told_apart() {
+    let missing = signing_key("val-0", "sei", None);
+    assert!(
+        matches!(&missing, Finding::Missing(why) if why.contains("Secret val-0 does not exist in namespace sei")),
+        "{missing:?}"
+    );
+    for secret in [Secret::default(), secret("other.json", "{}"), secret(SIGNING_KEY, "")] {
+        let found = signing_key("val-0", "sei", Some(&secret));
+        assert!(matches!(&found, Finding::Invalid(why) if why.contains("has no priv_validator_key.json")));
+    }
+    let mut going = secret(SIGNING_KEY, &signing().to_string());
+    going.metadata =
+        ObjectMeta { deletion_timestamp: Some(Time(jiff::Timestamp::UNIX_EPOCH)), ..ObjectMeta::default() };
+    assert!(matches!(signing_key("val-0", "sei", Some(&going)), Finding::Going(_)));
+}
+
+#[test]
+fn no_word_about_a_key_comes_out_of_it() {
+    for (file, _) in wrong_signing_keys() {
+        let said = format!("{:?}", signing_key("val-0", "ns", Some(&secret(SIGNING_KEY, &file))));
+        for at in 0..PRIVATE.len() - 6 {
+            assert!(!said.contains(&PRIVATE[at..at + 6]), "{said}");
+        }
+    }
+}
