@@ -1,4 +1,5 @@
-//! What was last found in the Secrets of each node that signs. Findings only: no key is ever kept.
+//! What was last found in the Secrets of each node that signs, and of pods without a node. Findings only: no key is ever
+//! kept.
 //!
 //! In memory, so a restarted operator reads each Secret once, and then as seldom as before.
 
@@ -7,13 +8,22 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use seinode_core::{node::NodeRef, observation::KeyCheck};
+use jiff::Timestamp;
+use seinode_core::{
+    exclusive::{Stray, StrayKey},
+    node::NodeRef,
+    observation::KeyCheck,
+};
 
 /// What was last found, by node.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
     found: Mutex<BTreeMap<NodeRef, KeyCheck>>,
+    strays: Mutex<BTreeMap<(String, String), (Timestamp, StrayKey)>>,
 }
+
+/// For how long a stray pod's key is taken to be what was found: it cannot change, but its Secret may become readable.
+const STRAY_SECONDS: i64 = 60;
 
 impl Keyring {
     /// What was last found of this very node.
@@ -29,6 +39,26 @@ impl Keyring {
     /// Forgets a node that is gone.
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
         self.lock().retain(|node, _| (node.namespace.as_str(), node.name.as_str()) != (namespace, name));
+    }
+
+    /// Fills in what was found of these pods a short while ago.
+    pub(crate) fn recognise(&self, strays: &mut [Stray], now: Timestamp) {
+        let known = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        for stray in strays {
+            let key = (stray.namespace.clone(), stray.name.clone());
+            if let Some((at, found)) = known.get(&key)
+                && now.duration_since(*at).as_secs() < STRAY_SECONDS
+            {
+                stray.key = *found;
+            }
+        }
+    }
+
+    /// Remembers what was found of all stray pods there are.
+    pub(crate) fn note_strays(&self, strays: &[Stray], now: Timestamp) {
+        let found =
+            strays.iter().map(|stray| ((stray.namespace.clone(), stray.name.clone()), (now, stray.key)));
+        *self.strays.lock().unwrap_or_else(PoisonError::into_inner) = found.collect();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeRef, KeyCheck>> {

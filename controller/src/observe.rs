@@ -30,6 +30,7 @@ pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> 
         && (intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)))
     {
         seen.rivals = rivals(context, node, seen.workload.as_ref());
+        context.keyring.recognise(&mut seen.rivals.strays, seen.now);
     }
     if let Ok(intent) = &subject.intent
         && intent.label_sources().next().is_some()

@@ -125,7 +125,7 @@ pub async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stay
     let node = ns.full_node("n0", "").await;
     ns.running("n0").await;
     let uid = node.uid().unwrap();
-    assert_eq!(owners(&ns).await, [uid.clone()]);
+    assert_eq!(owners(&ns).await, std::slice::from_ref(&uid));
     for (retain, expected) in
         [(json!(true), vec![]), (json!(false), vec![uid.clone()]), (json!(true), vec![])]
     {

@@ -33,6 +33,7 @@ pub(super) async fn live(
     let mut rivals = Rivals::of(&subject.node, workload, &nodes, &pods);
     if let Exclusive::SigningKey(_) = resource {
         future::join_all(rivals.strays.iter_mut().map(|stray| examine(context, stray))).await;
+        context.keyring.note_strays(&rivals.strays, seen.now);
     }
     Ok(rivals)
 }

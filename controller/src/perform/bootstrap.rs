@@ -74,21 +74,28 @@ pub(super) async fn suspend(
 
 /// Deletes the Job, its pods first: it is gone when they are (Kubernetes: foreground cascading deletion).
 pub(super) async fn delete_job(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
-    delete::<batch::Job>(context, node, &names::bootstrap_job(&node.name), uid).await
+    let name = names::bootstrap_job(&node.name);
+    delete::<batch::Job>(context, node, &name, uid, DeleteParams::foreground()).await
 }
 
-/// Deletes the Service.
+/// Deletes the Service. Nothing has to be gone before it: the node's own is to take its name soon.
 pub(super) async fn delete_service(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
-    delete::<Service>(context, node, &node.name, uid).await
+    delete::<Service>(context, node, &node.name, uid, DeleteParams::background()).await
 }
 
-async fn delete<K>(context: &Context, node: &NodeRef, name: &str, uid: &str) -> Result<Outcome, Failure>
+async fn delete<K>(
+    context: &Context,
+    node: &NodeRef,
+    name: &str,
+    uid: &str,
+    how: DeleteParams,
+) -> Result<Outcome, Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
     let of_uid = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-    match api.delete(name, &DeleteParams::foreground().preconditions(of_uid)).await {
+    match api.delete(name, &how.preconditions(of_uid)).await {
         Ok(_) => Ok(Outcome::Deleted),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::Deleted),
         Err(error) => Err(api_error::read(&error, &format!("delete {} {name}", K::kind(&())))),
