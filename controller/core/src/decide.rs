@@ -11,11 +11,14 @@ mod standing;
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use crate::{
+    answer::Question,
     conditions,
     decision::{Act, Decision, Rest},
     effect::Effect,
     exclusive,
-    intent::{Activity, Intent},
+    failure::Class,
+    import::ImportFinding,
+    intent::{Activity, Intent, VolumeSource},
     node::{LegacyFinalizer, Life, Suspension},
     observation::Observation,
     plan::{
@@ -71,6 +74,9 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if intent.activity == Activity::Paused {
         exclusive::let_go(&mut next.claims);
         return standing::pause(next, seen);
+    }
+    if let Some(act) = before_another_bootstrap(intent, next, seen) {
+        return act;
     }
     let asked = subject.retry.is_some() && subject.retry != next.last_retry;
     next.last_retry.clone_from(&subject.retry);
@@ -159,10 +165,29 @@ fn begin(
     Act::Persist
 }
 
+/// A volume that was bootstrapped is told by its UID, and an imported one is not watched: it is looked at before a plan
+/// can be made.
+fn before_another_bootstrap(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Option<Act> {
+    let goes_on = |plan: &Plan| plan.phase == PlanPhase::Active && plan.target == intent.target;
+    let begins = next.phase != Some(Phase::Running)
+        && !next.plan.as_ref().and_then(Plan::read).is_some_and(|plan| goes_on(&plan));
+    let imported = matches!(intent.volume, VolumeSource::Import(_));
+    if !(begins && imported && next.bootstrap.is_some() && intent.bootstrap().is_some()) {
+        return None;
+    }
+    match &seen.import {
+        None => Some(Act::Look(Question::Import)),
+        Some(ImportFinding::Ready { .. }) => None,
+        Some(ImportFinding::NotReady(why)) => Some(rest(why, Until::Retry(Class::Transient))),
+        Some(ImportFinding::Invalid(why)) => Some(rest(why, Until::Retry(Class::User))),
+        Some(ImportFinding::Unread(failure)) => Some(rest(&failure.message, Until::Retry(failure.class))),
+    }
+}
+
 /// Whether the volume that the node uses has been through the bootstrap that the spec asks for (W7).
 fn bootstrapped(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Bootstrapped {
     let (Some(done), Some(wanted)) = (&next.bootstrap, intent.bootstrap()) else { return Bootstrapped::No };
-    let same_volume = seen.volume.as_ref().is_some_and(|volume| volume.uid == done.volume_uid);
+    let same_volume = seen.volume_uid(&intent.volume) == Some(done.volume_uid.as_str());
     match same_volume && done.target_height == Some(wanted.target_height) {
         true => Bootstrapped::Yes,
         false => Bootstrapped::No,

@@ -24,6 +24,7 @@ use crate::{
     exclusive::{Resource, Rivals},
     failure::Failure,
     import::ImportFinding,
+    intent::VolumeSource,
     keys::{Finding, Fingerprint},
     node::{NodeRef, Owner},
     platform::ResultExport,
@@ -216,6 +217,15 @@ impl Observation {
             report: Answer::NotAsked,
             gate: Answer::NotAsked,
             setback: None,
+        }
+    }
+
+    /// UID of the PVC that the node's data is in, as far as it was looked at.
+    pub(crate) fn volume_uid(&self, source: &VolumeSource) -> Option<&str> {
+        match (source, &self.import) {
+            (VolumeSource::Own, _) => self.volume.as_ref().map(|volume| volume.uid.as_str()),
+            (VolumeSource::Import(_), Some(ImportFinding::Ready { uid })) => Some(uid),
+            (VolumeSource::Import(_), _) => None,
         }
     }
 

@@ -142,6 +142,13 @@ impl Plan {
         }
     }
 
+    /// Marks the current task as handed over: the sidecar was found at work on it.
+    pub(crate) fn found_current(&mut self, now: Timestamp) {
+        if let Some(task) = self.current_mut() {
+            task.progress = Progress::Running { submitted_at: now };
+        }
+    }
+
     /// Marks the current task done.
     pub(crate) fn complete_current(&mut self) {
         if let Some(task) = self.current_mut() {

@@ -67,6 +67,8 @@ pub(crate) enum Step {
     Done,
     /// A fact is missing.
     Look(Question),
+    /// The sidecar has it already: it was handed over by a pass that could not say so any more.
+    UnderWay,
     /// This has to be done.
     Do(Effect),
     /// Nothing to do now.

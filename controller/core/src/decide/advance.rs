@@ -62,7 +62,13 @@ pub(super) fn advance(
                 exclusive::let_go(&mut next.claims);
                 return wait(next, &plan, waits.why, waits.until);
             }
-            Step::Reopen(why) => plan.reopen(&why),
+            Step::UnderWay => plan.found_current(seen.now),
+            Step::Reopen(why) => {
+                plan.reopen(&why);
+                // An attempt is stored before it is handed over.
+                next.plan = Some(plan.write(None));
+                return Act::Persist;
+            }
             Step::Failed(why) => {
                 plan.fail_current(&why, Chances::Retry, seen.now);
                 if plan.phase != PlanPhase::Active {
@@ -112,7 +118,7 @@ fn bootstrapped(intent: &Intent, seen: &Observation) -> BootstrapStatus {
     BootstrapStatus {
         completed_at: Some(stored(seen.now)),
         target_height: intent.bootstrap().map(|bootstrap| bootstrap.target_height),
-        volume_uid: seen.volume.as_ref().map(|volume| volume.uid.clone()).unwrap_or_default(),
+        volume_uid: seen.volume_uid(&intent.volume).unwrap_or_default().to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     answer::{Health, Question},
     effect::{Effect, Replicas},
     failure::Class,
-    intent::Intent,
+    intent::{Intent, VolumeSource},
     observation::{Job, JobProgress, Observation, Reply, Serves, Stay},
 };
 
@@ -80,6 +80,10 @@ pub(crate) enum Verdict {
 /// `await-bootstrap-complete`.
 pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
     match verdict(seen) {
+        // Which volume it filled is stored with its success.
+        Verdict::Complete if seen.import.is_none() && matches!(intent.volume, VolumeSource::Import(_)) => {
+            Step::Look(Question::Import)
+        }
         Verdict::Complete => Step::Done,
         Verdict::Failed(why) => Step::Failed(why),
         Verdict::Suspended => Step::Do(Effect::SuspendJob(crate::effect::JobRun::Running)),

@@ -35,9 +35,12 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
             Step::Done
         }
         Reply::Is(TaskReport::Unknown) => hand_over(node, task, intent, seen),
-        Reply::Is(TaskReport::Running) => {
-            wait("the sidecar is at work", Until::At(next_look(task.progress, seen.now)))
-        }
+        Reply::Is(TaskReport::Running) => match task.progress {
+            Progress::Running { submitted_at } => {
+                wait("the sidecar is at work", Until::At(next_look(submitted_at, seen.now)))
+            }
+            Progress::Pending | Progress::Complete | Progress::Failed => Step::UnderWay,
+        },
         Reply::Is(TaskReport::Failed(why)) => Step::Failed(why.clone()),
         Reply::Is(TaskReport::Completed) => match task.kind {
             TaskType::MarkReady => opened(seen),
@@ -98,12 +101,8 @@ fn silent(silence: &Silence, trouble: Option<&str>) -> Step {
 }
 
 /// When to read a running task again: soon while it is young, every 5 s when it takes its time.
-fn next_look(progress: Progress, now: Timestamp) -> Timestamp {
-    let age = match progress {
-        Progress::Running { submitted_at } => now.duration_since(submitted_at),
-        Progress::Pending | Progress::Complete | Progress::Failed => SignedDuration::ZERO,
-    };
-    let pause = match age.as_secs() {
+fn next_look(submitted_at: Timestamp, now: Timestamp) -> Timestamp {
+    let pause = match now.duration_since(submitted_at).as_secs() {
         ..1 => SignedDuration::from_millis(20),
         1..3 => SignedDuration::from_millis(100),
         3..30 => SignedDuration::from_secs(1),
@@ -121,7 +120,7 @@ mod tests {
         let submitted_at = Timestamp::from_second(100).unwrap();
         let pause = |age: i64| {
             let now = submitted_at + SignedDuration::from_secs(age);
-            next_look(Progress::Running { submitted_at }, now).duration_since(now).as_millis()
+            next_look(submitted_at, now).duration_since(now).as_millis()
         };
         assert_eq!([pause(0), pause(2), pause(5), pause(60)], [20, 100, 1_000, 5_000]);
     }
