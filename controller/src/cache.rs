@@ -47,6 +47,16 @@ impl Fleet {
         self.slices.iter().flat_map(|slice| slice.nodes.state()).filter(|node| node.0.is_ok())
     }
 
+    /// Every StatefulSet of every node.
+    pub(crate) fn stateful_sets(&self) -> impl Iterator<Item = Arc<StatefulSet>> {
+        self.slices.iter().flat_map(|slice| slice.stateful_sets.state())
+    }
+
+    /// Every bootstrap Job.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = Arc<Job>> {
+        self.slices.iter().flat_map(|slice| slice.jobs.state())
+    }
+
     /// Every pod of every node.
     pub(crate) fn pods(&self) -> impl Iterator<Item = Arc<Pod>> {
         self.slices.iter().flat_map(|slice| slice.pods.state())

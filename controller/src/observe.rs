@@ -53,5 +53,10 @@ fn rivals(context: &Context, node: &NodeRef, workload: Option<&Workload>) -> Riv
     let nodes = recent::overlay(cached.iter().filter_map(|node| node.0.as_ref().ok()), &written);
     let pods: Vec<_> = context.fleet.pods().collect();
     let pods: Vec<_> = pods.iter().map(AsRef::as_ref).collect();
-    Rivals::of(node, workload.map(|workload| workload.uid.as_str()), &nodes, &pods)
+    let sets: Vec<_> = context.fleet.stateful_sets().collect();
+    let sets: Vec<_> = sets.iter().map(AsRef::as_ref).collect();
+    let jobs: Vec<_> = context.fleet.jobs().collect();
+    let jobs: Vec<_> = jobs.iter().map(AsRef::as_ref).collect();
+    let uid = workload.map(|workload| workload.uid.as_str());
+    Rivals::of(node, uid, &nodes, &pods).and_makers(node, &nodes, &sets, &jobs)
 }

@@ -4,7 +4,9 @@ use k8s_openapi::{
     api::{
         apps::v1::{StatefulSet, StatefulSetSpec},
         batch::v1::{Job, JobSpec, JobStatus},
-        core::v1::{Container, PersistentVolumeClaim, Pod, PodSpec, PodStatus, Service},
+        core::v1::{
+            Container, PersistentVolumeClaim, Pod, PodSpec, PodStatus, PodTemplateSpec, Service, Volume,
+        },
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -17,20 +19,27 @@ pub(crate) fn node(node: &mut DeserializeGuard<SeiNode>) {
     kube::Resource::meta_mut(node).managed_fields = None;
 }
 
-/// A StatefulSet is judged by its metadata and its replicas.
+/// A StatefulSet is judged by its metadata, its replicas, and the volume and the key that its pod uses.
 pub(crate) fn stateful_set(set: &mut StatefulSet) {
     metadata(&mut set.metadata);
-    set.spec =
-        set.spec.take().map(|spec| StatefulSetSpec { replicas: spec.replicas, ..StatefulSetSpec::default() });
+    set.spec = set.spec.take().map(|spec| StatefulSetSpec {
+        replicas: spec.replicas,
+        template: template(spec.template),
+        ..StatefulSetSpec::default()
+    });
     set.status = None;
 }
 
-/// A Job is judged by its metadata, whether it is suspended, and its conditions.
+/// A Job is judged by its metadata, whether it is suspended, the volume that its pod uses, and its conditions.
 pub(crate) fn job(job: &mut Job) {
     metadata(&mut job.metadata);
-    job.spec = job.spec.take().map(|spec| JobSpec { suspend: spec.suspend, ..JobSpec::default() });
-    job.status =
-        job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
+    job.spec = job.spec.take().map(|spec| JobSpec {
+        suspend: spec.suspend,
+        template: template(spec.template),
+        ..JobSpec::default()
+    });
+    let status = job.status.take();
+    job.status = status.map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
 /// A Service is judged by its metadata.
@@ -56,13 +65,8 @@ pub(crate) fn pod(pod: &mut Pod) {
             image: container.image,
             ..Container::default()
         });
-        let used = spec.volumes.into_iter().flatten();
-        let used = used.filter(|volume| [DATA, SIGNING_KEY].contains(&volume.name.as_str()));
-        pod.spec = Some(PodSpec {
-            containers: images.collect(),
-            volumes: Some(used.collect()),
-            ..PodSpec::default()
-        });
+        let volumes = Some(used(spec.volumes));
+        pod.spec = Some(PodSpec { containers: images.collect(), volumes, ..PodSpec::default() });
     }
     if let Some(status) = pod.status.take() {
         pod.status = Some(PodStatus {
@@ -74,6 +78,17 @@ pub(crate) fn pod(pod: &mut Pod) {
             ..PodStatus::default()
         });
     }
+}
+
+fn template(template: PodTemplateSpec) -> PodTemplateSpec {
+    let spec = template.spec.map(|spec| PodSpec { volumes: Some(used(spec.volumes)), ..PodSpec::default() });
+    PodTemplateSpec { spec, ..PodTemplateSpec::default() }
+}
+
+/// The volumes that matter to others: there the node's data is, and there its signing key.
+fn used(volumes: Option<Vec<Volume>>) -> Vec<Volume> {
+    let volumes = volumes.into_iter().flatten();
+    volumes.filter(|volume| [DATA, SIGNING_KEY].contains(&volume.name.as_str())).collect()
 }
 
 /// Keeps identity, ownership and our own labels and annotations.

@@ -1,7 +1,10 @@
 //! Who else may use what a node wants: from the caches, and live before the node takes it.
 
 use futures::future;
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{apps::v1::StatefulSet, batch::v1::Job, core::v1::Pod},
+};
 use kube::{Api, Resource, api::ListParams};
 use seinode_api::{SeiNode, names};
 use seinode_core::{
@@ -30,7 +33,11 @@ pub(super) async fn live(
     let nodes: Vec<&SeiNode> = nodes.iter().filter_map(|node| node.0.as_ref().ok()).collect();
     let pods: Vec<&Pod> = pods.iter().collect();
     let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
-    let mut rivals = Rivals::of(&subject.node, workload, &nodes, &pods);
+    let sets: Vec<StatefulSet> = list(context, "StatefulSets", &of_nodes).await?;
+    let jobs: Vec<Job> = list(context, "Jobs", &of_nodes).await?;
+    let (sets, jobs): (Vec<_>, Vec<_>) = (sets.iter().collect(), jobs.iter().collect());
+    let mut rivals =
+        Rivals::of(&subject.node, workload, &nodes, &pods).and_makers(&subject.node, &nodes, &sets, &jobs);
     if let Exclusive::SigningKey(_) = resource {
         future::join_all(rivals.strays.iter_mut().map(|stray| examine(context, stray))).await;
         context.keyring.note_strays(&rivals.strays, seen.now);

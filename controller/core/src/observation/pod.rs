@@ -72,7 +72,7 @@ impl Pod {
             workload_uid: controlled_by("StatefulSet"),
             job_uid: controlled_by("Job"),
             version: pod.metadata.resource_version.clone().unwrap_or_default(),
-            signing_secret: signing_secret(pod),
+            signing_secret: spec.and_then(signing_secret),
             stay: Stay::of(&pod.metadata),
             ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),
             seid_image: containers
@@ -100,19 +100,19 @@ pub(super) fn controller(pod: &k8s::Pod) -> Option<&OwnerReference> {
 }
 
 /// Name of the Secret that a pod's signing key is from.
-pub(super) fn signing_secret(pod: &k8s::Pod) -> Option<String> {
+pub(super) fn signing_secret(pod: &k8s::PodSpec) -> Option<String> {
     let secret = volumes(pod).find(|volume| volume.name == SIGNING_KEY)?.secret.as_ref()?;
     secret.secret_name.clone()
 }
 
 /// Name of the PVC that a pod's data is in.
-pub(super) fn data_claim(pod: &k8s::Pod) -> Option<String> {
+pub(super) fn data_claim(pod: &k8s::PodSpec) -> Option<String> {
     let claim = volumes(pod).find(|volume| volume.name == DATA)?.persistent_volume_claim.as_ref()?;
     Some(claim.claim_name.clone())
 }
 
-fn volumes(pod: &k8s::Pod) -> impl Iterator<Item = &k8s::Volume> {
-    pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten())
+fn volumes(pod: &k8s::PodSpec) -> impl Iterator<Item = &k8s::Volume> {
+    pod.volumes.iter().flatten()
 }
 
 fn condition<'a>(status: Option<&'a k8s::PodStatus>, type_: &str) -> Option<&'a k8s::PodCondition> {

@@ -1,7 +1,7 @@
 //! Who else may use what a node wants: read from all SeiNodes and all pods of nodes.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::api::{apps::v1::StatefulSet, batch::v1::Job, core::v1 as k8s};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, conditions, names};
 
@@ -38,6 +38,38 @@ impl Rivals {
         rivals.strays = strays.map(Seen::stray).collect();
         rivals
     }
+
+    /// The same, and what may still make a pod although its SeiNode is gone: until garbage collection has taken it, its
+    /// controller does not know.
+    #[must_use]
+    pub fn and_makers(
+        mut self,
+        node: &NodeRef,
+        nodes: &[&SeiNode],
+        sets: &[&StatefulSet],
+        jobs: &[&Job],
+    ) -> Self {
+        let sets = sets.iter().filter_map(|set| {
+            let spec = set.spec.as_ref().filter(|spec| spec.replicas != Some(0))?;
+            Some((&set.metadata, spec.template.spec.as_ref()?))
+        });
+        let jobs =
+            jobs.iter().filter_map(|job| Some((&job.metadata, job.spec.as_ref()?.template.spec.as_ref()?)));
+        let lives = |uid: &str| {
+            uid == node.uid || nodes.iter().any(|other| other.metadata.uid.as_deref() == Some(uid))
+        };
+        let orphans = sets.chain(jobs).filter(|(meta, _)| {
+            let mut owners = meta.owner_references.iter().flatten();
+            owners.any(|owner| owner.kind == "SeiNode" && !lives(&owner.uid))
+        });
+        self.strays.extend(orphans.map(|(meta, pod)| Stray {
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: format!("of {}", meta.name.as_deref().unwrap_or_default()),
+            uses: uses(pod),
+            key: StrayKey::NotRead,
+        }));
+        self
+    }
 }
 
 /// What another node uses, or may use soon.
@@ -71,6 +103,14 @@ fn contender(object: &SeiNode, node: NodeRef, pod: Option<PodUse>) -> Contender 
     Contender { node, created: subject.created, claims, signing, volume, pod }
 }
 
+fn uses(pod: &k8s::PodSpec) -> PodUse {
+    PodUse { signing_secret: pod::signing_secret(pod), volume: pod::data_claim(pod) }
+}
+
+fn nothing() -> PodUse {
+    PodUse { signing_secret: None, volume: None }
+}
+
 /// A pod of some node, running or on its way.
 struct Seen {
     namespace: String,
@@ -96,7 +136,7 @@ impl Seen {
             node: object.labels().get(names::NODE_LABEL)?.clone(),
             controller: pod::controller(object).map(|owner| owner.uid.clone()),
             created: created.map_or(Timestamp::MIN, |time| time.0),
-            uses: PodUse { signing_secret: pod::signing_secret(object), volume: pod::data_claim(object) },
+            uses: object.spec.as_ref().map_or_else(nothing, uses),
         })
     }
 
