@@ -19,8 +19,11 @@ use seinode_core::{
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
     found: Mutex<BTreeMap<NodeRef, KeyCheck>>,
-    strays: Mutex<BTreeMap<(String, String), (Timestamp, StrayKey)>>,
+    strays: Mutex<BTreeMap<StrayName, (Timestamp, StrayKey)>>,
 }
+
+/// Kind, namespace, name.
+type StrayName = (&'static str, String, String);
 
 /// For how long a stray pod's key is taken to be what was found: it cannot change, but its Secret may become readable.
 const STRAY_SECONDS: i64 = 60;
@@ -45,8 +48,7 @@ impl Keyring {
     pub(crate) fn recognise(&self, strays: &mut [Stray], now: Timestamp) {
         let known = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
         for stray in strays {
-            let key = (stray.namespace.clone(), stray.name.clone());
-            if let Some((at, found)) = known.get(&key)
+            if let Some((at, found)) = known.get(&name_of(stray))
                 && now.duration_since(*at).as_secs() < STRAY_SECONDS
             {
                 stray.key = *found;
@@ -56,12 +58,15 @@ impl Keyring {
 
     /// Remembers what was found of all stray pods there are.
     pub(crate) fn note_strays(&self, strays: &[Stray], now: Timestamp) {
-        let found =
-            strays.iter().map(|stray| ((stray.namespace.clone(), stray.name.clone()), (now, stray.key)));
+        let found = strays.iter().map(|stray| (name_of(stray), (now, stray.key)));
         *self.strays.lock().unwrap_or_else(PoisonError::into_inner) = found.collect();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeRef, KeyCheck>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn name_of(stray: &Stray) -> StrayName {
+    (stray.kind, stray.namespace.clone(), stray.name.clone())
 }

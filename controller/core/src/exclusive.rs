@@ -55,7 +55,7 @@ pub struct Claim {
 pub struct Rivals {
     /// All other SeiNodes that use something exclusive, or may.
     pub nodes: Vec<Contender>,
-    /// Pods whose SeiNode is gone, or is another one now.
+    /// Pods whose SeiNode is gone or is another one now, and what may still make such pods.
     pub strays: Vec<Stray>,
 }
 
@@ -107,9 +107,11 @@ pub struct PodUse {
     pub volume: Option<String>,
 }
 
-/// A pod whose SeiNode is gone, or is another one now.
+/// A pod whose SeiNode is gone or is another one now, or what may still make such a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
+    /// Its kind, such as pod.
+    pub kind: &'static str,
     /// Its namespace.
     pub namespace: String,
     /// Its name.

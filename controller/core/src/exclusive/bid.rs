@@ -112,7 +112,8 @@ impl<'a> Bid<'a> {
     /// Why a pod without a node keeps this one from taking it.
     fn keeps(&self, stray: &Stray) -> Option<String> {
         let here = stray.namespace == self.node.namespace;
-        let until_gone = || format!("pod {}/{} still uses it and is going", stray.namespace, stray.name);
+        let until_gone =
+            || format!("{} {}/{} still uses it and has to go", stray.kind, stray.namespace, stray.name);
         match self.resource {
             Resource::Volume(name) => (here && stray.uses.volume.as_ref() == Some(name)).then(until_gone),
             Resource::SigningKey(mine) => {
@@ -123,9 +124,9 @@ impl<'a> Bid<'a> {
                 match stray.key {
                     StrayKey::Is(key) => (key == *mine).then(until_gone),
                     StrayKey::Unknown => Some(format!(
-                        "pod {}/{} is going, and whether it signs with the same key cannot be told: its Secret {secret} \
+                        "{} {}/{} has no SeiNode, and whether it signs with the same key cannot be told: its Secret {secret} \
                          cannot be read",
-                        stray.namespace, stray.name
+                        stray.kind, stray.namespace, stray.name
                     )),
                     StrayKey::NotRead => None,
                 }

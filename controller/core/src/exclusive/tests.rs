@@ -35,7 +35,7 @@ fn claims(resource: &Resource, hold: Hold) -> Vec<Claim> {
 
 fn stray(namespace: &str, secret: &str, key: StrayKey) -> Rivals {
     let uses = PodUse { signing_secret: Some(secret.into()), volume: Some("data-gone".into()) };
-    let stray = Stray { namespace: namespace.into(), name: "gone-0".into(), uses, key };
+    let stray = Stray { kind: "pod", namespace: namespace.into(), name: "gone-0".into(), uses, key };
     Rivals { nodes: vec![], strays: vec![stray] }
 }
 

@@ -1,7 +1,11 @@
 //! Who else may use what a node wants: read from all SeiNodes and all pods of nodes.
 
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::StatefulSet, batch::v1::Job, core::v1 as k8s};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    batch::v1::{self as batch, Job},
+    core::v1 as k8s,
+};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, conditions, names};
 
@@ -51,20 +55,27 @@ impl Rivals {
     ) -> Self {
         let sets = sets.iter().filter_map(|set| {
             let spec = set.spec.as_ref().filter(|spec| spec.replicas != Some(0))?;
-            Some((&set.metadata, spec.template.spec.as_ref()?))
+            Some(("StatefulSet", &set.metadata, spec.template.spec.as_ref()?))
         });
-        let jobs =
-            jobs.iter().filter_map(|job| Some((&job.metadata, job.spec.as_ref()?.template.spec.as_ref()?)));
+        let jobs = jobs.iter().filter_map(|job| {
+            let ended = |it: &batch::JobCondition| {
+                matches!(it.type_.as_str(), "Complete" | "Failed") && it.status == "True"
+            };
+            let finished = job.status.iter().flat_map(|status| status.conditions.iter().flatten()).any(ended);
+            let spec = job.spec.as_ref().filter(|_| !finished)?;
+            Some(("Job", &job.metadata, spec.template.spec.as_ref()?))
+        });
         let lives = |uid: &str| {
             uid == node.uid || nodes.iter().any(|other| other.metadata.uid.as_deref() == Some(uid))
         };
-        let orphans = sets.chain(jobs).filter(|(meta, _)| {
+        let without_node = sets.chain(jobs).filter(|(_, meta, _)| {
             let mut owners = meta.owner_references.iter().flatten();
-            owners.any(|owner| owner.kind == "SeiNode" && !lives(&owner.uid))
+            !owners.any(|owner| owner.kind == "SeiNode" && lives(&owner.uid))
         });
-        self.strays.extend(orphans.map(|(meta, pod)| Stray {
+        self.strays.extend(without_node.map(|(kind, meta, pod)| Stray {
+            kind,
             namespace: meta.namespace.clone().unwrap_or_default(),
-            name: format!("of {}", meta.name.as_deref().unwrap_or_default()),
+            name: meta.name.clone().unwrap_or_default(),
             uses: uses(pod),
             key: StrayKey::NotRead,
         }));
@@ -154,6 +165,7 @@ impl Seen {
 
     fn stray(&self) -> Stray {
         Stray {
+            kind: "pod",
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             uses: self.uses.clone(),
