@@ -56,7 +56,12 @@ fn labels(node: &NodeRef, intent: &Intent) -> BTreeMap<String, String> {
     labels
 }
 
-/// The only selector label.
+/// Annotations of a pod that is not to be moved.
+fn undisrupted() -> BTreeMap<String, String> {
+    BTreeMap::from([(names::DO_NOT_DISRUPT_ANNOTATION.to_owned(), "true".to_owned())])
+}
+
+/// The label that ties a pod to its node; the only selector label of the node's own pod.
 fn selector(node: &NodeRef) -> BTreeMap<String, String> {
     BTreeMap::from([(names::NODE_LABEL.to_owned(), node.name.clone())])
 }

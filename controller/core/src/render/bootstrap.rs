@@ -1,5 +1,7 @@
-//! The bootstrap Job of a node and its Service (crd-and-workload §4.4): a pod that restores a snapshot and runs `seid` up
-//! to a height, on the node's volume, before the node itself starts. Never the keys: what is not there cannot sign.
+//! The Job that restores a snapshot and runs `seid` up to a height, and the Service by which its sidecar is reached
+//! (crd-and-workload §4.4).
+//!
+//! No key of a validator is ever in here: two pods that sign with one key are a double sign.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +14,22 @@ use k8s_openapi::{
 };
 use seinode_api::names;
 
-use super::{HOME, child, pod, script, selector};
-use crate::{intent::Intent, node::NodeRef, observation::SEID, platform::Platform};
+use super::{child, pod, script, selector, undisrupted};
+use crate::{
+    intent::{Bootstrap, Intent},
+    node::NodeRef,
+    platform::Platform,
+};
 
-/// The headless Service of the bootstrap: it has the name of the node's own, which takes its place.
+/// The headless Service: it gives the bootstrap pod the name in DNS that the node's own pod will have.
 #[must_use]
 pub fn bootstrap_service(node: &NodeRef, intent: &Intent) -> Service {
     let port = i32::from(intent.sidecar.port);
     Service {
-        metadata: of_bootstrap(child(node, intent, node.name.clone())),
+        metadata: bootstrap_child(node, intent, node.name.clone()),
         spec: Some(ServiceSpec {
             cluster_ip: Some("None".into()),
-            selector: Some(labels(selector(node))),
+            selector: Some(bootstrap_labels(node)),
             publish_not_ready_addresses: Some(true),
             ports: Some(vec![ServicePort {
                 name: Some("sidecar".into()),
@@ -38,63 +44,72 @@ pub fn bootstrap_service(node: &NodeRef, intent: &Intent) -> Service {
     }
 }
 
-/// The bootstrap Job; `None` for a spec that asks for none.
+/// The Job; `None` for a spec that asks for no bootstrap.
+///
+/// It has no `ttlSecondsAfterFinished`, unlike the original's: the plan's teardown removes it, and one that expired
+/// before it was looked at would turn a success into a failure (W7).
 #[must_use]
 pub fn bootstrap_job(node: &NodeRef, intent: &Intent, platform: &Platform) -> Option<Job> {
     let bootstrap = intent.bootstrap()?;
-    let mut metadata = of_bootstrap(child(node, intent, names::bootstrap_job(&node.name)));
-    let annotation = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
-    // Tells the Job of an earlier spec from one that may go on.
-    metadata.annotations = Some(annotation(names::TARGET_ANNOTATION, intent.bootstrap_target.to_string()));
-    let template = ObjectMeta {
-        labels: metadata.labels.clone(),
-        annotations: Some(annotation(names::DO_NOT_DISRUPT_ANNOTATION, "true".into())),
-        ..ObjectMeta::default()
-    };
-    let pod = PodSpec {
-        // The name in DNS that the node's own pod will have.
-        hostname: Some(format!("{}-0", node.name)),
-        subdomain: Some(node.name.clone()),
-        restart_policy: Some("Never".into()),
-        volumes: Some(vec![pod::data_volume(node, intent)]),
-        init_containers: Some(vec![pod::init(intent, bootstrap.image), pod::sidecar(intent, platform)]),
-        containers: vec![seid(intent, platform, bootstrap.image, bootstrap.target_height)],
-        ..pod::common(intent, platform)
-    };
+    let mut metadata = bootstrap_child(node, intent, names::bootstrap_job(&node.name));
+    // Tells a Job that was made for an earlier spec.
+    let target = (names::TARGET_ANNOTATION.to_owned(), intent.bootstrap_target.to_string());
+    metadata.annotations = Some(BTreeMap::from([target]));
     Some(Job {
         metadata,
         spec: Some(JobSpec {
+            // Whether to begin anew is for the plan to say.
             backoff_limit: Some(0),
-            // A Job that is resumed must not start a pod while the one before it still has the volume (W20).
+            // A Job that is resumed waits until its old pod has ended. By default it would not, and two pods would
+            // have the volume (W20).
             pod_replacement_policy: Some("Failed".into()),
-            // No ttlSecondsAfterFinished: an expiry that nobody saw would make a failure of a success (W7). Our own
-            // teardown removes the Job.
-            template: PodTemplateSpec { metadata: Some(template), spec: Some(pod) },
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    // The user's labels stay away: a Service that selects them would send its traffic here.
+                    labels: Some(bootstrap_labels(node)),
+                    annotations: Some(undisrupted()),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod_spec(node, intent, bootstrap, platform)),
+            },
             ..JobSpec::default()
         }),
         ..Job::default()
     })
 }
 
-fn seid(intent: &Intent, platform: &Platform, image: &str, height: i64) -> Container {
-    Container {
-        name: SEID.into(),
-        image: Some(image.to_owned()),
-        command: Some(vec!["/bin/bash".into(), "-c".into()]),
-        args: Some(vec![script::bootstrap(intent.sidecar.port, height)]),
-        env: Some(vec![pod::variable("TMPDIR", &format!("{HOME}/tmp"))]),
-        resources: Some(pod::requests(intent, platform)),
-        volume_mounts: Some(vec![pod::data_mount()]),
-        ..Container::default()
+/// The volume is the node's own one, an imported PVC too (W21).
+fn pod_spec(node: &NodeRef, intent: &Intent, bootstrap: Bootstrap<'_>, platform: &Platform) -> PodSpec {
+    PodSpec {
+        // Host and Service are called as those of the node's own pod: the sidecar has one address for both stages.
+        hostname: Some(format!("{}-0", node.name)),
+        subdomain: Some(node.name.clone()),
+        restart_policy: Some("Never".into()),
+        init_containers: Some(vec![pod::init(intent, bootstrap.image), pod::sidecar(intent, platform)]),
+        containers: vec![seid(intent, bootstrap, platform)],
+        ..pod::spec(node, intent, platform)
     }
 }
 
-fn of_bootstrap(mut metadata: ObjectMeta) -> ObjectMeta {
-    metadata.labels = metadata.labels.map(labels);
+/// `spec.entrypoint` says how the node runs, not how it is bootstrapped.
+fn seid(intent: &Intent, bootstrap: Bootstrap<'_>, platform: &Platform) -> Container {
+    let script = script::halting(intent.sidecar.port, bootstrap.target_height);
+    pod::seid(intent, platform, bootstrap.image, script)
+}
+
+/// Metadata of a child that is the bootstrap's.
+fn bootstrap_child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
+    let mut metadata = child(node, intent, name);
+    metadata.labels.get_or_insert_default().extend(bootstrap_labels(node));
     metadata
 }
 
-fn labels(mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+/// The labels that tell the bootstrap's pod from the node's own.
+fn bootstrap_labels(node: &NodeRef) -> BTreeMap<String, String> {
+    let mut labels = selector(node);
     labels.insert(names::COMPONENT_LABEL.to_owned(), names::BOOTSTRAP_COMPONENT.to_owned());
     labels
 }
+
+#[cfg(test)]
+mod tests;

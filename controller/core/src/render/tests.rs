@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::platform::{Bucket, Platform, Requests, ResultExport};
 
-pub(crate) fn platform() -> Platform {
+pub(super) fn platform() -> Platform {
     let bucket = |name: &str| Bucket { name: name.into(), region: "us-east-2".into() };
     let requests =
         |cpu: &str, memory: &str| Requests { cpu: cpu.parse().unwrap(), memory: memory.parse().unwrap() };
@@ -26,11 +26,11 @@ pub(crate) fn platform() -> Platform {
     }
 }
 
-fn node() -> NodeRef {
+pub(super) fn node() -> NodeRef {
     NodeRef { namespace: "sei".into(), name: "n0".into(), uid: "uid-0".into() }
 }
 
-fn intent(rest: &str) -> Intent {
+pub(super) fn intent(rest: &str) -> Intent {
     let object = format!(
         "metadata: {{name: n0, namespace: sei}}\nspec:\n  chainId: pacific-1\n  image: seid:1\n{rest}"
     );
@@ -41,7 +41,7 @@ fn set(rest: &str) -> Value {
     serde_json::to_value(stateful_set(&node(), &intent(rest), &platform())).unwrap()
 }
 
-fn owner() -> Value {
+pub(super) fn owner() -> Value {
     json!([{"apiVersion":"sei.io/v1alpha1","kind":"SeiNode","name":"n0","uid":"uid-0",
             "controller":true,"blockOwnerDeletion":true}])
 }
@@ -223,101 +223,13 @@ fn the_volume_is_owned_and_says_for_whom_it_was_made() {
 }
 
 #[test]
-fn a_retained_volume_has_no_owner_but_says_whose_it_was() {
-    for rest in [
-        "  fullNode: {}\n  dataVolume: {retain: true}\n",
-        "  validator: {signingKey: {secret: {secretName: a}}, nodeKey: {secret: {secretName: b}}}\n",
-    ] {
-        let pvc = volume(&node(), &intent(rest), &platform());
-        assert_eq!(pvc.metadata.owner_references, None, "{rest}");
-        assert_eq!(pvc.metadata.annotations.unwrap()["sei.io/owner-uid"], "uid-0", "{rest}");
-    }
-}
-
-const BOOTSTRAP: &str = "snapshot: {s3: {targetHeight: 9}, bootstrapImage: seid:0}";
-
-fn job(rest: &str) -> Value {
-    serde_json::to_value(bootstrap_job(&node(), &intent(rest), &platform()).unwrap()).unwrap()
-}
-
-#[test]
-fn the_bootstrap_job_is_as_the_reference_says() {
-    let rest = format!("  fullNode: {{{BOOTSTRAP}}}\n  podLabels: {{team: rpc, sei.io/component: stolen}}\n");
-    let labels = json!({"team":"rpc","sei.io/node":"n0","sei.io/component":"bootstrap"});
-    let target = intent(&rest).bootstrap_target.to_string();
-    let job = job(&rest);
-    assert_eq!(
-        job["metadata"],
-        json!({"name":"n0-bootstrap","namespace":"sei","labels":labels,"ownerReferences":owner(),
-               "annotations":{"sei.io/target":target}})
-    );
-    let spec = &job["spec"];
-    let template = &spec["template"];
-    let mut others = spec.clone();
-    others.as_object_mut().unwrap().remove("template");
-    assert_eq!(others, json!({"backoffLimit":0,"podReplacementPolicy":"Failed"}), "and no time to live (W7)");
-    assert_eq!(
-        template["metadata"],
-        json!({"labels":labels,"annotations":{"karpenter.sh/do-not-disrupt":"true"}})
-    );
-    let (pod, own) = (&template["spec"], &set(&rest)["spec"]["template"]["spec"]);
-    for same in ["serviceAccountName", "tolerations", "affinity", "shareProcessNamespace", "volumes"] {
-        assert_eq!(pod[same], own[same], "{same}");
-    }
-    assert_eq!(
-        [&pod["hostname"], &pod["subdomain"], &pod["restartPolicy"], &pod["terminationGracePeriodSeconds"]],
-        [&json!("n0-0"), &json!("n0"), &json!("Never"), &json!(120)]
-    );
-    let [init, sidecar] = pod["initContainers"].as_array().unwrap().as_slice() else { panic!("{pod}") };
-    assert_eq!((&init["image"], &init["command"]), (&json!("seid:0"), &own["initContainers"][0]["command"]));
-    let mut unprobed = own["initContainers"][1].clone();
-    unprobed.as_object_mut().unwrap().retain(|member, _| !member.ends_with("Probe"));
-    assert_eq!(*sidecar, unprobed);
-    let seid = &pod["containers"][0];
-    assert_eq!(seid["image"], "seid:0");
-    assert_eq!(seid["env"], json!([{"name":"TMPDIR","value":"/sei/tmp"}]));
-    assert_eq!(seid["resources"], own["containers"][0]["resources"]);
-    let script = seid["args"][0].as_str().unwrap();
-    assert!(script.contains("seid start --home /sei --halt-height 9"), "{script}");
-    for absent in ["ports", "startupProbe", "readinessProbe", "livenessProbe"] {
-        assert_eq!(seid.get(absent), None, "{absent}");
-    }
-}
-
-#[test]
-fn a_bootstrap_honours_an_imported_volume_and_never_has_a_key() {
-    let keys = "signingKey: {secret: {secretName: a}}, nodeKey: {secret: {secretName: b}}";
-    let rest =
-        format!("  validator: {{{BOOTSTRAP}, {keys}}}\n  dataVolume: {{import: {{pvcName: old-data}}}}\n");
-    let job = job(&rest);
-    let pod = &job["spec"]["template"]["spec"];
-    assert_eq!(pod["volumes"], json!([{"name":"data","persistentVolumeClaim":{"claimName":"old-data"}}]));
-    assert!(!job.to_string().contains("secret"), "{job}");
-    assert_eq!(bootstrap_job(&node(), &intent("  fullNode: {}\n"), &platform()), None);
-}
-
-#[test]
-fn a_job_is_made_anew_only_for_what_it_is_made_of() {
-    let target = |mode: &str, rest: &str| intent(&format!("  fullNode: {{{mode}}}\n{rest}")).bootstrap_target;
-    let before = target(BOOTSTRAP, "");
-    assert_eq!(before, target(BOOTSTRAP, "  overrides: {evm.http_port: '1'}\n  podLabels: {a: b}\n"));
-    assert_ne!(before, target(&BOOTSTRAP.replace("seid:0", "seid:00"), ""));
-    assert_ne!(before, target(&BOOTSTRAP.replace('9', "10"), ""));
-    assert_ne!(before, target(BOOTSTRAP, "  sidecar: {port: 9000}\n"));
-}
-
-#[test]
-fn the_bootstrap_service_names_only_the_bootstrap_pod() {
-    let rest = format!("  fullNode: {{{BOOTSTRAP}}}\n");
-    let service = serde_json::to_value(bootstrap_service(&node(), &intent(&rest))).unwrap();
-    let labels = json!({"sei.io/node":"n0","sei.io/component":"bootstrap"});
-    assert_eq!(
-        service["metadata"],
-        json!({"name":"n0","namespace":"sei","labels":labels,"ownerReferences":owner()})
-    );
-    assert_eq!(
-        service["spec"],
-        json!({"clusterIP":"None","publishNotReadyAddresses":true,"selector":labels,
-               "ports":[{"name":"sidecar","port":7777,"targetPort":7777,"protocol":"TCP"}]})
-    );
+fn a_volume_that_is_kept_has_no_owner_and_still_says_for_whom_it_was_made() {
+    let pvc = |rest: &str| volume(&node(), &intent(rest), &platform());
+    let kept = pvc("  fullNode: {}\n  dataVolume: {retain: true}\n");
+    assert_eq!(kept.metadata.owner_references, None);
+    let gone = pvc("  fullNode: {}\n  dataVolume: {retain: false}\n");
+    assert_eq!(gone.metadata.owner_references, Some(vec![node().owner_reference()]));
+    assert_eq!(kept.metadata.annotations, gone.metadata.annotations);
+    assert_eq!(kept.metadata.labels, gone.metadata.labels);
+    assert_eq!(kept.spec, gone.spec);
 }

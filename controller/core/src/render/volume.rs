@@ -15,7 +15,8 @@ use crate::{
     platform::Platform,
 };
 
-/// The data PVC. It is created once; it goes with the node by garbage collection, unless the spec retains it.
+/// The data PVC. It is created once; afterwards nothing but its marks of ownership changes. It goes with the node by
+/// garbage collection, unless it is to be kept.
 #[must_use]
 pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> PersistentVolumeClaim {
     let (class, size) = match intent.mode {
@@ -26,6 +27,7 @@ pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> Persisten
     };
     let mut metadata = child(node, intent, names::data_volume(&node.name));
     if intent.retention == Retention::Kept {
+        // Garbage collection would follow it.
         metadata.owner_references = None;
     }
     // Says whose the data is even where no owner reference may be.

@@ -1,23 +1,27 @@
-//! The StatefulSet of a node (crd-and-workload §3.1).
+//! The StatefulSet of a node and its pod (crd-and-workload §3).
 
-use std::collections::BTreeMap;
+mod keys;
 
 use k8s_openapi::{
     api::{
         apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
-        core::v1::PodTemplateSpec,
+        core::v1::{Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe},
     },
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+    apimachinery::pkg::{
+        apis::meta::v1::{LabelSelector, ObjectMeta},
+        util::intstr::IntOrString,
+    },
 };
-use seinode_api::names;
 
-use super::{child, labels, pod, selector};
+use super::{PORTS, child, labels, pod, script, selector, undisrupted};
 use crate::{intent::Intent, node::NodeRef, platform::Platform};
+
+/// Five days of gating before the kubelet gives a start up: a snapshot restore takes its time.
+const STARTUP_FAILURES: i32 = 86_400;
 
 /// The StatefulSet: one replica, replaced only when the operator deletes its pod (OnDelete).
 #[must_use]
 pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSet {
-    let annotations = BTreeMap::from([(names::DO_NOT_DISRUPT_ANNOTATION.to_owned(), "true".to_owned())]);
     StatefulSet {
         metadata: child(node, intent, node.name.clone()),
         spec: Some(StatefulSetSpec {
@@ -31,13 +35,63 @@ pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> Sta
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(labels(node, intent)),
-                    annotations: Some(annotations),
+                    annotations: Some(undisrupted()),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod::spec(node, intent, platform)),
+                spec: Some(pod_spec(node, intent, platform)),
             },
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
+    }
+}
+
+fn pod_spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> PodSpec {
+    let mut spec = pod::spec(node, intent, platform);
+    spec.volumes.get_or_insert_default().extend(keys::volumes(intent));
+    spec.init_containers = Some(vec![pod::init(intent, &intent.image), sidecar(intent, platform)]);
+    spec.containers = vec![seid(intent, platform)];
+    spec
+}
+
+fn sidecar(intent: &Intent, platform: &Platform) -> Container {
+    let port = i32::from(intent.sidecar.port);
+    Container {
+        liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/v0/livez", port, 5, 10) }),
+        readiness_probe: Some(Probe { failure_threshold: Some(6), ..probe("/v0/healthz", port, 2, 5) }),
+        ..pod::sidecar(intent, platform)
+    }
+}
+
+fn seid(intent: &Intent, platform: &Platform) -> Container {
+    let port = intent.sidecar.port;
+    let script = script::gated(port, &intent.process);
+    let mut seid = Container {
+        ports: Some(PORTS.map(|(name, port)| pod::container_port(name, port)).into()),
+        startup_probe: Some(Probe {
+            failure_threshold: Some(STARTUP_FAILURES),
+            ..probe("/v0/healthz", i32::from(port), 5, 5)
+        }),
+        readiness_probe: Some(Probe {
+            failure_threshold: Some(3),
+            timeout_seconds: Some(5),
+            ..probe("/lag_status", 26657, 30, 10)
+        }),
+        ..pod::seid(intent, platform, &intent.image, script)
+    };
+    seid.volume_mounts.get_or_insert_default().extend(keys::mounts(intent));
+    seid
+}
+
+fn probe(path: &str, port: i32, initial_delay: i32, period: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::Int(port),
+            ..HTTPGetAction::default()
+        }),
+        initial_delay_seconds: Some(initial_delay),
+        period_seconds: Some(period),
+        ..Probe::default()
     }
 }
