@@ -26,7 +26,11 @@ pub fn absorb_answer(seen: &mut Observation, question: Question, fact: Fact) {
         (Question::Keys, Fact::Keys(check)) => seen.keys = Some(check),
         (Question::Import, Fact::Import(finding)) => seen.import = Some(finding),
         (Question::Rivals(resource), Fact::Rivals(rivals)) => seen.live_rivals = Some((resource, rivals)),
-        (Question::Job, Fact::Job(job)) => seen.live_job = Some(job),
+        (Question::Job, Fact::Job(job)) => {
+            // Made a moment ago, and the watch has not seen it yet.
+            seen.job = seen.job.take().or_else(|| job.clone());
+            seen.live_job = Some(job);
+        }
         (_, Fact::Failed(failure)) => seen.setback = Some(failure),
         (question, fact) => seen.setback = Some(mismatch(&format!("{question:?} {fact:?}"))),
     }

@@ -64,6 +64,7 @@ pub fn judge(
     let claim = Claim { name, pvc };
     let judged = claim
         .stays()
+        .and_then(|()| claim.is_nobodys())
         .and_then(|()| claim.is_bound())
         .and_then(|()| claim.can_be_mounted())
         .and_then(|()| claim.is_large_enough(least))
@@ -91,6 +92,17 @@ impl Claim<'_> {
             self.volume()
         );
         Err(self.not_ready("is being deleted", &remedy))
+    }
+
+    /// What has an owner is deleted with it, and the data with that.
+    fn is_nobodys(&self) -> Result<(), ImportFinding> {
+        let Some(owner) = self.pvc.metadata.owner_references.iter().flatten().next() else { return Ok(()) };
+        let rule = format!("is owned by {}/{}, and is deleted together with it", owner.kind, owner.name);
+        let remedy = match owner.kind.as_str() {
+            "SeiNode" => "set spec.dataVolume.retain: true on that node: then it lets go of the PVC",
+            _ => "set metadata.ownerReferences of the PVC to [] if its data is to stay",
+        };
+        Err(self.invalid(&rule, remedy))
     }
 
     fn is_bound(&self) -> Result<(), ImportFinding> {

@@ -17,7 +17,7 @@ use k8s_openapi::api::{
 };
 use seinode_api::names;
 
-pub use pod::{Container, DATA, Pod, SEID, SIDECAR, SIGNING_KEY};
+pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY};
 
 use crate::{
     answer::{Health, Question, Silence, TaskReport},

@@ -71,6 +71,7 @@ fn pod(uid: &str) -> Pod {
         version: "1".into(),
         signing_secret: None,
         stay: Stay::Staying,
+        run: seinode_core::observation::Run::Lives,
         ip: Some(Ipv4Addr::LOCALHOST.into()),
         seid_image: None,
         sidecar: Container::Up,

@@ -13,7 +13,7 @@ use crate::{
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
     node::Life,
-    observation::{Observation, Reply},
+    observation::{Observation, Reply, Run},
     subject::Subject,
 };
 
@@ -91,16 +91,18 @@ fn spec_valid(subject: &Subject) -> Verdict {
 }
 
 fn paused(intent: &Intent, seen: &Observation) -> Verdict {
-    let (status, reason, message) = match (intent.activity, seen.pods.first()) {
-        (Activity::Runs, _) => (Truth::False, "NotPaused", "the node is to run".to_owned()),
-        (Activity::Paused, None) => {
-            let message = "spec.paused: the node has no pod, and its plan waits; set it to false to go on";
-            (Truth::True, "Paused", message.to_owned())
-        }
-        (Activity::Paused, Some(pod)) => {
-            (Truth::True, "Stopping", format!("spec.paused: pod {} is going", pod.name))
-        }
-    };
+    let (status, reason, message) =
+        match (intent.activity, seen.pods.iter().find(|pod| pod.run == Run::Lives)) {
+            (Activity::Runs, _) => (Truth::False, "NotPaused", "the node is to run".to_owned()),
+            (Activity::Paused, None) => {
+                let message =
+                    "spec.paused: the node has no pod, and its plan waits; set it to false to go on";
+                (Truth::True, "Paused", message.to_owned())
+            }
+            (Activity::Paused, Some(pod)) => {
+                (Truth::True, "Stopping", format!("spec.paused: pod {} is going", pod.name))
+            }
+        };
     Verdict { type_: types::PAUSED, status, reason, message }
 }
 

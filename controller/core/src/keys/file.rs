@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 
 const PRIVATE_TYPE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC_TYPE: &str = "tendermint/PubKeyEd25519";
+const SEED_BYTES: usize = 32;
+const PUBLIC_BYTES: usize = 32;
 /// An address is this much of the hash of a public key.
 const ADDRESS_BYTES: usize = 20;
 
@@ -24,7 +26,7 @@ struct Signing {
     priv_key: Key,
 }
 
-/// `node_key.json`. Later versions of Tendermint write the node's id beside the key.
+/// `node_key.json`. Sei's Tendermint writes the node's id beside the key, older ones do not.
 #[derive(Deserialize)]
 struct Node {
     #[serde(default)]
@@ -60,7 +62,11 @@ pub(super) fn signing(file: &[u8]) -> Result<String, String> {
             "has a pub_key.type other than {PUBLIC_TYPE}, the only one that Sei validators use"
         ));
     }
-    if decode(&pub_key, "pub_key")?.as_slice() != derived {
+    let public = decode(&pub_key, "pub_key")?;
+    if public.len() != PUBLIC_BYTES {
+        return Err(format!("has a pub_key.value that is not {PUBLIC_BYTES} bytes long"));
+    }
+    if public.as_slice() != derived {
         return Err("has a pub_key that does not belong to its priv_key".into());
     }
     let expected = address_of(&derived);
@@ -77,9 +83,9 @@ pub(super) fn signing(file: &[u8]) -> Result<String, String> {
 pub(super) fn node(file: &[u8]) -> Result<(), String> {
     let Node { id, priv_key } = parse(file)?;
     let expected = address_of(&derived(&priv_key)?);
-    match id.is_empty() || id.eq_ignore_ascii_case(&expected) {
+    match id.is_empty() || id == expected.to_ascii_lowercase() {
         true => Ok(()),
-        false => Err("has an id that does not belong to its priv_key".into()),
+        false => Err("has an id other than its priv_key's address in lower-case hex".into()),
     }
 }
 
@@ -90,8 +96,8 @@ fn parse<'a, T: Deserialize<'a>>(file: &'a [u8]) -> Result<T, String> {
     })
 }
 
-/// The public key that a private one leads to. The private one is 32 bytes of seed, and the public one again.
-fn derived(key: &Key) -> Result<[u8; 32], String> {
+/// The public key that a private one leads to. The private one is a seed, and the public one again.
+fn derived(key: &Key) -> Result<[u8; PUBLIC_BYTES], String> {
     if key.value.is_empty() || key.kind.is_empty() {
         return Err("has no priv_key.type or no priv_key.value".into());
     }
@@ -101,9 +107,9 @@ fn derived(key: &Key) -> Result<[u8; 32], String> {
         ));
     }
     let bytes = decode(key, "priv_key")?;
-    let Some((seed, public)) = bytes.split_first_chunk::<32>().filter(|(_, public)| public.len() == 32)
-    else {
-        return Err("has a priv_key.value that is not 64 bytes long".into());
+    let halves = bytes.split_first_chunk::<SEED_BYTES>();
+    let Some((seed, public)) = halves.filter(|(_, public)| public.len() == PUBLIC_BYTES) else {
+        return Err(format!("has a priv_key.value that is not {} bytes long", SEED_BYTES + PUBLIC_BYTES));
     };
     let derived = SigningKey::from_bytes(seed).verifying_key().to_bytes();
     match derived == public {
@@ -113,12 +119,16 @@ fn derived(key: &Key) -> Result<[u8; 32], String> {
 }
 
 fn decode(key: &Key, member: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let bytes = STANDARD.decode(key.value.as_bytes());
-    bytes.map(Zeroizing::new).map_err(|_| format!("has a {member}.value that is not base64"))
+    // Wrapped before it is filled: what was decoded before a mistake is wiped too.
+    let mut bytes = Zeroizing::new(Vec::new());
+    match STANDARD.decode_vec(key.value.as_bytes(), &mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(format!("has a {member}.value that is not base64")),
+    }
 }
 
 /// The address of a public key, in upper-case hex.
-fn address_of(public: &[u8; 32]) -> String {
+fn address_of(public: &[u8; PUBLIC_BYTES]) -> String {
     Sha256::digest(public)[..ADDRESS_BYTES].iter().fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02X}");

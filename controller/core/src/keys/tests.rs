@@ -17,8 +17,13 @@ const PRIVATE: &str =
 const PUBLIC: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 /// The first 20 bytes of its SHA-256.
 const ADDRESS: &str = "21FE31DFA154A261626BF854046FD2271B7BED4B";
-/// Test 2's public key.
+/// Test 2's keys.
 const OTHER_PUBLIC: &str = "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+const OTHER_PRIVATE: &str =
+    "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
+/// The seed of test 1 with the public half of test 2.
+const MIXED: &str =
+    "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
 
 fn signing() -> Value {
     json!({
@@ -29,7 +34,10 @@ fn signing() -> Value {
 }
 
 fn node() -> Value {
-    json!({"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": PRIVATE}})
+    json!({
+        "id": ADDRESS.to_lowercase(),
+        "priv_key": {"type": "tendermint/PrivKeyEd25519", "value": PRIVATE},
+    })
 }
 
 fn secret(key: &str, file: &str) -> Secret {
@@ -46,7 +54,6 @@ fn changed(file: &Value, path: &str, value: &str) -> String {
 /// Every wrong file of a signing key, and a word of what is said about it.
 fn wrong_signing_keys() -> Vec<(String, &'static str)> {
     let with = |path: &str, value: &str| changed(&signing(), path, value);
-    let twice = format!("{}{}", &PUBLIC[..43], "=");
     vec![
         ("{".into(), "not the JSON of a key file (line 1"),
         ("[1]".into(), "not the JSON of a key file"),
@@ -58,21 +65,19 @@ fn wrong_signing_keys() -> Vec<(String, &'static str)> {
         (with("/pub_key/value", ""), "has no pub_key.type or no pub_key.value"),
         (with("/pub_key/type", "tendermint/PubKeySecp256k1"), "other than tendermint/PubKeyEd25519"),
         (with("/pub_key/value", "%%%"), "pub_key.value that is not base64"),
+        (with("/pub_key/value", &PUBLIC[..40]), "pub_key.value that is not 32 bytes long"),
         (with("/pub_key/value", OTHER_PUBLIC), "pub_key that does not belong"),
+        // A whole private key of somebody else: test 2's.
+        (with("/priv_key/value", OTHER_PRIVATE), "pub_key that does not belong"),
         (with("/priv_key/type", ""), "has no priv_key.type"),
         (with("/priv_key/value", ""), "has no priv_key.type or no priv_key.value"),
         (with("/priv_key/type", "tendermint/PrivKeySecp256k1"), "other than tendermint/PrivKeyEd25519"),
         (with("/priv_key/value", "%%%"), "priv_key.value that is not base64"),
         (with("/priv_key/value", SEED), "not 64 bytes long"),
-        (with("/priv_key/value", &format!("{}{twice}", &SEED[..43])), "priv_key"),
-        (
-            // The seed of test 1 with the public half of test 2.
-            with(
-                "/priv_key/value",
-                "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==",
-            ),
-            "two halves do not belong together",
-        ),
+        // One more byte; and cut off while it was copied.
+        (with("/priv_key/value", &PRIVATE.replace("Gg==", "GgA=")), "not 64 bytes long"),
+        (with("/priv_key/value", &PRIVATE[..PRIVATE.len() - 1]), "priv_key.value that is not base64"),
+        (with("/priv_key/value", MIXED), "two halves do not belong together"),
     ]
 }
 
@@ -96,25 +101,42 @@ fn every_wrong_signing_key_is_refused_with_the_reason_and_the_secret() {
     }
 }
 
-#[test]
-fn a_node_key_is_judged_alike_and_its_id_if_it_has_one() {
-    let find = |file: &str| node_key("p2p", "ns", Some(&secret(NODE_KEY, file)));
-    let with_id = |id: &str| {
-        let mut file = node();
-        file["id"] = json!(id);
-        file.to_string()
-    };
-    assert_eq!(find(&node().to_string()), Finding::Valid(()));
-    assert_eq!(find(&with_id(&ADDRESS.to_lowercase())), Finding::Valid(()));
-    for (file, words) in [
-        (with_id("ff"), "an id that does not belong"),
-        ("{}".into(), "has no priv_key.type"),
-        (changed(&node(), "/priv_key/value", SEED), "not 64 bytes long"),
+/// Every wrong file of a node key, and a word of what is said about it.
+fn wrong_node_keys() -> Vec<(String, &'static str)> {
+    let with = |path: &str, value: &str| changed(&node(), path, value);
+    vec![
         ("nonsense".into(), "not the JSON of a key file"),
-    ] {
-        let found = find(&file);
-        let Finding::Invalid(why) = found else { panic!("{file}: {found:?}") };
-        assert!(why.contains(words) && why.contains("node_key.json in Secret p2p"), "{why}");
+        (format!("{{\"priv_key\": \"{PRIVATE}\"}}"), "not the JSON of a key file"),
+        ("{}".into(), "has no priv_key.type"),
+        (with("/id", "ff"), "an id other than"),
+        (with("/id", ADDRESS), "in lower-case hex"),
+        (with("/priv_key/type", ""), "has no priv_key.type"),
+        (with("/priv_key/value", ""), "has no priv_key.type or no priv_key.value"),
+        (with("/priv_key/type", "tendermint/PrivKeySr25519"), "other than tendermint/PrivKeyEd25519"),
+        (with("/priv_key/value", "%%%"), "priv_key.value that is not base64"),
+        (with("/priv_key/value", SEED), "not 64 bytes long"),
+        (with("/priv_key/value", MIXED), "two halves do not belong together"),
+        (with("/priv_key/value", OTHER_PRIVATE), "an id other than"),
+    ]
+}
+
+#[test]
+fn a_node_key_needs_no_id_but_one_that_it_has_is_its_address() {
+    let find = |file: &str| node_key("p2p", "ns", Some(&secret(NODE_KEY, file)));
+    let mut without_id = node();
+    without_id.as_object_mut().unwrap().remove("id");
+    assert_eq!(find(&node().to_string()), Finding::Valid(()));
+    assert_eq!(find(&without_id.to_string()), Finding::Valid(()));
+    assert_eq!(find(&changed(&node(), "/id", "")), Finding::Valid(()));
+    assert!(matches!(node_key("p2p", "sei", None), Finding::Missing(why) if why.contains(NODE_KEY)));
+}
+
+#[test]
+fn every_wrong_node_key_is_refused_with_the_reason_and_the_secret() {
+    for (row, (file, words)) in wrong_node_keys().into_iter().enumerate() {
+        let found = node_key("p2p", "ns", Some(&secret(NODE_KEY, &file)));
+        let Finding::Invalid(why) = found else { panic!("{row}: {found:?}") };
+        assert!(why.contains(words) && why.contains("node_key.json in Secret p2p"), "{row}: {why}");
     }
 }
 
@@ -137,10 +159,16 @@ fn a_secret_that_is_missing_empty_or_going_is_told_apart() {
 
 #[test]
 fn no_word_about_a_key_comes_out_of_it() {
-    for (file, _) in wrong_signing_keys() {
-        let said = format!("{:?}", signing_key("val-0", "ns", Some(&secret(SIGNING_KEY, &file))));
-        for at in 0..PRIVATE.len() - 6 {
-            assert!(!said.contains(&PRIVATE[at..at + 6]), "{said}");
+    let signing = wrong_signing_keys().into_iter().chain([(signing().to_string(), "")]);
+    let signing = signing
+        .map(|(file, _)| format!("{:?}", signing_key("val-0", "ns", Some(&secret(SIGNING_KEY, &file)))));
+    let node = wrong_node_keys().into_iter().chain([(node().to_string(), "")]);
+    let node = node.map(|(file, _)| format!("{:?}", node_key("val-0", "ns", Some(&secret(NODE_KEY, &file)))));
+    for said in signing.chain(node) {
+        for private in [PRIVATE, OTHER_PRIVATE] {
+            for at in 0..=private.len() - 6 {
+                assert!(!said.contains(&private[at..at + 6]), "{said}");
+            }
         }
     }
 }

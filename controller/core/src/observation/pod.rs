@@ -33,6 +33,8 @@ pub struct Pod {
     pub signing_secret: Option<String>,
     /// Whether it is being deleted.
     pub stay: Stay,
+    /// Whether it may still run something.
+    pub run: Run,
     /// Its address, once it has one.
     pub ip: Option<IpAddr>,
     /// Image that its `seid` container was created with.
@@ -43,6 +45,15 @@ pub struct Pod {
     pub ready: bool,
     /// Why it does not get on, in words that do not change from second to second.
     pub trouble: Option<String>,
+}
+
+/// Whether a pod may still run something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// It runs, or is about to.
+    Lives,
+    /// All its containers have ended for good.
+    Ended,
 }
 
 /// State of a container.
@@ -74,6 +85,7 @@ impl Pod {
             version: pod.metadata.resource_version.clone().unwrap_or_default(),
             signing_secret: spec.and_then(signing_secret),
             stay: Stay::of(&pod.metadata),
+            run: if has_ended(pod) { Run::Ended } else { Run::Lives },
             ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),
             seid_image: containers
                 .iter()
@@ -92,6 +104,12 @@ impl Pod {
             trouble: status.and_then(trouble),
         }
     }
+}
+
+/// Whether a pod has ended for good: then it uses nothing any more.
+pub(super) fn has_ended(pod: &k8s::Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// The reference to what controls a pod.

@@ -136,8 +136,7 @@ struct Seen {
 impl Seen {
     /// A pod that has ended uses nothing any more.
     fn of(object: &k8s::Pod) -> Option<Self> {
-        let phase = object.status.as_ref().and_then(|status| status.phase.as_deref());
-        if matches!(phase, Some("Succeeded" | "Failed")) {
+        if pod::has_ended(object) {
             return None;
         }
         let created = object.metadata.creation_timestamp.as_ref();

@@ -51,26 +51,30 @@ fn alone(seen: &Observation) -> Option<Step> {
         .then(|| wait("the node's pod is going, and has its volume until then", Until::Event))
 }
 
-/// What the Job says of itself before any of its sidecar's tasks is looked at (W22).
+/// What the Job says of itself before any of its sidecar's tasks is looked at (W22). That it is gone is believed of the API
+/// server alone: the watch may not have seen yet what we have just made.
 pub(crate) fn verdict(seen: &Observation) -> Verdict {
-    match &seen.job {
-        None => Verdict::Failed("the bootstrap Job is gone".into()),
-        Some(job) => match &job.progress {
-            JobProgress::Failed(words) => Verdict::Failed(format!("the bootstrap Job failed: {words}")),
-            // seid ran to its end, so its gate was open and all before it was done.
-            JobProgress::Complete => Verdict::Complete,
-            JobProgress::Suspended => Verdict::Suspended,
-            JobProgress::Runs if job.stay == Stay::Going => {
-                Verdict::Failed("the bootstrap Job is deleted".into())
-            }
-            JobProgress::Runs => Verdict::Runs,
-        },
+    let job = match (&seen.job, &seen.live_job) {
+        (Some(job), _) => job,
+        (None, Some(_)) => return Verdict::Failed("the bootstrap Job is gone".into()),
+        (None, None) => return Verdict::NotSeen,
+    };
+    match &job.progress {
+        JobProgress::Failed(words) => Verdict::Failed(format!("the bootstrap Job failed: {words}")),
+        // seid ran to its end, so its gate was open and all before it was done.
+        JobProgress::Complete => Verdict::Complete,
+        JobProgress::Suspended => Verdict::Suspended,
+        JobProgress::Runs if job.stay == Stay::Going => {
+            Verdict::Failed("the bootstrap Job is deleted".into())
+        }
+        JobProgress::Runs => Verdict::Runs,
     }
 }
 
 /// What a bootstrap Job says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    NotSeen,
     Runs,
     Suspended,
     Complete,
@@ -85,6 +89,7 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
             Step::Look(Question::Import)
         }
         Verdict::Complete => Step::Done,
+        Verdict::NotSeen => Step::Look(Question::Job),
         Verdict::Failed(why) => Step::Failed(why),
         Verdict::Suspended => Step::Do(Effect::SuspendJob(crate::effect::JobRun::Running)),
         Verdict::Runs => {

@@ -53,6 +53,7 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
 fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
     let pod = match place {
         Place::BootstrapJob => match bootstrap::verdict(seen) {
+            bootstrap::Verdict::NotSeen => return Err(Step::Look(Question::Job)),
             bootstrap::Verdict::Runs => seen.bootstrap_pod(),
             bootstrap::Verdict::Suspended => return Err(Step::Do(Effect::SuspendJob(JobRun::Running))),
             bootstrap::Verdict::Complete => return Err(Step::Done),

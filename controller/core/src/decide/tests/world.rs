@@ -158,6 +158,7 @@ impl World {
             version: "1".into(),
             signing_secret: None,
             stay: Stay::Staying,
+            run: crate::observation::Run::Lives,
             ip: Some("10.0.0.7".parse().unwrap()),
             seid_image: Some("seid:1".into()),
             sidecar: Container::Up,
