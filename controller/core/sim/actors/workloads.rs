@@ -1,0 +1,161 @@
+//! The controllers of StatefulSets (under OnDelete) and of Jobs, as far as one pod goes.
+//!
+//! A StatefulSet's pod has its successor only when it is gone. A Job's pod may have one as soon as it is to go, unless
+//! the Job says otherwise (`podReplacementPolicy`).
+
+use std::rc::Rc;
+
+use k8s_openapi::{
+    api::{
+        batch::v1::{Job, JobCondition},
+        core::v1::{Pod, PodTemplateSpec},
+    },
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
+
+use super::Deed;
+use crate::{
+    api_server::Propagation,
+    objects::{Key, Kind, Object, PodFacts},
+    world::World,
+};
+
+/// Marks a pod that its Job itself has stopped: such a one does not count as failed.
+const STOPPED_BY_JOB: &str = "sim/stopped-by-job";
+
+pub fn offers(world: &World) -> Vec<Deed> {
+    let sets = world.api.list(Kind::Set).filter_map(|set| for_set(world, set));
+    let jobs = world.api.list(Kind::Job).filter_map(|job| for_job(world, job));
+    sets.chain(jobs).collect()
+}
+
+fn for_set(world: &World, object: &Rc<Object>) -> Option<Deed> {
+    let set = object.set().filter(|_| !object.is_going())?;
+    let wanted = set.spec.as_ref()?.replicas.unwrap_or(1) > 0;
+    let key = object.key();
+    let pod_key = key.beside(Kind::Pod, &format!("{}-0", key.name));
+    let Some(pod) = world.api.get(&pod_key) else { return wanted.then_some(Deed::MakePod(key)) };
+    let ended = pod.pod().is_some_and(PodFacts::has_ended);
+    let stops = pod.is_controlled_by(object.uid()) && !pod.is_going() && (!wanted || ended);
+    stops.then_some(Deed::StopPod(pod_key))
+}
+
+fn for_job(world: &World, object: &Rc<Object>) -> Option<Deed> {
+    let job = object.job().filter(|_| !object.is_going())?;
+    let pods: Vec<_> = world.api.list(Kind::Pod).filter(|pod| pod.is_controlled_by(object.uid())).collect();
+    let active = pods.iter().find(|pod| !pod.is_going() && !pod.pod().is_some_and(PodFacts::has_ended));
+    let spec = job.spec.as_ref()?;
+    if is_finished(job) {
+        return active.map(|pod| Deed::StopPod(pod.key()));
+    }
+    if pods.iter().any(|pod| counts(pod).is_some()) {
+        return Some(Deed::EndJob(object.key()));
+    }
+    if spec.suspend == Some(true) {
+        return active.map(|pod| Deed::StopPod(pod.key()));
+    }
+    let waits_for_the_last = spec.pod_replacement_policy.as_deref() == Some("Failed");
+    let free = active.is_none() && (pods.is_empty() || !waits_for_the_last);
+    free.then(|| Deed::MakePod(object.key()))
+}
+
+pub fn is_finished(job: &Job) -> bool {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|it| ["Complete", "Failed"].contains(&it.type_.as_str()) && it.status == "True")
+}
+
+/// What a pod means for its Job: success, or failure with the words of a condition.
+fn counts(pod: &Object) -> Option<Result<(), &'static str>> {
+    let phase = pod.pod()?.status.as_ref().and_then(|status| status.phase.as_deref());
+    match phase {
+        Some("Succeeded") => Some(Ok(())),
+        Some("Failed") => Some(Err("Job has reached the specified backoff limit")),
+        _ if pod.is_going() && pod.annotation(STOPPED_BY_JOB).is_none() => {
+            Some(Err("Job has reached the specified backoff limit"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a Job has still to take note of how its pod ended: until then a finalizer keeps the pod.
+pub fn is_awaited(world: &World, pod: &Object) -> bool {
+    let job = pod.controller().filter(|owner| owner.kind == "Job");
+    let job = job.and_then(|owner| world.api.list(Kind::Job).find(|job| job.uid() == owner.uid));
+    let unfinished = job.is_some_and(|job| !job.is_going() && !job.job().is_some_and(is_finished));
+    unfinished && counts(pod).is_some()
+}
+
+pub fn make_pod(world: &mut World, owner: &Key) {
+    let Some(object) = world.api.get(owner).map(Rc::clone) else { return };
+    let (name, template, kind) = match &*object {
+        Object::Set(set) => {
+            let template = set.spec.as_ref().map(|spec| spec.template.clone());
+            (format!("{}-0", owner.name), template, "StatefulSet")
+        }
+        Object::Job(job) => {
+            let template = job.spec.as_ref().map(|spec| spec.template.clone());
+            (format!("{}-{}", owner.name, world.api.version()), template, "Job")
+        }
+        _ => return,
+    };
+    let pod = pod(&object, owner, name, template.unwrap_or_default(), kind);
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    world.api.create(pod.into(), world.now);
+    world.say(|| format!("{owner} gets pod {name}"));
+}
+
+fn pod(owner: &Object, key: &Key, name: String, template: PodTemplateSpec, kind: &str) -> Pod {
+    let PodTemplateSpec { metadata, spec } = template;
+    let metadata = metadata.unwrap_or_default();
+    let reference = OwnerReference {
+        api_version: if kind == "Job" { "batch/v1" } else { "apps/v1" }.into(),
+        kind: kind.into(),
+        name: key.name.to_string(),
+        uid: owner.uid().to_owned(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    };
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(key.namespace.to_string()),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            owner_references: Some(vec![reference]),
+            ..ObjectMeta::default()
+        },
+        spec,
+        status: None,
+    }
+}
+
+pub fn stop_pod(world: &mut World, pod: &Key) {
+    world.say(|| format!("{pod} is stopped by its controller"));
+    let of_job = |pod: &Object| pod.controller().is_some_and(|owner| owner.kind == "Job");
+    if world.api.get(pod).is_some_and(|pod| of_job(pod)) {
+        world.api.update(pod, |pod| {
+            pod.meta_mut().annotations.get_or_insert_default().insert(STOPPED_BY_JOB.into(), "true".into());
+        });
+    }
+    world.api.delete(pod, Propagation::Background, world.now);
+}
+
+pub fn end_job(world: &mut World, key: &Key) {
+    let Some(job) = world.api.get(key).map(Rc::clone) else { return };
+    let pods = world.api.list(Kind::Pod).filter(|pod| pod.is_controlled_by(job.uid()));
+    let Some(verdict) = pods.filter_map(|pod| counts(pod)).min_by_key(Result::is_err) else { return };
+    world.say(|| format!("{key} ends: {verdict:?}"));
+    let condition = JobCondition {
+        type_: if verdict.is_ok() { "Complete" } else { "Failed" }.into(),
+        status: "True".into(),
+        message: verdict.err().map(str::to_owned),
+        ..JobCondition::default()
+    };
+    world.api.update(key, |job| {
+        if let Object::Job(job) = job {
+            job.status.get_or_insert_default().conditions = Some(vec![condition]);
+        }
+    });
+}

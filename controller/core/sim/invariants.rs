@@ -1,0 +1,220 @@
+//! What must hold whatever happens, after every step of the world.
+//!
+//! The ledger remembers what cannot be seen in the world any more: which plans were stored, which tasks were run. What
+//! must hold once the world has come to rest is in `settled`.
+
+pub mod settled;
+
+use std::{collections::BTreeMap, collections::BTreeSet, fmt};
+
+use seinode_api::SeiNodeStatus;
+use seinode_core::{
+    effect::{Effect, JobRun, Replicas, Submission},
+    intent::Activity,
+    node::{Life, NodeRef, Owner, Suspension},
+    observation::Volume,
+    plan::{Plan, PlanPhase},
+    subject::Subject,
+    task_type::TaskType,
+};
+
+use crate::{
+    api_server::ApiServer,
+    objects::{Key, Kind, Object, PodFacts},
+    world::World,
+};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub invariant: &'static str,
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant \"{}\" does not hold: {}", self.invariant, self.message)
+    }
+}
+
+/// What the invariants remember.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Every plan that was ever stored.
+    plans: BTreeSet<String>,
+    /// Every attempt at a task that was ever stored.
+    attempts: BTreeSet<String>,
+    /// Every bootstrap that was stored as done: the node, the volume and the height.
+    bootstraps: BTreeSet<(String, String, Option<i64>)>,
+    effects: u64,
+    /// Between the look of one operator and its hand-over another may hand the task over, and it may fail. The sidecar's
+    /// contract leaves no way to guard against that.
+    pub races: bool,
+    violation: Option<Violation>,
+}
+
+/// An effect that an operator is about to carry out, and why it thinks that it may.
+pub struct Touch<'a> {
+    pub node: &'a Key,
+    pub subject: &'a Subject,
+    pub status: &'a SeiNodeStatus,
+    pub effect: &'a Effect,
+}
+
+impl Ledger {
+    /// How many effects there were.
+    pub fn effects(&self) -> u64 {
+        self.effects
+    }
+
+    pub fn violated(&mut self, invariant: &'static str, message: String) {
+        self.violation.get_or_insert(Violation { invariant, message });
+    }
+
+    /// The status of a node is stored.
+    pub fn stored(&mut self, api: &ApiServer, node: &Key, status: &SeiNodeStatus) {
+        if let Some(done) = &status.bootstrap
+            && let Some((uid, volume, _)) = bootstrap(api, node)
+        {
+            self.bootstraps.insert((uid, volume, done.target_height));
+        }
+        let Some(plan) = &status.plan else { return };
+        self.plans.insert(plan.id.clone());
+        self.attempts.extend(plan.tasks.iter().map(|task| task.id.clone()));
+    }
+
+    /// An effect is about to be carried out.
+    pub fn touches(&mut self, api: &ApiServer, touch: &Touch<'_>) {
+        self.effects += 1;
+        let Touch { node, subject, status, effect } = touch;
+        let wanted = subject.life == Life::Wanted;
+        let paused = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Paused);
+        let standing = matches!(effect, Effect::RemoveLegacyFinalizer | Effect::MarkVolume(_));
+        let stops = matches!(effect, Effect::Scale(Replicas::Zero) | Effect::SuspendJob(JobRun::Suspended));
+        if wanted && subject.suspension == Suspension::On {
+            self.violated("a suspended node receives no effect", format!("{node}: {effect:?}"));
+        }
+        if wanted && paused && !standing && !stops {
+            self.violated("a paused node is only scaled to 0", format!("{node}: {effect:?}"));
+        }
+        if !wanted && !standing {
+            self.violated("a node that is being deleted gets nothing new", format!("{node}: {effect:?}"));
+        }
+        // What follows from the spec alone needs no plan.
+        if standing || matches!(effect, Effect::Scale(_) | Effect::SuspendJob(_)) {
+            return;
+        }
+        let plan = status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.phase == PlanPhase::Active);
+        let stored = plan.as_ref().is_some_and(|plan| self.plans.contains(plan.id.to_string().as_str()));
+        let task = plan.as_ref().and_then(Plan::current).map(|task| task.kind);
+        let attempt = match effect {
+            Effect::Submit(submission) => self.attempts.contains(&submission.id.to_string()),
+            _ => true,
+        };
+        if !stored || !attempt || !task.is_some_and(|task| asks_for(task, effect)) {
+            let live = api.get(node).and_then(|node| node.node()?.status.as_ref()?.plan.clone());
+            let message = format!("{node}: {effect:?} for {task:?}; stored is {live:?}");
+            self.violated("nothing is touched before its plan is stored", message);
+        }
+    }
+
+    /// An object is about to be changed for a node.
+    pub fn changes(&mut self, node: &NodeRef, live: &Object) {
+        let owner = match live {
+            Object::Volume(pvc) => Volume::of(node, pvc).owner,
+            other => node.owner_of(other.meta()),
+        };
+        if owner != Owner::Us {
+            let message = format!("{} of {owner:?} is changed for {node}", live.key());
+            self.violated("what belongs to somebody else is never changed", message);
+        }
+    }
+
+    /// A bootstrap Job is about to be made.
+    pub fn bootstraps(&mut self, api: &ApiServer, node: &Key) {
+        if let Some(wanted) = bootstrap(api, node).filter(|wanted| self.bootstraps.contains(wanted)) {
+            self.violated("a bootstrap that is done is not done again", format!("{node}: {wanted:?}"));
+        }
+    }
+
+    /// A sidecar took a task, which has been run so often under this id by now.
+    pub fn ran(&mut self, submission: &Submission, runs: u32) {
+        if runs > 1 && !self.races {
+            let message = format!("{} {} was run {runs} times", submission.task, submission.id);
+            self.violated("a task that was accepted is never run twice", message);
+        }
+    }
+}
+
+/// UIDs of a node and of the volume that it uses, and the height that its bootstrap runs up to.
+fn bootstrap(api: &ApiServer, node: &Key) -> Option<(String, String, Option<i64>)> {
+    let sei_node = api.get(node)?.node()?;
+    let intent = Subject::of(sei_node).intent.ok()?;
+    let name = intent.data_volume(&NodeRef::of(&sei_node.metadata));
+    let volume = api.get(&node.beside(Kind::Volume, &name))?;
+    let height = intent.bootstrap().map(|bootstrap| bootstrap.target_height);
+    Some((sei_node.metadata.uid.clone()?, volume.uid().to_owned(), height))
+}
+
+/// A status in a line.
+pub fn brief(status: &SeiNodeStatus) -> String {
+    let plan = status.plan.as_ref().map(|plan| {
+        let (id, task) = (&plan.id[..8.min(plan.id.len())], plan.current_task.as_deref().unwrap_or_default());
+        format!("{id} {} {task} {:?}", plan.phase, plan.message.as_deref().unwrap_or_default())
+    });
+    let claims: Vec<_> = status.claims.iter().map(|it| format!("{} {}", it.resource, it.state)).collect();
+    let said = status.conditions.iter().map(|it| format!("{}={}/{}", it.type_, it.status, it.reason));
+    let said: Vec<_> = said.collect();
+    format!("phase {:?}, plan {plan:?}, claims {claims:?}, {}", status.phase, said.join(" "))
+}
+
+/// Whether an effect is what a task is for.
+fn asks_for(task: TaskType, effect: &Effect) -> bool {
+    match effect {
+        Effect::CreateVolume => task == TaskType::EnsureDataPvc,
+        Effect::ApplyWorkload => task == TaskType::ApplyStatefulset,
+        Effect::ApplyService => task == TaskType::ApplyService,
+        Effect::ApplyBootstrapService => task == TaskType::DeployBootstrapService,
+        Effect::CreateJob => task == TaskType::DeployBootstrapJob,
+        Effect::DeleteJob(_) => matches!(
+            task,
+            TaskType::DeployBootstrapJob | TaskType::TeardownBootstrap | TaskType::ApplyStatefulset
+        ),
+        Effect::DeleteService(_) => task == TaskType::TeardownBootstrap,
+        Effect::Submit(submission) => submission.task == task,
+        Effect::MarkVolume(_) | Effect::Scale(_) | Effect::SuspendJob(_) | Effect::RemoveLegacyFinalizer => {
+            true
+        }
+    }
+}
+
+/// Checks all that must hold at any time.
+///
+/// # Errors
+/// The first invariant that does not hold.
+pub fn hold(world: &World) -> Result<(), Violation> {
+    if let Some(violation) = &world.ledger.violation {
+        return Err(violation.clone());
+    }
+    let mut volumes = BTreeMap::new();
+    let mut keys = BTreeMap::new();
+    for object in world.api.list(Kind::Pod) {
+        let Some(pod) = object.pod().filter(|pod| !pod.has_ended()) else { continue };
+        let key = object.key();
+        let namespace = key.namespace.to_string();
+        if let Some(claim) = pod.claim()
+            && let Some(other) = volumes.insert((namespace.clone(), claim.to_owned()), key.clone())
+        {
+            let message = format!("{other} and {key} both mount PVC {namespace}/{claim}");
+            return Err(Violation { invariant: "two pods never mount one volume", message });
+        }
+        let secret = pod.signing_secret().map(|secret| (namespace, secret.to_owned()));
+        if let Some(signs_with) = secret.and_then(|secret| world.secrets.get(&secret))
+            && let Some(other) = keys.insert(*signs_with, key.clone())
+        {
+            let message = format!("{other} and {key} both sign with {signs_with}");
+            return Err(Violation { invariant: "two pods never sign with one key", message });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The simulator: the core's decisions in a world that goes wrong.
+//!
+//! A world of real Kubernetes objects, with everybody who is at work in one: the controllers of StatefulSets and Jobs,
+//! the kubelet, garbage collection, sidecars, people, and operators whose watches may be behind. The operator runs the
+//! loop of a pass on the core's public functions; anything may happen between two of its steps. After every step all
+//! invariants are checked, and again when the world has come to rest.
+//!
+//! - `exhaustive`: every scenario, every trouble at every point. Part of `cargo test`.
+//! - `walks`: many troubles at random points in random order. `SIM_RUNS` says how many walks, `SIM_SEED` where to begin;
+//!   a walk that fails prints its seed.
+//!
+//! Read `world` first, then `actors`, `operator` and `invariants`. What fails is told with the whole way that led there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by panicking what is wrong"
+)]
+
+mod actors;
+mod api_server;
+mod exhaustive;
+mod invariants;
+mod objects;
+mod operator;
+mod prng;
+mod run;
+mod scenarios;
+mod sidecars;
+mod troubles;
+mod walks;
+mod world;

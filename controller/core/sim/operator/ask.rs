@@ -1,0 +1,100 @@
+//! Fetches a fact that no watch brings (`controller/src/ask.rs`): from a sidecar, or live from the API server.
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec};
+use seinode_api::{SeiNode, names};
+use seinode_core::{
+    answer::{Question, Silence},
+    exclusive::{Resource, Rivals, StrayKey},
+    fact::Fact,
+    import,
+    intent::Intent,
+    keys::{Finding, Fingerprint},
+    observation::{Job, KeyCheck, Observation},
+    subject::Subject,
+};
+
+use super::platform;
+use crate::{
+    objects::{Key, Kind},
+    world::World,
+};
+
+/// The answer of the world to a question.
+pub fn ask(
+    world: &mut World,
+    subject: &Subject,
+    intent: &Intent,
+    seen: &Observation,
+    question: &Question,
+) -> Fact {
+    let node = &subject.node;
+    let pod = seen.host().filter(|pod| pod.ip.is_some()).map(|pod| pod.uid.as_str());
+    let here = |kind, name: &str| Key::new(kind, &node.namespace, name);
+    match question {
+        Question::Task(id) => match pod.map(|pod| world.sidecars.report(pod, *id)) {
+            Some(Ok(report)) => Fact::Task(report),
+            Some(Err(silence)) => Fact::Silent(silence),
+            None => Fact::Silent(Silence::Refused),
+        },
+        Question::Health => match pod.map(|pod| world.sidecars.gate(pod)) {
+            Some(Ok(health)) => Fact::Gate(health),
+            Some(Err(silence)) => Fact::Silent(silence),
+            None => Fact::Silent(Silence::Refused),
+        },
+        Question::Keys => Fact::Keys(keys(world, subject, intent, seen)),
+        Question::Import => {
+            let name = intent.data_volume(node);
+            let claim = world.api.get(&here(Kind::Volume, &name)).and_then(|it| it.volume());
+            let volume = claim.map(persistent_volume);
+            let settings = platform::settings();
+            let least = import::least_size(intent, &settings);
+            Fact::Import(import::judge(&name, &node.namespace, claim, volume.as_ref(), least))
+        }
+        Question::Rivals(resource) => Fact::Rivals(rivals(world, subject, seen, resource)),
+        Question::Job => {
+            let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
+            Fact::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))
+        }
+    }
+}
+
+/// The PV that a PVC is bound to.
+fn persistent_volume(claim: &PersistentVolumeClaim) -> PersistentVolume {
+    let capacity = claim.status.as_ref().and_then(|status| status.capacity.clone());
+    let spec = PersistentVolumeSpec { capacity, ..PersistentVolumeSpec::default() };
+    PersistentVolume { spec: Some(spec), ..PersistentVolume::default() }
+}
+
+fn keys(world: &World, subject: &Subject, intent: &Intent, seen: &Observation) -> KeyCheck {
+    let signing = intent.key_secrets().map(|(signing, _)| signing).unwrap_or_default();
+    let signing = match secret(world, &subject.node.namespace, signing) {
+        Some(key) => Finding::Valid(key),
+        None => Finding::Missing(format!("Secret {signing} does not exist")),
+    };
+    let pod = seen.pod().map(|pod| pod.version.clone());
+    KeyCheck { at: seen.now, pod, signing, node: Finding::Valid(()) }
+}
+
+fn secret(world: &World, namespace: &str, name: &str) -> Option<Fingerprint> {
+    world.secrets.get(&(namespace.to_owned(), name.to_owned())).copied()
+}
+
+/// Everybody else, from the API server itself.
+fn rivals(world: &World, subject: &Subject, seen: &Observation, resource: &Resource) -> Rivals {
+    let nodes: Vec<&SeiNode> = world.api.list(Kind::Node).filter_map(|node| node.node()).collect();
+    let pods = world.api.list(Kind::Pod).filter(|pod| pod.label(names::NODE_LABEL).is_some());
+    let pods: Vec<_> = pods.filter_map(|pod| pod.pod()).collect();
+    let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
+    let sets: Vec<_> = world.api.list(Kind::Set).filter_map(|set| set.set()).collect();
+    let jobs: Vec<_> = world.api.list(Kind::Job).filter_map(|job| job.job()).collect();
+    let rivals = Rivals::of(&subject.node, workload, &nodes, &pods);
+    let mut rivals = rivals.and_makers(&subject.node, &nodes, &sets, &jobs);
+    if let Resource::SigningKey(_) = resource {
+        for stray in &mut rivals.strays {
+            let Some(name) = &stray.uses.signing_secret else { continue };
+            let key = secret(world, &stray.namespace, name);
+            stray.key = key.map_or(StrayKey::Unknown, StrayKey::Is);
+        }
+    }
+    rivals
+}

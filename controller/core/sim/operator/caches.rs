@@ -1,0 +1,119 @@
+//! What the watches have brought: one for each kind, each of which may be behind by some changes.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use seinode_core::peers;
+
+use crate::{
+    api_server::ApiServer,
+    objects::{Key, Kind, Object},
+};
+
+/// The caches.
+#[derive(Clone, Debug, Default)]
+pub struct Caches {
+    objects: BTreeMap<Key, Rc<Object>>,
+    /// How many changes of each kind were brought.
+    read: BTreeMap<Kind, usize>,
+    /// How many of the newest changes of each kind are held back.
+    pub lag: BTreeMap<Kind, usize>,
+}
+
+/// What is to be done about a change.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Nodes that need a pass.
+    pub woken: Vec<Key>,
+    /// A SeiNode that is gone.
+    pub gone: Option<Key>,
+}
+
+/// Whether a change that is held back may be brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    Stays,
+    Arrives,
+}
+
+impl Caches {
+    /// The caches of a process that has just listed everything.
+    pub fn listed(api: &ApiServer, lag: &BTreeMap<Kind, usize>) -> Self {
+        let objects = api.all().filter(|object| is_watched(object));
+        Self {
+            objects: objects.map(|object| (object.key(), Rc::clone(object))).collect(),
+            read: Kind::ALL.into_iter().map(|kind| (kind, api.changes(kind).len())).collect(),
+            lag: lag.clone(),
+        }
+    }
+
+    pub fn get(&self, key: &Key) -> Option<&Rc<Object>> {
+        self.objects.get(key)
+    }
+
+    pub fn list(&self, kind: Kind) -> impl Iterator<Item = &Rc<Object>> {
+        let first = Key::new(kind, "", "");
+        self.objects.range(first..).take_while(move |(key, _)| key.kind == kind).map(|(_, object)| object)
+    }
+
+    pub fn is_behind(&self, api: &ApiServer) -> bool {
+        Kind::ALL.into_iter().any(|kind| self.read_of(kind) < api.changes(kind).len())
+    }
+
+    /// Brings the next change that may be brought.
+    pub fn next(&mut self, api: &ApiServer, held: Held) -> Option<News> {
+        let kind = Kind::ALL.into_iter().find(|kind| {
+            let held_back = match held {
+                Held::Stays => self.lag.get(kind).copied().unwrap_or_default(),
+                Held::Arrives => 0,
+            };
+            self.read_of(*kind) + held_back < api.changes(*kind).len()
+        })?;
+        let change = &api.changes(kind)[self.read_of(kind)];
+        *self.read.entry(kind).or_default() += 1;
+        let now = change.object.as_ref().filter(|object| is_watched(object));
+        let before = match now {
+            Some(object) => self.objects.insert(change.key.clone(), Rc::clone(object)),
+            None => self.objects.remove(&change.key),
+        };
+        Some(self.news(&change.key, before.as_deref(), now.map(AsRef::as_ref)))
+    }
+
+    fn read_of(&self, kind: Kind) -> usize {
+        self.read.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Whom a change concerns (`controller/src/watch.rs`).
+    fn news(&self, key: &Key, before: Option<&Object>, now: Option<&Object>) -> News {
+        if key.kind != Kind::Node {
+            let woken = before.or(now).and_then(Object::node_key);
+            return News { woken: woken.into_iter().collect(), gone: None };
+        }
+        let mut news = News { woken: Vec::new(), gone: now.is_none().then(|| key.clone()) };
+        let labels = |object: Option<&Object>| object.and_then(|object| object.meta().labels.clone());
+        if before.is_none() || now.is_none() || labels(before) != labels(now) {
+            news.woken = self.dependents(key, &labels(now.or(before)).unwrap_or_default());
+        }
+        let matters = |object: &Object| {
+            let meta = object.meta();
+            (meta.uid.clone(), meta.generation, meta.finalizers.clone(), meta.annotations.clone())
+        };
+        if now.is_some() && before.map(matters) != now.map(matters) {
+            news.woken.push(key.clone());
+        }
+        news
+    }
+
+    /// Nodes whose label sources select this one.
+    fn dependents(&self, key: &Key, labels: &BTreeMap<String, String>) -> Vec<Key> {
+        let others = self.list(Kind::Node).filter(|object| object.key() != *key);
+        let depend = others.filter(|object| {
+            object.node().is_some_and(|node| peers::depends_on(node, &key.namespace, labels))
+        });
+        depend.map(|object| object.key()).collect()
+    }
+}
+
+/// Children are watched by their label.
+fn is_watched(object: &Object) -> bool {
+    object.node_key().is_some()
+}

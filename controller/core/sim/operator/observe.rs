@@ -1,0 +1,61 @@
+//! What the caches say of a node (`controller/src/observe.rs`).
+
+use seinode_api::{SeiNode, names};
+use seinode_core::{
+    exclusive::Rivals,
+    intent::VolumeSource,
+    observation::{Headless, Job, Observation, Pod, Volume, Workload},
+    peers,
+    subject::Subject,
+};
+
+use super::{Operator, platform};
+use crate::objects::{Key, Kind};
+
+impl Operator {
+    /// An observation through the caches. No request is sent.
+    pub(super) fn observe(&self, subject: &Subject, key: &Key, now: jiff::Timestamp) -> Observation {
+        let node = &subject.node;
+        let cached = |kind, name: &str| self.caches.get(&key.beside(kind, name));
+        let mut seen = Observation::empty(now, platform::settings().result_export);
+        let volume = cached(Kind::Volume, &names::data_volume(&node.name)).and_then(|it| it.volume());
+        seen.volume = volume.map(|pvc| Volume::of(node, pvc));
+        let set = cached(Kind::Set, &node.name).and_then(|it| it.set());
+        seen.workload = set.map(|set| Workload::of(node, set));
+        let service = cached(Kind::Service, &node.name).and_then(|it| it.service());
+        seen.service = service.map(|service| Headless::of(node, service));
+        let job = cached(Kind::Job, &names::bootstrap_job(&node.name)).and_then(|it| it.job());
+        seen.job = job.map(|job| Job::of(node, job));
+        let bootstraps = subject.intent.as_ref().is_ok_and(|intent| intent.bootstrap().is_some());
+        let hidden = seen.job.is_none() && !bootstraps;
+        let mine = self.caches.list(Kind::Pod).filter(|pod| pod.node_key().as_ref() == Some(key));
+        let mine = mine.filter(|pod| !hidden || pod.label(names::COMPONENT_LABEL).is_none());
+        seen.pods = mine.filter_map(|pod| pod.pod()).map(Pod::of).collect();
+        seen.keys = self.keyring.get(node).cloned();
+        let Ok(intent) = &subject.intent else { return seen };
+        if intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)) {
+            let nodes = self.nodes();
+            let pods: Vec<_> = self.caches.list(Kind::Pod).filter_map(|pod| pod.pod()).collect();
+            let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
+            seen.rivals = Rivals::of(node, workload, &nodes, &pods);
+        }
+        if intent.label_sources().next().is_some() {
+            let nodes = self.nodes();
+            let none = std::collections::BTreeMap::new();
+            let labelled = nodes.iter().map(|node| {
+                let meta = &node.metadata;
+                let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+                let labels = meta.labels.as_ref().unwrap_or(&none);
+                (namespace.unwrap_or_default(), name.unwrap_or_default(), labels)
+            });
+            seen.peers = peers::resolve(node, intent, labelled);
+        }
+        seen
+    }
+
+    /// Every SeiNode, never older than what we ourselves wrote last.
+    fn nodes(&self) -> Vec<&SeiNode> {
+        let keys = self.caches.list(Kind::Node).map(|node| node.key());
+        keys.filter_map(|key| self.newest(&key)?.node()).collect()
+    }
+}

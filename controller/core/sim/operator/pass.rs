@@ -1,0 +1,189 @@
+//! One pass over one node, as a machine that takes one act at a time (`controller/src/pass.rs`).
+
+use std::rc::Rc;
+
+use seinode_api::SeiNodeStatus;
+use seinode_core::{
+    absorb::{absorb, absorb_answer},
+    answer::Question,
+    decide::decide,
+    decision::{Act, Decision, Rest},
+    effect::{Effect, Outcome},
+    fact::Fact,
+    failure::Class,
+    observation::Observation,
+    subject::Subject,
+    task::Until,
+};
+
+use super::{Fault, ask::ask, perform};
+use crate::{
+    invariants::Touch,
+    objects::{Key, Object},
+    world::World,
+};
+
+/// More steps than any plan has.
+const MAX_STEPS: u32 = 100;
+
+/// The state of a pass.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The object as it is stored.
+    object: Rc<Object>,
+    subject: Subject,
+    /// The status as it should be.
+    status: SeiNodeStatus,
+    seen: Observation,
+    steps: u32,
+}
+
+/// How a pass goes on.
+enum Next {
+    Again(Box<Pass>),
+    Over(Until),
+    /// The SeiNode is gone.
+    Nobody,
+    /// The process died.
+    Dead,
+}
+
+/// An operator goes on with its pass over a node, or begins one.
+pub fn step(world: &mut World, index: usize, node: &Key) {
+    let now = world.now;
+    let operator = &mut world.operators[index];
+    operator.turn += 1;
+    operator.turns.insert(node.clone(), operator.turn);
+    let pass = match operator.passes.remove(node) {
+        Some(pass) => pass,
+        None => match begin(world, index, node) {
+            Some(pass) => pass,
+            None => return,
+        },
+    };
+    let next = pass.go_on(world, index, node);
+    let World { api, operators, .. } = world;
+    let operator = &mut operators[index];
+    match next {
+        Next::Again(pass) => {
+            operator.passes.insert(node.clone(), *pass);
+        }
+        Next::Over(until) => operator.rest(node, until, now),
+        Next::Nobody => {}
+        Next::Dead => operator.crash(api, now),
+    }
+}
+
+fn begin(world: &mut World, index: usize, node: &Key) -> Option<Pass> {
+    let operator = &mut world.operators[index];
+    operator.due.remove(node);
+    let object = Rc::clone(operator.newest(node)?);
+    let sei_node = object.node()?;
+    let subject = Subject::of(sei_node);
+    let status = sei_node.status.clone().unwrap_or_default();
+    let seen = operator.observe(&subject, node, world.now);
+    world.say(|| format!("operator {index} begins a pass over {node}"));
+    Some(Pass { object, subject, status, seen, steps: 0 })
+}
+
+impl Pass {
+    fn go_on(mut self, world: &mut World, index: usize, node: &Key) -> Next {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            world.ledger.violated("a pass has an end", format!("{node}: {:#?}", self.status));
+            return Next::Over(Until::Event);
+        }
+        let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
+        self.status = status;
+        match act {
+            Act::Look(question) => self.look(world, index, question),
+            Act::Persist => self.store(world, index, node, None),
+            Act::Perform(effect) => self.perform(world, index, node, &effect),
+            Act::Rest(rest) => self.store(world, index, node, Some(rest)),
+        }
+    }
+
+    fn look(mut self, world: &mut World, index: usize, question: Question) -> Next {
+        let Ok(intent) = &self.subject.intent else { return Next::Over(Until::Event) };
+        let fact = ask(world, &self.subject, intent, &self.seen, &question);
+        world.say(|| format!("operator {index} asks {question:?}: {}", brief(&fact)));
+        if let Fact::Keys(check) = &fact {
+            let keyring = &mut world.operators[index].keyring;
+            keyring.insert(self.subject.node.clone(), check.clone());
+        }
+        absorb_answer(&mut self.seen, question, fact);
+        Next::Again(Box::new(self))
+    }
+
+    /// Stores the status if it differs from what is stored; then the pass goes on, or rests.
+    fn store(mut self, world: &mut World, index: usize, node: &Key, rest: Option<Rest>) -> Next {
+        let before = self.object.node().and_then(|node| node.status.clone()).unwrap_or_default();
+        if before != self.status {
+            match world.fault.take() {
+                Some(Fault::CrashBefore) => return Next::Dead,
+                Some(Fault::CrashAfter) => {
+                    perform::store(world, index, &self.object, &self.status);
+                    return Next::Dead;
+                }
+                Some(Fault::AnswerLost) => {
+                    perform::store(world, index, &self.object, &self.status);
+                    return Next::Over(Until::Retry(Class::Transient));
+                }
+                Some(Fault::Refused) => return Next::Over(Until::Retry(Class::Transient)),
+                Some(Fault::Conflict) => perform::meddle(world, node),
+                None => {}
+            }
+            match perform::store(world, index, &self.object, &self.status) {
+                perform::Written::Stored(stored) => {
+                    world.operators[index].recent.insert(node.clone(), Rc::clone(&stored));
+                    self.object = stored;
+                }
+                perform::Written::Gone => return Next::Nobody,
+                perform::Written::Conflict => return Next::Over(Until::Retry(Class::Conflict)),
+            }
+        }
+        match rest {
+            None => Next::Again(Box::new(self)),
+            Some(rest) => {
+                world.say(|| format!("operator {index} rests {:?}: {:?}", rest.until, rest.why));
+                Next::Over(rest.until)
+            }
+        }
+    }
+
+    fn perform(mut self, world: &mut World, index: usize, node: &Key, effect: &Effect) -> Next {
+        let touch = Touch { node, subject: &self.subject, status: &self.status, effect };
+        world.ledger.touches(&world.api, &touch);
+        let fault = world.fault.take_if(|fault| *fault != Fault::Conflict);
+        let outcome = match fault {
+            Some(Fault::CrashBefore) => return Next::Dead,
+            Some(Fault::Refused) => perform::unanswered(effect),
+            Some(Fault::CrashAfter | Fault::AnswerLost | Fault::Conflict) | None => {
+                let (outcome, object) =
+                    perform::perform(world, &self.subject, &self.object, &self.seen, effect);
+                if let Some(object) = object {
+                    world.operators[index].recent.insert(node.clone(), Rc::clone(&object));
+                    self.object = object;
+                }
+                outcome
+            }
+        };
+        let kind = format!("{effect:?}");
+        world.say(|| format!("operator {index} performs {kind:.120}: {}", outcome_brief(&outcome)));
+        let outcome = match fault {
+            Some(Fault::CrashAfter) => return Next::Dead,
+            Some(Fault::AnswerLost) => perform::unanswered(effect),
+            _ => outcome,
+        };
+        absorb(&mut self.subject, &mut self.status, &mut self.seen, effect, outcome);
+        Next::Again(Box::new(self))
+    }
+}
+
+fn brief(fact: &Fact) -> String {
+    format!("{:.160}", format!("{fact:?}"))
+}
+
+fn outcome_brief(outcome: &Outcome) -> String {
+    format!("{:.160}", format!("{outcome:?}"))
+}

@@ -1,0 +1,293 @@
+//! Carries effects out in the world, as `controller/src/perform.rs` and `controller/src/persist.rs` have to.
+//!
+//! What is guarded here is guarded there, and nothing else: a change of an object that was seen names the UID of the one
+//! that was seen; a Job is made only when, seen live, neither the StatefulSet nor its pod has the volume; what may give
+//! a node a pod is done only when, seen live, the SeiNode is still there.
+
+use std::rc::Rc;
+
+use seinode_api::{SeiNodeStatus, names};
+use seinode_core::{
+    answer::Silence,
+    effect::{Effect, JobRun, Outcome, Replicas, Submission},
+    failure::{Class, Failure},
+    intent::{Intent, Retention},
+    node::{NodeRef, Owner},
+    observation::{Headless, Job, Observation, Volume, Workload},
+    render,
+    subject::Subject,
+};
+
+use super::platform;
+use crate::{
+    api_server::Propagation,
+    invariants::brief,
+    objects::{Key, Kind, Object},
+    world::World,
+};
+
+/// What became of a status write.
+pub enum Written {
+    Stored(Rc<Object>),
+    Gone,
+    Conflict,
+}
+
+/// Replaces the status, if the object is still the one that was read.
+pub fn store(world: &mut World, index: usize, object: &Object, status: &SeiNodeStatus) -> Written {
+    let key = object.key();
+    let Some(live) = world.api.get(&key) else { return Written::Gone };
+    if live.uid() != object.uid() || live.meta().resource_version != object.meta().resource_version {
+        world.say(|| format!("operator {index} may not store the status of {key}: somebody was first"));
+        return Written::Conflict;
+    }
+    // Stored means written as JSON and read back.
+    let json = serde_json::to_value(status).unwrap();
+    let kept: SeiNodeStatus = serde_json::from_value(json).unwrap();
+    world.say(|| format!("operator {index} stores {}", brief(&kept)));
+    world.ledger.stored(&world.api, &key, &kept);
+    let stored = world.api.update(&key, |object| {
+        if let Object::Node(node) = object {
+            node.status = Some(kept);
+        }
+    });
+    stored.map_or(Written::Gone, Written::Stored)
+}
+
+/// Somebody else changes the SeiNode.
+pub fn meddle(world: &mut World, key: &Key) {
+    let version = world.api.version().to_string();
+    world.api.update(key, |node| {
+        node.meta_mut().labels.get_or_insert_default().insert("sim/meddled".into(), version);
+    });
+}
+
+/// The outcome of a request that nobody answers.
+pub fn unanswered(effect: &Effect) -> Outcome {
+    match effect {
+        Effect::Submit(_) => Outcome::Silent(Silence::Timeout),
+        _ => Outcome::Failed(Failure { class: Class::Transient, message: "no answer".into() }),
+    }
+}
+
+fn conflict() -> Outcome {
+    Outcome::Failed(Failure { class: Class::Conflict, message: "the object is another one now".into() })
+}
+
+/// Whether the cache has the object: then the core has judged it already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
+}
+
+impl Known {
+    fn of<T>(cached: Option<&T>) -> Self {
+        if cached.is_some() { Self::Yes } else { Self::No }
+    }
+}
+
+/// The world as one effect meets it.
+struct Hands<'a> {
+    world: &'a mut World,
+    node: &'a NodeRef,
+    intent: &'a Intent,
+    seen: &'a Observation,
+}
+
+/// Carries an effect out; also what it returned of the SeiNode itself.
+pub fn perform(
+    world: &mut World,
+    subject: &Subject,
+    object: &Object,
+    seen: &Observation,
+    effect: &Effect,
+) -> (Outcome, Option<Rc<Object>>) {
+    if *effect == Effect::RemoveLegacyFinalizer {
+        let key = object.key();
+        let kept = world.api.update(&key, |node| {
+            node.meta_mut().finalizers.get_or_insert_default().retain(|it| it != names::LEGACY_FINALIZER);
+        });
+        return (Outcome::FinalizerRemoved, kept);
+    }
+    let Ok(intent) = &subject.intent else { return (conflict(), None) };
+    let gives_a_pod =
+        matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::CreateJob);
+    let live = world.api.get(&object.key()).filter(|live| live.uid() == object.uid() && !live.is_going());
+    if gives_a_pod && live.is_none() {
+        return (conflict(), None);
+    }
+    let mut hands = Hands { world, node: &subject.node, intent, seen };
+    (hands.perform(effect), None)
+}
+
+impl Hands<'_> {
+    fn perform(&mut self, effect: &Effect) -> Outcome {
+        let (node, seen) = (self.node, self.seen);
+        match effect {
+            Effect::CreateVolume => self.create_volume(),
+            Effect::MarkVolume(retention) => self.mark_volume(*retention),
+            Effect::ApplyWorkload => {
+                let set = render::stateful_set(node, self.intent, &platform::settings());
+                self.apply(set.into(), Known::of(seen.workload.as_ref()))
+            }
+            Effect::Scale(replicas) => self.scale(*replicas),
+            Effect::ApplyService => {
+                let service = render::service(node, self.intent);
+                self.apply(service.into(), Known::of(seen.service.as_ref()))
+            }
+            Effect::ApplyBootstrapService => {
+                let service = render::bootstrap_service(node, self.intent);
+                self.apply(service.into(), Known::of(seen.service.as_ref()))
+            }
+            Effect::CreateJob => self.create_job(),
+            Effect::SuspendJob(run) => self.suspend_job(*run),
+            Effect::DeleteJob(uid) => {
+                self.delete(Kind::Job, &names::bootstrap_job(&node.name), uid, Propagation::Foreground)
+            }
+            Effect::DeleteService(uid) => {
+                self.delete(Kind::Service, &node.name, uid, Propagation::Background)
+            }
+            Effect::Submit(submission) => self.submit(submission),
+            Effect::RemoveLegacyFinalizer => Outcome::FinalizerRemoved,
+        }
+    }
+
+    fn key(&self, kind: Kind, name: &str) -> Key {
+        Key::new(kind, &self.node.namespace, name)
+    }
+
+    fn outcome(&self, object: &Object) -> Outcome {
+        match object {
+            Object::Volume(pvc) => Outcome::Volume(Volume::of(self.node, pvc)),
+            Object::Set(set) => Outcome::Workload(Workload::of(self.node, set)),
+            Object::Service(service) => Outcome::Service(Headless::of(self.node, service)),
+            Object::Job(job) => Outcome::Job(Job::of(self.node, job)),
+            Object::Node(_) | Object::Pod(_) => conflict(),
+        }
+    }
+
+    /// Changes the object of this name and UID, and nothing of any other.
+    fn change(&mut self, key: &Key, uid: Option<&str>, change: impl FnOnce(&mut Object)) -> Outcome {
+        let Some(live) = self.world.api.get(key).filter(|live| Some(live.uid()) == uid) else {
+            return conflict();
+        };
+        self.world.ledger.changes(self.node, live);
+        let changed = self.world.api.update(key, change);
+        changed.map_or_else(conflict, |object| self.outcome(&object))
+    }
+
+    /// Creates an object, or reads the one that is there.
+    fn create(&mut self, object: Object) -> Outcome {
+        let key = object.key();
+        let now = self.world.now;
+        let created = self.world.api.create(object, now).or_else(|| self.world.api.get(&key).cloned());
+        created.map_or_else(conflict, |object| self.outcome(&object))
+    }
+
+    fn create_volume(&mut self) -> Outcome {
+        self.create(render::volume(self.node, self.intent, &platform::settings()).into())
+    }
+
+    fn mark_volume(&mut self, retention: Retention) -> Outcome {
+        let key = self.key(Kind::Volume, &names::data_volume(&self.node.name));
+        let Some(live) = self.world.api.get(&key).map(Rc::clone) else { return conflict() };
+        if live.volume().is_some_and(|pvc| Volume::of(self.node, pvc).owner != Owner::Us) {
+            return self.outcome(&live);
+        }
+        let (uid, owner) = (self.node.uid.clone(), self.node.owner_reference());
+        self.change(&key, Some(live.uid()), |pvc| {
+            let meta = pvc.meta_mut();
+            meta.annotations.get_or_insert_default().insert(names::OWNER_UID_ANNOTATION.into(), uid);
+            let owners = meta.owner_references.get_or_insert_default();
+            owners.retain(|it| it.uid != owner.uid);
+            if retention == Retention::GoesWithTheNode {
+                owners.push(owner);
+            }
+        })
+    }
+
+    /// Server-side apply. What the cache has not seen may still be there, and somebody else's: that is looked for first.
+    fn apply(&mut self, wanted: Object, known: Known) -> Outcome {
+        let key = wanted.key();
+        let Some(live) = self.world.api.get(&key).map(Rc::clone) else { return self.create(wanted) };
+        if known == Known::No && self.node.owner_of(live.meta()) != Owner::Us {
+            return self.outcome(&live);
+        }
+        self.change(&key, Some(live.uid()), |live| {
+            let meta = live.meta_mut();
+            meta.labels.clone_from(&wanted.meta().labels);
+            match (live, wanted) {
+                (Object::Set(live), Object::Set(wanted)) => live.spec = wanted.spec,
+                (Object::Service(live), Object::Service(wanted)) => live.spec = wanted.spec,
+                _ => {}
+            }
+        })
+    }
+
+    fn scale(&mut self, replicas: Replicas) -> Outcome {
+        let key = self.key(Kind::Set, &self.node.name);
+        let seen = self.seen.workload.as_ref().map(|set| set.uid.as_str());
+        let count = match replicas {
+            Replicas::Zero => 0,
+            Replicas::One => 1,
+        };
+        self.change(&key, seen, |set| {
+            if let Object::Set(set) = set {
+                set.spec.get_or_insert_default().replicas = Some(count);
+            }
+        })
+    }
+
+    fn create_job(&mut self) -> Outcome {
+        let set = self.world.api.get(&self.key(Kind::Set, &self.node.name)).cloned();
+        let has_volume = |set: &Workload| set.owner != Owner::Us || set.replicas > 0;
+        if let Some(set) = set
+            && set.set().is_some_and(|set| has_volume(&Workload::of(self.node, set)))
+        {
+            return self.outcome(&set);
+        }
+        if self.world.api.get(&self.key(Kind::Pod, &format!("{}-0", self.node.name))).is_some() {
+            return conflict();
+        }
+        let Some(job) = render::bootstrap_job(self.node, self.intent, &platform::settings()) else {
+            return conflict();
+        };
+        self.world.ledger.bootstraps(&self.world.api, &self.key(Kind::Node, &self.node.name));
+        self.create(job.into())
+    }
+
+    fn suspend_job(&mut self, run: JobRun) -> Outcome {
+        let key = self.key(Kind::Job, &names::bootstrap_job(&self.node.name));
+        let seen = self.seen.job.as_ref().map(|job| job.uid.as_str());
+        self.change(&key, seen, |job| {
+            if let Object::Job(job) = job {
+                job.spec.get_or_insert_default().suspend = Some(run == JobRun::Suspended);
+            }
+        })
+    }
+
+    fn delete(&mut self, kind: Kind, name: &str, uid: &str, how: Propagation) -> Outcome {
+        let key = self.key(kind, name);
+        let Some(live) = self.world.api.get(&key) else { return Outcome::Deleted };
+        if live.uid() != uid {
+            return conflict();
+        }
+        self.world.ledger.changes(self.node, live);
+        let now = self.world.now;
+        self.world.api.delete(&key, how, now);
+        Outcome::Deleted
+    }
+
+    fn submit(&mut self, submission: &Submission) -> Outcome {
+        let pod = self.seen.host().filter(|pod| pod.ip.is_some());
+        let Some(pod) = pod else { return Outcome::Silent(Silence::Refused) };
+        match self.world.sidecars.submit(&pod.uid, submission) {
+            Ok(runs) => {
+                self.world.ledger.ran(submission, runs);
+                Outcome::Submitted
+            }
+            Err(silence) => Outcome::Silent(silence),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The sidecars: one process in each running pod, and on each volume the store of its tasks.
+//!
+//! What a process forgets when it ends is its gate; what it keeps is the store (contract: plans-tasks-sidecar §5).
+
+use std::collections::BTreeMap;
+
+use seinode_core::{
+    answer::{Health, Silence, TaskReport},
+    effect::Submission,
+    ids::TaskId,
+    task_type::{By, TaskType},
+};
+
+/// Every sidecar there is.
+#[derive(Clone, Debug, Default)]
+pub struct Sidecars {
+    /// By UID of the pod.
+    processes: BTreeMap<String, Process>,
+    /// By UID of the PVC.
+    stores: BTreeMap<String, BTreeMap<TaskId, Record>>,
+    /// How often tasks of a type are still to fail.
+    pub failing: BTreeMap<TaskType, u32>,
+    /// How many requests are not answered.
+    pub deaf: u32,
+    changes: u64,
+}
+
+/// The process of a sidecar.
+#[derive(Clone, Debug)]
+struct Process {
+    volume: String,
+    gate: Health,
+}
+
+/// A task in a store.
+#[derive(Clone, Debug)]
+struct Record {
+    kind: TaskType,
+    state: TaskReport,
+    /// How often a POST has run it.
+    runs: u32,
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// On SIGTERM: what was under way is stored as failed.
+    InTime,
+    /// At once: what was under way is taken up again by the next process.
+    AtOnce,
+}
+
+impl Sidecars {
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// A process starts, with its gate shut.
+    pub fn start(&mut self, pod: &str, volume: &str) {
+        self.changes += 1;
+        let process = Process { volume: volume.to_owned(), gate: Health::NotReady };
+        self.processes.insert(pod.to_owned(), process);
+    }
+
+    /// A process ends.
+    pub fn end(&mut self, pod: &str, farewell: Farewell) {
+        self.changes += 1;
+        let Some(process) = self.processes.remove(pod) else { return };
+        if farewell == Farewell::InTime {
+            let store = self.stores.entry(process.volume).or_default();
+            for record in store.values_mut().filter(|record| record.state == TaskReport::Running) {
+                record.state = TaskReport::Failed("context canceled".into());
+            }
+        }
+    }
+
+    /// The container is started anew in the same pod.
+    pub fn restart(&mut self, pod: &str, farewell: Farewell) {
+        if let Some(volume) = self.processes.get(pod).map(|process| process.volume.clone()) {
+            self.end(pod, farewell);
+            self.start(pod, &volume);
+        }
+    }
+
+    /// The store of a volume is lost.
+    pub fn lose_store(&mut self, volume: &str) -> bool {
+        self.changes += 1;
+        self.stores.remove(volume).is_some_and(|store| !store.is_empty())
+    }
+
+    pub fn is_open(&self, pod: &str) -> bool {
+        self.processes.get(pod).is_some_and(|process| process.gate == Health::Ready)
+    }
+
+    pub fn has(&self, pod: &str) -> bool {
+        self.processes.contains_key(pod)
+    }
+
+    /// What a sidecar says of its gate.
+    pub fn gate(&mut self, pod: &str) -> Result<Health, Silence> {
+        self.listens()?;
+        self.processes.get(pod).map(|process| process.gate).ok_or(Silence::Refused)
+    }
+
+    /// What a sidecar says of a task.
+    pub fn report(&mut self, pod: &str, id: TaskId) -> Result<TaskReport, Silence> {
+        self.listens()?;
+        let process = self.processes.get(pod).ok_or(Silence::Refused)?;
+        let record = self.stores.get(&process.volume).and_then(|store| store.get(&id));
+        Ok(record.map_or(TaskReport::Unknown, |record| record.state.clone()))
+    }
+
+    /// A sidecar takes a task, and says how often this id has been run by now. One that it knows is not run again,
+    /// unless it failed.
+    pub fn submit(&mut self, pod: &str, submission: &Submission) -> Result<u32, Silence> {
+        self.listens()?;
+        let process = self.processes.get(pod).ok_or(Silence::Refused)?;
+        let store = self.stores.entry(process.volume.clone()).or_default();
+        let record = store.entry(submission.id).or_insert(Record {
+            kind: submission.task,
+            state: TaskReport::Failed(String::new()),
+            runs: 0,
+        });
+        if let TaskReport::Failed(_) = record.state {
+            record.state = TaskReport::Running;
+            record.runs += 1;
+            self.changes += 1;
+        }
+        Ok(record.runs)
+    }
+
+    fn listens(&mut self) -> Result<(), Silence> {
+        if self.deaf == 0 {
+            return Ok(());
+        }
+        self.deaf -= 1;
+        Err(Silence::Timeout)
+    }
+
+    /// The tasks that a sidecar can bring to an end now.
+    pub fn under_way(&self) -> impl Iterator<Item = (&String, TaskId)> {
+        self.processes.iter().flat_map(|(pod, process)| {
+            let store = self.stores.get(&process.volume).into_iter().flatten();
+            let running =
+                store.filter(|(_, it)| it.state == TaskReport::Running && it.kind.by() == By::Sidecar);
+            running.map(move |(id, _)| (pod, *id))
+        })
+    }
+
+    /// A task comes to its end.
+    pub fn finish(&mut self, pod: &str, id: TaskId) -> Option<(TaskType, TaskReport)> {
+        self.changes += 1;
+        let process = self.processes.get_mut(pod)?;
+        let record = self.stores.get_mut(&process.volume)?.get_mut(&id)?;
+        let still = self.failing.entry(record.kind).or_default();
+        record.state = match still.checked_sub(1) {
+            Some(less) => {
+                *still = less;
+                TaskReport::Failed(format!("{} does not work today", record.kind))
+            }
+            None => TaskReport::Completed,
+        };
+        if (record.kind, &record.state) == (TaskType::MarkReady, &TaskReport::Completed) {
+            process.gate = Health::Ready;
+        }
+        Some((record.kind, record.state.clone()))
+    }
+
+    /// Whether a store has a task of this type that failed.
+    pub fn has_failed(&self, volume: &str, kind: TaskType) -> bool {
+        let store = self.stores.get(volume).into_iter().flatten();
+        store.into_iter().any(|(_, it)| it.kind == kind && matches!(it.state, TaskReport::Failed(_)))
+    }
+}
