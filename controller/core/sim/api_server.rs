@@ -91,7 +91,7 @@ impl ApiServer {
         if let Object::Volume(pvc) = &mut object {
             bind(pvc);
         }
-        Some(self.keep(key, object))
+        Some(self.keep(&key, object))
     }
 
     /// Changes an object. What changes nothing gets no new version; an object that is to go and that no finalizer holds
@@ -114,7 +114,7 @@ impl ApiServer {
             self.remove(key);
             return Some(Rc::new(after));
         }
-        Some(self.keep(key.clone(), after))
+        Some(self.keep(key, after))
     }
 
     /// Deletes an object: at once, or by marking it where somebody has still to do something.
@@ -148,7 +148,7 @@ impl ApiServer {
         }
     }
 
-    fn keep(&mut self, key: Key, mut object: Object) -> Rc<Object> {
+    fn keep(&mut self, key: &Key, mut object: Object) -> Rc<Object> {
         self.version += 1;
         object.meta_mut().resource_version = Some(self.version.to_string());
         let object = Rc::new(object);
