@@ -123,7 +123,10 @@ fn follow(
         (PlanPhase::Failed { next_attempt: Some(at), .. }, Asked::No) if seen.now >= *at => {
             again(next, plan.failures)
         }
-        (PlanPhase::Failed { .. }, Asked::No) => advance::fail(next, &plan, seen),
+        (PlanPhase::Failed { .. }, Asked::No) => match plan.kind {
+            PlanKind::Init => advance::fail(next, &plan, seen),
+            PlanKind::MarkReady | PlanKind::Resubmit => running::wait_out(subject, intent, next, &plan, seen),
+        },
     }
 }
 

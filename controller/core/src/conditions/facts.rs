@@ -53,7 +53,7 @@ pub(super) fn told(
         all.extend(keys::node(intent, seen));
         all.extend(peers(intent, seen).map(Told::Is));
     }
-    all.push(Told::Is(sidecar(subject, next, seen)));
+    all.push(sidecar(subject, next, seen));
     all
 }
 
@@ -119,7 +119,7 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
     Some(Verdict { type_: types::PEERS_RESOLVED, status, reason, message: message.to_owned() })
 }
 
-fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Verdict {
+fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told {
     let activity = subject.intent.as_ref().ok().map(|intent| intent.activity);
     let (status, reason, message) = match seen.gate.to(&Question::Health) {
         _ if activity == Some(Activity::Paused) && subject.life == Life::Wanted => {
@@ -130,6 +130,12 @@ fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Verdi
         }
         Reply::Is(Health::NotReady) => (Truth::False, "NotReady", GATE_SHUT.into()),
         Reply::Silent(silence) => (Truth::Unknown, "Unreachable", silence.to_string()),
+        // Nobody asked in this pass.
+        Reply::Ask
+            if next.phase == Some(Phase::Running) && seen.pod().is_some_and(|pod| pod.ip.is_some()) =>
+        {
+            return Told::AsBefore(types::SIDECAR_READY);
+        }
         Reply::Ask if next.phase == Some(Phase::Running) => {
             (Truth::Unknown, "Unreachable", "the node has no pod with an address".into())
         }
@@ -138,5 +144,5 @@ fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Verdi
             (Truth::Unknown, "Initializing", message.into())
         }
     };
-    Verdict { type_: types::SIDECAR_READY, status, reason, message }
+    Told::Is(Verdict { type_: types::SIDECAR_READY, status, reason, message })
 }

@@ -37,13 +37,21 @@ pub(super) fn advance(
             return wait(next, &plan, why, Until::At(not_before));
         }
         let claims = exclusive::read(&next.claims);
-        match step(subject, intent, &plan, task, &claims, seen) {
-            Step::Done => {
-                if task.kind == TaskType::AwaitBootstrapComplete {
-                    next.bootstrap = Some(bootstrapped(intent, seen));
-                }
-                plan.complete_current();
+        let step = match step(subject, intent, &plan, task, &claims, seen) {
+            Step::Do(effect) => {
+                task::keys::before_a_pod(subject, &effect, &claims, seen).unwrap_or(Step::Do(effect))
             }
+            step => step,
+        };
+        match step {
+            Step::Done if task.kind == TaskType::AwaitBootstrapComplete => {
+                next.bootstrap = Some(bootstrapped(intent, seen));
+                plan.complete_current();
+                // Stored before the Job is taken away: afterwards nobody could tell that it was a success (W7).
+                next.plan = Some(plan.write(None));
+                return Act::Persist;
+            }
+            Step::Done => plan.complete_current(),
             Step::Look(question) => {
                 next.plan = Some(plan.write(None));
                 return Act::Look(question);

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use seinode_api::{SeiNodeStatus, status::BackgroundStatus};
 
-use super::rest;
+use super::{advance, rest};
 use crate::{
     answer::{Health, Question, TaskReport},
     decision::{Act, Rest},
@@ -14,10 +14,10 @@ use crate::{
     intent::{Intent, VolumeSource},
     keys::Finding,
     node::Owner,
-    observation::{Observation, Reply},
+    observation::{Observation, Reply, Workload},
     plan::{Plan, PlanKind, init},
     subject::Subject,
-    task::Until,
+    task::{self, Step, Until},
     task_type::TaskType,
 };
 
@@ -34,9 +34,8 @@ pub(super) fn watch_over(
     seen: &Observation,
     failures: u32,
 ) -> Act {
-    // It was paused.
-    if seen.workload.as_ref().is_some_and(|set| set.owner == Owner::Us && set.replicas == 0) {
-        return Act::Perform(Effect::Scale(Replicas::One));
+    if let Some(act) = resume(subject, next, seen) {
+        return act;
     }
     if let Some(act) = look(subject, intent, next, seen) {
         return act;
@@ -53,6 +52,56 @@ pub(super) fn watch_over(
         }
         Background::Lost(task) => begin(PlanKind::Resubmit, &[task], subject, intent, next, seen, failures),
     }
+}
+
+/// A failed plan waits for its time; the node is watched over meanwhile. A gate that is open needs no plan to open it.
+pub(super) fn wait_out(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    plan: &Plan,
+    seen: &Observation,
+) -> Act {
+    if let Some(act) = resume(subject, next, seen) {
+        return act;
+    }
+    if let Some(act) = look(subject, intent, next, seen) {
+        return act;
+    }
+    match seen.gate.to(&Question::Health) {
+        Reply::Is(Health::Ready) if plan.kind == PlanKind::MarkReady => {
+            next.plan = None;
+            watch_over(subject, intent, next, seen, 0)
+        }
+        Reply::Is(Health::NotReady) if plan.kind == PlanKind::Resubmit => {
+            begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
+        }
+        _ => advance::fail(next, plan, seen),
+    }
+}
+
+/// A node that was paused gets its pod back, once its keys are known to be its own still.
+fn resume(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Option<Act> {
+    let scaled = |set: &&Workload| set.owner == Owner::Us && set.replicas == 0;
+    seen.workload.as_ref().filter(scaled)?;
+    let effect = Effect::Scale(Replicas::One);
+    let claims = exclusive::read(&next.claims);
+    Some(match task::keys::before_a_pod(subject, &effect, &claims, seen) {
+        None => Act::Perform(effect),
+        Some(Step::Look(question)) => Act::Look(question),
+        Some(Step::Claim(resource, hold)) => {
+            next.claims = exclusive::with(&claims, &resource, hold);
+            Act::Persist
+        }
+        Some(Step::Yield(waits)) => {
+            exclusive::let_go(&mut next.claims);
+            rest(waits.why, waits.until)
+        }
+        Some(Step::Wait(waits)) => rest(waits.why, waits.until),
+        Some(Step::Done | Step::UnderWay | Step::Do(_) | Step::Failed(_) | Step::Reopen(_)) => {
+            rest("the keys have to be looked at first", Until::Retry(Class::Transient))
+        }
+    })
 }
 
 /// What has to be looked at in this pass, without changing anything.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     answer::{Health, Question},
-    effect::{Effect, Replicas},
+    effect::{Effect, JobRun, Replicas},
     failure::Class,
     intent::{Intent, VolumeSource},
     observation::{Job, JobProgress, Observation, Reply, Serves, Stay},
@@ -91,7 +91,7 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
         Verdict::Complete => Step::Done,
         Verdict::NotSeen => Step::Look(Question::Job),
         Verdict::Failed(why) => Step::Failed(why),
-        Verdict::Suspended => Step::Do(Effect::SuspendJob(crate::effect::JobRun::Running)),
+        Verdict::Suspended => resume(seen),
         Verdict::Runs => {
             let Some(pod) = seen.bootstrap_pod().filter(|pod| pod.ip.is_some()) else {
                 let trouble = seen.bootstrap_pod().and_then(|pod| pod.trouble.as_deref());
@@ -112,6 +112,14 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
                 Reply::Silent(silence) => wait(&silence.to_string(), Until::Retry(Class::Transient)),
             }
         }
+    }
+}
+
+/// A Job that was paused goes on when the pod that it had is gone.
+pub(crate) fn resume(seen: &Observation) -> Step {
+    match seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
+        true => wait("the bootstrap pod is going, and has the volume until then", Until::Event),
+        false => Step::Do(Effect::SuspendJob(JobRun::Running)),
     }
 }
 

@@ -5,18 +5,48 @@
 use super::{Step, Until, secure, wait};
 use crate::{
     answer::Question,
-    exclusive::{Claim, Resource},
+    effect::{Effect, Replicas},
+    exclusive::{Claim, Hold, Resource},
     failure::Class,
     keys::Finding,
-    observation::{KeyCheck, Observation},
+    observation::{KeyCheck, Observation, Run},
     subject::Subject,
 };
+
+/// Before the node is given a pod its keys are looked at once more: what was validated may have been changed since, and
+/// the pod signs with what is in the Secret then. `None` when nothing stands in the way.
+pub(crate) fn before_a_pod(
+    subject: &Subject,
+    effect: &Effect,
+    claims: &[Claim],
+    seen: &Observation,
+) -> Option<Step> {
+    let signs = subject.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some());
+    let gives_a_pod = matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One));
+    if !(signs && gives_a_pod) {
+        return None;
+    }
+    match signing(subject, claims, seen) {
+        Step::Done => Some(node(seen)).filter(|step| *step != Step::Done),
+        other => Some(other),
+    }
+}
 
 /// `validate-signing-key`.
 pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -> Step {
     let Some(check) = of_this_pass(seen) else { return Step::Look(Question::Keys) };
     match &check.signing {
-        Finding::Valid(fingerprint) => secure(subject, claims, seen, Resource::SigningKey(*fingerprint)),
+        Finding::Valid(key) => {
+            let resource = Resource::SigningKey(*key);
+            match signs_with_another(&resource, claims, seen) {
+                // The claim of the earlier key must not go while something signs with it.
+                true => {
+                    let why = "the Secret was changed, and the pod still signs with the earlier key";
+                    wait(why, Until::Retry(Class::User))
+                }
+                false => secure(subject, claims, seen, resource),
+            }
+        }
         other => trouble(other),
     }
 }
@@ -28,6 +58,16 @@ pub(crate) fn node(seen: &Observation) -> Step {
         Finding::Valid(()) => Step::Done,
         other => trouble(other),
     }
+}
+
+/// Whether a pod of the node lives that signs with another key than this one.
+fn signs_with_another(resource: &Resource, claims: &[Claim], seen: &Observation) -> bool {
+    let holds_another = claims.iter().any(|claim| {
+        claim.hold == Hold::Held
+            && matches!(claim.resource, Resource::SigningKey(_))
+            && claim.resource != *resource
+    });
+    holds_another && seen.pods.iter().any(|pod| pod.run == Run::Lives && pod.signing_secret.is_some())
 }
 
 /// A plan is begun on keys as they are now, not as they were found minutes ago.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Place, Progress, Step, Task, Until, bootstrap, wait};
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
-    effect::{Effect, JobRun, Replicas, Submission},
+    effect::{Effect, Replicas, Submission},
     failure::Class,
     intent::Intent,
     node::NodeRef,
@@ -55,7 +55,7 @@ fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
         Place::BootstrapJob => match bootstrap::verdict(seen) {
             bootstrap::Verdict::NotSeen => return Err(Step::Look(Question::Job)),
             bootstrap::Verdict::Runs => seen.bootstrap_pod(),
-            bootstrap::Verdict::Suspended => return Err(Step::Do(Effect::SuspendJob(JobRun::Running))),
+            bootstrap::Verdict::Suspended => return Err(bootstrap::resume(seen)),
             bootstrap::Verdict::Complete => return Err(Step::Done),
             bootstrap::Verdict::Failed(why) => return Err(Step::Failed(why)),
         },

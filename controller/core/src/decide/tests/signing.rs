@@ -1,0 +1,96 @@
+//! A validator that signs gets a pod only after its keys were looked at in the very same pass: what was validated may
+//! have been changed since.
+
+use super::*;
+use crate::{
+    effect::{Effect, Replicas},
+    exclusive::{self, Hold, Resource, Rivals},
+    keys::{Finding, Fingerprint},
+    observation::{Container, KeyCheck, Observation, Pod, Run, Workload},
+    platform::{Bucket, ResultExport},
+    subject::Subject,
+};
+
+const KEY: &str = "6f2c9f1e-0000-5000-8000-000000000001";
+const OTHER_KEY: &str = "6f2c9f1e-0000-5000-8000-000000000002";
+
+fn key(text: &str) -> Fingerprint {
+    Fingerprint::parse(text).unwrap()
+}
+
+/// A node that ran with `KEY`, was paused, and is not paused any more.
+fn resumed() -> (Subject, SeiNodeStatus, Observation) {
+    let object = "
+metadata: {name: n0, namespace: sei, uid: uid-0, generation: 3}
+spec:
+  chainId: c
+  image: seid:1
+  validator: {signingKey: {secret: {secretName: a}}, nodeKey: {secret: {secretName: b}}}
+";
+    let subject = Subject::of(&serde_norway::from_str(object).unwrap());
+    let status = SeiNodeStatus {
+        phase: Some(Phase::Running),
+        claims: exclusive::with(&[], &Resource::SigningKey(key(KEY)), Hold::Held),
+        ..SeiNodeStatus::default()
+    };
+    let bucket = Bucket { name: "b".into(), region: "r".into() };
+    let now = Timestamp::from_second(1_000_000).unwrap();
+    let mut seen = Observation::empty(now, ResultExport { bucket, prefix: "p".into() });
+    seen.workload = Some(Workload { uid: "set".into(), owner: Owner::Us, stay: Stay::Staying, replicas: 0 });
+    (subject, status, seen)
+}
+
+fn found(seen: &mut Observation, key: Fingerprint) {
+    let (at, pod) = (seen.now, None);
+    seen.keys = Some(KeyCheck { at, pod, signing: Finding::Valid(key), node: Finding::Valid(()) });
+}
+
+#[test]
+fn a_resumed_signer_gets_its_pod_after_a_look_at_its_keys() {
+    let (subject, status, mut seen) = resumed();
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Keys));
+    found(&mut seen, key(KEY));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
+    // What was found in an earlier pass is no reason.
+    seen.now += SignedDuration::from_secs(1);
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Keys));
+}
+
+#[test]
+fn a_key_that_was_changed_while_the_node_was_paused_has_to_be_free_first() {
+    let (subject, status, mut seen) = resumed();
+    found(&mut seen, key(OTHER_KEY));
+    let Decision { status, act } = decide(&subject, &status, &seen);
+    assert_eq!(act, Act::Persist);
+    let wanted = Resource::SigningKey(key(OTHER_KEY));
+    assert_eq!(exclusive::hold(&exclusive::read(&status.claims), &wanted), Some(Hold::Wanted));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Rivals(wanted.clone())));
+    seen.live_rivals = Some((wanted, Rivals::default()));
+    let Decision { status, act } = decide(&subject, &status, &seen);
+    assert_eq!(act, Act::Persist);
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
+}
+
+#[test]
+fn a_key_is_not_exchanged_while_a_pod_signs_with_the_earlier_one() {
+    let (subject, status, mut seen) = resumed();
+    found(&mut seen, key(OTHER_KEY));
+    seen.pods.push(Pod {
+        name: "n0-0".into(),
+        uid: "pod-0".into(),
+        workload_uid: Some("set".into()),
+        job_uid: None,
+        version: "1".into(),
+        signing_secret: Some("a".into()),
+        stay: Stay::Going,
+        run: Run::Lives,
+        ip: None,
+        seid_image: None,
+        sidecar: Container::Down,
+        ready: false,
+        trouble: None,
+    });
+    let Decision { status: next, act } = decide(&subject, &status, &seen);
+    assert!(matches!(act, Act::Rest(_)), "{act:?}");
+    assert_eq!(next.claims, status.claims);
+}
