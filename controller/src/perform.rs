@@ -5,12 +5,14 @@ mod volume;
 
 use std::fmt::Debug;
 
-use k8s_openapi::{NamespaceResourceScope, api::apps::v1::StatefulSet};
+use k8s_openapi::{
+    NamespaceResourceScope, api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams, PostParams},
 };
-use seinode_api::names;
+use seinode_api::{SeiNode, names};
 use seinode_core::{
     effect::{Effect, Outcome, Replicas, Submission},
     failure::{Class, Failure},
@@ -34,6 +36,11 @@ pub(crate) async fn perform(
     effect: &Effect,
 ) -> Outcome {
     let node = &subject.node;
+    if matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::CreateJob)
+        && let Err(failure) = still_wanted(context, node).await
+    {
+        return Outcome::Failed(failure);
+    }
     let done = match effect {
         Effect::CreateVolume => volume::create(context, node, intent).await,
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
@@ -64,6 +71,22 @@ pub(crate) async fn perform(
         }),
     };
     done.unwrap_or_else(Outcome::Failed)
+}
+
+/// What gives a node a pod is done only while the SeiNode is there, seen live. Its watch may be behind, and a pod of a
+/// node that is gone would have a volume or a key that a successor has a right to.
+async fn still_wanted(context: &Context, node: &NodeRef) -> Result<(), Failure> {
+    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &node.namespace);
+    let found = api.get_metadata_opt(&node.name).await;
+    let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {}", node.name)))?;
+    let same = |meta: &ObjectMeta| meta.uid.as_ref() == Some(&node.uid) && meta.deletion_timestamp.is_none();
+    match found.is_some_and(|found| same(&found.metadata)) {
+        true => Ok(()),
+        false => {
+            let message = format!("SeiNode {} is gone, or is being deleted", node.name);
+            Err(Failure { class: Class::Conflict, message })
+        }
+    }
 }
 
 /// Server-side apply, with force: these objects have one writer, and it is this operator.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Walks in the ordinary `cargo test`.
-const FEW: u64 = 20;
+const FEW: u64 = 60;
 /// Walks in `cargo prove`.
 const MANY: u64 = 5_000;
 

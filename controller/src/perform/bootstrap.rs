@@ -12,7 +12,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Resource,
-    api::{DeleteParams, Preconditions},
+    api::{DeleteParams, ListParams, Preconditions},
 };
 use seinode_api::names;
 use seinode_core::{
@@ -20,7 +20,7 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::{Job, Observation, Workload},
+    observation::{Job, Observation, Run, Workload},
     render,
 };
 use serde::de::DeserializeOwned;
@@ -31,8 +31,8 @@ use crate::{api_error, context::Context};
 
 /// Creates the Job, or reads the one that is there already.
 ///
-/// Two pods on one volume must never exist at the same time (W20). So it is made sure, live, that the node's own pod is
-/// not there and cannot come back: the caches may be behind.
+/// Two pods on one volume must never exist at the same time (W20). So it is made sure, live, that no pod of the node is
+/// there and its own cannot come back: the caches may be behind.
 pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Outcome, Failure> {
     let Some(job) = render::bootstrap_job(node, intent, &context.platform) else {
         let message = "defect of the operator: a bootstrap Job is made where the spec wants none".into();
@@ -44,9 +44,15 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
             return Ok(Outcome::Workload(workload));
         }
     }
-    let pod = format!("{}-0", node.name);
-    if get::<Pod>(context, node, &pod).await?.is_some() {
-        let message = format!("pod {pod} is going, and has the volume until then");
+    // Also that of an earlier Job: one that somebody deleted leaves its pod behind for a moment.
+    let of_node = ListParams::default().labels(&format!("{}={}", names::NODE_LABEL, node.name));
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &node.namespace);
+    let pods = pods.list(&of_node).await;
+    let pods = pods.map_err(|error| api_error::read(&error, &format!("list the pods of {}", node.name)))?;
+    if let Some(pod) =
+        pods.items.iter().map(seinode_core::observation::Pod::of).find(|pod| pod.run == Run::Lives)
+    {
+        let message = format!("pod {} is going, and has the volume until then", pod.name);
         return Err(Failure { class: Class::Transient, message });
     }
     let name = names::bootstrap_job(&node.name);

@@ -1,7 +1,7 @@
 //! Carries effects out in the world, as `controller/src/perform.rs` and `controller/src/persist.rs` have to.
 //!
 //! What is guarded here is guarded there, and nothing else: a change of an object that was seen names the UID of the one
-//! that was seen; a Job is made only when, seen live, neither the StatefulSet nor its pod has the volume; what may give
+//! that was seen; a Job is made only when, seen live, neither the StatefulSet nor any pod has the volume; what may give
 //! a node a pod is done only when, seen live, the SeiNode is still there.
 
 use std::rc::Rc;
@@ -247,7 +247,12 @@ impl Hands<'_> {
         {
             return self.outcome(&set);
         }
-        if self.world.api.get(&self.key(Kind::Pod, &format!("{}-0", self.node.name))).is_some() {
+        let is_of_node = |pod: &Rc<Object>| {
+            let labels = pod.meta().labels.as_ref();
+            pod.meta().namespace.as_ref() == Some(&self.node.namespace)
+                && labels.and_then(|all| all.get(names::NODE_LABEL)) == Some(&self.node.name)
+        };
+        if self.world.api.list(Kind::Pod).any(is_of_node) {
             return conflict();
         }
         let Some(job) = render::bootstrap_job(self.node, self.intent, &platform::settings()) else {
