@@ -130,7 +130,7 @@ impl<'a> Pass<'a> {
                     self.context.metrics.error(failure.class);
                     tracing::warn!(class = ?failure.class, "{}", failure.message);
                 }
-                Action::requeue(self.context.patience.pause(namespace, name, class))
+                Action::requeue(self.context.patience.pause(namespace, name, class, (self.context.clock)()))
             }
             Until::At(at) => {
                 self.context.patience.reset(namespace, name);
@@ -203,7 +203,7 @@ impl<'a> Pass<'a> {
                 tracing::warn!(class = ?failure.class, "{}", failure.message);
             }
         }
-        Action::requeue(self.context.patience.pause(namespace, name, failure.class))
+        Action::requeue(self.context.patience.pause(namespace, name, failure.class, (self.context.clock)()))
     }
 }
 

@@ -9,29 +9,46 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use seinode_core::failure::Class;
 
-/// Consecutive fruitless passes of each node.
+/// Consecutive fruitless waits of each node.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
-    fruitless: Mutex<BTreeMap<(String, String), u32>>,
+    waits: Mutex<BTreeMap<(String, String), Wait>>,
+}
+
+/// How often a node was waited for in vain, and how long it is waited for now.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    fruitless: u32,
+    until: Timestamp,
 }
 
 impl Patience {
-    /// The pause before the next try, longer with every call in a row.
-    pub(crate) fn pause(&self, namespace: &str, name: &str, class: Class) -> Duration {
+    /// The pause before the next try, longer each time that one was waited for in vain.
+    ///
+    /// Whoever wakes the node before the pause is over does not prolong it: many small changes around a node would
+    /// else make it deaf for minutes to what it waits for.
+    pub(crate) fn pause(&self, namespace: &str, name: &str, class: Class, now: Timestamp) -> Duration {
         let key = (namespace.to_owned(), name.to_owned());
-        let mut fruitless = self.fruitless.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = fruitless.entry(key).or_default();
-        let pause = pause(class, *count);
-        *count = count.saturating_add(1);
-        spread(pause, namespace, name)
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = waits.get(&key).copied().unwrap_or(Wait { fruitless: 0, until: Timestamp::MIN });
+        let next = spread(pause(class, wait.fruitless), namespace, name);
+        match Duration::try_from(wait.until.duration_since(now)) {
+            Ok(rest) if !rest.is_zero() && rest <= next => rest,
+            Ok(_) | Err(_) => {
+                let until = now.saturating_add(next).unwrap_or(Timestamp::MAX);
+                waits.insert(key, Wait { fruitless: wait.fruitless.saturating_add(1), until });
+                next
+            }
+        }
     }
 
     /// Something worked, or the node is gone: the next pause is the shortest again.
     pub(crate) fn reset(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
-        self.fruitless.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 }
 
@@ -61,15 +78,32 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_limit_and_begin_anew_after_success() {
         let patience = Patience::default();
-        let pause = || patience.pause("ns", "n", Class::Transient).as_millis();
-        let first = pause();
+        let mut now = Timestamp::UNIX_EPOCH;
+        let mut wait = || {
+            let pause = patience.pause("ns", "n", Class::Transient, now);
+            now += pause;
+            pause.as_millis()
+        };
+        let first = wait();
         assert!((25..=30).contains(&first));
         for _ in 0..10 {
-            pause();
+            wait();
         }
-        assert!((5_000..=6_000).contains(&pause()));
+        assert!((5_000..=6_000).contains(&wait()));
         patience.reset("ns", "n");
-        assert_eq!(pause(), first);
+        assert_eq!(wait(), first);
+    }
+
+    #[test]
+    fn who_is_woken_early_waits_no_longer_than_before() {
+        let patience = Patience::default();
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+        let pause = |class, millis| patience.pause("ns", "n", class, at(millis)).as_millis();
+        let first = pause(Class::User, 0);
+        assert_eq!(pause(Class::User, 1_000), first - 1_000);
+        assert_eq!(pause(Class::User, 4_000), first - 4_000);
+        assert!(pause(Class::User, 7_000) > first, "this time it was waited for in vain");
+        assert!(pause(Class::Conflict, 8_000) < 1_000, "what may soon work is tried soon");
     }
 
     #[test]

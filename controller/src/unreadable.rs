@@ -30,7 +30,7 @@ pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) -> Action {
     if adopted && let Written::Failed(failure) = persist::remove_legacy_finalizer(context, &object).await {
         context.metrics.error(failure.class);
         tracing::warn!(namespace, name, "{}", failure.message);
-        return Action::requeue(context.patience.pause(&namespace, &name, failure.class));
+        return Action::requeue(context.patience.pause(&namespace, &name, failure.class, (context.clock)()));
     }
     context.patience.reset(&namespace, &name);
     Action::await_change()

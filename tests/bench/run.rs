@@ -1,4 +1,4 @@
-//! One run of a contestant: its time, and where that went, as the sidecars saw it.
+//! One run: its time, and where that went, as the sidecars saw it.
 
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,21 @@ impl Start {
             over,
         }
     }
+}
+
+impl Run {
+    /// Prints it as a line of the table.
+    pub fn show(&self, label: &str, who: &str) {
+        let Self { knocked, answered, handed, over } = self;
+        let [knocked, answered, handed, over] = [knocked, answered, handed, over].map(Duration::as_millis);
+        println!("{label:9} {who:10} {knocked:>8} {answered:>8} {handed:>8} {over:>8}");
+    }
+}
+
+/// Prints the head of a table of runs.
+pub fn head(title: &str) {
+    println!("\n{title} (ms; of each run the slowest node)");
+    println!("{:9} {:10} {:>8} {:>8} {:>8} {:>8}", "", "", "asked", "answers", "tasked", "over");
 }
 
 /// The median of each time.

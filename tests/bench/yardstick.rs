@@ -13,6 +13,7 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
+mod arena;
 mod contest;
 mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
@@ -25,23 +26,16 @@ mod wait;
 
 use std::{process::ExitCode, time::Duration};
 
+use arena::World;
 use contest::Contest;
 use devcluster::{
-    Cluster, Options, Progress, guardian,
-    sidecar::{Delay, Sidecars, TaskType},
+    guardian,
+    sidecar::{Delay, TaskType},
 };
 use wait::{eventually, within};
 
 /// Issue 3: the operator takes at most this many times as long as the script.
 const BOUND: f64 = 1.5;
-
-/// A cluster with our CRD, and the sidecars of its nodes.
-pub struct World {
-    /// The control plane.
-    pub cluster: Cluster,
-    /// The simulated sidecars.
-    pub sidecars: Sidecars,
-}
 
 fn main() -> ExitCode {
     // First of all: this executable may be running as the keeper of another run of itself.
@@ -55,11 +49,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(guard: &guardian::Guard) -> ExitCode {
-    let crds = vec![seinode_api::crd::seinode()];
-    let options = Options { crds, progress: Progress::lines(), ..Options::default() };
-    let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
-    let sidecars = Sidecars::start(cluster.client()).await.unwrap();
-    let contest = Contest::open(World { cluster, sidecars }).await;
+    let contest = Contest::open(World::start(guard).await).await;
 
     let main = contest.hold("three nodes that know their peers", &nodes::apart(), 9).await;
     contest.hold("the nodes of examples/: one has to find another first", &nodes::examples(), 5).await;

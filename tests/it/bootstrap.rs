@@ -59,12 +59,12 @@ fn runs(ns: &Namespace) -> Vec<String> {
 
 /// Makes sure that nothing of the bootstrap is left, and that it had the volume for itself at all times.
 async fn clean(ns: &Namespace) {
+    assert_eq!(ns.sidecar("n0").overlaps(), [], "two pods on one volume");
     assert!(ns.api::<Job>().get_opt("n0-bootstrap").await.unwrap().is_none(), "the Job is left");
     let service = ns.api::<Service>().get("n0").await.unwrap();
     assert_eq!(service.labels().get("sei.io/component"), None, "the node's Service is the bootstrap's");
     let pods: Vec<_> = ns.api::<Pod>().list(&Default::default()).await.unwrap().items;
     assert_eq!(pods.iter().map(ResourceExt::name_any).collect::<Vec<_>>(), ["n0-0"]);
-    assert_eq!(ns.sidecar("n0").overlaps(), [], "two pods on one volume");
 }
 
 async fn failed(ns: &Namespace, words: &str) -> SeiNode {
@@ -102,7 +102,8 @@ pub async fn a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume(kit: Ar
     assert_eq!(pvc_of(&pod), ["data-n0"]);
     let seid = spec.containers.iter().find(|container| container.name == "seid").unwrap();
     assert_eq!(seid.image.as_deref(), Some("registry.example.com/seid:v1"));
-    assert!(format!("{seid:?}").contains(&format!("--halt-height {HEIGHT}")), "{seid:?}");
+    let script = seid.args.iter().flatten().cloned().collect::<String>();
+    assert!(script.contains("--halt-height") && script.contains(&HEIGHT.to_string()), "{script}");
     ns.node_until("n0", "seid runs up to the height", |status| {
         condition(status, "Ready")
             .is_some_and(|it| it.message.contains(&format!("seid runs up to height {HEIGHT}")))
@@ -156,6 +157,11 @@ pub async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces
     let node = failed(&ns, "task snapshot-restore failed: the bootstrap Job failed: ").await;
     let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
     assert!(message.contains("backoff limit") && message.contains("next attempt at"), "{message}");
+    eventually("an event says so too", async || {
+        let notes = ns.event_notes("n0").await;
+        if notes.iter().any(|note| note.contains("backoff limit")) { Ok(()) } else { Err(notes) }
+    })
+    .await;
 
     ns.sidecar("n0").behaviour().release(TaskType::SnapshotRestore);
     retry(&ns, "1").await;
@@ -164,6 +170,23 @@ pub async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces
         job.filter(|job| job.uid() != first).ok_or(())
     })
     .await;
+    ns.end_bootstrap("n0", Bootstrap::Halts).await;
+    ns.running("n0").await;
+    clean(&ns).await;
+}
+
+pub async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let operator = ns.operator();
+    ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigureStateSync, Times::Next(1), "no light client");
+    create(&ns, "").await;
+    failed(&ns, "task configure-state-sync failed: no light client").await;
+    let job = ns.api::<Job>().get("n0-bootstrap").await.unwrap().uid();
+    operator.kill();
+    let _operator = ns.operator();
+    retry(&ns, "1").await;
+    ns.sidecar("n0").until(PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    assert_eq!(ns.api::<Job>().get("n0-bootstrap").await.unwrap().uid(), job);
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
     ns.running("n0").await;
     clean(&ns).await;
@@ -190,11 +213,13 @@ pub async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
     create(&ns, "").await;
     at(&ns, TaskType::ConfigApply).await;
+    let pod = ns.bootstrap_pod("n0").await.name_any();
     ns.delete::<Job>("n0-bootstrap", PropagationPolicy::Background).await;
     failed(&ns, "task config-apply failed: the bootstrap Job is ").await;
     ns.sidecar("n0").behaviour().release(TaskType::ConfigApply);
     retry(&ns, "1").await;
-    ns.gone::<Job>("n0-bootstrap").await;
+    // Garbage collection takes the pod after the Job.
+    ns.gone::<Pod>(&pod).await;
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
     ns.running("n0").await;
     clean(&ns).await;

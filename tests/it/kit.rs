@@ -3,8 +3,10 @@
 pub mod access;
 pub mod bootstrap;
 pub mod given;
+pub mod keys;
 pub mod namespace;
 pub mod operator;
+pub mod pods;
 pub mod proxy;
 pub mod volumes;
 pub mod wait;

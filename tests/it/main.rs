@@ -16,7 +16,9 @@ mod bootstrap;
 mod crash;
 mod crd;
 mod deletion;
+mod exclusive;
 mod imports;
+mod keys;
 mod kit;
 mod lifecycle;
 mod modes;
@@ -159,6 +161,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         bootstrap:
             a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume
             a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it
+            a_task_that_fails_is_tried_again_on_the_same_job
             a_job_that_fails_at_the_end_is_noticed_too
             a_job_that_somebody_deletes_is_noticed
             the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it
@@ -171,6 +174,22 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on
             pausing_half_way_goes_on_where_it_was
             sigkill_at_many_gaps_of_a_bootstrap_changes_nothing_about_the_end;
+        exclusive:
+            of_two_that_wait_for_the_operator_the_older_signs
+            two_signers_created_at_once_never_sign_at_once
+            a_key_is_free_when_the_pod_that_signed_with_it_is_gone
+            a_volume_is_imported_by_one_node_at_a_time
+            the_data_volume_of_a_node_is_not_imported_under_it
+            an_adopted_signer_has_its_key_before_it_has_claimed_anything
+            an_adopted_signer_whose_key_cannot_be_read_keeps_others_from_signing;
+        keys:
+            a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod
+            a_signers_bootstrap_has_no_keys
+            secrets_that_are_missing_or_go_are_waited_for
+            a_malformed_signing_key_is_told_until_it_is_mended
+            a_malformed_node_key_is_told_until_it_is_mended
+            a_mended_key_is_found_within_seconds_without_anybody_asking
+            a_running_signer_tells_at_the_next_pod_event_that_its_key_is_gone_or_changed;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

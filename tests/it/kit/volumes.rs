@@ -85,7 +85,7 @@ impl Namespace {
         // It may be gone already, if nothing protected it.
         volumes.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.ok();
         eventually(&format!("volume {name} is gone"), async || {
-            volumes.get_opt(name).await.unwrap().map_or(Ok(()), |left| Err(left.metadata))
+            volumes.get_opt(name).await.unwrap().map_or(Ok(()), |left| Err(left.status))
         })
         .await;
     }

@@ -1,0 +1,137 @@
+//! Nodes whose sidecars never answer delay no other: 180 nodes alone, against the same 180 beside 20 black holes.
+//!
+//! `cargo bench --bench blackhole`. One run, one operator, one warm control plane, both in turns; what is compared are
+//! the medians of the time until the 180 are Running. The other 20 have sidecars that take every request and never
+//! answer. They are created among the others, so that they cannot be sorted out by their place in a queue.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark says what is wrong by panicking, and its results on standard output"
+)]
+
+mod arena;
+#[expect(dead_code, reason = "shared with the yardstick, which uses more of it")]
+mod nodes;
+#[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
+#[path = "../it/kit/operator.rs"]
+mod operator;
+mod run;
+#[path = "../it/kit/wait.rs"]
+mod wait;
+
+use std::process::ExitCode;
+
+use arena::{Place, World};
+use devcluster::{
+    guardian,
+    sidecar::{Fault, Scope, Times},
+};
+use kube::ResourceExt;
+use run::{Run, median};
+use seinode_api::SeiNode;
+use wait::{eventually, within};
+
+/// Issue 4: with black holes it takes at most this many times as long as without.
+const BOUND: f64 = 1.15;
+/// How often each is done.
+const ROUNDS: usize = 3;
+/// Nodes that are waited for.
+const GOOD: usize = 180;
+/// Every tenth of those that are created has a sidecar that never answers: 20 of 200.
+const EVERY: usize = 10;
+/// How the names of those begin.
+const HOLE: &str = "hole-";
+
+fn main() -> ExitCode {
+    // First of all: this executable may be running as the keeper of another run of itself.
+    let guard = guardian::claim();
+    // `cargo test --benches` runs this too, and means to measure nothing.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
+    runtime.block_on(compare(&guard))
+}
+
+async fn compare(guard: &guardian::Guard) -> ExitCode {
+    let world = World::start(guard).await;
+    let place = Place::make(&world, "blackhole").await;
+    let _operator = place.operator(&world).await;
+    let alone = crowd(Company::None);
+    let beside = crowd(Company::BlackHoles);
+    for node in place.nodes(&beside).iter().filter(|node| is_hole(node)) {
+        let sidecar = world.sidecars.node(&node.namespace().unwrap(), &node.name_any());
+        sidecar.behaviour().disturb(Fault::Hang, Scope::Everything, Times::Always);
+    }
+
+    run::head(&format!("{GOOD} nodes, alone and beside {} black holes", beside.len() - alone.len()));
+    round(&world, &place, &alone[..20]).await.show("warm-up", "20 alone");
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for number in 1..=ROUNDS {
+        // Who goes first changes: neither always finds the control plane as the other left it.
+        let (by_themselves, in_company) = if number % 2 == 0 {
+            let in_company = round(&world, &place, &beside).await;
+            (round(&world, &place, &alone).await, in_company)
+        } else {
+            let by_themselves = round(&world, &place, &alone).await;
+            (by_themselves, round(&world, &place, &beside).await)
+        };
+        by_themselves.show(&format!("round {number}"), "alone");
+        in_company.show("", "beside");
+        without.push(by_themselves);
+        with.push(in_company);
+    }
+    verdict(median(&without), median(&with))
+}
+
+/// Brings nodes up until the good ones are Running, and removes them.
+async fn round(world: &World, place: &Place, nodes: &[SeiNode]) -> Run {
+    let run = place.bring_up(&world.sidecars, nodes, |node| !is_hole(node)).await;
+    place.clear().await;
+    run
+}
+
+fn verdict(without: Run, with: Run) -> ExitCode {
+    without.show("medians", "alone");
+    with.show("", "beside");
+    let ratio = with.over.as_secs_f64() / without.over.as_secs_f64();
+    if ratio <= BOUND {
+        println!("\nratio {ratio:.2} is within the bound of {BOUND}");
+        ExitCode::SUCCESS
+    } else {
+        println!("\nratio {ratio:.2} exceeds the bound of {BOUND}");
+        ExitCode::FAILURE
+    }
+}
+
+/// Who comes up together with the good nodes.
+#[derive(Clone, Copy)]
+enum Company {
+    None,
+    BlackHoles,
+}
+
+/// The good nodes and their company, in the order of their creation. None depends on another.
+fn crowd(company: Company) -> Vec<SeiNode> {
+    let model = nodes::examples().remove(0);
+    let named = |name: String| {
+        let mut node = model.clone();
+        node.metadata.name = Some(name);
+        node
+    };
+    let mut crowd = Vec::new();
+    for index in 0..GOOD {
+        if matches!(company, Company::BlackHoles) && index % (EVERY - 1) == 0 {
+            crowd.push(named(format!("{HOLE}{index}")));
+        }
+        crowd.push(named(format!("node-{index}")));
+    }
+    crowd
+}
+
+fn is_hole(node: &SeiNode) -> bool {
+    node.name_any().starts_with(HOLE)
+}
