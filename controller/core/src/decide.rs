@@ -124,7 +124,7 @@ fn follow(
             again(next, plan.failures)
         }
         (PlanPhase::Failed { .. }, Asked::No) => match plan.kind {
-            PlanKind::Init => advance::fail(next, &plan, seen),
+            PlanKind::Init => fail(next, &plan, seen),
             PlanKind::MarkReady | PlanKind::Resubmit => running::wait_out(subject, intent, next, &plan, seen),
         },
     }
@@ -195,6 +195,18 @@ fn bootstrapped(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Bo
         true => Bootstrapped::Yes,
         false => Bootstrapped::No,
     }
+}
+
+/// The plan failed: another follows at the stated time. A node that runs goes on running meanwhile.
+fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
+    let PlanPhase::Failed { message, next_attempt } = &plan.phase else {
+        return rest("the plan goes on", Until::Event);
+    };
+    next.plan = Some(plan.write(None));
+    if plan.kind == PlanKind::Init {
+        set_phase(next, Phase::Failed, seen);
+    }
+    rest(message.clone(), next_attempt.map_or(Until::Event, Until::At))
 }
 
 fn rest(why: impl Into<String>, until: Until) -> Act {

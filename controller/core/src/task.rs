@@ -3,6 +3,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod children;
 pub(crate) mod keys;
+pub(crate) mod kin;
 pub(crate) mod sidecar;
 
 use jiff::{SignedDuration, Timestamp};

@@ -5,7 +5,7 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{rest, running, set_phase};
+use super::{fail, rest, running, set_phase};
 use crate::{
     decision::Act,
     exclusive::{self, Claim},
@@ -168,18 +168,6 @@ fn remember(next: &mut SeiNodeStatus, task: &Task, plan: &Plan, seen: &Observati
         }),
         failures: (plan.kind == PlanKind::Resubmit).then_some(failures + 1),
     });
-}
-
-/// The plan failed: another follows at the stated time. A node that runs goes on running meanwhile.
-pub(super) fn fail(next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) -> Act {
-    let PlanPhase::Failed { message, next_attempt } = &plan.phase else {
-        return rest("the plan goes on", Until::Event);
-    };
-    next.plan = Some(plan.write(None));
-    if plan.kind == PlanKind::Init {
-        set_phase(next, Phase::Failed, seen);
-    }
-    rest(message.clone(), next_attempt.map_or(Until::Event, Until::At))
 }
 
 fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {

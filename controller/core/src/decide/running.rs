@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use seinode_api::{SeiNodeStatus, status::BackgroundStatus};
 
-use super::{advance, rest};
+use super::{fail, rest};
 use crate::{
     answer::{Health, Question, TaskReport},
     decision::{Act, Rest},
@@ -76,7 +76,7 @@ pub(super) fn wait_out(
         Reply::Is(Health::NotReady) if plan.kind == PlanKind::Resubmit => {
             begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
         }
-        _ => advance::fail(next, plan, seen),
+        _ => fail(next, plan, seen),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     Step, Until,
-    children::{Claim, claim, foreign, leaving},
+    kin::{Kin, foreign, kin, leaving},
     wait,
 };
 use crate::{
@@ -16,20 +16,20 @@ use crate::{
 
 /// `deploy-bootstrap-service`.
 pub(crate) fn deploy_service(seen: &Observation) -> Step {
-    match seen.service.as_ref().map(|service| claim(&service.owner, service.stay)) {
-        None | Some(Claim::Ours) => Step::Do(Effect::ApplyBootstrapService),
-        Some(Claim::Leaving) => leaving("Service"),
-        Some(Claim::Foreign) => foreign("Service"),
+    match seen.service.as_ref().map(|service| kin(&service.owner, service.stay)) {
+        None | Some(Kin::Ours) => Step::Do(Effect::ApplyBootstrapService),
+        Some(Kin::Leaving) => leaving("Service"),
+        Some(Kin::Foreign) => foreign("Service"),
     }
 }
 
 /// `deploy-bootstrap-job`: the Job of this spec exists, and has the volume for itself.
 pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
     let Some(job) = &seen.job else { return alone(seen).unwrap_or(Step::Do(Effect::CreateJob)) };
-    match claim(&job.owner, job.stay) {
-        Claim::Leaving => leaving("bootstrap Job"),
-        Claim::Foreign => foreign("bootstrap Job"),
-        Claim::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target.to_string())) {
+    match kin(&job.owner, job.stay) {
+        Kin::Leaving => leaving("bootstrap Job"),
+        Kin::Foreign => foreign("bootstrap Job"),
+        Kin::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target.to_string())) {
             (JobProgress::Runs | JobProgress::Suspended | JobProgress::Complete, true) => Step::Done,
             // It was made for an earlier spec, or it failed: another takes its place.
             (JobProgress::Failed(_), _) | (_, false) => Step::Do(Effect::DeleteJob(job.uid.clone())),
@@ -40,11 +40,11 @@ pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
 /// An earlier plan may have started the node itself: its pod goes first.
 fn alone(seen: &Observation) -> Option<Step> {
     if let Some(workload) = &seen.workload {
-        match claim(&workload.owner, workload.stay) {
-            Claim::Ours if workload.replicas > 0 => return Some(Step::Do(Effect::Scale(Replicas::Zero))),
-            Claim::Ours => {}
-            Claim::Leaving => return Some(leaving("StatefulSet")),
-            Claim::Foreign => return Some(foreign("StatefulSet")),
+        match kin(&workload.owner, workload.stay) {
+            Kin::Ours if workload.replicas > 0 => return Some(Step::Do(Effect::Scale(Replicas::Zero))),
+            Kin::Ours => {}
+            Kin::Leaving => return Some(leaving("StatefulSet")),
+            Kin::Foreign => return Some(foreign("StatefulSet")),
         }
     }
     (!seen.pods.is_empty())
@@ -133,10 +133,10 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
     if let Some(service) = &seen.service
         && service.serves == Serves::Bootstrap
     {
-        match claim(&service.owner, service.stay) {
-            Claim::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
-            Claim::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
-            Claim::Foreign => {}
+        match kin(&service.owner, service.stay) {
+            Kin::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
+            Kin::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
+            Kin::Foreign => {}
         }
     }
     if seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
@@ -151,11 +151,11 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
 
 /// How a Job goes; `None` for one that is not ours.
 pub(super) fn remove(job: &Job) -> Option<Step> {
-    match (claim(&job.owner, job.stay), job.stay) {
-        (Claim::Foreign, _) => None,
+    match (kin(&job.owner, job.stay), job.stay) {
+        (Kin::Foreign, _) => None,
         (_, Stay::Going) => {
             Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient)))
         }
-        (Claim::Ours | Claim::Leaving, Stay::Staying) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
+        (Kin::Ours | Kin::Leaving, Stay::Staying) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
     }
 }

@@ -1,15 +1,18 @@
 //! Tasks that make the node's children: volume, StatefulSet, Service.
 
-use super::{Step, Until, bootstrap, secure, wait as rest};
+use super::{
+    Step, Until, bootstrap,
+    kin::{Kin, foreign, kin, leaving},
+    secure, wait as rest,
+};
 use crate::{
     answer::Question,
     effect::Effect,
-    exclusive::{Claim as Held, Resource},
+    exclusive::{Claim, Resource},
     failure::Class,
     import::ImportFinding,
     intent::VolumeSource,
-    node::Owner,
-    observation::{Observation, Stay},
+    observation::Observation,
     subject::Subject,
 };
 
@@ -17,7 +20,7 @@ use crate::{
 pub(crate) fn ensure_data_pvc(
     subject: &Subject,
     source: &VolumeSource,
-    claims: &[Held],
+    claims: &[Claim],
     seen: &Observation,
 ) -> Step {
     match source {
@@ -37,13 +40,13 @@ pub(crate) fn ensure_data_pvc(
 fn own_volume(seen: &Observation) -> Step {
     match &seen.volume {
         None => Step::Do(Effect::CreateVolume),
-        Some(volume) => match claim(&volume.owner, volume.stay) {
-            Claim::Ours => Step::Done,
+        Some(volume) => match kin(&volume.owner, volume.stay) {
+            Kin::Ours => Step::Done,
             // What is not ours may lack our label, and then its end is not seen by a watch.
-            Claim::Leaving => {
+            Kin::Leaving => {
                 wait("the data PVC of a deleted SeiNode is still being removed", Class::Transient)
             }
-            Claim::Foreign => wait("the data PVC belongs to somebody else", Class::User),
+            Kin::Foreign => wait("the data PVC belongs to somebody else", Class::User),
         },
     }
 }
@@ -57,7 +60,7 @@ pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
         return rest("the bootstrap pod is going, and has the volume until then", Until::Event);
     }
     apply(
-        seen.workload.as_ref().map(|workload| claim(&workload.owner, workload.stay)),
+        seen.workload.as_ref().map(|workload| kin(&workload.owner, workload.stay)),
         "StatefulSet",
         Effect::ApplyWorkload,
     )
@@ -65,69 +68,18 @@ pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
 
 /// `apply-service`.
 pub(crate) fn apply_service(seen: &Observation) -> Step {
-    let found = seen.service.as_ref().map(|service| claim(&service.owner, service.stay));
+    let found = seen.service.as_ref().map(|service| kin(&service.owner, service.stay));
     apply(found, "Service", Effect::ApplyService)
 }
 
-fn apply(found: Option<Claim>, kind: &str, effect: Effect) -> Step {
+fn apply(found: Option<Kin>, kind: &str, effect: Effect) -> Step {
     match found {
-        None | Some(Claim::Ours) => Step::Do(effect),
-        Some(Claim::Leaving) => leaving(kind),
-        Some(Claim::Foreign) => foreign(kind),
-    }
-}
-
-/// What has our child's name goes, and is waited for.
-pub(super) fn leaving(kind: &str) -> Step {
-    wait(&format!("the {kind} of a deleted SeiNode is still being removed"), Class::Transient)
-}
-
-/// What has our child's name is somebody else's, and stays as it is.
-pub(super) fn foreign(kind: &str) -> Step {
-    wait(&format!("a {kind} of this name exists and belongs to somebody else"), Class::User)
-}
-
-/// Whether an object that has our child's name may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// It may.
-    Ours,
-    /// It will be gone: it is being deleted, or its owner is.
-    Leaving,
-    /// It may not.
-    Foreign,
-}
-
-pub(crate) fn claim(owner: &Owner, stay: Stay) -> Claim {
-    match (owner, stay) {
-        (Owner::Us, Stay::Staying) => Claim::Ours,
-        (Owner::Us | Owner::Predecessor, _) | (_, Stay::Going) => Claim::Leaving,
-        (Owner::Nobody | Owner::Other(_), Stay::Staying) => Claim::Foreign,
+        None | Some(Kin::Ours) => Step::Do(effect),
+        Some(Kin::Leaving) => leaving(kind),
+        Some(Kin::Foreign) => foreign(kind),
     }
 }
 
 fn wait(why: &str, patience: Class) -> Step {
     rest(why, Until::Retry(patience))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_is_used_only_when_it_is_ours_and_stays() {
-        let other = Owner::Other("Pod/x".into());
-        for (owner, stay, expected) in [
-            (&Owner::Us, Stay::Staying, Claim::Ours),
-            (&Owner::Us, Stay::Going, Claim::Leaving),
-            (&Owner::Predecessor, Stay::Staying, Claim::Leaving),
-            (&Owner::Predecessor, Stay::Going, Claim::Leaving),
-            (&Owner::Nobody, Stay::Staying, Claim::Foreign),
-            (&Owner::Nobody, Stay::Going, Claim::Leaving),
-            (&other, Stay::Staying, Claim::Foreign),
-            (&other, Stay::Going, Claim::Leaving),
-        ] {
-            assert_eq!(claim(owner, stay), expected, "{owner:?} {stay:?}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use crate::{
     node::Owner,
     observation::{Observation, Tie},
     subject::Subject,
-    task::children::{Claim, claim},
+    task::kin::{Kin, kin},
 };
 
 /// DataVolumeReady.
@@ -30,13 +30,13 @@ pub(super) fn data(
     let name = names::data_volume(&subject.node.name);
     let (status, reason, message) = match &seen.volume {
         None => (Truth::False, "Missing", format!("PVC {name} does not exist")),
-        Some(volume) => match claim(&volume.owner, volume.stay) {
-            Claim::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
-            Claim::Leaving => {
+        Some(volume) => match kin(&volume.owner, volume.stay) {
+            Kin::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
+            Kin::Leaving => {
                 let message = format!("PVC {name} is being removed; a new one is made when it is gone");
                 (Truth::False, "Terminating", message)
             }
-            Claim::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
+            Kin::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
         },
     };
     Some(Told::Is(Verdict { type_: types::DATA_VOLUME_READY, status, reason, message }))
