@@ -26,7 +26,7 @@ use crate::{
     within,
 };
 
-/// How long nodes may take to come up: longer than any bound, so that a bound is missed with a number.
+/// How long nodes may take to come up: several times what they take, so that a bound is mostly missed with a number.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A cluster with our CRD, and the sidecars of its nodes.
@@ -113,13 +113,14 @@ impl Place {
             }
         };
         if tokio::time::timeout(PATIENCE, up).await.is_err() {
-            panic!("not Running within {PATIENCE:?}: {waiting:?}");
+            let (left, all) = (waiting.len(), awaited.len());
+            panic!("{left} of {all} nodes are not Running within {PATIENCE:?}, {} among them", waiting[0]);
         }
         start.end(sidecars, &awaited)
     }
 
-    /// Opens connections, more than a run needs at once. Watches close those that they had, and nobody shall pay for
-    /// TLS handshakes that the other does not need.
+    /// Opens connections, more than a run needs at once: watches close those that they had, the operator has its own
+    /// open all the time, and neither side shall pay for TLS handshakes.
     pub async fn connect(&self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         join_all((0..12).map(|_| async { namespaces.get(self.name).await.unwrap() })).await;

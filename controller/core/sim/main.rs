@@ -5,7 +5,7 @@
 //! loop of a pass on the core's public functions; anything may happen between two of its steps. After every step all
 //! invariants are checked, and again when the world has come to rest.
 //!
-//! - `exhaustive`: every scenario, every trouble at every point. Part of `cargo test`.
+//! - `exhaustive`: every scenario, every trouble at every point: a sample of them in `cargo test`, all in `cargo prove`.
 //! - `walks`: many troubles at random points in random order. `SIM_RUNS` says how many walks, `SIM_SEED` where to begin;
 //!   a walk that fails prints its seed.
 //!
