@@ -150,10 +150,10 @@ impl<'a> Bid<'a> {
     fn remedy(&self) -> &'static str {
         match self.resource {
             Resource::SigningKey(_) => {
-                "delete that node and wait until its pod is gone, or give this one another key"
+                "delete that node and wait until its pod is gone, or put another key into this one's Secret"
             }
             Resource::Volume(_) => {
-                "delete that node and wait until its pod is gone, or import another volume"
+                "delete that node and wait until its pod is gone, or create another SeiNode for another volume"
             }
         }
     }
