@@ -39,6 +39,8 @@ pub struct Configuration {
     pub sidecar_url: SidecarUrl,
     /// How many nodes are worked on at once.
     pub concurrency: u16,
+    /// How many nodes may be rolled out at once; 0 for no limit.
+    pub rollouts: u16,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Which log lines are written.
@@ -67,6 +69,7 @@ impl Configuration {
             watch_namespace,
             log_format,
             max_concurrent_reconciles,
+            max_concurrent_rollouts,
         } = flags;
         let mut findings = Findings::default();
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
@@ -78,6 +81,7 @@ impl Configuration {
         let scope = findings.take(flags::scope(watch_namespace));
         let log_format = findings.take(flags::log_format(log_format));
         let concurrency = findings.take(flags::concurrency(max_concurrent_reconciles));
+        let rollouts = findings.take(flags::rollouts(max_concurrent_rollouts));
         let log_filter = findings.take(log_filter(environment));
         let platform = findings.absorb(platform::parse(environment));
         let assemble = || {
@@ -87,6 +91,7 @@ impl Configuration {
                 scope: scope?,
                 sidecar_url: sidecar_url?,
                 concurrency: concurrency?,
+                rollouts: rollouts?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 instance: instance(environment),

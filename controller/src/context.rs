@@ -7,8 +7,8 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, keyring::Keyring, metrics::Metrics, patience::Patience, publish::Publisher,
-    settings::Scope, sidecar::Sidecars,
+    cache::Fleet, fresh::Fresh, keyring::Keyring, metrics::Metrics, patience::Patience, postponed::Postponed,
+    publish::Publisher, settings::Scope, sidecar::Sidecars, slots::Slots,
 };
 
 /// What every pass needs.
@@ -25,6 +25,12 @@ pub(crate) struct Context {
     pub(crate) keyring: Keyring,
     /// The nodes' sidecars.
     pub(crate) sidecars: Sidecars,
+    /// How many rollouts go on at once.
+    pub(crate) slots: Slots,
+    /// What our own writes of children returned.
+    pub(crate) fresh: Fresh,
+    /// Status writes that are put off for a moment.
+    pub(crate) postponed: Postponed,
     /// How long each node waits after something did not work.
     pub(crate) patience: Patience,
     /// Where events go.

@@ -6,7 +6,7 @@ use seinode_core::{
     intent::VolumeSource,
     node::NodeRef,
     observation::{Headless, Job, Observation, Pod, Volume, Workload},
-    peers,
+    peers, render,
     subject::Subject,
 };
 
@@ -17,13 +17,18 @@ pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> 
     let node = &subject.node;
     let mut seen = Observation::empty((context.clock)(), context.platform.result_export.clone());
     seen.volume = caches.volume(node).map(|pvc| Volume::of(node, &pvc));
-    seen.workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
-    seen.service = caches.service(node).map(|service| Headless::of(node, &service));
+    let workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
+    seen.workload = context.fresh.workload(node, workload, seen.now);
+    let service = caches.service(node).map(|service| Headless::of(node, &service));
+    seen.service = context.fresh.service(node, service, seen.now);
     seen.job = caches.job(node).map(|job| Job::of(node, &job));
     seen.pods = caches.pod(node).iter().map(|pod| Pod::of(pod)).collect();
     let bootstraps = subject.intent.as_ref().is_ok_and(|intent| intent.bootstrap().is_some());
     if seen.job.is_some() || bootstraps {
         seen.pods.extend(caches.bootstrap_pods(node).iter().map(|pod| Pod::of(pod)));
+    }
+    if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
+        seen.rendering = Some(render::rendering(node, intent, &context.platform));
     }
     seen.keys = context.keyring.of(node);
     if let Ok(intent) = &subject.intent

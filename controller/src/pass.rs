@@ -19,7 +19,7 @@ use seinode_core::{
     node::NodeRef,
     notice,
     observation::Observation,
-    plan::Plan,
+    plan::{Plan, PlanPhase},
     subject::Subject,
     task::Until,
 };
@@ -33,7 +33,7 @@ use crate::{
     observe::observe,
     perform::perform,
     persist::{self, Written},
-    unreadable,
+    slots, unreadable,
 };
 
 /// More steps than any plan has: a pass that takes more turns in a circle.
@@ -78,11 +78,26 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn begin(context: &'a Context, caches: &Caches, object: Arc<SeiNode>, subject: Subject) -> Self {
         let seen = observe(context, caches, &subject);
-        let status = object.status.clone().unwrap_or_default();
+        let postponed = context.postponed.status(&object);
+        let status = postponed.unwrap_or_else(|| object.status.clone().unwrap_or_default());
         Self { context, object, subject, status, seen }
     }
 
-    async fn run(mut self) -> Action {
+    async fn run(self) -> Action {
+        let (context, node) = (self.context, self.subject.node.clone());
+        let had = slots::is_rolling(&self.object);
+        let (action, has) = self.work().await;
+        context.slots.pass_ended(&context.fleet, &node, had, has);
+        action
+    }
+
+    /// Works until there is nothing to do; also says whether the node is being rolled out then.
+    async fn work(mut self) -> (Action, bool) {
+        let action = self.steps().await;
+        (action, slots::is_rolling(&self.object))
+    }
+
+    async fn steps(&mut self) -> Action {
         for _ in 0..MAX_STEPS {
             let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
             self.status = status;
@@ -119,7 +134,26 @@ impl<'a> Pass<'a> {
     }
 
     /// Ends the pass: what is known is written, also when something failed.
-    async fn rest(mut self, rest: Rest) -> Action {
+    async fn rest(&mut self, rest: Rest) -> Action {
+        let now = (self.context.clock)();
+        // Somebody else was first: what was to be done is decided anew in a moment, and is no news.
+        let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
+        if overtaken {
+            self.context.metrics.error(Class::Conflict);
+        }
+        if (overtaken || self.only_waits(&rest))
+            && let Some(due) = self.context.postponed.put_off(&self.object, &self.status, now)
+        {
+            let sooner = match rest.until {
+                Until::At(at) => pause(at, now),
+                Until::Retry(class) => {
+                    let NodeRef { namespace, name, uid: _ } = &self.subject.node;
+                    self.context.patience.pause(namespace, name, class, now)
+                }
+                Until::Event => Duration::MAX,
+            };
+            return Action::requeue(sooner.min(pause(due, now)));
+        }
         if let Err(failure) = self.persist().await {
             return self.again(&failure);
         }
@@ -145,9 +179,29 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Whether the status has nothing new but how far a plan has come and what it waits for.
+    fn only_waits(&self, rest: &Rest) -> bool {
+        let stored = self.object.status.clone().unwrap_or_default();
+        // An attempt is stored before it is made, and what went wrong with the last one at once.
+        let goes_on = |status: &SeiNodeStatus| {
+            let plan = status.plan.as_ref().and_then(Plan::read);
+            let plan = plan.filter(|plan| plan.phase == PlanPhase::Active)?;
+            let attempts = plan.tasks.into_iter().map(|task| (task.id, task.error));
+            Some((plan.id, attempts.collect::<Vec<_>>()))
+        };
+        let patient = !matches!(rest.until, Until::Retry(Class::User | Class::Denied | Class::Invariant));
+        stored != self.status
+            && patient
+            && stored.phase == self.status.phase
+            && stored.observed_generation == self.status.observed_generation
+            && goes_on(&stored).is_some()
+            && goes_on(&stored) == goes_on(&self.status)
+    }
+
     /// Stores the status if it differs from what is stored, then publishes what changed.
     async fn persist(&mut self) -> Result<Life, Failure> {
         let before = self.object.status.clone().unwrap_or_default();
+        self.context.postponed.done(&self.object);
         if before == self.status {
             return Ok(Life::Stays);
         }
@@ -240,7 +294,9 @@ fn without_intent() -> Failure {
 /// claim that is not kept would be made anew with every pass.
 fn remembers(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
     let memory = |status: &SeiNodeStatus| {
-        (status.plan.clone(), status.claims.clone(), status.bootstrap.clone(), status.background.clone())
+        let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());
+        let known = (status.background.clone(), status.baseline.clone(), status.children.clone());
+        (work, known, status.configured.clone(), status.scaled_by_hand.clone(), status.repairs.clone())
     };
     memory(kept) == memory(written)
 }

@@ -13,14 +13,17 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cache::{Caches, Guarded},
     context::Context,
+    fresh::Fresh,
     keyring::Keyring,
     metrics::Metrics,
     pass::pass,
     patience::Patience,
+    postponed::Postponed,
     publish::Publisher,
     readiness::Readiness,
     settings::Settings,
     sidecar::Sidecars,
+    slots::Slots,
     watch::{self, Slice, Unsynced},
 };
 
@@ -46,6 +49,9 @@ pub async fn run(
         scope: settings.scope,
         keyring: Keyring::default(),
         sidecars: Sidecars::new(settings.sidecar_url),
+        slots: Slots::new(settings.max_concurrent_rollouts),
+        fresh: Fresh::default(),
+        postponed: Postponed::default(),
         patience: Patience::default(),
         publisher,
         metrics,
@@ -129,4 +135,7 @@ fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     context.patience.reset(namespace, &gone.name);
     context.sidecars.forget(namespace, &gone.name);
     context.keyring.forget(namespace, &gone.name);
+    context.fresh.forget(namespace, &gone.name);
+    context.postponed.forget(namespace, &gone.name);
+    context.slots.forget(&context.fleet, namespace, &gone.name);
 }

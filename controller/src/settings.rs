@@ -20,6 +20,8 @@ pub struct Settings {
     pub instance: String,
     /// How many nodes may be worked on at once.
     pub concurrency: u16,
+    /// How many nodes may be rolled out at once; 0 for no limit.
+    pub max_concurrent_rollouts: u16,
     /// How long running passes may go on after the shutdown began.
     pub drain: Duration,
 }

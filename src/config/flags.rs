@@ -94,6 +94,17 @@ pub fn concurrency(text: &str) -> Result<u16, Problem> {
     })
 }
 
+/// How many nodes may be rolled out at once.
+pub fn rollouts(text: &str) -> Result<u16, Problem> {
+    text.parse().map_err(|_| {
+        problem(
+            "max-concurrent-rollouts",
+            format!("is {text:?}"),
+            "write a number from 0 to 65535; 0 is for no limit",
+        )
+    })
+}
+
 /// The spellings that Go programs accept too, since operators are configured alike.
 fn boolean(flag: &str, text: &str) -> Result<bool, Problem> {
     match text {

@@ -5,10 +5,14 @@
 
 use seinode_api::{
     SeiNodeStatus, conditions as types,
-    status::{Phase, PlanStatus},
+    status::{Phase, PlanStatus, RepairStatus},
 };
 
-use crate::plan::{Plan, PlanPhase};
+use crate::{
+    children,
+    plan::{Plan, PlanPhase},
+    repairs,
+};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     all.extend(phase(before.phase, after.phase));
     all.extend(failing(before, after));
     all.extend(refusals(before, after));
+    all.extend(blocked(before, after));
+    all.extend(hands(before, after));
     all
 }
 
@@ -107,11 +113,62 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     all
 }
 
+/// A rollout that is blocked is announced once for each reason.
+fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
+    let condition = |status: &SeiNodeStatus| {
+        types::find(&status.conditions, types::ROLLOUT_BLOCKED).filter(|it| it.status == "True").cloned()
+    };
+    let (old, new) = (condition(before), condition(after)?);
+    (old.is_none_or(|old| old.reason != new.reason)).then(|| Notice {
+        severity: Severity::Warning,
+        reason: "RolloutBlocked",
+        action: "Rollout",
+        note: format!("{}: {}", new.reason, new.message),
+    })
+}
+
+/// What people did to the children by hand, and what became of it.
+fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let warning = |reason, note| Notice { severity: Severity::Warning, reason, action: "Repair", note };
+    let mut all = Vec::new();
+    let times = |status: &SeiNodeStatus, it: &RepairStatus| {
+        let same = |old: &&RepairStatus| (&old.object, &old.field) == (&it.object, &it.field);
+        status.repairs.iter().find(same).and_then(|old| old.times.last().cloned())
+    };
+    for repair in &after.repairs {
+        if times(before, repair).is_some_and(|last| Some(&last) == repair.times.last()) {
+            continue;
+        }
+        let RepairStatus { object, field, manager, times: _ } = repair;
+        all.push(match repairs::contested(&after.repairs).any(|it| it == repair) {
+            false => warning(
+                "HandEditRepaired",
+                format!("{manager} changed {field} of the {object}; it was put back"),
+            ),
+            true => {
+                let note =
+                    format!("{manager} changed {field} of the {object} again; it is left as it is for now");
+                warning("FieldContested", note)
+            }
+        });
+    }
+    if let (None, Some(stop)) = (&before.scaled_by_hand, &after.scaled_by_hand) {
+        let note = format!("{} scaled the StatefulSet to 0, which is honoured", stop.manager);
+        all.push(warning("ScaledByHand", note));
+    }
+    for kind in children::restored(before, after).filter(|_| before.phase == Some(Phase::Running)) {
+        all.push(warning("ChildRestored", format!("The {kind} was deleted and has been put back")));
+    }
+    all
+}
+
 /// A refusal is announced when a condition that says so turns False for another reason than before.
 fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     let refusals = [
         (types::SPEC_VALID, "Invalid", "SpecInvalid"),
         (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
+        (types::DATA_VOLUME_READY, "Terminating", "DataVolumeTerminating"),
+        (types::DATA_VOLUME_READY, "Lost", "DataVolumeLost"),
         (types::IMPORT_PVC_READY, "PVCInvalid", "ImportPVCInvalid"),
         (types::IMPORT_PVC_READY, "InUse", "ImportPVCInUse"),
         (types::SIGNING_KEY_READY, "SigningKeyInvalid", "SigningKeyInvalid"),

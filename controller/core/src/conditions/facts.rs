@@ -2,9 +2,10 @@
 
 mod keys;
 mod summary;
+mod update;
 mod volume;
 
-use seinode_api::{SeiNodeStatus, conditions as types, status::Phase};
+use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.
-pub(super) const TYPES: [&str; 13] = [
+pub(super) const TYPES: [&str; 17] = [
     types::READY,
     types::RECONCILING,
     types::STALLED,
@@ -32,6 +33,10 @@ pub(super) const TYPES: [&str; 13] = [
     types::NODE_KEY_READY,
     types::PEERS_RESOLVED,
     types::SIDECAR_READY,
+    types::NODE_UPDATE_IN_PROGRESS,
+    types::ROLLOUT_BLOCKED,
+    types::TEMPLATE_OUTDATED,
+    types::CONTESTED,
 ];
 
 /// Every condition that can be told, in the order of `TYPES`.
@@ -45,7 +50,7 @@ pub(super) fn told(
     all.push(Told::Is(available(seen)));
     all.push(Told::Is(spec_valid(subject)));
     if let Ok(intent) = &subject.intent {
-        all.push(Told::Is(paused(intent, seen)));
+        all.push(Told::Is(paused(intent, next, seen)));
         all.extend(volume::data(subject, intent, next, seen));
         all.extend(volume::retained(subject, intent, seen));
         all.extend(volume::import(subject, intent, next, seen));
@@ -54,6 +59,14 @@ pub(super) fn told(
         all.extend(peers(intent, seen).map(Told::Is));
     }
     all.push(sidecar(subject, next, seen));
+    if let Ok(intent) = &subject.intent {
+        all.extend(update::in_progress(intent, next, seen));
+        if next.phase == Some(Phase::Running) {
+            all.push(Told::Is(update::blocked(next, seen)));
+            all.extend(update::outdated(intent, next, seen));
+            all.push(Told::Is(update::contested(next)));
+        }
+    }
     all
 }
 
@@ -71,7 +84,7 @@ fn available(seen: &Observation) -> Verdict {
     let (status, reason, message) = match seen.pod() {
         Some(pod) if pod.ready => (Truth::True, "PodReady", format!("pod {} is Ready", pod.name)),
         Some(pod) => {
-            let why = pod.trouble.as_deref().unwrap_or("its containers are not ready");
+            let why = pod.trouble(seen.now).map_or("its containers are not ready", |it| it.message.as_str());
             (Truth::False, "PodNotReady", format!("pod {} is not Ready: {why}", pod.name))
         }
         None => (Truth::False, "PodMissing", "the node's pod does not exist".to_owned()),
@@ -90,7 +103,17 @@ fn spec_valid(subject: &Subject) -> Verdict {
     Verdict { type_: types::SPEC_VALID, status, reason, message }
 }
 
-fn paused(intent: &Intent, seen: &Observation) -> Verdict {
+fn paused(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Verdict {
+    if let (Activity::Runs, Some(stop)) = (intent.activity, &next.scaled_by_hand) {
+        let message = format!(
+            "{} scaled the StatefulSet to 0, which is honoured; to go on, set annotation {} to a new value, or set \
+             spec.paused to true and then to false",
+            stop.manager,
+            names::RETRY_ANNOTATION
+        );
+        let (status, reason) = (Truth::True, "ScaledByHand");
+        return Verdict { type_: types::PAUSED, status, reason, message };
+    }
     let (status, reason, message) =
         match (intent.activity, seen.pods.iter().find(|pod| pod.run == Run::Lives)) {
             (Activity::Runs, _) => (Truth::False, "NotPaused", "the node is to run".to_owned()),
