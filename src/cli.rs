@@ -97,6 +97,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     #[arg(env = "SEINODE_MAX_CONCURRENT_ROLLOUTS", hide_env_values = true)]
     pub max_concurrent_rollouts: String,
+
+    /// How often the sidecar of a running node is asked whether its gate is open, in seconds, such as `5s`.
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    #[arg(env = "SEINODE_SIDECAR_PROBE_INTERVAL", hide_env_values = true)]
+    pub sidecar_probe_interval: String,
 }
 
 #[cfg(test)]
@@ -118,7 +123,7 @@ mod tests {
             assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
             seen += 1;
         }
-        assert_eq!(seen, 10);
+        assert_eq!(seen, 11);
     }
 
     #[test]

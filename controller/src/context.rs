@@ -7,8 +7,9 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, fresh::Fresh, keyring::Keyring, metrics::Metrics, patience::Patience, postponed::Postponed,
-    publish::Publisher, settings::Scope, sidecar::Sidecars, slots::Slots,
+    cache::Fleet, flaps::Flaps, fresh::Fresh, keyring::Keyring, metrics::Metrics, patience::Patience,
+    postponed::Postponed, probe::Probes, publish::Publisher, settings::Scope, sidecar::Sidecars,
+    slots::Slots,
 };
 
 /// What every pass needs.
@@ -23,6 +24,10 @@ pub(crate) struct Context {
     pub(crate) scope: Scope,
     /// What was last found in the Secrets of each node that signs.
     pub(crate) keyring: Keyring,
+    /// How often gates were opened lately.
+    pub(crate) flaps: Flaps,
+    /// What is known of the sidecars' gates.
+    pub(crate) probes: Probes,
     /// The nodes' sidecars.
     pub(crate) sidecars: Sidecars,
     /// How many rollouts go on at once.

@@ -1,16 +1,18 @@
 //! What can be scraped. Counters belong to this process; gauges are read from the watched objects at scrape
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prometheus::{
-    GaugeVec, IntCounterVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, IntCounterVec, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
 use seinode_api::{SeiNode, conditions, status::Phase};
 use seinode_core::{
+    answer::Health,
     effect::{Effect, Outcome},
+    fact::Fact,
     failure::Class,
 };
 
@@ -22,6 +24,8 @@ pub(crate) struct Metrics {
     errors: IntCounterVec,
     effects: IntCounterVec,
     events: IntCounterVec,
+    probes: IntCounterVec,
+    probe_seconds: Histogram,
 }
 
 impl Metrics {
@@ -51,7 +55,20 @@ impl Metrics {
                 "Kubernetes events by fate: sent, failed, dropped.",
                 &["fate"],
             )?,
+            probes: counter(
+                "sei_controller_seinode_sidecar_health_probes_total",
+                "Questions to sidecars whether their gate is open, by what came of them.",
+                &["controller", "namespace", "outcome"],
+            )?,
+            probe_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "sei_controller_seinode_sidecar_probe_duration_seconds",
+                    "How long a sidecar took to say whether its gate is open.",
+                )
+                .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5]),
+            )?,
         };
+        registry.register(Box::new(metrics.probe_seconds.clone()))?;
         registry.register(Box::new(Watched::new(Arc::clone(fleet))?))?;
         Ok(metrics)
     }
@@ -81,6 +98,17 @@ impl Metrics {
             | Outcome::FinalizerRemoved => "done",
         };
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
+    }
+
+    /// A sidecar was asked whether its gate is open.
+    pub(crate) fn probe(&self, namespace: &str, fact: &Fact, took: Duration) {
+        let outcome = match fact {
+            Fact::Gate(Health::Ready) => "ready",
+            Fact::Gate(Health::NotReady) => "not_ready",
+            _ => "unreachable",
+        };
+        self.probes.with_label_values(&["seinode", namespace, outcome]).inc();
+        self.probe_seconds.observe(took.as_secs_f64());
     }
 
     pub(crate) fn event(&self, fate: &str) {

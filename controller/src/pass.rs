@@ -8,18 +8,20 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
-use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
+    answer::Question,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
     fact::Fact,
     failure::{Class, Failure},
-    node::NodeRef,
+    intent::Activity,
+    node::{Life, NodeRef},
     notice,
     observation::Observation,
-    plan::{Plan, PlanPhase},
+    plan::{Plan, PlanKind, PlanPhase},
     subject::Subject,
     task::Until,
 };
@@ -33,6 +35,7 @@ use crate::{
     observe::observe,
     perform::perform,
     persist::{self, Written},
+    probe::Incarnation,
     slots, unreadable,
 };
 
@@ -77,7 +80,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn begin(context: &'a Context, caches: &Caches, object: Arc<SeiNode>, subject: Subject) -> Self {
-        let seen = observe(context, caches, &subject);
+        let seen = observe(context, caches, &subject, &object);
         let postponed = context.postponed.status(&object);
         let status = postponed.unwrap_or_else(|| object.status.clone().unwrap_or_default());
         Self { context, object, subject, status, seen }
@@ -94,7 +97,24 @@ impl<'a> Pass<'a> {
     /// Works until there is nothing to do; also says whether the node is being rolled out then.
     async fn work(mut self) -> (Action, bool) {
         let action = self.steps().await;
+        self.probe();
         (action, slots::is_rolling(&self.object))
+    }
+
+    /// The sidecar of a node that runs is asked from now on whether its gate is open; nobody else's is.
+    fn probe(&self) {
+        let node = &self.subject.node;
+        let runs = self.status.phase == Some(Phase::Running) && self.subject.life == Life::Wanted;
+        let intent = self.subject.intent.as_ref().ok();
+        let intent = intent.filter(|intent| runs && intent.activity == Activity::Runs);
+        let target = self.seen.pod().zip(intent).and_then(|(pod, intent)| {
+            let sidecar = self.context.sidecars.of(node, pod, intent.sidecar.port)?.ok()?;
+            Some((Incarnation::of(pod), sidecar))
+        });
+        match target {
+            Some((incarnation, sidecar)) => self.context.probes.watch(node, incarnation, sidecar),
+            None => self.context.probes.leave(node),
+        }
     }
 
     async fn steps(&mut self) -> Action {
@@ -107,14 +127,21 @@ impl<'a> Pass<'a> {
                         Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, &question).await,
                         Err(_) => Fact::Failed(without_intent()),
                     };
+                    if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
+                        let node = &self.subject.node;
+                        self.context.probes.note(node, &Incarnation::of(pod), &fact);
+                    }
                     absorb_answer(&mut self.seen, question, fact);
                 }
                 Act::Persist => match self.persist().await {
-                    Ok(Life::Goes) => return Action::await_change(),
-                    Ok(Life::Stays) => {}
+                    Ok(Presence::Goes) => return Action::await_change(),
+                    Ok(Presence::Stays) => self.note_plan(),
                     Err(failure) => return self.again(&failure),
                 },
                 Act::Perform(effect) => {
+                    if let Effect::Submit(_) = effect {
+                        self.context.probes.doubt(&self.subject.node);
+                    }
                     let outcome = self.perform(&effect).await;
                     self.context.metrics.effect(&effect, &outcome);
                     tracing::info!(
@@ -131,6 +158,14 @@ impl<'a> Pass<'a> {
         }
         let failure = Failure { class: Class::Invariant, message: "defect: a pass has no end".into() };
         self.again(&failure)
+    }
+
+    /// Remembers that the gate is being opened.
+    fn note_plan(&self) {
+        let plan = self.status.plan.as_ref().and_then(Plan::read);
+        if plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady) {
+            self.context.flaps.note(&self.subject.node, (self.context.clock)());
+        }
     }
 
     /// Ends the pass: what is known is written, also when something failed.
@@ -172,8 +207,6 @@ impl<'a> Pass<'a> {
             }
             Until::Event => {
                 self.context.patience.reset(namespace, name);
-                // Nothing will be asked of the sidecar before something happens: its connections cost memory.
-                self.context.sidecars.forget(namespace, name);
                 Action::await_change()
             }
         }
@@ -199,11 +232,11 @@ impl<'a> Pass<'a> {
     }
 
     /// Stores the status if it differs from what is stored, then publishes what changed.
-    async fn persist(&mut self) -> Result<Life, Failure> {
+    async fn persist(&mut self) -> Result<Presence, Failure> {
         let before = self.object.status.clone().unwrap_or_default();
         self.context.postponed.done(&self.object);
         if before == self.status {
-            return Ok(Life::Stays);
+            return Ok(Presence::Stays);
         }
         match persist::status(self.context, &self.object, &self.status).await {
             Written::Stored(stored) => {
@@ -218,11 +251,11 @@ impl<'a> Pass<'a> {
                 }
                 self.context.publisher.publish(stored.as_ref(), &notices, (self.context.clock)());
                 self.object = stored;
-                Ok(Life::Stays)
+                Ok(Presence::Stays)
             }
             Written::Gone => {
                 tracing::debug!("the SeiNode is gone");
-                Ok(Life::Goes)
+                Ok(Presence::Goes)
             }
             Written::Failed(failure) => Err(failure),
         }
@@ -262,7 +295,7 @@ impl<'a> Pass<'a> {
 }
 
 /// Whether the SeiNode is still there.
-enum Life {
+enum Presence {
     Stays,
     Goes,
 }

@@ -8,7 +8,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use kube::runtime::reflector::ObjectRef;
 use seinode_api::SeiNode;
 use seinode_core::{
     node::NodeRef,
@@ -69,7 +68,7 @@ impl Slots {
         let mut queue = self.lock();
         let granted = queue.granted.remove(node);
         if (had || granted) && !has {
-            wake(fleet, std::mem::take(&mut queue.waiting));
+            std::mem::take(&mut queue.waiting).iter().for_each(|node| fleet.wake(node));
         }
     }
 
@@ -82,7 +81,7 @@ impl Slots {
         let mut queue = self.lock();
         queue.granted.retain(other);
         queue.waiting.retain(other);
-        wake(fleet, std::mem::take(&mut queue.waiting));
+        std::mem::take(&mut queue.waiting).iter().for_each(|node| fleet.wake(node));
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -101,14 +100,4 @@ fn rolling(fleet: &Fleet) -> BTreeSet<NodeRef> {
     let written = fleet.recent.all();
     let nodes = recent::overlay(cached.iter().filter_map(|node| node.0.as_ref().ok()), &written);
     nodes.into_iter().filter(|node| is_rolling(node)).map(|node| NodeRef::of(&node.metadata)).collect()
-}
-
-fn wake(fleet: &Fleet, waiting: BTreeSet<NodeRef>) {
-    for node in waiting {
-        let reference = ObjectRef::new(&node.name).within(&node.namespace);
-        for slice in fleet.slices.iter().filter(|slice| slice.nodes.get(&reference).is_some()) {
-            // The receiver lives as long as the slice's controller: afterwards nobody needs waking.
-            slice.wake.send(reference.clone()).ok();
-        }
-    }
 }

@@ -50,6 +50,7 @@ fn without_flags_the_defaults_hold() {
         sidecar_url,
         concurrency,
         rollouts,
+        probe_interval,
         log_format,
         log_filter,
         instance,
@@ -58,6 +59,7 @@ fn without_flags_the_defaults_hold() {
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
     assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
+    assert_eq!(probe_interval, Duration::from_secs(5));
     assert_eq!(sidecar_url, SidecarUrl::parse("http://{podIP}:{port}").unwrap());
     assert_eq!((log_format, log_filter), (LogFormat::Text, LogFilter::default()));
     assert_eq!((&*instance, cluster), ("seinode-operator", Source::Home));

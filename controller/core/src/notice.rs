@@ -10,7 +10,7 @@ use seinode_api::{
 
 use crate::{
     children,
-    plan::{Plan, PlanPhase},
+    plan::{Plan, PlanKind, PlanPhase},
     repairs,
 };
 
@@ -43,6 +43,7 @@ pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     all.extend(phase(before.phase, after.phase));
     all.extend(failing(before, after));
     all.extend(refusals(before, after));
+    all.extend(readiness(before, after));
     all.extend(blocked(before, after));
     all.extend(hands(before, after));
     all
@@ -74,7 +75,11 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     let normal = |reason, note| Notice { severity: Severity::Normal, reason, action: "Plan", note };
     let mut all = Vec::new();
     match (&old, &new) {
-        (Some(old), None) if old.phase == PlanPhase::Active && phase == Some(Phase::Running) => {
+        (Some(old), None)
+            if old.phase == PlanPhase::Active
+                && phase == Some(Phase::Running)
+                && old.kind != PlanKind::MarkReady =>
+        {
             all.push(normal("PlanComplete", format!("{} plan {} is complete", old.kind.as_str(), old.id)));
         }
         (Some(old), Some(new)) if old.id != new.id && old.target != new.target => {
@@ -84,7 +89,8 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
         _ => {}
     }
     if let Some(new) = new {
-        if old.as_ref().map(|old| old.id) != Some(new.id) {
+        let begins = old.as_ref().map(|old| old.id) != Some(new.id);
+        if begins && new.kind != PlanKind::MarkReady {
             let (kind, id, steps) = (new.kind.as_str(), new.id, new.tasks.len());
             let again = old.as_ref().filter(|old| {
                 old.phase != PlanPhase::Active && old.target == new.target && old.kind == new.kind
@@ -109,6 +115,24 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
             let note = format!("Plan {}: {message}; {next}", new.id);
             all.push(Notice { severity: Severity::Warning, reason: "PlanFailed", action: "Plan", note });
         }
+    }
+    all
+}
+
+/// A gate that shut on a node that runs, and that it is open again. Its plan of one task is not announced beside it.
+fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let old = before.sidecar.clone().unwrap_or_default();
+    let Some(new) = &after.sidecar else { return Vec::new() };
+    let notice =
+        |severity, reason, note: &str| Notice { severity, reason, action: "Heal", note: note.to_owned() };
+    let mut all = Vec::new();
+    if new.last_lost.is_some() && new.last_lost != old.last_lost {
+        let note = "The sidecar was restarted and holds seid back; mark-ready is sent again";
+        all.push(notice(Severity::Warning, "SidecarReadinessLost", note));
+    }
+    if new.last_healed.is_some() && new.last_healed != old.last_healed {
+        let note = "The sidecar answers 200 again: its gate is open";
+        all.push(notice(Severity::Normal, "SidecarReadinessRestored", note));
     }
     all
 }

@@ -68,6 +68,8 @@ pub struct Observation {
     pub slot: Option<Slot>,
     /// What would be rendered today.
     pub rendering: Option<Rendering>,
+    /// The sidecar lost its readiness so often that the gate is not opened again before this time.
+    pub calm_at: Option<Timestamp>,
     /// Where replayers export their results to.
     pub export: ResultExport,
     /// The sidecar's answer about one task.
@@ -197,6 +199,7 @@ impl Observation {
             data: None,
             slot: None,
             rendering: None,
+            calm_at: None,
             export,
             report: Answer::NotAsked,
             gate: Answer::NotAsked,

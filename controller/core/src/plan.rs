@@ -134,6 +134,30 @@ impl Plan {
         }
     }
 
+    /// Has the gate opened before the current task, for a pod that the plan has not replaced yet (W31). Ids of tasks that
+    /// were not begun follow their places.
+    pub(crate) fn open_first(&mut self, why: &str) {
+        let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
+            return;
+        };
+        if self.tasks[..current].iter().any(|task| task.kind == TaskType::MarkReady) {
+            return self.reopen(why);
+        }
+        let id = self.id;
+        let new = |kind, index| Task {
+            kind,
+            id: TaskId::derive(id, kind, index, 0),
+            progress: Progress::Pending,
+            attempt: 0,
+            not_before: None,
+            error: None,
+        };
+        self.tasks.insert(current, new(TaskType::MarkReady, current));
+        for index in current + 1..self.tasks.len() {
+            self.tasks[index] = new(self.tasks[index].kind, index);
+        }
+    }
+
     /// Has the gate opened again before the current task: mark-ready is tried once more, under a new id.
     pub(crate) fn reopen(&mut self, why: &str) {
         let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {

@@ -78,6 +78,7 @@ fn pod(uid: &str) -> Pod {
         seid_image: None,
         seid: Container::Up,
         sidecar: Container::Up,
+        sidecar_restarts: 0,
         sidecar_since: None,
         ready: false,
         trouble: None,

@@ -142,6 +142,13 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
     Some(Verdict { type_: types::PEERS_RESOLVED, status, reason, message: message.to_owned() })
 }
 
+fn starts_anew(next: &SeiNodeStatus, seen: &Observation) -> bool {
+    let before = types::find(&next.conditions, types::SIDECAR_READY).map(|it| it.reason.as_str());
+    let asked = seen.pod().is_none_or(|pod| pod.ip.is_none())
+        || !matches!(seen.gate.to(&Question::Health), Reply::Ask);
+    next.phase == Some(Phase::Running) && asked && matches!(before, Some("Paused" | "Starting"))
+}
+
 fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told {
     let activity = subject.intent.as_ref().ok().map(|intent| intent.activity);
     let (status, reason, message) = match seen.gate.to(&Question::Health) {
@@ -152,6 +159,10 @@ fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told 
             (Truth::True, "Ready", "the sidecar answered 200: its gate is open".into())
         }
         Reply::Is(Health::NotReady) => (Truth::False, "NotReady", GATE_SHUT.into()),
+        // After a pause, until it answers for the first time.
+        Reply::Silent(_) | Reply::Ask if starts_anew(next, seen) => {
+            (Truth::Unknown, "Starting", "the node goes on after a pause; its pod is starting".into())
+        }
         Reply::Silent(silence) => (Truth::Unknown, "Unreachable", silence.to_string()),
         // Nobody asked in this pass.
         Reply::Ask

@@ -7,12 +7,13 @@ use seinode_api::{
 
 use super::{fail, mend, rest, running, set_phase};
 use crate::{
+    answer::{Health, Question},
     configuration,
     decision::Act,
     exclusive::{self, Claim, Resource},
     intent::Intent,
     keys::Finding,
-    observation::Observation,
+    observation::{Observation, Reply},
     plan::{Chances, Plan, PlanKind, PlanPhase},
     subject::Subject,
     task::{self, Progress, Step, Task, Until, rollout},
@@ -98,6 +99,9 @@ pub(super) fn advance(
 
 /// What a plan has made is kept as it made it, and a pod that was made of an earlier revision meanwhile goes too.
 fn tend(subject: &Subject, next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+    if let Some(act) = open_before_replacing(next, plan, seen) {
+        return Some(act);
+    }
     let has_made = |kind| !plan.tasks.iter().any(|task| task.kind == kind) || plan.has_done(kind);
     if !has_made(TaskType::ApplyStatefulset) || !has_made(TaskType::ApplyService) {
         return None;
@@ -112,6 +116,20 @@ fn tend(subject: &Subject, next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Obs
     None
 }
 
+/// While an update waits, the pod that it has not replaced yet is to work: its gate is opened inside the plan (W31). A pod
+/// of the present revision gets mark-ready as the last task only.
+fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+    let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
+    let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
+    let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
+    if !(waits && is_shut) || opens || seen.pod().is_none() {
+        return None;
+    }
+    plan.open_first("the sidecar was restarted before its pod was replaced");
+    next.plan = Some(plan.write(None));
+    Some(Act::Persist)
+}
+
 fn step(
     subject: &Subject,
     intent: &Intent,
@@ -123,6 +141,15 @@ fn step(
 ) -> Step {
     let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
     match task.kind {
+        // Put in for a pod that was to be replaced: another one than that is not its business.
+        TaskType::MarkReady
+            if plan.has_done(TaskType::ApplyStatefulset)
+                && plan.tasks.last() != Some(task)
+                && plan.kind == PlanKind::NodeUpdate
+                && rollout::outdated(applied, seen).is_none() =>
+        {
+            Step::Done
+        }
         TaskType::ReplacePod => rollout::replace_pod(applied, seen),
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),

@@ -12,7 +12,6 @@ use crate::{
     decision::{Act, Rest},
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource},
-    failure::Class,
     ids::{self, TaskId},
     intent::{Intent, VolumeSource},
     keys::Finding,
@@ -52,6 +51,11 @@ pub(super) fn watch_over(
         return act;
     }
     if let Reply::Is(Health::NotReady) = seen.gate.to(&Question::Health) {
+        if let Some(calm) = seen.calm_at.filter(|calm| seen.now < *calm) {
+            let why =
+                "the sidecar was restarted again and again; its gate is opened a few times a minute at most";
+            return rest(why, Until::At(calm));
+        }
         return begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, failures);
     }
     let until = next_look(subject, intent, next, seen);
@@ -91,7 +95,11 @@ pub(super) fn wait_out(
             next.plan = None;
             watch_over(subject, intent, next, seen, 0)
         }
-        Reply::Is(Health::NotReady) if plan.kind == PlanKind::Resubmit => {
+        // Of a failed update only a pod that it has not replaced: the gate of its successor stays shut.
+        Reply::Is(Health::NotReady)
+            if plan.kind == PlanKind::Resubmit
+                || (plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod)) =>
+        {
             begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
         }
         _ => fail(next, plan, seen),
@@ -137,22 +145,16 @@ pub(super) fn look(
     None
 }
 
-/// When to look again. While the gate is not open it is looked at again and again, so that the status does not tell
-/// yesterday's trouble.
+/// When to look again. That the sidecar answers otherwise is found out beside the passes, and wakes the node.
 pub(super) fn next_look(
     subject: &Subject,
     intent: &Intent,
     next: &SeiNodeStatus,
     seen: &Observation,
 ) -> Until {
-    match seen.gate.to(&Question::Health) {
-        Reply::Is(Health::NotReady) | Reply::Silent(_) => Until::Retry(Class::Transient),
-        Reply::Is(Health::Ready) | Reply::Ask => {
-            let keys = seen.keys.as_ref().filter(|_| intent.key_secrets().is_some());
-            let keys = keys.map(|check| due(subject, check.at));
-            keys.into_iter().chain(repairs::next(&next.repairs)).min().map_or(Until::Event, Until::At)
-        }
-    }
+    let keys = seen.keys.as_ref().filter(|_| intent.key_secrets().is_some());
+    let keys = keys.map(|check| due(subject, check.at));
+    keys.into_iter().chain(repairs::next(&next.repairs)).min().map_or(Until::Event, Until::At)
 }
 
 fn keys_are_due(subject: &Subject, seen: &Observation) -> bool {

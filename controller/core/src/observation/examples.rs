@@ -52,6 +52,7 @@ pub(crate) fn pod() -> Pod {
         seid_image: Some("seid:1".into()),
         seid: Container::Up,
         sidecar: Container::Up,
+        sidecar_restarts: 0,
         sidecar_since: None,
         ready: true,
         trouble: None,

@@ -54,6 +54,8 @@ pub struct Pod {
     pub seid: Container,
     /// State of the sidecar's container.
     pub sidecar: Container,
+    /// How often the sidecar's container was restarted.
+    pub sidecar_restarts: i32,
     /// Since when the sidecar's container is up.
     pub sidecar_since: Option<Timestamp>,
     /// Whether its `Ready` condition is True.
@@ -123,6 +125,7 @@ impl Pod {
                 Some(state) if state.started == Some(true) && running(state).is_some() => Container::Up,
                 _ => Container::Down,
             },
+            sidecar_restarts: sidecar.map_or(0, |state| state.restart_count),
             sidecar_since: sidecar.and_then(running).and_then(|it| it.started_at.as_ref()).map(|at| at.0),
             ready: condition(status, "Ready").is_some_and(|ready| ready.status == "True"),
             trouble: status.and_then(trouble::of),
