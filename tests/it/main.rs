@@ -17,6 +17,7 @@ mod crash;
 mod crd;
 mod deletion;
 mod exclusive;
+mod heal;
 mod imports;
 mod keys;
 mod kit;
@@ -195,6 +196,12 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition
             under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other;
+        heal:
+            a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_operator
+            a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe
+            a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers
+            a_sidecar_that_does_not_answer_is_unreachable_and_no_loss
+            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan;
         rollout:
             an_image_goes_there_and_back_and_every_pod_is_replaced_once
             quick_changes_end_on_the_last_one
