@@ -22,6 +22,7 @@
 mod actors;
 mod api_server;
 mod exhaustive;
+mod fields;
 mod invariants;
 mod objects;
 mod operator;

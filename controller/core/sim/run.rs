@@ -9,6 +9,8 @@ use crate::{
 
 /// More steps than any run needs.
 const MAX_STEPS: usize = 20_000;
+/// So often people have to help at most: a volume that is deleted goes, and then a new one is asked for.
+const MOST_HELP: usize = 5;
 
 /// Runs a world until it rests.
 ///
@@ -35,7 +37,10 @@ pub fn conclude(world: &mut World, order: Order, trouble: Option<(Trouble, &Key)
         settle(world, order)?;
         settled::hold(world)?;
     }
-    if troubles::people_help(world) {
+    for _ in 0..MOST_HELP {
+        if !troubles::people_help(world) {
+            break;
+        }
         settle(world, order)?;
         settled::hold(world)?;
     }
