@@ -1,7 +1,7 @@
 //! Who owns which field of a child (Kubernetes: server-side apply, field management), as far as hand edits go: its labels,
 //! its annotations and its spec.
 //!
-//! A list whose items all have a name is taken apart by name; any other list is one field.
+//! A list whose items all have a name is taken apart by name; any other list is one field, and so is a selector.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +114,7 @@ fn walk(value: &Value, path: &Path, found: &mut BTreeMap<Path, Value>) {
     let step = |step: String| path.iter().cloned().chain([step]).collect::<Path>();
     match value {
         Value::Null => {}
-        Value::Object(members) if !members.is_empty() => {
+        Value::Object(members) if !members.is_empty() && path.last().is_none_or(|it| it != "f:selector") => {
             members.iter().for_each(|(name, value)| walk(value, &step(format!("f:{name}")), found));
         }
         Value::Array(items) if !items.is_empty() && items.iter().all(|item| item["name"].is_string()) => {

@@ -14,6 +14,7 @@ use std::{
 use seinode_api::SeiNodeStatus;
 use seinode_core::{
     effect::{Effect, JobRun, Replicas, Submission},
+    exclusive::{self, Hold},
     intent::Activity,
     keys::Fingerprint,
     node::{Life, NodeRef, Owner, Suspension},
@@ -77,6 +78,8 @@ pub struct People {
     pub stopped: BTreeSet<Key>,
     /// Nodes of the earlier operator, of which this one knows nothing at first.
     pub adopted: BTreeSet<Key>,
+    /// Those of them that hold nothing yet.
+    pub unclaimed: BTreeSet<Key>,
 }
 
 /// An effect that an operator is about to carry out, and why it thinks that it may.
@@ -105,6 +108,9 @@ impl Ledger {
         {
             self.bootstraps.insert((uid, volume, done.target_height));
         }
+        if exclusive::read(&status.claims).iter().any(|claim| claim.hold == Hold::Held) {
+            self.people.unclaimed.remove(node);
+        }
         let Some(plan) = &status.plan else { return };
         self.plans.insert(plan.id.clone());
         self.attempts.extend(plan.tasks.iter().map(|task| task.id.clone()));
@@ -127,11 +133,12 @@ impl Ledger {
         if !wanted && !standing {
             self.violated("a node that is being deleted gets nothing new", format!("{node}: {effect:?}"));
         }
-        // What was made by a stored plan is put back without another one.
+        // What was made by a stored plan, or by the earlier operator, is put back without another one.
         let children = status.children.clone().unwrap_or_default();
+        let adopted = self.people.adopted.contains(*node);
         let made = match effect {
-            Effect::ApplyWorkload => children.stateful_set.is_some(),
-            Effect::ApplyService => children.service.is_some(),
+            Effect::ApplyWorkload => adopted || children.stateful_set.is_some(),
+            Effect::ApplyService => adopted || children.service.is_some(),
             _ => false,
         };
         // What follows from the spec alone needs no plan.
@@ -171,6 +178,11 @@ impl Ledger {
         if node.owner_of(live.meta()) != Owner::Nobody || !self.ours.contains(live.uid()) {
             self.changes(node, live);
         }
+    }
+
+    /// A pod of a node has run this image.
+    pub fn ran_image(&mut self, node: &Key, image: &str) {
+        self.images.insert((node.clone(), image.to_owned()));
     }
 
     /// The processes of a pod start.

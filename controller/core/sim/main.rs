@@ -20,6 +20,7 @@
 )]
 
 mod actors;
+mod adoption;
 mod api_server;
 mod exhaustive;
 mod fields;

@@ -10,7 +10,7 @@ mod fresh;
 mod observe;
 mod pass;
 mod perform;
-pub mod platform;
+mod platform;
 mod postponed;
 mod probes;
 mod slots;
@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_core::{node::NodeRef, observation::{KeyCheck, Slot}, task::Until};
 
 use self::{caches::Caches, fresh::Fresh, pass::Pass, postponed::Postponed, probes::Probes, slots::Slots};
-pub use self::{fault::Fault, pass::step, slots::is_rolling};
+pub use self::{fault::Fault, pass::step, platform::settings, slots::is_rolling};
 use crate::{
     api_server::ApiServer,
     objects::{Key, Kind, Object},
@@ -180,7 +180,7 @@ impl Operator {
         if !matches!(until, Until::Retry(_)) {
             self.fruitless.remove(node);
         }
-        let Some(at) = at else { return };
+        let Some(at) = at.into_iter().chain(self.fresh.ends(node)).min() else { return };
         // A watch may have woken the node during the pass.
         let due = self.due.entry(node.clone()).or_insert(at);
         *due = at.min(*due);

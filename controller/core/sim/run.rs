@@ -44,10 +44,14 @@ pub fn conclude(world: &mut World, order: Order, trouble: Option<(Trouble, &Key)
         settle(world, order)?;
         settled::hold(world)?;
     }
+    // What was remembered for ten minutes may be forgotten a day later.
+    let effects = world.ledger.effects();
+    world.let_a_day_pass();
+    settle(world, order)?;
     let before = world.stirrings();
     world.let_a_day_pass();
     settle(world, order)?;
-    match world.stirrings() == before {
+    match world.stirrings() == before && world.ledger.effects() == effects {
         true => settled::hold(world),
         false => Err(Violation {
             invariant: "after it has settled nothing more happens",

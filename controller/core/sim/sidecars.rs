@@ -66,6 +66,14 @@ impl Sidecars {
         self.processes.insert(pod.to_owned(), process);
     }
 
+    /// Somebody has opened the gate of a pod.
+    pub fn open(&mut self, pod: &str) {
+        self.changes += 1;
+        if let Some(process) = self.processes.get_mut(pod) {
+            process.gate = Health::Ready;
+        }
+    }
+
     /// A process ends.
     pub fn end(&mut self, pod: &str, farewell: Farewell) {
         self.changes += 1;

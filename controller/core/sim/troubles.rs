@@ -124,6 +124,7 @@ impl Trouble {
     pub fn strike(self, world: &mut World, node: &Key) -> bool {
         world.say(|| format!("--- {self:?} {node}"));
         let before = world.stirrings();
+        world.stir();
         match self {
             Self::Request(fault) => {
                 world.fault = Some(fault);
@@ -165,6 +166,8 @@ impl Trouble {
             Self::LoseService => {
                 world.api.delete(&node.beside(Kind::Service, &node.name), Propagation::Background, world.now);
             }
+            // Of a volume that was never recorded nobody could say afterwards that it was lost.
+            Self::DeleteVolume | Self::LoseVolume if !has_recorded_its_volume(world, node) => {}
             Self::DeleteVolume => {
                 if let Some(volume) = volume(world, node) {
                     world.api.delete(&volume, Propagation::Background, world.now);
@@ -195,6 +198,7 @@ impl Trouble {
     /// What follows once the world has come to rest.
     pub fn lift(self, world: &mut World, node: &Key) -> bool {
         let before = world.stirrings();
+        world.stir();
         match self {
             Self::Pause => edit(world, node, |spec| spec.paused = None),
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "false"),
@@ -209,6 +213,7 @@ impl Trouble {
 /// People do what nodes wait for; says whether any did.
 pub fn people_help(world: &mut World) -> bool {
     let before = world.stirrings();
+    world.stir();
     let nodes: Vec<_> = world.api.list(Kind::Node).map(Rc::clone).collect();
     for object in nodes {
         if let Some(node) = object.node() {
@@ -250,6 +255,12 @@ fn volume_name(node: &SeiNode) -> Option<String> {
         Some(import) => Some(import.pvc_name.clone()),
         None => node.metadata.name.as_deref().map(names::data_volume),
     }
+}
+
+fn has_recorded_its_volume(world: &World, node: &Key) -> bool {
+    let status = world.api.get(node).and_then(|object| object.node()?.status.as_ref());
+    let imports = world.api.get(node).and_then(|object| object.node()?.spec.data_volume.as_ref()?.import.as_ref());
+    imports.is_some() || status.is_some_and(|status| status.data_volume.is_some())
 }
 
 fn volume(world: &World, node: &Key) -> Option<Key> {

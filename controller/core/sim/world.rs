@@ -206,6 +206,11 @@ impl World {
         }
     }
 
+    /// Something happens that nobody waited for.
+    pub fn stir(&mut self) {
+        self.stirred.0 = self.now;
+    }
+
     /// How much has changed since the beginning.
     pub fn stirrings(&self) -> u64 {
         self.api.version() + self.sidecars.changes() + self.ledger.effects()

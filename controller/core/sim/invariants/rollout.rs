@@ -1,20 +1,21 @@
 //! What must hold of rollouts, whatever happens.
 
 use k8s_openapi::api::core::v1::Pod;
+use seinode_api::names;
 use seinode_core::{
     effect::{Effect, Replicas, Submission},
     exclusive::{self, Hold, Resource},
     keys::Fingerprint,
     observation::DataCheck,
     plan::{Plan, PlanKind},
-    task::Progress,
+    render,
     task_type::{By, TaskType},
 };
 
 use super::{Touch, Violation};
 use crate::{
     objects::{Key, Kind, Object, PodFacts},
-    operator::is_rolling,
+    operator::{is_rolling, settings},
     world::World,
 };
 
@@ -52,7 +53,8 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     }
 }
 
-const REVISION: &str = seinode_api::names::REVISION_LABEL;
+const REVISION: &str = names::REVISION_LABEL;
+const TEMPLATE_HASH: &str = names::TEMPLATE_HASH_ANNOTATION;
 
 /// Whether a pod is what its StatefulSet would make now. Where a person changed the set since we applied it, or a second
 /// operator did, nobody can know in time.
@@ -66,6 +68,14 @@ fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
             status.observed_generation == object.meta().generation
                 && status.update_revision.as_deref() == pod.label(REVISION)
         })
+}
+
+/// Whether the set is what the spec asks for now, whoever has stored that it is.
+fn is_as_rendered(world: &World, touch: &Touch<'_>) -> bool {
+    let Ok(intent) = &touch.subject.intent else { return false };
+    let set = world.api.get(&touch.node.beside(Kind::Set, &touch.node.name));
+    let rendered = render::rendering(&touch.subject.node, intent, &settings()).template;
+    set.and_then(|set| set.annotation(TEMPLATE_HASH)) == Some(rendered.as_str())
 }
 
 /// A pod goes only when its data stays. What happens between the live look and the deletion nobody can know.
@@ -87,11 +97,10 @@ fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<
     else {
         return Ok(());
     };
-    let has_done = |kind| plan.tasks.iter().any(|it| it.kind == kind && it.progress == Progress::Complete);
     let later = plan.tasks.iter().skip_while(|task| task.id != submission.id).skip(1);
     let awaited = later.filter(|task| task.kind.by() != By::Background).count();
     let opens = submission.task == TaskType::MarkReady;
-    if opens && awaited > 0 && has_done(TaskType::ApplyStatefulset) && is_present(world, touch.node, pod) {
+    if opens && awaited > 0 && is_as_rendered(world, touch) && is_present(world, touch.node, pod) {
         return broken("a pod of the target revision gets mark-ready as the last task", touch.node.to_string());
     }
     let writes = matches!(
@@ -162,8 +171,8 @@ fn is_claimed(world: &World, object: &Object) -> Result<(), Violation> {
         return Ok(());
     }
     let claims = node.node().and_then(|node| node.status.as_ref()).map_or(&[][..], |status| &status.claims);
-    // The earlier operator claims nothing.
-    if claims.is_empty() && world.ledger.people.adopted.contains(&node.key()) {
+    // The earlier operator claims nothing, and this one has not looked yet.
+    if world.ledger.people.unclaimed.contains(&node.key()) {
         return Ok(());
     }
     match exclusive::hold(&exclusive::read(claims), &Resource::SigningKey(key)) {

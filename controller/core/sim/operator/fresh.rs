@@ -29,12 +29,19 @@ impl Fresh {
         }
     }
 
-    pub fn workload(&self, node: &Key, cached: Option<Workload>, now: Timestamp) -> Option<Workload> {
-        newest(self.workloads.get(node), cached, now, |set| (&set.uid, &set.version))
+    pub fn workload(&mut self, node: &Key, cached: Option<Workload>, now: Timestamp) -> Option<Workload> {
+        newest(&mut self.workloads, node, cached, now, |set| (&set.uid, &set.version))
     }
 
-    pub fn service(&self, node: &Key, cached: Option<Headless>, now: Timestamp) -> Option<Headless> {
-        newest(self.services.get(node), cached, now, |service| (&service.uid, &service.version))
+    pub fn service(&mut self, node: &Key, cached: Option<Headless>, now: Timestamp) -> Option<Headless> {
+        newest(&mut self.services, node, cached, now, |service| (&service.uid, &service.version))
+    }
+
+    /// When what is believed against the caches is believed no more: then the node is looked at again.
+    pub fn ends(&self, node: &Key) -> Option<Timestamp> {
+        let workload = self.workloads.get(node).map(|(at, _)| *at);
+        let service = self.services.get(node).map(|(at, _)| *at);
+        workload.into_iter().chain(service).min().map(|at| at + BEHIND)
     }
 
     pub fn forget(&mut self, node: &Key) {
@@ -44,16 +51,21 @@ impl Fresh {
 }
 
 fn newest<T: Clone>(
-    ours: Option<&(Timestamp, T)>,
+    ours: &mut BTreeMap<Key, (Timestamp, T)>,
+    node: &Key,
     cached: Option<T>,
     now: Timestamp,
     identity: fn(&T) -> (&String, &String),
 ) -> Option<T> {
-    let Some((at, written)) = ours else { return cached };
+    let Some((at, written)) = ours.get(node) else { return cached };
     let is_behind = cached.as_ref().is_none_or(|cached| {
         let ((uid, version), (our_uid, our_version)) = (identity(cached), identity(written));
         let number = |version: &str| version.parse::<u64>().ok();
         uid != our_uid || number(version) < number(our_version)
     });
-    if is_behind && now.duration_since(*at) < BEHIND { Some(written.clone()) } else { cached }
+    if is_behind && now.duration_since(*at) < BEHIND {
+        return Some(written.clone());
+    }
+    ours.remove(node);
+    cached
 }

@@ -18,14 +18,15 @@ use crate::objects::{Key, Kind};
 impl Operator {
     /// An observation through the caches. No request is sent.
     pub(super) fn observe(
-        &self,
+        &mut self,
         subject: &Subject,
         status: &SeiNodeStatus,
         key: &Key,
         now: jiff::Timestamp,
     ) -> Observation {
         let node = &subject.node;
-        let cached = |kind, name: &str| self.caches.get(&key.beside(kind, name));
+        let caches = &self.caches;
+        let cached = |kind, name: &str| caches.get(&key.beside(kind, name));
         let mut seen = Observation::empty(now, platform::settings().result_export);
         let volume = cached(Kind::Volume, &names::data_volume(&node.name)).and_then(|it| it.volume());
         seen.volume = volume.map(|pvc| Volume::of(node, pvc));
