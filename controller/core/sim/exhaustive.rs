@@ -112,7 +112,7 @@ enum Points {
 }
 
 /// One point in so many in the ordinary `cargo test`.
-const SAMPLE: usize = 50;
+const SAMPLE: usize = 80;
 
 fn sample() -> Points {
     Points::Sample { one_in: SAMPLE, seed: walks::seed() }

@@ -86,7 +86,7 @@ impl Trouble {
     ];
 
     /// What may happen to a node that runs.
-    pub const RUNNING: [Self; 31] = [
+    pub const RUNNING: [Self; 30] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -105,7 +105,6 @@ impl Trouble {
         Self::Hand(Hand::Replicas(0)),
         Self::Hand(Hand::Replicas(2)),
         Self::Hand(Hand::Label),
-        Self::Hand(Hand::Owner),
         Self::Hand(Hand::Service),
         Self::LoseSet(Propagation::Background),
         Self::LoseSet(Propagation::Foreground),
@@ -242,8 +241,13 @@ fn help(world: &mut World, key: &Key, node: &SeiNode) {
             world.api.create(scenarios::old_data().into(), world.now);
         }
         None => {
-            if let Some(lost) = &status.data_volume {
-                annotate(world, key, names::RECREATE_VOLUME_ANNOTATION, &lost.uid);
+            let asked = node.metadata.annotations.as_ref();
+            let asked = asked.is_some_and(|all| all.contains_key(names::RECREATE_VOLUME_ANNOTATION));
+            match &status.data_volume {
+                // A pod may still run on what is lost.
+                Some(_) if asked => drop(Trouble::Evict.strike(world, key)),
+                Some(lost) => annotate(world, key, names::RECREATE_VOLUME_ANNOTATION, &lost.uid),
+                None => {}
             }
         }
     }

@@ -73,8 +73,6 @@ pub enum Hand {
     Replicas(i32),
     /// The label that ties the set to its node's other children.
     Label,
-    /// The set belongs to nobody any more.
-    Owner,
     /// The Service's selector.
     Service,
 }
@@ -102,10 +100,6 @@ impl Hand {
                 world.api.edit(&set, KUBECTL, |set| {
                     set.meta_mut().labels.get_or_insert_default().insert(names::NODE_LABEL.into(), "x".into());
                 });
-                return;
-            }
-            Self::Owner => {
-                world.api.edit(&set, KUBECTL, |set| set.meta_mut().owner_references = None);
                 return;
             }
             Self::Template | Self::Strategy | Self::Replicas(_) => {}
@@ -141,7 +135,7 @@ impl Hand {
                     Some(RollingUpdateStatefulSetStrategy { partition: Some(0), max_unavailable });
             }
             Self::Replicas(count) => spec.replicas = Some(count),
-            Self::Label | Self::Owner | Self::Service => {}
+            Self::Label | Self::Service => {}
         }
     }
 }

@@ -142,7 +142,8 @@ impl Rested<'_> {
         let Some(volume) = volume else { return Ok(()) };
         let Some(config) = self.world.sidecars.written(volume, TaskType::ConfigApply) else { return Ok(()) };
         self.is("the configuration is that of the spec", *config == Some(configuration::payload(intent)))?;
-        let peers = self.world.sidecars.written(volume, TaskType::DiscoverPeers).is_some();
+        let written = |kind| self.world.sidecars.written(volume, kind).is_some();
+        let peers = written(TaskType::DiscoverPeers) || written(TaskType::SetGenesisPeers);
         self.is("the configuration has peers", intent.peers.is_empty() || peers)
     }
 
