@@ -237,6 +237,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_volume_whose_data_were_saved_comes_back_under_its_node
             a_signer_is_not_updated_while_a_secret_of_its_is_missing
             a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too
+            a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits
             a_validator_that_is_given_keys_signs_from_its_next_pod_on
             a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_back
             a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only_with_it

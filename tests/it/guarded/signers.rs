@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use devcluster::Options;
+use devcluster::{
+    Options,
+    sidecar::{TaskType, Times},
+};
 use k8s_openapi::{
     ByteString,
     api::{
@@ -93,6 +96,41 @@ pub async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Ar
     keeps(&ns, &pod).await;
     ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
     ns.pod_runs("n0", V2).await;
+    ns.running("n0").await;
+}
+
+pub async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    signer(&ns).await;
+    let (sidecar, before) = (ns.sidecar("n0"), ns.pod_uid("n0").await);
+    let behaviour = sidecar.behaviour();
+    behaviour.fail_task(TaskType::ConfigValidate, Times::Always, "evm.http_port is taken");
+    behaviour.hold(TaskType::ConfigValidate);
+    ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "1"}}})).await;
+    is_at(&ns, "config-validate").await;
+    ns.delete::<Secret>(SIGNING, PropagationPolicy::Background).await;
+    behaviour.release(TaskType::ConfigValidate);
+    is_at(&ns, "validate-signing-key").await;
+    // It has seen that the gate is shut, and has had the time to do something about it.
+    ns.says("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
+    for look in ["1", "2"] {
+        ns.retry("n0", look).await;
+    }
+    let pod = ns.pod_uid("n0").await;
+    assert_ne!(pod, before);
+    let opened =
+        sidecar.submissions().into_iter().filter(|it| it.pod_uid == pod && it.task == TaskType::MarkReady);
+    assert_eq!(
+        (opened.count(), sidecar.is_ready()),
+        (0, false),
+        "seid runs on a configuration that is not valid"
+    );
+
+    behaviour.reset();
+    ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "8545"}}})).await;
+    ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
+    ns.says("n0", ("NodeUpdateInProgress", "False", "UpdateComplete"), &[]).await;
     ns.running("n0").await;
 }
 
