@@ -8,6 +8,7 @@ pub mod namespace;
 pub mod operator;
 pub mod pods;
 pub mod proxy;
+pub mod rolling;
 pub mod volumes;
 pub mod wait;
 

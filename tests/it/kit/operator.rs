@@ -26,6 +26,16 @@ impl Operator {
 
     /// Starts an operator that reaches the sidecars another way.
     pub fn with_sidecars(world: &World, kubeconfig: &Path, sidecars: &str, arguments: &[&str]) -> Self {
+        Self::spawn(world, kubeconfig, sidecars, arguments, &[])
+    }
+
+    fn spawn(
+        world: &World,
+        kubeconfig: &Path,
+        sidecars: &str,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
         command
             .arg("run")
@@ -35,9 +45,20 @@ impl Operator {
             .args(arguments)
             .env_clear()
             .envs(PLATFORM)
+            .envs(settings.iter().copied())
             .env("KUBECONFIG", kubeconfig);
         let name = format!("operator-{}", STARTED.fetch_add(1, Ordering::Relaxed));
         Self { process: world.cluster.spawn(&name, command).unwrap() }
+    }
+
+    /// Starts an operator with other platform settings.
+    pub fn with_settings(
+        world: &World,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn(world, kubeconfig, &world.sidecars.url_template(), arguments, settings)
     }
 
     /// SIGKILL.
