@@ -9,6 +9,7 @@ pub mod operator;
 pub mod pods;
 pub mod proxy;
 pub mod rolling;
+pub mod rollout;
 pub mod volumes;
 pub mod wait;
 

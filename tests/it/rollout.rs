@@ -26,7 +26,8 @@ use serde_json::json;
 use crate::kit::{
     Kit, Namespace, eventually,
     namespace::{condition, truth},
-    rolling::{RollingWatch, current_task},
+    rolling::current_task,
+    rollout::RolloutWatch,
 };
 
 /// A node that runs v1, and an operator that serves it.
@@ -40,7 +41,7 @@ async fn running(kit: &Kit) -> (Namespace, crate::kit::Operator) {
 
 pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     let begun = Timestamp::now();
     let mut uids = vec![ns.pod("n0").await.uid().unwrap()];
     for tag in ["v2", "v1", "v2"] {
@@ -62,7 +63,7 @@ pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Ar
 
 pub async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     for tag in ["v2", "v1", "v2", "v1", "v2"] {
         ns.image("n0", tag).await;
     }
@@ -79,7 +80,7 @@ pub async fn another_image_in_every_gap_of_a_plan_takes_over(kit: Arc<Kit>) {
     let kit = &kit;
     join_all(gaps.map(|gap| async move {
         let (ns, _operator) = running(kit).await;
-        let watch = RollingWatch::start(&ns);
+        let watch = RolloutWatch::begin(&ns).await;
         hold(&ns, gap).await;
         // One that cannot be pulled is never observed.
         ns.image("n0", if gap == "observe-image" { ABSENT_IMAGE } else { "v2" }).await;
@@ -180,7 +181,7 @@ pub async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
     let ns = &ns;
     join_all(names.iter().map(|name| ns.full_node(name, ""))).await;
     join_all(names.iter().map(|name| ns.running(name))).await;
-    let watch = RollingWatch::start(ns);
+    let watch = RolloutWatch::begin(ns).await;
     join_all(names.iter().map(|name| ns.image(name, "v2"))).await;
     join_all(names.iter().map(|name| ns.rolled(name, "v2"))).await;
     watch.holds();

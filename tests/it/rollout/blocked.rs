@@ -6,15 +6,11 @@ use devcluster::stages::ABSENT_IMAGE;
 use jiff::Timestamp;
 
 use super::running;
-use crate::kit::{
-    Kit, eventually,
-    namespace::condition,
-    rolling::{RollingWatch, image},
-};
+use crate::kit::{Kit, eventually, namespace::condition, rolling::image, rollout::RolloutWatch};
 
 pub async fn a_good_image_is_enough_to_cure_a_bad_one(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     ns.image("n0", ABSENT_IMAGE).await;
     let stuck = ns
         .node_until("n0", "is blocked", |status| {
