@@ -8,7 +8,7 @@ use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::drift::Wishes;
 use serde_json::json;
 
-use super::{Namespace, namespace::condition};
+use super::{Namespace, eventually, namespace::condition};
 
 impl Namespace {
     /// Asks for another image.
@@ -19,36 +19,42 @@ impl Namespace {
     /// Waits until a node is rolled out: its pod, its status, its baseline and its conditions are what the newest spec
     /// asks for, which has this image.
     pub async fn rolled(&self, node: &str, tag: &str) -> SeiNode {
-        let generation = self.api::<SeiNode>().get(node).await.unwrap().metadata.generation;
-        let rolled = self
-            .node_until(node, &format!("is rolled out to {tag}"), |status| {
-                let update = condition(status, "NodeUpdateInProgress");
-                status.plan.is_none()
-                    && status.observed_generation == generation
-                    && status.current_image == Some(image(tag))
-                    && update.is_some_and(|it| it.reason == "UpdateComplete")
-                    && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
-            })
-            .await;
-        assert_eq!(rolled.spec.image, image(tag));
-        let status = rolled.status.as_ref().unwrap();
-        assert_eq!(status.baseline, Wishes::of(&rolled.spec, &self.name).record(), "{node}: its baseline");
-        for (type_, reason) in [("RolloutBlocked", "NotBlocked"), ("TemplateOutdated", "UpToDate")] {
-            let told = condition(status, type_).unwrap();
-            assert_eq!(
-                (&*told.status, &*told.reason),
-                ("False", reason),
-                "{node}: {type_}: {}",
-                told.message
-            );
-        }
-        let (pod, set) = (self.pod(node).await, self.api::<StatefulSet>().get(node).await.unwrap());
-        assert_eq!(seid_image(&pod), image(tag));
-        let target = set.status.and_then(|status| status.update_revision);
-        assert_eq!(pod.labels().get("controller-revision-hash"), target.as_ref(), "{node}: its revision");
-        assert_eq!(pod.metadata.deletion_timestamp, None, "{node}: its pod stays");
-        assert!(self.sidecar(node).is_ready(), "{node}: its gate is open");
-        rolled
+        eventually(&format!("{node} is rolled out to {tag}"), async || {
+            let rolled = self.api::<SeiNode>().get(node).await.unwrap();
+            match self.differs(&rolled, tag).await {
+                None => Ok(rolled),
+                Some(what) => Err((what, rolled.status)),
+            }
+        })
+        .await
+    }
+
+    /// What keeps a node from being all that its spec asks for.
+    async fn differs(&self, node: &SeiNode, tag: &str) -> Option<String> {
+        let (name, status) = (node.name_any(), node.status.clone().unwrap_or_default());
+        let is = |type_: &str, truth: &str, reason: &str| {
+            condition(&status, type_).is_some_and(|it| (&*it.status, &*it.reason) == (truth, reason))
+        };
+        let pod = self.api::<Pod>().get_opt(&format!("{name}-0")).await.unwrap();
+        let pod = pod.filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        let set = self.api::<StatefulSet>().get_opt(&name).await.unwrap();
+        let target = set.and_then(|set| set.status).and_then(|status| status.update_revision);
+        let revision = pod.as_ref().and_then(|pod| pod.labels().get("controller-revision-hash").cloned());
+        let asked = [
+            ("the image of its spec", node.spec.image == image(tag)),
+            ("that its plan has ended", status.plan.is_none()),
+            ("observedGeneration", status.observed_generation == node.metadata.generation),
+            ("currentImage", status.current_image == Some(image(tag))),
+            ("the baseline", status.baseline == Wishes::of(&node.spec, &self.name).record()),
+            ("NodeUpdateInProgress", is("NodeUpdateInProgress", "False", "UpdateComplete")),
+            ("RolloutBlocked", is("RolloutBlocked", "False", "NotBlocked")),
+            ("TemplateOutdated", is("TemplateOutdated", "False", "UpToDate")),
+            ("Ready", condition(&status, "Ready").is_some_and(|it| it.status == "True")),
+            ("the image of its pod", pod.as_ref().is_some_and(|pod| seid_image(pod) == image(tag))),
+            ("the revision of its pod", revision.is_some() && revision == target),
+            ("its open gate", self.sidecar(&name).is_ready()),
+        ];
+        asked.into_iter().find(|(_, holds)| !holds).map(|(what, _)| what.to_owned())
     }
 
     /// The pod of a node.
