@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_core::{
     effect::Outcome,
     node::NodeRef,
-    observation::{Headless, Workload},
+    observation::{Headless, Pod, Stay, Workload},
 };
 
 /// A watch is not further behind than this. Afterwards it is believed: somebody may have deleted what we made.
@@ -24,6 +24,8 @@ pub(crate) struct Fresh {
 
 #[derive(Debug, Default)]
 struct Children {
+    /// UID of the pod that was deleted last.
+    deleted: Option<(Timestamp, String)>,
     workload: Option<(Timestamp, Workload)>,
     service: Option<(Timestamp, Headless)>,
 }
@@ -39,6 +41,20 @@ impl Fresh {
                 self.lock().entry(node.clone()).or_default().service = Some((now, service.clone()));
             }
             _ => {}
+        }
+    }
+
+    /// Remembers that a pod was deleted.
+    pub(crate) fn deleted(&self, node: &NodeRef, uid: &str, now: Timestamp) {
+        self.lock().entry(node.clone()).or_default().deleted = Some((now, uid.to_owned()));
+    }
+
+    /// The pods, of which one that we deleted goes, whatever the cache says.
+    pub(crate) fn pods(&self, node: &NodeRef, pods: &mut [Pod], now: Timestamp) {
+        let all = self.lock();
+        let Some((at, uid)) = all.get(node).and_then(|written| written.deleted.as_ref()) else { return };
+        if now.duration_since(*at) < BEHIND {
+            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.stay = Stay::Going);
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn observe(
     if seen.job.is_some() || bootstraps {
         seen.pods.extend(caches.bootstrap_pods(node).iter().map(|pod| Pod::of(pod)));
     }
+    context.fresh.pods(node, &mut seen.pods, seen.now);
     if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
         seen.rendering = Some(render::rendering(node, intent, &context.platform));
     }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
-use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
+use seinode_api::{SeiNode, SeiNodeStatus, conditions, status::Phase};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
     answer::Question,
@@ -226,6 +226,7 @@ impl<'a> Pass<'a> {
         stored != self.status
             && patient
             && stored.phase == self.status.phase
+            && is_blocked(&stored) == is_blocked(&self.status)
             && stored.observed_generation == self.status.observed_generation
             && goes_on(&stored).is_some()
             && goes_on(&stored) == goes_on(&self.status)
@@ -292,6 +293,12 @@ impl<'a> Pass<'a> {
         }
         Action::requeue(self.context.patience.pause(namespace, name, failure.class, (self.context.clock)()))
     }
+}
+
+/// What a rollout waits for a person for.
+fn is_blocked(status: &SeiNodeStatus) -> Option<&str> {
+    let blocked = conditions::find(&status.conditions, conditions::ROLLOUT_BLOCKED)?;
+    (blocked.status == "True").then_some(&blocked.reason)
 }
 
 /// Whether the SeiNode is still there.

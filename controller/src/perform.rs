@@ -76,6 +76,9 @@ pub(crate) async fn perform(
     };
     let outcome = done.unwrap_or_else(Outcome::Failed);
     context.fresh.note(node, &outcome, (context.clock)());
+    if let (Effect::DeletePod { uid, .. }, Outcome::Deleted) = (effect, &outcome) {
+        context.fresh.deleted(node, uid, (context.clock)());
+    }
     outcome
 }
 

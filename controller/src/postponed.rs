@@ -12,14 +12,17 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_core::{ids::PlanId, plan::Plan};
 
-/// For so long a write is put off.
-const MOMENT: SignedDuration = SignedDuration::from_millis(250);
+/// For so long the first wait of a plan is put off; each further one twice as long as the one before, up to 8 s.
+const MOMENT: SignedDuration = SignedDuration::from_millis(500);
 
 /// The writes that are put off, by node.
 #[derive(Debug, Default)]
 pub(crate) struct Postponed {
     writes: Mutex<BTreeMap<(String, String), Write>>,
+    /// How many waits of a plan were written.
+    told: Mutex<BTreeMap<(String, String), (PlanId, u32)>>,
 }
 
 #[derive(Debug)]
@@ -53,9 +56,16 @@ impl Postponed {
     ) -> Option<Timestamp> {
         let mut writes = self.lock();
         let key = key(object);
-        let due = writes.get(&key).map_or(now + MOMENT, |write| write.due);
+        let plan = status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = told.get(&key).filter(|(id, _)| Some(*id) == plan).map_or(0, |(_, count)| *count);
+        let moment = MOMENT * (1 << count.min(4));
+        let due = writes.get(&key).map_or(now + moment, |write| write.due);
         if now >= due {
             writes.remove(&key);
+            if let Some(plan) = plan {
+                told.insert(key, (plan, count + 1));
+            }
             return None;
         }
         let (version, uid) = (object.resource_version(), object.uid());
@@ -70,7 +80,9 @@ impl Postponed {
 
     /// Forgets an object that is gone.
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
-        self.lock().remove(&(namespace.to_owned(), name.to_owned()));
+        let key = (namespace.to_owned(), name.to_owned());
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.lock().remove(&key);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Write>> {

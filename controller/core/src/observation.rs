@@ -125,6 +125,8 @@ pub enum Slot {
 pub struct Rendering {
     /// Hash of the StatefulSet.
     pub template: String,
+    /// Hash of the Service.
+    pub service: String,
 }
 
 /// Whether an object stays or is being deleted.

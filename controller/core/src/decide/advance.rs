@@ -160,7 +160,7 @@ fn step(
         TaskType::AwaitBootstrapComplete => task::bootstrap::await_complete(intent, seen),
         TaskType::TeardownBootstrap => task::bootstrap::teardown(seen),
         TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
-        TaskType::ApplyService => task::children::apply_service(seen),
+        TaskType::ApplyService => task::children::apply_service(subject, seen),
         TaskType::SnapshotRestore
         | TaskType::GenerateIdentity
         | TaskType::GenerateGentx

@@ -18,7 +18,11 @@ use serde_json::json;
 
 use super::{child, labels, pod, script, selector, undisrupted};
 use crate::{
-    configuration, drift, intent::Intent, node::NodeRef, observation::Rendering, platform::Platform,
+    configuration, drift,
+    intent::Intent,
+    node::NodeRef,
+    observation::{Headless, Rendering},
+    platform::Platform,
     ports::PORTS,
 };
 
@@ -36,12 +40,13 @@ pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> Sta
     StatefulSet { metadata, spec: Some(spec), ..StatefulSet::default() }
 }
 
-/// What tells today's StatefulSet from the one that was applied.
+/// What tells today's StatefulSet and Service from those that were applied.
 #[must_use]
 pub fn rendering(node: &NodeRef, intent: &Intent, platform: &Platform) -> Rendering {
     let annotations = stateful_set(node, intent, platform).metadata.annotations;
     let template = annotations.and_then(|mut all| all.remove(names::TEMPLATE_HASH_ANNOTATION));
-    Rendering { template: template.unwrap_or_default() }
+    let service = Headless::of(node, &super::service(node, intent));
+    Rendering { template: template.unwrap_or_default(), service: service.digest }
 }
 
 fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSetSpec {

@@ -12,7 +12,8 @@ use crate::{
     failure::Class,
     import::ImportFinding,
     intent::VolumeSource,
-    observation::Observation,
+    observation::{Observation, Serves},
+    render,
     subject::Subject,
 };
 
@@ -66,8 +67,17 @@ pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
     )
 }
 
-/// `apply-service`.
-pub(crate) fn apply_service(seen: &Observation) -> Step {
+/// `apply-service`. One that is as it would be rendered is done.
+pub(crate) fn apply_service(subject: &Subject, seen: &Observation) -> Step {
+    let labels = subject.intent.as_ref().map(|intent| render::child_labels(&subject.node, intent));
+    if let (Some(service), Some(rendering), Ok(labels)) = (&seen.service, &seen.rendering, labels)
+        && kin(&service.owner, service.stay) == Kin::Ours
+        && service.serves == Serves::Node
+        && service.digest == rendering.service
+        && labels.iter().all(|(key, value)| service.labels.get(key) == Some(value))
+    {
+        return Step::Done;
+    }
     let found = seen.service.as_ref().map(|service| kin(&service.owner, service.stay));
     apply(found, "Service", Effect::ApplyService)
 }

@@ -38,7 +38,7 @@ fn running() -> (Subject, SeiNodeStatus, Observation) {
     seen.service = Some(examples::headless());
     seen.pods = vec![examples::pod()];
     seen.volume = Some(super::world::volume("v", Owner::Us, Stay::Staying));
-    seen.rendering = Some(Rendering { template: "t".into() });
+    seen.rendering = Some(Rendering { template: "t".into(), service: "d".into() });
     absorb_answer(&mut seen, Question::Health, Fact::Gate(Health::Ready));
     (subject, status, seen)
 }

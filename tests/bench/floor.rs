@@ -1,0 +1,60 @@
+//! The floor: one rollout by hand, without status, events, or any care for what may go wrong.
+
+use std::time::Duration;
+
+use devcluster::sidecar::Sidecars;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+    runtime::wait::await_condition,
+};
+use seinode_api::SeiNode;
+use serde_json::json;
+use uuid::Uuid;
+
+/// How often a sidecar is asked.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Brings another image into a node, and returns when its gate is open.
+pub async fn roll(client: &Client, sidecars: &Sidecars, node: &SeiNode, image: &str) {
+    let (namespace, name) = (node.namespace().unwrap(), node.name_any());
+    let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let pod = format!("{name}-0");
+    let change = json!({"spec": {"template": {"spec": {
+        "initContainers": [{"name": "seid-init", "image": image}],
+        "containers": [{"name": "seid", "image": image}],
+    }}}});
+    let patched = sets.patch(&name, &PatchParams::default(), &Patch::Strategic(change)).await.unwrap();
+    let generation = patched.metadata.generation;
+    let has_seen = |set: Option<&StatefulSet>| {
+        set.and_then(|set| set.status.as_ref()?.observed_generation) >= generation
+    };
+    await_condition(sets, &name, has_seen).await.unwrap();
+
+    let old = pods.get(&pod).await.unwrap().uid();
+    pods.delete(&pod, &DeleteParams::default()).await.unwrap();
+    let is_new = |pod: Option<&Pod>| {
+        pod.is_some_and(|pod| pod.uid() != old && pod.status.as_ref().is_some_and(|it| it.pod_ip.is_some()))
+    };
+    await_condition(pods, &pod, is_new).await.unwrap();
+
+    let base = sidecars.url(&namespace, &name);
+    let web = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = json!({ "id": Uuid::new_v4().to_string(), "type": "mark-ready" });
+    let accepted = async || {
+        let answer = web.post(format!("{base}/v0/tasks")).json(&body).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    };
+    while !accepted().await {
+        tokio::time::sleep(GLANCE).await;
+    }
+    let open = async || {
+        let answer = web.get(format!("{base}/v0/healthz")).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    };
+    while !open().await {
+        tokio::time::sleep(GLANCE).await;
+    }
+}
