@@ -11,6 +11,7 @@ pub mod plans;
 pub mod pods;
 pub mod proxy;
 pub mod rolling;
+pub mod rollout;
 pub mod told;
 pub mod volumes;
 pub mod wait;

@@ -260,17 +260,22 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         rollout:
             an_image_goes_there_and_back_and_every_pod_is_replaced_once
             quick_changes_end_on_the_last_one
-            another_image_in_every_gap_of_a_plan_takes_over
-            a_node_that_crashes_or_is_unready_is_rolled_out_untouched_by_hand
-            a_set_that_is_deleted_and_a_pod_that_is_evicted_in_the_middle_change_nothing_about_the_end
             the_other_parts_of_the_pod_are_rolled_out_too
-            a_good_image_is_enough_to_cure_a_bad_one
+            a_hundred_nodes_at_once_are_rolled_out
+            another_spec_at_every_task_of_a_plan_takes_over
+            another_spec_before_and_after_every_request_takes_over
+            a_set_that_is_deleted_in_any_gap_is_put_back_and_rolled_out
+            a_pod_that_is_evicted_in_any_gap_comes_back_and_is_rolled_out
+            a_node_that_crashes_is_rolled_out_untouched_by_hand
+            a_node_that_is_never_ready_is_rolled_out_untouched_by_hand
+            a_bad_image_is_told_with_its_reason_and_a_good_one_is_enough_to_cure_it
             a_bad_first_image_is_cured_the_same_way
             a_pod_that_is_not_scheduled_is_told_in_the_schedulers_words
-            a_changed_override_is_configured_on_a_new_pod_before_its_gate_opens
+            a_deletion_that_hangs_is_told_since_when_and_never_forced
+            changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate_opens
             a_configuration_that_is_not_valid_keeps_the_gate_shut
-            sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end
-            a_hundred_nodes_at_once_are_rolled_out;
+            a_rollout_takes_ten_requests_at_most
+            sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end;
         quiet:
             running_nodes_cost_no_request_in_a_minute;
         crash:

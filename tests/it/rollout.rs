@@ -3,33 +3,32 @@
 mod blocked;
 mod configured;
 mod death;
+mod gaps;
+mod hold;
+mod interrupted;
+mod requests;
+mod unready;
 
 use std::sync::Arc;
 
 pub use blocked::*;
 pub use configured::*;
 pub use death::*;
-use devcluster::{
-    sidecar::TaskType,
-    stages::{ABSENT_IMAGE, BEHAVIOUR, CRASH_LOOP},
-};
+use devcluster::sidecar::TaskType;
 use futures::future::join_all;
+pub use gaps::*;
+pub use interrupted::*;
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
-use kube::{
-    ResourceExt,
-    api::{Patch, PatchParams, PropagationPolicy},
-};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+pub use requests::*;
 use serde_json::json;
+pub use unready::*;
 
-use crate::kit::{
-    Kit, Namespace, eventually,
-    namespace::condition,
-    rolling::{RollingWatch, current_task},
-};
+use crate::kit::{Kit, Namespace, Operator, eventually, rollout::RolloutWatch};
 
 /// A node that runs v1, and an operator that serves it.
-async fn running(kit: &Kit) -> (Namespace, crate::kit::Operator) {
+async fn running(kit: &Kit) -> (Namespace, Operator) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -39,7 +38,7 @@ async fn running(kit: &Kit) -> (Namespace, crate::kit::Operator) {
 
 pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     let begun = Timestamp::now();
     let mut uids = vec![ns.pod("n0").await.uid().unwrap()];
     for tag in ["v2", "v1", "v2"] {
@@ -61,7 +60,7 @@ pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Ar
 
 pub async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     for tag in ["v2", "v1", "v2", "v1", "v2"] {
         ns.image("n0", tag).await;
     }
@@ -72,84 +71,12 @@ pub async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
     watch.holds();
 }
 
-/// In every gap of the plan another image is asked for: the plan yields at its next step.
-pub async fn another_image_in_every_gap_of_a_plan_takes_over(kit: Arc<Kit>) {
-    let gaps = ["replace-pod", "observe-image", "mark-ready"];
-    let kit = &kit;
-    join_all(gaps.map(|gap| async move {
-        let (ns, _operator) = running(kit).await;
-        let watch = RollingWatch::start(&ns);
-        hold(&ns, gap).await;
-        // One that cannot be pulled is never observed.
-        ns.image("n0", if gap == "observe-image" { ABSENT_IMAGE } else { "v2" }).await;
-        ns.node_until("n0", &format!("is at {gap}"), |status| current_task(status) == gap).await;
-        release(&ns, gap).await;
-        ns.image("n0", "v3").await;
-        ns.rolled("n0", "v3").await;
-        watch.holds();
-    }))
-    .await;
-}
-
-/// Stops a rollout at a task.
-async fn hold(ns: &Namespace, task: &str) {
-    match task {
-        // A pod with a finalizer is not gone when its processes are.
-        "replace-pod" => finalizers(ns, json!(["example.com/hold"])).await,
-        "mark-ready" => drop(ns.sidecar("n0").behaviour().hold(TaskType::MarkReady)),
-        _ => {}
-    }
-}
-
-async fn release(ns: &Namespace, task: &str) {
-    match task {
-        "replace-pod" => finalizers(ns, json!(null)).await,
-        "mark-ready" => drop(ns.sidecar("n0").behaviour().release(TaskType::MarkReady)),
-        _ => {}
-    }
-}
-
-async fn finalizers(ns: &Namespace, finalizers: serde_json::Value) {
-    let patch = json!({"metadata": {"finalizers": finalizers}});
-    ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-}
-
-pub async fn a_node_that_crashes_or_is_unready_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
-    let (ns, _operator) = running(&kit).await;
-    let crash = json!({"metadata": {"annotations": {BEHAVIOUR: CRASH_LOOP}}});
-    ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &Patch::Merge(crash)).await.unwrap();
-    ns.node_until("n0", "crashes", |status| {
-        condition(status, "Available").is_some_and(|it| it.message.contains("CrashLoopBackOff"))
-    })
-    .await;
-    ns.image("n0", "v2").await;
-    ns.rolled("n0", "v2").await;
-}
-
-pub async fn a_set_that_is_deleted_and_a_pod_that_is_evicted_in_the_middle_change_nothing_about_the_end(
-    kit: Arc<Kit>,
-) {
-    let kit = &kit;
-    let strike = |what: &'static str| async move {
-        let (ns, _operator) = running(kit).await;
-        ns.sidecar("n0").behaviour().hold(TaskType::MarkReady);
-        ns.image("n0", "v2").await;
-        ns.node_until("n0", "is at mark-ready", |status| current_task(status) == "mark-ready").await;
-        match what {
-            "set" => ns.delete::<StatefulSet>("n0", PropagationPolicy::Background).await,
-            _ => ns.delete::<Pod>("n0-0", PropagationPolicy::Background).await,
-        }
-        ns.sidecar("n0").behaviour().release(TaskType::MarkReady);
-        ns.rolled("n0", "v2").await;
-    };
-    join_all(["set", "pod"].map(strike)).await;
-}
-
 pub async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
+    let watch = RolloutWatch::begin(&ns).await;
     let mut uid = ns.pod("n0").await.uid();
     for change in [
-        json!({"sidecar": {"image": "registry.example.com/sidecar:2"}}),
+        json!({"sidecar": {"image": "registry.example.com/sidecar:v2"}}),
         json!({"sidecar": {"resources": {"limits": {"memory": "1Gi"}}}}),
         json!({"podLabels": {"team": "rpc"}}),
         json!({"entrypoint": {"command": ["seid", "start"]}}),
@@ -164,7 +91,12 @@ pub async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
         ns.rolled("n0", "v1").await;
         uid = ns.pod("n0").await.uid();
     }
+    watch.holds();
+    assert_eq!(watch.pods("n0").len(), 5, "each change has made one pod");
     let pod = ns.pod("n0").await;
+    let sidecar =
+        pod.spec.as_ref().unwrap().init_containers.iter().flatten().find(|it| it.name == "sei-sidecar");
+    assert_eq!(sidecar.unwrap().image.as_deref(), Some("registry.example.com/sidecar:v2"));
     assert_eq!(pod.labels().get("team").map(String::as_str), Some("rpc"));
     assert_eq!(
         ns.sidecar("n0").submissions().iter().filter(|it| it.task == TaskType::ConfigApply).count(),
@@ -179,7 +111,7 @@ pub async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
     let ns = &ns;
     join_all(names.iter().map(|name| ns.full_node(name, ""))).await;
     join_all(names.iter().map(|name| ns.running(name))).await;
-    let watch = RollingWatch::start(ns);
+    let watch = RolloutWatch::begin(ns).await;
     join_all(names.iter().map(|name| ns.image(name, "v2"))).await;
     join_all(names.iter().map(|name| ns.rolled(name, "v2"))).await;
     watch.holds();

@@ -1,5 +1,5 @@
 //! A proxy between the operator and all it talks to: API server and sidecars. It counts what would change the
-//! world, and can cut the operator off right before or right after one such request.
+//! world, and can stop one such request right before or right after it takes effect, for good or for a while.
 
 use std::{
     path::PathBuf,
@@ -23,12 +23,12 @@ use super::World;
 
 const SIDECARS: &str = "/sidecars";
 
-/// When the operator is cut off.
+/// When the operator is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// The request does not reach its goal.
+    /// The request does not reach its goal, or late.
     Before,
-    /// It takes effect, and the operator does not learn of it.
+    /// It takes effect, and the operator does not learn of it, or late.
     After,
 }
 
@@ -46,10 +46,11 @@ struct Wire {
     changes: AtomicUsize,
     cut: Option<(usize, Cut)>,
     is_cut: watch::Sender<bool>,
+    is_released: watch::Sender<bool>,
 }
 
 impl Proxy {
-    /// Starts a proxy that cuts the operator off at the change with this number, counted from 0.
+    /// Starts a proxy that stops the operator at the change with this number, counted from 0.
     pub async fn start(world: &World, cut: Option<(usize, Cut)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -60,6 +61,7 @@ impl Proxy {
             changes: AtomicUsize::new(0),
             cut,
             is_cut: watch::Sender::new(false),
+            is_released: watch::Sender::new(false),
         });
         let routes = Router::new().fallback(forward).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
@@ -88,6 +90,11 @@ impl Proxy {
     pub async fn is_cut(&self) {
         self.state.is_cut.subscribe().wait_for(|cut| *cut).await.unwrap();
     }
+
+    /// Lets the request that was stopped go on.
+    pub fn release(&self) {
+        self.state.is_released.send_replace(true);
+    }
 }
 
 impl Drop for Proxy {
@@ -101,16 +108,16 @@ async fn forward(State(wire): State<Arc<Wire>>, request: Request) -> Response {
     let changes = ![Method::GET, Method::HEAD].contains(request.method()) && !path.contains("/events");
     let cut = changes.then(|| wire.count()).flatten();
     if cut == Some(Cut::Before) {
-        return wire.cut_off().await;
+        wire.stop().await;
     }
     let response = match path.strip_prefix(SIDECARS) {
         Some(path) => wire.to_sidecar(path.to_owned(), request).await,
         None => wire.to_api_server(request).await,
     };
-    match cut {
-        Some(Cut::After) => wire.cut_off().await,
-        _ => response,
+    if cut == Some(Cut::After) {
+        wire.stop().await;
     }
+    response
 }
 
 impl Wire {
@@ -119,10 +126,11 @@ impl Wire {
         self.cut.filter(|(at, _)| *at == number).map(|(_, cut)| cut)
     }
 
-    /// Tells the scenario, which kills the operator, and never answers.
-    async fn cut_off(&self) -> Response {
+    /// Tells the scenario, which kills the operator or lets it go on.
+    async fn stop(&self) {
         self.is_cut.send_replace(true);
-        std::future::pending().await
+        let mut released = self.is_released.subscribe();
+        released.wait_for(|released| *released).await.ok();
     }
 
     async fn to_api_server(&self, request: Request) -> Response {

@@ -1,99 +1,14 @@
-//! What a rollout has to keep to, watched while it goes on.
-
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+//! Asks for rollouts, and waits until they are complete in every respect.
 
 use devcluster::audit::{self, Request};
-use futures::StreamExt;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    ResourceExt,
-    runtime::{WatchStreamExt, watcher},
-};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_core::drift::Wishes;
 use serde_json::json;
-use tokio::task::JoinHandle;
 
-use super::{Namespace, namespace::condition};
-
-/// Watches the pods and the SeiNodes of a namespace.
-pub struct RollingWatch {
-    seen: Arc<Mutex<Seen>>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// Node and image of every `seid` container that ran.
-    ran: BTreeSet<(String, String)>,
-    /// What was told before it was so, with the pods' images of that moment.
-    lies: Vec<String>,
-    told: BTreeSet<(String, String)>,
-}
-
-impl RollingWatch {
-    /// Begins to watch.
-    pub fn start(ns: &Namespace) -> Self {
-        let seen = Arc::<Mutex<Seen>>::default();
-        let (pods, nodes) = (Arc::clone(&seen), Arc::clone(&seen));
-        let (pod_api, node_api) = (ns.api::<Pod>(), ns.api::<SeiNode>());
-        let watch_pods = async move {
-            let mut events = watcher(pod_api, watcher::Config::default()).default_backoff().boxed();
-            while let Some(event) = events.next().await {
-                if let Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) = event {
-                    pods.lock().unwrap().pod(&pod);
-                }
-            }
-        };
-        let watch_nodes = async move {
-            let mut events = watcher(node_api, watcher::Config::default()).default_backoff().boxed();
-            while let Some(event) = events.next().await {
-                if let Ok(watcher::Event::Apply(node) | watcher::Event::InitApply(node)) = event {
-                    nodes.lock().unwrap().node(&node);
-                }
-            }
-        };
-        Self { seen, tasks: vec![tokio::spawn(watch_pods), tokio::spawn(watch_nodes)] }
-    }
-
-    /// `currentImage` never named an image that no pod of the node had run. Both watches may be behind each other, so what
-    /// was told too early is looked at again at the end: only what never ran is a lie.
-    pub fn holds(&self) {
-        let mut seen = self.seen.lock().unwrap();
-        let never: Vec<_> = seen.told.difference(&seen.ran).cloned().collect();
-        seen.lies.extend(never.into_iter().map(|(node, image)| format!("{node} never ran {image}")));
-        assert!(seen.lies.is_empty(), "{:#?}", seen.lies);
-    }
-}
-
-impl Drop for RollingWatch {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-impl Seen {
-    fn pod(&mut self, pod: &Pod) {
-        let Some(node) = pod.labels().get("sei.io/node").cloned() else { return };
-        let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-        let runs = statuses
-            .filter(|it| it.name == "seid")
-            .any(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()));
-        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-        let image = containers.into_iter().find(|it| it.name == "seid").and_then(|it| it.image.clone());
-        if let (true, Some(image)) = (runs, image) {
-            self.ran.insert((node, image));
-        }
-    }
-
-    fn node(&mut self, node: &SeiNode) {
-        let image = node.status.as_ref().and_then(|status| status.current_image.clone());
-        self.told.extend(image.map(|image| (node.name_any(), image)));
-    }
-}
+use super::{Namespace, eventually, namespace::condition};
 
 impl Namespace {
     /// Asks for another image.
@@ -101,23 +16,45 @@ impl Namespace {
         self.patch(node, json!({"spec": {"image": image(tag)}})).await
     }
 
-    /// Waits until a node is rolled out: its pod, its status and its conditions are on this image.
+    /// Waits until a node is rolled out: its pod, its status, its baseline and its conditions are what the newest spec
+    /// asks for, which has this image.
     pub async fn rolled(&self, node: &str, tag: &str) -> SeiNode {
-        let generation = self.api::<SeiNode>().get(node).await.unwrap().metadata.generation;
-        let rolled = self
-            .node_until(node, &format!("is rolled out to {tag}"), |status| {
-                let update = condition(status, "NodeUpdateInProgress");
-                status.plan.is_none()
-                    && status.observed_generation == generation
-                    && status.current_image == Some(image(tag))
-                    && update.is_some_and(|it| it.reason == "UpdateComplete")
-                    && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
-            })
-            .await;
-        assert_eq!(rolled.spec.image, image(tag));
-        assert_eq!(seid_image(&self.pod(node).await), image(tag));
-        assert!(self.sidecar(node).is_ready(), "its gate is open");
-        rolled
+        eventually(&format!("{node} is rolled out to {tag}"), async || {
+            let rolled = self.api::<SeiNode>().get(node).await.unwrap();
+            match self.differs(&rolled, tag).await {
+                None => Ok(rolled),
+                Some(what) => Err((what, rolled.status)),
+            }
+        })
+        .await
+    }
+
+    /// What keeps a node from being all that its spec asks for.
+    async fn differs(&self, node: &SeiNode, tag: &str) -> Option<String> {
+        let (name, status) = (node.name_any(), node.status.clone().unwrap_or_default());
+        let is = |type_: &str, truth: &str, reason: &str| {
+            condition(&status, type_).is_some_and(|it| (&*it.status, &*it.reason) == (truth, reason))
+        };
+        let pod = self.api::<Pod>().get_opt(&format!("{name}-0")).await.unwrap();
+        let pod = pod.filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        let set = self.api::<StatefulSet>().get_opt(&name).await.unwrap();
+        let target = set.and_then(|set| set.status).and_then(|status| status.update_revision);
+        let revision = pod.as_ref().and_then(|pod| pod.labels().get("controller-revision-hash").cloned());
+        let asked = [
+            ("the image of its spec", node.spec.image == image(tag)),
+            ("that its plan has ended", status.plan.is_none()),
+            ("observedGeneration", status.observed_generation == node.metadata.generation),
+            ("currentImage", status.current_image == Some(image(tag))),
+            ("the baseline", status.baseline == Wishes::of(&node.spec, &self.name).record()),
+            ("NodeUpdateInProgress", is("NodeUpdateInProgress", "False", "UpdateComplete")),
+            ("RolloutBlocked", is("RolloutBlocked", "False", "NotBlocked")),
+            ("TemplateOutdated", is("TemplateOutdated", "False", "UpToDate")),
+            ("Ready", condition(&status, "Ready").is_some_and(|it| it.status == "True")),
+            ("the image of its pod", pod.as_ref().is_some_and(|pod| seid_image(pod) == image(tag))),
+            ("the revision of its pod", revision.is_some() && revision == target),
+            ("its open gate", self.sidecar(&name).is_ready()),
+        ];
+        asked.into_iter().find(|(_, holds)| !holds).map(|(what, _)| what.to_owned())
     }
 
     /// The pod of a node.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use devcluster::sidecar::{Submission, TaskType, Times};
 use kube::ResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::running;
-use crate::kit::{Kit, Namespace, namespace::condition};
+use crate::kit::{Kit, Namespace, namespace::condition, rolling::current_task, rollout::RolloutWatch};
 
 /// What the sidecar was given since the node came up.
 fn given(ns: &Namespace, since: usize) -> Vec<Submission> {
@@ -18,24 +18,47 @@ fn names(given: &[Submission]) -> Vec<String> {
     given.iter().map(|it| it.task.to_string()).collect()
 }
 
-pub async fn a_changed_override_is_configured_on_a_new_pod_before_its_gate_opens(kit: Arc<Kit>) {
+const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
+
+pub async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate_opens(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
-    let before = ns.sidecar("n0").submissions().len();
-    let peer = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
-    ns.patch(
-        "n0",
-        json!({"spec": {"overrides": {"evm.http_port": "8546"}, "peers": [{"static": {"addresses": [peer]}}]}}),
-    )
-    .await;
+    let watch = RolloutWatch::begin(&ns).await;
+    let overrides = |port: &str| json!({"overrides": {"evm.http_port": port}});
+    let config = |port: &str| json!({"logging.level": "info", "evm.http_port": port});
+    let peers = json!({"sources": [{"type": "static", "addresses": [PEER]}]});
+
+    let first = configured(&ns, overrides("8546")).await;
+    assert_eq!(names(&first), ["config-apply", "config-validate", "mark-ready"]);
+    assert_eq!(json!(first[0].params)["overrides"], config("8546"));
+
+    let second = configured(&ns, json!({"peers": [{"static": {"addresses": [PEER]}}]})).await;
+    assert_eq!(names(&second), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
+    assert_eq!(json!(second[0].params)["overrides"], config("8546"));
+    assert_eq!(json!(second[1].params), peers);
+
+    // config-apply overwrites the peers: they are given again, though they have not changed.
+    let third = configured(&ns, overrides("8547")).await;
+    assert_eq!(names(&third), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
+    assert_eq!(json!(third[0].params)["overrides"], config("8547"));
+    assert_eq!(json!(third[1].params), peers);
+    watch.holds();
+    assert_eq!(watch.pods("n0").len(), 4, "one pod for each configuration");
+}
+
+/// Changes the spec and returns what the sidecar was given for it: all of it on a new pod whose gate was shut.
+async fn configured(ns: &Namespace, spec: Value) -> Vec<Submission> {
+    let (before, old) = (ns.sidecar("n0").submissions().len(), ns.pod("n0").await.uid());
+    ns.sidecar("n0").behaviour().hold(TaskType::ConfigValidate);
+    ns.patch("n0", json!({"spec": spec})).await;
+    ns.node_until("n0", "is at config-validate", |status| current_task(status) == "config-validate").await;
+    let new = ns.pod("n0").await.uid();
+    assert_ne!(new, old);
+    assert!(ns.sidecar("n0").is_up() && !ns.sidecar("n0").is_ready(), "its gate is shut");
+    ns.sidecar("n0").behaviour().release(TaskType::ConfigValidate);
     ns.rolled("n0", "v1").await;
-    let given = given(&ns, before);
-    assert_eq!(names(&given), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
-    let pod = ns.pod("n0").await.uid().unwrap();
-    assert!(given.iter().all(|it| it.pod_uid == pod), "all of it on the new pod: {given:#?}");
-    let config = json!(given[0].params);
-    assert_eq!(config["overrides"], json!({"logging.level": "info", "evm.http_port": "8546"}));
-    let peers = json!({"sources": [{"type": "static", "addresses": [peer]}]});
-    assert_eq!(json!(given[1].params), peers);
+    let given = given(ns, before);
+    assert!(given.iter().all(|it| Some(&it.pod_uid) == new.as_ref()), "all of it on the new pod: {given:#?}");
+    given
 }
 
 pub async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {

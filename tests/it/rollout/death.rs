@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::kit::{
     Kit, Operator,
     proxy::{Cut, Proxy},
-    rolling::RollingWatch,
+    rollout::RolloutWatch,
     within,
 };
 
@@ -36,7 +36,7 @@ async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
         ns.full_node("n0", "").await;
         ns.running("n0").await;
     }
-    let watch = RollingWatch::start(&ns);
+    let watch = RolloutWatch::begin(&ns).await;
     let proxy = Proxy::start(&ns.world, Some(cut)).await;
     let kubeconfig = proxy.kubeconfig(&ns.world);
     ns.patch(

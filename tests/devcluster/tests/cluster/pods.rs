@@ -23,6 +23,10 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("an_image_pull_failure_heals", |cluster| Box::pin(image_pull_failure_heals(cluster))),
         ("a_crash_loop_counts_restarts_and_heals", |cluster| Box::pin(crash_loop(cluster))),
         ("a_running_pod_can_begin_to_crash", |cluster| Box::pin(begins_to_crash(cluster))),
+        ("an_image_crashes_with_its_exit_code", |cluster| Box::pin(image_crashes(cluster))),
+        ("an_image_keeps_the_first_container_failing", |cluster| Box::pin(init_fails(cluster))),
+        ("an_image_never_gets_its_volume", |cluster| Box::pin(volume_missing(cluster))),
+        ("a_halted_image_runs_and_is_never_ready", |cluster| Box::pin(is_halted(cluster))),
         ("the_sidecar_restarts_once_for_each_value", |cluster| Box::pin(restarts_sidecar(cluster))),
         ("a_deleted_pod_ends_and_is_replaced", |cluster| Box::pin(is_replaced(cluster))),
         ("deleted_pods_are_replaced_once_each", |cluster| Box::pin(are_replaced_once(cluster))),
@@ -136,6 +140,82 @@ async fn begins_to_crash(cluster: Arc<Cluster>) {
         .await;
     assert!(!is_ready(&after));
     assert_eq!(container(&after, "sei-sidecar"), container(&before, "sei-sidecar"), "nothing happened to it");
+}
+
+/// A node whose image, that of `seid` and of `seid-init`, has this in its tag.
+async fn room_with_image(cluster: &Cluster, part: &str) -> Room {
+    let room = Room::new(cluster, &format!("image-{part}")).await;
+    room.node("a", |set| {
+        let spec = &mut set["spec"]["template"]["spec"];
+        for list in ["initContainers", "containers"] {
+            spec[list][0]["image"] = json!(format!("sei/seid:{part}"));
+        }
+    })
+    .await;
+    room
+}
+
+async fn image_crashes(cluster: Arc<Cluster>) {
+    let room = room_with_image(&cluster, stages::CRASHING_IMAGE).await;
+    let pod = room
+        .pod("it was restarted", "a-0", |pod| {
+            let counted = container(pod, "seid")?.restart_count >= 1;
+            (counted && waits(pod, "seid")? == "CrashLoopBackOff").then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Running", false));
+    let seid = container(&pod, "seid").unwrap();
+    assert_eq!(seid.last_state.unwrap().terminated.unwrap().exit_code, 42);
+    assert!(container(&pod, "sei-sidecar").unwrap().ready);
+}
+
+async fn init_fails(cluster: Arc<Cluster>) {
+    let room = room_with_image(&cluster, stages::INIT_FAILING_IMAGE).await;
+    let pod = room
+        .pod("its init container was restarted", "a-0", |pod| {
+            let counted = container(pod, "seid-init")?.restart_count >= 1;
+            (counted && waits(pod, "seid-init")? == "CrashLoopBackOff").then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Pending", false));
+    let init = container(&pod, "seid-init").unwrap();
+    assert_eq!(init.last_state.unwrap().terminated.unwrap().exit_code, 1);
+    for name in ["sei-sidecar", "seid"] {
+        assert_eq!(waits(&pod, name).as_deref(), Some("PodInitializing"), "{name}");
+    }
+}
+
+async fn volume_missing(cluster: Arc<Cluster>) {
+    let room = room_with_image(&cluster, stages::VOLUMELESS_IMAGE).await;
+    let pod = room
+        .pod("it has no sandbox", "a-0", |pod| {
+            (condition(pod, "PodReadyToStartContainers")? == "False").then(|| pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Pending", false));
+    assert_eq!(condition(&pod, "PodScheduled").as_deref(), Some("True"));
+    assert_eq!(pod.status.as_ref().unwrap().pod_ip, None);
+    for name in ["seid-init", "sei-sidecar", "seid"] {
+        assert_eq!(waits(&pod, name).as_deref(), Some("PodInitializing"), "{name}");
+    }
+    room.api::<Pod>().delete("a-0", &DeleteParams::default()).await.unwrap();
+    let next = room.pod("it can go", "a-0", |now| (now.uid() != pod.uid()).then(|| now.clone())).await;
+    assert!(next.metadata.deletion_timestamp.is_none());
+}
+
+async fn is_halted(cluster: Arc<Cluster>) {
+    let room = room_with_image(&cluster, stages::HALTED_IMAGE).await;
+    let pod = room
+        .pod("it runs", "a-0", |pod| {
+            container(pod, "seid")?.state?.running?;
+            Some(pod.clone())
+        })
+        .await;
+    assert_eq!((phase(&pod), is_ready(&pod)), ("Running", false));
+    assert_eq!(condition(&pod, "ContainersReady").as_deref(), Some("False"));
+    let seid = container(&pod, "seid").unwrap();
+    assert!(!seid.ready && seid.started == Some(true) && seid.restart_count == 0);
+    assert!(container(&pod, "sei-sidecar").unwrap().ready);
 }
 
 async fn restarts_sidecar(cluster: Arc<Cluster>) {

@@ -1,0 +1,92 @@
+//! The spec changes while an earlier change is under way, at every task and around every request: the newest one wins.
+
+use std::sync::Arc;
+
+use devcluster::sidecar::TaskType;
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use super::{
+    hold::{GAPS, begin_and_stop_at, let_go_on, wish},
+    running,
+};
+use crate::kit::{
+    Kit, Namespace, Operator,
+    proxy::{Cut, Proxy},
+    rolling::image,
+    rollout::RolloutWatch,
+    within,
+};
+
+/// More changes than an undisturbed rollout with a changed configuration makes.
+const POINTS: usize = 11;
+/// So many of them at least are reached.
+const REACHED: usize = 8;
+const AT_ONCE: usize = 4;
+
+pub async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit>) {
+    let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
+    let kit = &kit;
+    let stopped: Vec<bool> =
+        stream::iter(points).map(|cut| change_at(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
+    let reached = stopped.iter().filter(|stopped| **stopped).count();
+    assert!(reached >= 2 * REACHED, "only {reached} points were reached");
+}
+
+/// The plan yields at its next step.
+pub async fn another_spec_at_every_task_of_a_plan_takes_over(kit: Arc<Kit>) {
+    let kit = &kit;
+    let change_at = |gap| async move {
+        let (ns, _operator) = running(kit).await;
+        let watch = RolloutWatch::begin(&ns).await;
+        begin_and_stop_at(&ns, gap).await;
+        ns.patch("n0", wish("v3", "3")).await;
+        let_go_on(&ns, gap).await;
+        ns.rolled("n0", "v3").await;
+        newest_won(&ns, &watch, gap);
+        let reasons = ns.event_reasons("n0").await;
+        assert!(reasons.contains(&"PlanSuperseded".to_owned()), "{gap}: {reasons:?}");
+    };
+    stream::iter(GAPS).for_each_concurrent(AT_ONCE, change_at).await;
+}
+
+/// Nothing of the earlier image and configuration is left.
+fn newest_won(ns: &Namespace, watch: &RolloutWatch, when: &str) {
+    watch.holds();
+    let told = watch.told("n0");
+    assert_eq!(told.last(), Some(&image("v3")), "{when}");
+    assert!(!told.contains(&image("v1")), "{when}: it went back: {told:?}");
+    let given = ns.sidecar("n0").submissions();
+    let config = given.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
+    assert_eq!(json!(config.params)["overrides"]["evm.http_port"], "3", "{when}");
+}
+
+/// Asks for v2, and for v3 when the operator is stopped at this request. Whether it came to that.
+async fn change_at(kit: &Kit, cut: (usize, Cut)) -> bool {
+    let ns = up_and_left_alone(kit).await;
+    let watch = RolloutWatch::begin(&ns).await;
+    ns.patch("n0", wish("v2", "2")).await;
+    let proxy = Proxy::start(&ns.world, Some(cut)).await;
+    let scope = format!("--watch-namespace={}", ns.name);
+    let kubeconfig = proxy.kubeconfig(&ns.world);
+    let _operator = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &[&scope]);
+    let stopped = tokio::select! {
+        () = within("the stop", proxy.is_cut()) => true,
+        _ = ns.rolled("n0", "v2") => false,
+    };
+    ns.patch("n0", wish("v3", "3")).await;
+    proxy.release();
+    ns.rolled("n0", "v3").await;
+    newest_won(&ns, &watch, &format!("{cut:?}"));
+    stopped
+}
+
+/// A node that runs v1, without operator.
+async fn up_and_left_alone(kit: &Kit) -> Namespace {
+    let ns = kit.namespace().await;
+    let operator = ns.operator();
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    operator.stop().await;
+    ns
+}

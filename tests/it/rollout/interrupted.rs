@@ -1,0 +1,62 @@
+//! A StatefulSet that somebody deletes and a pod that somebody evicts in the middle of a rollout change nothing about its end.
+
+use std::sync::Arc;
+
+use devcluster::sidecar::TaskType;
+use futures::{StreamExt, stream};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use kube::{ResourceExt, api::PropagationPolicy};
+use serde_json::json;
+
+use super::{
+    hold::{GAPS, begin_and_stop_at, let_go_on, wish},
+    running,
+};
+use crate::kit::{Kit, eventually, rolling::image, rollout::RolloutWatch};
+
+const AT_ONCE: usize = 3;
+
+#[derive(Clone, Copy, Debug)]
+enum Strike {
+    Set,
+    Pod,
+}
+
+pub async fn a_set_that_is_deleted_in_any_gap_is_put_back_and_rolled_out(kit: Arc<Kit>) {
+    let kit = &kit;
+    stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Set, gap)).await;
+}
+
+pub async fn a_pod_that_is_evicted_in_any_gap_comes_back_and_is_rolled_out(kit: Arc<Kit>) {
+    let kit = &kit;
+    stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Pod, gap)).await;
+}
+
+async fn strike(kit: &Kit, what: Strike, gap: &str) {
+    let (ns, _operator) = running(kit).await;
+    let watch = RolloutWatch::begin(&ns).await;
+    begin_and_stop_at(&ns, gap).await;
+    let now = async || match what {
+        Strike::Set => ns.api::<StatefulSet>().get_opt("n0").await.unwrap().and_then(|set| set.uid()),
+        Strike::Pod => ns.api::<Pod>().get_opt("n0-0").await.unwrap().and_then(|pod| pod.uid()),
+    };
+    let struck = now().await;
+    match what {
+        Strike::Set => ns.delete::<StatefulSet>("n0", PropagationPolicy::Background).await,
+        Strike::Pod => ns.delete::<Pod>("n0-0", PropagationPolicy::Background).await,
+    }
+    let_go_on(&ns, gap).await;
+    eventually(&format!("{what:?} at {gap}: another took its place"), async || match now().await {
+        Some(uid) if Some(&uid) != struck.as_ref() => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    let tag = if gap == "observe-image" { "v3" } else { "v2" };
+    ns.patch("n0", wish(tag, "2")).await;
+    ns.rolled("n0", tag).await;
+    watch.holds();
+    assert_eq!(watch.told("n0"), [image(tag)], "{what:?} at {gap}");
+    let given = ns.sidecar("n0").submissions();
+    let config = given.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
+    assert_eq!(json!(config.params)["overrides"]["evm.http_port"], "2", "{what:?} at {gap}");
+}

@@ -1,0 +1,50 @@
+//! A node that is not Ready is rolled out like any other, untouched by hand: one that crashes or that was halted at an
+//! upgrade height gets better by nothing else.
+
+use std::sync::Arc;
+
+use devcluster::stages::{BEHAVIOUR, CRASH_LOOP, HALTED_IMAGE};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
+use seinode_api::SeiNode;
+use serde_json::json;
+
+use super::running;
+use crate::kit::{
+    Kit,
+    namespace::{condition, full_node, truth},
+    rollout::RolloutWatch,
+};
+
+pub async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+    let (ns, _operator) = running(&kit).await;
+    let watch = RolloutWatch::begin(&ns).await;
+    let crash = json!({"metadata": {"annotations": {BEHAVIOUR: CRASH_LOOP}}});
+    ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &Patch::Merge(crash)).await.unwrap();
+    ns.node_until("n0", "crashes", |status| {
+        condition(status, "Available").is_some_and(|it| it.message.contains("CrashLoopBackOff"))
+    })
+    .await;
+    ns.image("n0", "v2").await;
+    ns.rolled("n0", "v2").await;
+    ns.node_until("n0", "is Available", |status| truth(status, "Available") == "True").await;
+    watch.holds();
+    assert_eq!(watch.pods("n0").len(), 2);
+}
+
+pub async fn a_node_that_is_never_ready_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let watch = RolloutWatch::begin(&ns).await;
+    let [height_1, height_2] = [1, 2].map(|height| format!("{HALTED_IMAGE}-{height}"));
+    ns.create_yaml::<SeiNode>(&full_node("n0", "").replace("seid:v1", &format!("seid:{height_1}"))).await;
+    ns.running("n0").await;
+    ns.image("n0", &height_2).await;
+    let node = ns.rolled("n0", &height_2).await;
+    assert_eq!(truth(&node.status.unwrap(), "Available"), "False");
+    ns.image("n0", "v3").await;
+    ns.rolled("n0", "v3").await;
+    ns.node_until("n0", "is Available", |status| truth(status, "Available") == "True").await;
+    watch.holds();
+    assert_eq!(watch.pods("n0").len(), 3, "each of them was replaced once");
+}
