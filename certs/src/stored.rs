@@ -72,7 +72,10 @@ impl Stored {
     /// A content that begins with this signer; `trusted` are authorities whose leaves may be in use.
     pub(crate) fn begun(signer: Authority, trusted: &Bundle, now: Timestamp) -> Self {
         let mut stored = Self { signer: Arc::new(signer), next: None, retired: Vec::new() };
-        for certificate in trusted.iter() {
+        // Oldest first: should there be too many, those go that are the least likely to have leaves.
+        let mut trusted: Vec<_> = trusted.iter().collect();
+        trusted.sort_by_key(|certificate| certificate.not_before);
+        for certificate in trusted {
             stored.retire(certificate.clone(), now);
         }
         stored
