@@ -178,3 +178,6 @@ impl Reloader {
         readiness
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,7 +161,16 @@ impl Authority {
     /// # Errors
     /// When there is no randomness for a key, or the clock shows an impossible time.
     pub fn mint(&self, names: &Names, now: Timestamp, lives: &Lives) -> Result<Leaf, Unissued> {
-        let key = KeyPair::generate()?;
+        self.mint_for(&KeyPair::generate()?, names, now, lives)
+    }
+
+    fn mint_for(
+        &self,
+        key: &KeyPair,
+        names: &Names,
+        now: Timestamp,
+        lives: &Lives,
+    ) -> Result<Leaf, Unissued> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "seinode-operator webhooks");
         params.subject_alt_names.clone_from(&names.0);
@@ -174,7 +183,7 @@ impl Authority {
 
         let authority = CertificateDer::from(self.certificate.der());
         let issuer = Issuer::from_ca_cert_der(&authority, &self.key)?;
-        let signed = params.signed_by(&key, &issuer)?;
+        let signed = params.signed_by(key, &issuer)?;
         let certificate = Certificate::from_der(signed.der())?;
         let private = PrivateKeyDer::try_from(key.serialize_der())
             .map_err(|words| rustls::Error::General(words.to_owned()))?;
@@ -236,6 +245,20 @@ impl Held {
 
 fn date(at: Timestamp) -> Result<OffsetDateTime, Unissued> {
     OffsetDateTime::from_unix_timestamp(at.as_second()).map_err(|_| Unissued::Clock(at))
+}
+
+#[cfg(test)]
+pub(crate) mod given {
+    //! What tests of others are given.
+
+    use super::*;
+
+    /// A certificate and its key in PEM, as somebody else would provide them.
+    pub(crate) fn pair(authority: &Authority, names: &Names, now: Timestamp) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let leaf = authority.mint_for(&key, names, now, &Lives::default()).unwrap();
+        (Certificate::from_der(&leaf.certified.cert[0]).unwrap().pem(), key.serialize_pem())
+    }
 }
 
 #[cfg(test)]

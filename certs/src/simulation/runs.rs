@@ -126,7 +126,7 @@ fn two_that_start_together_agree_on_one_authority() {
 
 #[test]
 fn three_undisturbed_years_pass_without_a_gap() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         let mut run = Run::new(leisurely(), seed);
         let mut signers = std::collections::BTreeSet::new();
         for _ in 0..36 {
@@ -141,10 +141,25 @@ fn three_undisturbed_years_pass_without_a_gap() {
 }
 
 #[test]
+fn a_replica_that_starts_in_the_midst_of_a_rotation_has_a_leaf_that_all_trust() {
+    let mut run = Run::new(leisurely(), 7);
+    run.pass(240 * DAY);
+    let before = signer(&run);
+    for which in (0..2).cycle().take(60) {
+        run.restart(which);
+        run.calm_down();
+        let issuer = run.replicas[which].leaf().unwrap().held.issuer;
+        assert!(run.world.trusts(&issuer), "at {:?}: {:#?}", run.world.now, run.replicas[which].said);
+        run.pass_time();
+    }
+    assert_ne!(signer(&run), before, "the authority was followed up meanwhile");
+}
+
+#[test]
 fn whatever_goes_wrong_nobody_loses_trust_and_all_is_well_in_the_end() {
-    for seed in 0..24 {
+    for seed in 0..12 {
         let mut run = Run::new(leisurely(), seed);
-        for _ in 0..600 {
+        for _ in 0..500 {
             disturb(&mut run);
             run.pass_time();
         }
