@@ -83,6 +83,11 @@ impl Replica {
         matches!(self.stage, Stage::Idle)
     }
 
+    /// Whether its next request changes something.
+    pub(crate) fn is_about_to_write(&self) -> bool {
+        matches!(self.stage, Stage::Write(_) | Stage::Inject(_))
+    }
+
     /// Looks at the clock, without asking anybody.
     pub(crate) fn tick(&mut self, world: &World) {
         if self.is_idle() && !matches!(self.decide(world), Act::Rest) {

@@ -19,6 +19,8 @@ struct Run {
     world: World,
     replicas: Vec<Replica>,
     lots: Lots,
+    /// A replica whose process is stopped, in the middle of whatever it does.
+    asleep: Option<usize>,
 }
 
 /// Real lives, looked at less often, so that years pass quickly.
@@ -31,7 +33,7 @@ impl Run {
         let lag = lives.settling.mul_f64(0.9);
         let world = World::new(lives, lag);
         let replicas = vec![Replica::new(&world), Replica::new(&world)];
-        let mut run = Self { world, replicas, lots: Lots::new(seed) };
+        let mut run = Self { world, replicas, lots: Lots::new(seed), asleep: None };
         run.calm_down();
         run
     }
@@ -39,12 +41,15 @@ impl Run {
     /// Lets requests go their way, in any order, until nobody has anything to do. Time passes meanwhile, a little.
     fn calm_down(&mut self) {
         for _ in 0..2_000 {
-            let busy = |replica: &Replica| replica.news || !replica.is_idle();
-            if !self.replicas.iter().any(busy) {
+            let awake = self.replicas.iter().enumerate().filter(|(which, _)| self.asleep != Some(*which));
+            if awake.into_iter().all(|(_, replica)| !replica.news && replica.is_idle()) {
                 return;
             }
             self.world.now += Duration::from_millis(self.lots.below(200));
             let which = usize::try_from(self.lots.below(2)).unwrap();
+            if self.asleep == Some(which) {
+                continue;
+            }
             let replica = &mut self.replicas[which];
             // What happens reaches a replica sooner or later, also in the middle of its work.
             if replica.news && self.lots.once_in(3) {
@@ -70,8 +75,10 @@ impl Run {
     fn pass_time(&mut self) {
         self.world.now += self.world.lives.check;
         self.check();
-        for replica in &mut self.replicas {
-            replica.tick(&self.world);
+        for (which, replica) in self.replicas.iter_mut().enumerate() {
+            if self.asleep != Some(which) {
+                replica.tick(&self.world);
+            }
         }
         self.calm_down();
     }
@@ -101,6 +108,20 @@ impl Run {
         assert!(self.world.trusts(&signer));
     }
 
+    /// Stops the first replica right before its next change.
+    fn put_to_sleep_before_a_change(&mut self) {
+        while !self.replicas[0].is_about_to_write() {
+            assert!(!self.replicas[0].is_idle(), "it has nothing to change");
+            self.replicas[0].step(&mut self.world);
+        }
+        self.asleep = Some(0);
+    }
+
+    fn wake(&mut self) {
+        self.asleep = None;
+        self.calm_down();
+    }
+
     fn restart(&mut self, which: usize) {
         let skew = self.replicas[which].skew;
         self.replicas[which] = Replica::new(&self.world);
@@ -121,7 +142,50 @@ fn two_that_start_together_agree_on_one_authority() {
         run.settled();
         let (Content::Sound(stored), _) = run.world.secret() else { panic!() };
         assert_eq!(stored.bundle().iter().count(), 1, "seed {seed}: the loser's authority is nowhere");
+        for replica in &run.replicas {
+            let minted = replica.said.iter().filter(|act| act.contains("a new certificate")).count();
+            assert_eq!(
+                minted, 1,
+                "seed {seed}: the loser mints of the winner's at once: {:#?}",
+                replica.said
+            );
+        }
     }
+}
+
+#[test]
+fn a_replica_that_slept_since_it_looked_puts_no_older_bundle_over_a_newer_one() {
+    let mut run = Run::new(leisurely(), 11);
+    run.pass(242 * DAY);
+    let before = signer(&run);
+    run.world.wipe(0);
+    run.replicas[0].hear();
+    run.put_to_sleep_before_a_change();
+    run.tell_everybody();
+    run.pass(5 * DAY);
+    assert_ne!(signer(&run), before, "the other one has followed the authority up meanwhile");
+    run.wake();
+    run.pass(DAY);
+    run.settled();
+}
+
+#[test]
+fn a_replica_that_slept_since_it_looked_puts_no_older_authority_over_a_newer_one() {
+    let mut run = Run::new(leisurely(), 13);
+    run.pass(243 * DAY);
+    let before = signer(&run);
+    while run.replicas[0].is_idle() {
+        run.world.now += HOUR;
+        run.replicas[0].tick(&run.world);
+    }
+    run.put_to_sleep_before_a_change();
+    run.pass(3 * DAY);
+    let after = signer(&run);
+    assert_ne!(after, before, "the other one has followed the authority up meanwhile");
+    run.wake();
+    run.pass(DAY);
+    run.settled();
+    assert_eq!(signer(&run), after);
 }
 
 #[test]
