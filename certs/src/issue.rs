@@ -197,7 +197,7 @@ impl Authority {
                 issuer: self.certificate.fingerprint(),
                 not_before: certificate.not_before,
                 not_after: certificate.not_after,
-                renew_at: later(now, between(now, not_after).mul_f64(share)),
+                renew_at: later(now, between(now, certificate.not_after).mul_f64(share)),
             },
         })
     }
