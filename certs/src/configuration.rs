@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::{issue::Authority, lives::Lives};
 
-    fn live(webhooks: Value) -> Live {
+    fn live(webhooks: &Value) -> Live {
         let object =
             json!({ "metadata": { "name": "seinode", "resourceVersion": "7" }, "webhooks": webhooks });
         let object: DynamicObject = serde_json::from_value(object).unwrap();
@@ -182,15 +182,15 @@ mod tests {
     fn one_webhook_without_the_bundle_puts_the_whole_configuration_out_of_sync() {
         let ours = authority();
         let issuer = ours.iter().next().unwrap().fingerprint();
-        let both = live(json!([entry("a", &ours.pem()), entry("b", &ours.pem())]));
+        let both = live(&json!([entry("a", &ours.pem()), entry("b", &ours.pem())]));
         assert_eq!((both.standing(&ours.pem()), both.trusts(&issuer)), (Standing::InSync, true));
 
         let wiped = json!({ "name": "b", "clientConfig": { "service": {} } });
         for other in [wiped, entry("b", "nonsense"), entry("b", &authority().pem())] {
-            let one = live(json!([entry("a", &ours.pem()), other]));
+            let one = live(&json!([entry("a", &ours.pem()), other]));
             assert_eq!((one.standing(&ours.pem()), one.trusts(&issuer)), (Standing::Differs, false));
         }
-        let more = live(json!([entry("a", &(authority().pem() + &ours.pem()))]));
+        let more = live(&json!([entry("a", &(authority().pem() + &ours.pem()))]));
         assert_eq!((more.standing(&ours.pem()), more.trusts(&issuer)), (Standing::Differs, true));
     }
 
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_applied_names_the_bundle_and_nothing_else_of_the_version_that_was_read() {
-        let patch = live(json!([entry("a", "old"), entry("b", "")])).patch("new").unwrap();
+        let patch = live(&json!([entry("a", "old"), entry("b", "")])).patch("new").unwrap();
         assert_eq!(
             patch,
             json!({

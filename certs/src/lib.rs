@@ -49,9 +49,7 @@ mod trust;
 mod watch;
 
 #[cfg(test)]
-mod given;
-#[cfg(test)]
-mod simulation;
+mod tests;
 
 pub use clock::Clock;
 pub use configuration::{Configuration, Kind, Standing};

@@ -29,7 +29,7 @@ pub(crate) struct Store {
 
 /// The Secret that was read, without its content: a write says which one it means.
 #[derive(Default)]
-pub(crate) struct Seat(Option<Secret>);
+pub(crate) struct Seat(Option<Box<Secret>>);
 
 /// What became of a write.
 pub(crate) enum Written {
@@ -53,12 +53,12 @@ impl Store {
         let data = secret.data.take().unwrap_or_default();
         let data: BTreeMap<_, _> = data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();
         let content = Stored::read(&data).map_or_else(Content::Corrupt, Content::Sound);
-        Ok((content, Seat(Some(secret))))
+        Ok((content, Seat(Some(Box::new(secret)))))
     }
 
     /// Writes it, if it is still what was read.
     pub(crate) async fn write(&self, stored: &Stored, seat: &Seat) -> Result<Written, Trouble> {
-        let mut secret = seat.0.clone().unwrap_or_else(|| Secret {
+        let mut secret = seat.0.as_deref().cloned().unwrap_or_else(|| Secret {
             metadata: ObjectMeta {
                 name: Some(self.secret.name.clone()),
                 namespace: Some(self.secret.namespace.clone()),
@@ -76,7 +76,7 @@ impl Store {
         match written {
             Ok(mut secret) => {
                 secret.data = None;
-                Ok(Written::Won(Seat(Some(secret))))
+                Ok(Written::Won(Seat(Some(Box::new(secret)))))
             }
             // Created, changed or, if it is not the namespace that is gone, deleted meanwhile.
             Err(error) if code(&error) == Some(409) => Ok(Written::Lost),

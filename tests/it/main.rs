@@ -199,7 +199,8 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             authorities_follow_each_other_under_load_and_no_call_fails
             a_clock_that_jumps_costs_one_look
             a_configuration_or_a_right_that_is_missing_is_named_and_waited_for
-            a_certificate_in_files_is_trusted_through_the_bundle_beside_it;
+            a_certificate_in_files_is_trusted_through_the_bundle_beside_it
+            a_certificate_that_others_look_after_waits_until_they_have_it_trusted;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

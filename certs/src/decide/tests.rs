@@ -2,11 +2,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
+    certificate::Bundle,
     configuration::Kind,
-    given::{DAY, HOUR, authority, both, configuration, live, names, on},
     issue::{Authority, Leaf},
     rotation::{Cause, Due, Unusable},
     stored::{Corrupt, Stored},
+    tests::given::{DAY, HOUR, authority, both, configuration, live, names, on},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -47,8 +48,8 @@ impl World {
     }
 
     #[track_caller]
-    fn check(&self, now: Duration, expected: Act) {
-        assert_eq!(self.at(now), expected, "{:?} later", now);
+    fn check(&self, now: Duration, expected: &Act) {
+        assert_eq!(self.at(now), *expected, "{:?} later", now);
     }
 }
 
@@ -66,30 +67,28 @@ fn fingerprint(authority: &Authority) -> Fingerprint {
     authority.certificate().fingerprint()
 }
 
-use crate::certificate::Bundle;
-
 #[test]
 fn what_is_in_order_is_left_alone() {
     let world = World::fresh();
-    world.check(Duration::ZERO, Act::Rest);
-    world.check(4 * DAY, Act::Rest);
+    world.check(Duration::ZERO, &Act::Rest);
+    world.check(4 * DAY, &Act::Rest);
 }
 
 #[test]
 fn without_a_usable_secret_a_new_authority_signs_at_once() {
     let mut world = World::fresh();
     world.content = Content::Absent;
-    world.check(HOUR, Act::Write(Rotation::Replace(Unusable::Absent)));
+    world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Absent)));
     world.content = Content::Corrupt(Corrupt::Retired);
-    world.check(HOUR, Act::Write(Rotation::Replace(Unusable::Corrupt(Corrupt::Retired))));
+    world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Corrupt(Corrupt::Retired))));
 }
 
 #[test]
 fn an_expired_authority_is_replaced_whatever_the_leaf_is_like() {
     let mut world = World::fresh();
-    world.check(366 * DAY, Act::Write(Rotation::Replace(Unusable::Expired)));
+    world.check(366 * DAY, &Act::Write(Rotation::Replace(Unusable::Expired)));
     world.leaf = None;
-    world.check(366 * DAY, Act::Write(Rotation::Replace(Unusable::Expired)));
+    world.check(366 * DAY, &Act::Write(Rotation::Replace(Unusable::Expired)));
 }
 
 #[test]
@@ -103,17 +102,17 @@ fn an_authority_of_the_future_is_replaced_only_by_who_needs_a_leaf() {
     let mut world = World::of(future, Duration::ZERO);
     let replace = || Act::Write(Rotation::Replace(Unusable::NotYetValid));
     world.leaf = Some(past.mint(&names(), on(Duration::ZERO), &world.lives).unwrap());
-    world.check(HOUR, Act::Rest);
-    world.check(6 * DAY, replace());
+    world.check(HOUR, &Act::Rest);
+    world.check(6 * DAY, &replace());
     world.leaf = None;
-    world.check(HOUR, replace());
+    world.check(HOUR, &replace());
 }
 
 #[test]
 fn a_successor_is_published_when_two_thirds_of_a_life_are_over() {
     let world = |now| World::of(begun(), now);
-    world(243 * DAY).check(243 * DAY, Act::Rest);
-    world(244 * DAY).check(244 * DAY, Act::Write(Rotation::Stage(Due::Aged)));
+    world(243 * DAY).check(243 * DAY, &Act::Rest);
+    world(244 * DAY).check(244 * DAY, &Act::Write(Rotation::Stage(Due::Aged)));
 }
 
 #[test]
@@ -122,11 +121,11 @@ fn a_successor_signs_only_after_every_configuration_had_it_for_a_minute() {
     let mut world = World::of(stored, 244 * DAY);
     let now = 244 * DAY + HOUR;
     world.trusted.remove(&next);
-    world.check(now, Act::Rest);
+    world.check(now, &Act::Rest);
     world.trusted.insert(next, Duration::from_secs(59));
-    world.check(now, Act::Rest);
+    world.check(now, &Act::Rest);
     world.trusted.insert(next, MINUTE);
-    world.check(now, Act::Write(Rotation::Promote(Cause::Settled)));
+    world.check(now, &Act::Write(Rotation::Promote(Cause::Settled)));
 }
 
 #[test]
@@ -134,14 +133,14 @@ fn a_successor_helps_out_when_the_authority_expires_before_it_was_trusted() {
     let (stored, next) = staged(244 * DAY);
     let mut world = World::of(stored, 364 * DAY);
     world.trusted.remove(&next);
-    world.check(366 * DAY, Act::Write(Rotation::Promote(Cause::SignerInvalid)));
+    world.check(366 * DAY, &Act::Write(Rotation::Promote(Cause::SignerInvalid)));
 }
 
 #[test]
 fn a_successor_that_is_not_valid_is_exchanged_before_it_signs() {
     let (stored, _) = staged(600 * DAY);
     let world = World::of(stored, 300 * DAY);
-    world.check(300 * DAY, Act::Write(Rotation::Stage(Due::SuccessorInvalid)));
+    world.check(300 * DAY, &Act::Write(Rotation::Stage(Due::SuccessorInvalid)));
 }
 
 #[test]
@@ -152,14 +151,14 @@ fn a_retired_authority_stays_trusted_for_as_long_as_a_leaf_of_it_may_live() {
     let signer = fingerprint(&promoted.signer);
     let life = 7 * DAY + HOUR;
     let mut world = World::of(promoted, 250 * DAY);
-    world.check(245 * DAY + life - MINUTE, Act::Rest);
+    world.check(245 * DAY + life - MINUTE, &Act::Rest);
     let retire = Act::Write(Rotation::Retire([old].into()));
-    world.check(245 * DAY + life, retire.clone());
+    world.check(245 * DAY + life, &retire);
     // A wall clock that jumps is not enough: this replica must have seen the successor trusted for a while itself.
     world.trusted.insert(signer, 9 * MINUTE);
-    world.check(245 * DAY + life, Act::Rest);
+    world.check(245 * DAY + life, &Act::Rest);
     world.trusted.insert(signer, 10 * MINUTE);
-    world.check(245 * DAY + life, retire);
+    world.check(245 * DAY + life, &retire);
 }
 
 #[test]
@@ -168,21 +167,21 @@ fn a_retired_authority_stays_while_this_replica_presents_a_leaf_of_it() {
     let old = World::of(stored.clone(), 253 * DAY).leaf;
     let mut world = World::of(stored.promoted(on(245 * DAY)), 253 * DAY);
     world.leaf = old;
-    world.check(254 * DAY, Act::Mint(Why::Successor));
+    world.check(254 * DAY, &Act::Mint(Why::Successor));
     for lasting in world.trusted.values_mut() {
         *lasting = Duration::ZERO;
     }
-    world.check(254 * DAY, Act::Rest);
+    world.check(254 * DAY, &Act::Rest);
 }
 
 #[test]
 fn a_leaf_is_minted_when_there_is_none_of_use() {
     let mut world = World::fresh();
-    world.check(8 * DAY, Act::Mint(Why::Expired));
+    world.check(8 * DAY, &Act::Mint(Why::Expired));
     world.leaf = None;
-    world.check(HOUR, Act::Mint(Why::First));
+    world.check(HOUR, &Act::Mint(Why::First));
     let world = World::of(begun(), 20 * DAY);
-    world.check(10 * DAY, Act::Mint(Why::NotYetValid));
+    world.check(10 * DAY, &Act::Mint(Why::NotYetValid));
 }
 
 #[test]
@@ -190,8 +189,8 @@ fn a_leaf_is_renewed_at_two_thirds_a_tenth_more_or_less() {
     for _ in 0..20 {
         let world = World::fresh();
         let two_thirds = 7 * DAY * 2 / 3;
-        world.check(two_thirds.mul_f64(0.899), Act::Rest);
-        world.check(two_thirds.mul_f64(1.101), Act::Mint(Why::Aged));
+        world.check(two_thirds.mul_f64(0.899), &Act::Rest);
+        world.check(two_thirds.mul_f64(1.101), &Act::Mint(Why::Aged));
     }
 }
 
@@ -207,7 +206,7 @@ fn a_valid_leaf_is_kept_until_the_next_authority_is_trusted() {
         [(None, Act::Rest), (Some(59), Act::Rest), (Some(60), Act::Mint(Why::Successor))]
     {
         world.trusted.extend(lasting.map(|seconds| (signer, Duration::from_secs(seconds))));
-        world.check(DAY, expected);
+        world.check(DAY, &expected);
     }
 }
 
@@ -218,9 +217,9 @@ fn a_leaf_that_nobody_is_to_trust_any_longer_is_exchanged_at_once() {
     let signer = fingerprint(&other.signer);
     world.live = both(&other.bundle());
     world.content = Content::Sound(other);
-    world.check(HOUR, Act::Rest);
+    world.check(HOUR, &Act::Rest);
     world.trusted.insert(signer, Duration::ZERO);
-    world.check(HOUR, Act::Mint(Why::Disowned));
+    world.check(HOUR, &Act::Mint(Why::Disowned));
 }
 
 #[test]
@@ -228,11 +227,11 @@ fn every_configuration_that_differs_gets_the_bundle_and_one_that_is_absent_is_no
     let mut world = World::fresh();
     let bundle = live(Kind::Mutating, "", 7);
     world.live[0] = bundle;
-    world.check(HOUR, Act::Inject([configuration(Kind::Mutating)].into()));
+    world.check(HOUR, &Act::Inject([configuration(Kind::Mutating)].into()));
     world.live[1] = Live::of(configuration(Kind::Validating), None);
-    world.check(HOUR, Act::Inject([configuration(Kind::Mutating)].into()));
+    world.check(HOUR, &Act::Inject([configuration(Kind::Mutating)].into()));
     world.live.remove(0);
-    world.check(HOUR, Act::Rest);
+    world.check(HOUR, &Act::Rest);
 }
 
 #[test]

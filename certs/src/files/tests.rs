@@ -7,11 +7,11 @@ use tokio::{sync::watch::Receiver, task::JoinHandle, time::timeout};
 use super::*;
 use crate::{
     clock::Clock,
-    given::{DAY, authority, names, on},
     issue::{Authority, Names},
     keep::{Certificates, prepare},
     lives::Lives,
     settings::Origin,
+    tests::given::{DAY, authority, names, on},
 };
 
 /// A directory as the kubelet mounts a Secret: the files are links through `..data`, which is swapped.
@@ -157,7 +157,7 @@ async fn a_certificate_for_others_or_of_another_time_is_not_ready_and_says_why()
     let pair = issued(Duration::ZERO, &Names::parse(&["another.svc"]).unwrap());
     let check = async |names: Option<&(String, String)>, now, words: &str| {
         let mount = Mount::new();
-        let fine = issued(DAY, &crate::given::names());
+        let fine = issued(DAY, &crate::tests::given::names());
         let pair = names.unwrap_or(&fine);
         mount.publish("..one", &pair.0, &pair.1);
         let running = start(&mount, now);

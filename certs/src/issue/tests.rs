@@ -7,7 +7,7 @@ use rustls::{
 };
 
 use super::*;
-use crate::given::{DAY, HOUR, authority, names, on};
+use crate::tests::given::{DAY, HOUR, authority, names, on};
 
 /// What a client that trusts the authority says to the leaf.
 fn verdict(authority: &Authority, leaf: &Leaf, name: &str, now: Duration) -> Result<(), rustls::Error> {
@@ -63,8 +63,8 @@ fn a_leaf_may_not_sign_and_an_authority_may_have_no_authority_below_it() {
     let read = |der: &[u8]| {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).unwrap();
         let constraints = certificate.basic_constraints().unwrap().map(|it| it.value.clone());
-        let usage = certificate.key_usage().unwrap().unwrap().value.clone();
-        (constraints.map(|it| (it.ca, it.path_len_constraint)), usage.key_cert_sign())
+        let signs = certificate.key_usage().unwrap().unwrap().value.key_cert_sign();
+        (constraints.map(|it| (it.ca, it.path_len_constraint)), signs)
     };
     assert_eq!(read(authority.certificate().der()), (Some((true, Some(0))), true));
     let (constraints, signs) = read(&leaf.certified.cert[0]);

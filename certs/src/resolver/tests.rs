@@ -13,9 +13,9 @@ use rustls::{
 
 use super::*;
 use crate::{
-    given::names,
     issue::{Authority, Leaf},
     lives::Lives,
+    tests::given::names,
 };
 
 fn server(resolver: &Arc<Resolver>) -> Arc<ServerConfig> {

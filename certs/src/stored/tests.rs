@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::given::{DAY, HOUR, authority, on};
+use crate::tests::given::{DAY, HOUR, authority, on};
 
 fn begun() -> Stored {
     Stored::begun(authority(Duration::ZERO), &Bundle::default(), on(Duration::ZERO))

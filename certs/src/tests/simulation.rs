@@ -5,9 +5,11 @@
 //! What must hold after every single request: a leaf that the API servers have once trusted is trusted by every one of
 //! them for as long as it is presented, and a leaf that was exchanged without need is trusted from its first moment.
 
+mod mishaps;
 mod replica;
-mod runs;
+mod run;
 mod world;
+mod years;
 
 /// A small generator: the same seed draws the same lots.
 pub(crate) struct Lots(u64);

@@ -12,13 +12,13 @@ use crate::{
     certificate::{Bundle, Certificate, Validity},
     configuration::{Configuration, Live},
     decide::{Act, Seen, Why, decide},
-    given::{begun, names},
     issue::Leaf,
     lives::{earlier, later},
     pace::Pace,
     report::{self, Readiness},
     rotation::{Content, Rotation},
     stored::Stored,
+    tests::given::{begun, names},
     trust::Trust,
 };
 

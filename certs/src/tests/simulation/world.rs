@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     certificate::{Bundle, Fingerprint},
     configuration::{Kind, Live},
-    given::live,
     lives::Lives,
     rotation::Content,
     stored::Stored,
+    tests::given::live,
 };
 
 const KINDS: [Kind; 2] = [Kind::Mutating, Kind::Validating];
@@ -70,7 +70,8 @@ impl World {
     pub(crate) fn apply(&mut self, read: &Live, bundle: &Bundle) -> Option<Live> {
         let at = KINDS.iter().position(|kind| *kind == read.configuration.kind)?;
         let patch = read.patch(&bundle.pem())?;
-        if patch["metadata"]["resourceVersion"] != self.configurations[at].0.to_string() {
+        let version = patch["metadata"]["resourceVersion"].as_str()?;
+        if version != self.configurations[at].0.to_string().as_str() {
             return None;
         }
         assert!(!patch.to_string().contains("PRIVATE"), "a key is published");
