@@ -17,6 +17,7 @@ use crate::{
     decide::{Act, Seen, Why, decide},
     inject::{Injected, Injector},
     issue::Leaf,
+    lives::later,
     pace::Pace,
     pause::Pause,
     report::{self, Readiness, Report},
@@ -198,10 +199,14 @@ impl Rotator {
         Ok(())
     }
 
-    /// While the API server does not answer: a leaf from the authority that is remembered is better than one of no use.
+    /// While the API server does not answer: a leaf from the authority that is remembered is better than one of no use,
+    /// or one that is about to be.
     fn make_do(&mut self) -> Result<(), Trouble> {
+        let Settings { clock, lives, .. } = &self.settings;
+        let until = later(clock.now(), 2 * lives.margin);
+        let runs_out = self.leaf.as_ref().is_some_and(|leaf| leaf.held.not_after <= until);
         match self.decide() {
-            Act::Mint(why) if why.is_urgent() => self.mint(why),
+            Act::Mint(why) if why.is_urgent() || runs_out => self.mint(why),
             Act::Mint(_) | Act::Write(_) | Act::Inject(_) | Act::Rest => Ok(()),
         }
     }
@@ -249,3 +254,6 @@ impl Rotator {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

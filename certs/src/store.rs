@@ -12,6 +12,9 @@ use crate::{
     trouble::{Trouble, code},
 };
 
+/// The label that tells people who made the Secret.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
 /// Where the Secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretName {
@@ -62,6 +65,7 @@ impl Store {
             metadata: ObjectMeta {
                 name: Some(self.secret.name.clone()),
                 namespace: Some(self.secret.namespace.clone()),
+                labels: Some([(MANAGED_BY.to_owned(), "seinode-operator".to_owned())].into()),
                 ..ObjectMeta::default()
             },
             type_: Some("Opaque".into()),
