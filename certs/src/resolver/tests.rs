@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -113,23 +114,19 @@ fn no_handshake_fails_while_certificates_are_exchanged() {
         let shaking: Vec<_> = (0..3)
             .map(|_| {
                 scope.spawn(|| {
-                    let presented = |_| {
+                    let mut seen = BTreeSet::new();
+                    while seen.len() < 10 {
                         let (_, peer) = handshake(&server, &client).unwrap();
-                        peer.peer_certificates().unwrap()[0].to_vec()
-                    };
-                    (0..60).map(presented).collect::<std::collections::BTreeSet<_>>()
+                        seen.insert(peer.peer_certificates().unwrap()[0].to_vec());
+                    }
                 })
             })
             .collect();
-        let seen: Vec<_> = shaking.into_iter().map(|thread| thread.join().unwrap().len()).collect();
+        shaking.into_iter().for_each(|thread| thread.join().unwrap());
         over.store(true, Ordering::Relaxed);
-        assert!(
-            seen.iter().all(|different| *different > 1),
-            "certificates were exchanged meanwhile: {seen:?}"
-        );
         exchanging.join().unwrap()
     });
-    assert!(exchanged > 1);
+    assert!(exchanged >= 9, "{exchanged}");
 }
 
 #[test]
