@@ -92,6 +92,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "NUMBER", default_value = "64")]
     #[arg(env = "SEINODE_MAX_CONCURRENT_RECONCILES", hide_env_values = true)]
     pub max_concurrent_reconciles: String,
+
+    /// How many running nodes may be rolled out at once; the others wait. 0 for no limit.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    #[arg(env = "SEINODE_MAX_CONCURRENT_ROLLOUTS", hide_env_values = true)]
+    pub max_concurrent_rollouts: String,
+
+    /// How often the sidecar of a running node is asked whether its gate is open, in seconds, such as `5s`.
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    #[arg(env = "SEINODE_SIDECAR_PROBE_INTERVAL", hide_env_values = true)]
+    pub sidecar_probe_interval: String,
 }
 
 #[cfg(test)]
@@ -113,7 +123,7 @@ mod tests {
             assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
             seen += 1;
         }
-        assert_eq!(seen, 9);
+        assert_eq!(seen, 11);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use seinode_controller::{Scope, SidecarUrl};
 use seinode_core::platform::Platform;
@@ -39,6 +39,10 @@ pub struct Configuration {
     pub sidecar_url: SidecarUrl,
     /// How many nodes are worked on at once.
     pub concurrency: u16,
+    /// How many nodes may be rolled out at once; 0 for no limit.
+    pub rollouts: u16,
+    /// How often the sidecar of a running node is asked.
+    pub probe_interval: Duration,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Which log lines are written.
@@ -67,6 +71,8 @@ impl Configuration {
             watch_namespace,
             log_format,
             max_concurrent_reconciles,
+            max_concurrent_rollouts,
+            sidecar_probe_interval,
         } = flags;
         let mut findings = Findings::default();
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
@@ -78,6 +84,8 @@ impl Configuration {
         let scope = findings.take(flags::scope(watch_namespace));
         let log_format = findings.take(flags::log_format(log_format));
         let concurrency = findings.take(flags::concurrency(max_concurrent_reconciles));
+        let rollouts = findings.take(flags::rollouts(max_concurrent_rollouts));
+        let probe_interval = findings.take(flags::probe_interval(sidecar_probe_interval));
         let log_filter = findings.take(log_filter(environment));
         let platform = findings.absorb(platform::parse(environment));
         let assemble = || {
@@ -87,6 +95,8 @@ impl Configuration {
                 scope: scope?,
                 sidecar_url: sidecar_url?,
                 concurrency: concurrency?,
+                rollouts: rollouts?,
+                probe_interval: probe_interval?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 instance: instance(environment),

@@ -84,6 +84,8 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
         sidecar_url: configuration.sidecar_url,
         instance: configuration.instance,
         concurrency: configuration.concurrency,
+        max_concurrent_rollouts: configuration.rollouts,
+        probe_interval: configuration.probe_interval,
         drain: DRAIN,
     };
     let (rest, begun) = (fleet.rest.clone(), gate.clone());

@@ -1,5 +1,6 @@
 //! Fetches a fact that no watch brings: from the node's sidecar, or live from the API server. Changes nothing.
 
+mod children;
 mod keys;
 mod rivals;
 
@@ -49,6 +50,10 @@ pub(crate) async fn ask(
             rivals::live(context, subject, seen, resource).await.map_or_else(Fact::Failed, Fact::Rivals)
         }
         Question::Job => job(context, node).await.map_or_else(Fact::Failed, Fact::Job),
+        Question::Workload => children::workload(context, node, intent).await.unwrap_or_else(Fact::Failed),
+        Question::Service => children::service(context, node, intent).await.unwrap_or_else(Fact::Failed),
+        Question::Data => children::data(context, node, intent).await,
+        Question::Slot => Fact::Slot(context.slots.ask(&context.fleet, node)),
     }
 }
 

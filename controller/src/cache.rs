@@ -42,6 +42,15 @@ pub(crate) struct Caches {
 }
 
 impl Fleet {
+    /// Asks for a pass over a node.
+    pub(crate) fn wake(&self, node: &NodeRef) {
+        let reference = ObjectRef::new(&node.name).within(&node.namespace);
+        for slice in self.slices.iter().filter(|slice| slice.nodes.get(&reference).is_some()) {
+            // The receiver lives as long as the slice's controller: afterwards nobody needs waking.
+            slice.wake.send(reference.clone()).ok();
+        }
+    }
+
     /// Every readable SeiNode.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Arc<Guarded>> {
         self.slices.iter().flat_map(|slice| slice.nodes.state()).filter(|node| node.0.is_ok())

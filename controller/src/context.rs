@@ -7,8 +7,9 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, keyring::Keyring, metrics::Metrics, patience::Patience, publish::Publisher,
-    settings::Scope, sidecar::Sidecars,
+    cache::Fleet, flaps::Flaps, fresh::Fresh, keyring::Keyring, metrics::Metrics, patience::Patience,
+    postponed::Postponed, probe::Probes, publish::Publisher, settings::Scope, sidecar::Sidecars,
+    slots::Slots,
 };
 
 /// What every pass needs.
@@ -23,8 +24,18 @@ pub(crate) struct Context {
     pub(crate) scope: Scope,
     /// What was last found in the Secrets of each node that signs.
     pub(crate) keyring: Keyring,
+    /// How often gates were opened lately.
+    pub(crate) flaps: Flaps,
+    /// What is known of the sidecars' gates.
+    pub(crate) probes: Probes,
     /// The nodes' sidecars.
     pub(crate) sidecars: Sidecars,
+    /// How many rollouts go on at once.
+    pub(crate) slots: Slots,
+    /// What our own writes of children returned.
+    pub(crate) fresh: Fresh,
+    /// Status writes that are put off for a moment.
+    pub(crate) postponed: Postponed,
     /// How long each node waits after something did not work.
     pub(crate) patience: Patience,
     /// Where events go.

@@ -1,16 +1,18 @@
 //! What can be scraped. Counters belong to this process; gauges are read from the watched objects at scrape
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prometheus::{
-    GaugeVec, IntCounterVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, IntCounterVec, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
-use seinode_api::status::Phase;
+use seinode_api::{SeiNode, conditions, status::Phase};
 use seinode_core::{
+    answer::Health,
     effect::{Effect, Outcome},
+    fact::Fact,
     failure::Class,
 };
 
@@ -22,6 +24,8 @@ pub(crate) struct Metrics {
     errors: IntCounterVec,
     effects: IntCounterVec,
     events: IntCounterVec,
+    probes: IntCounterVec,
+    probe_seconds: Histogram,
 }
 
 impl Metrics {
@@ -51,8 +55,21 @@ impl Metrics {
                 "Kubernetes events by fate: sent, failed, dropped.",
                 &["fate"],
             )?,
+            probes: counter(
+                "sei_controller_seinode_sidecar_health_probes_total",
+                "Questions to sidecars whether their gate is open, by what came of them.",
+                &["controller", "namespace", "outcome"],
+            )?,
+            probe_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "sei_controller_seinode_sidecar_probe_duration_seconds",
+                    "How long a sidecar took to say whether its gate is open.",
+                )
+                .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5]),
+            )?,
         };
-        registry.register(Box::new(Phases::new(Arc::clone(fleet))?))?;
+        registry.register(Box::new(metrics.probe_seconds.clone()))?;
+        registry.register(Box::new(Watched::new(Arc::clone(fleet))?))?;
         Ok(metrics)
     }
 
@@ -83,6 +100,17 @@ impl Metrics {
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
     }
 
+    /// A sidecar was asked whether its gate is open.
+    pub(crate) fn probe(&self, namespace: &str, fact: &Fact, took: Duration) {
+        let outcome = match fact {
+            Fact::Gate(Health::Ready) => "ready",
+            Fact::Gate(Health::NotReady) => "not_ready",
+            _ => "unreachable",
+        };
+        self.probes.with_label_values(&["seinode", namespace, outcome]).inc();
+        self.probe_seconds.observe(took.as_secs_f64());
+    }
+
     pub(crate) fn event(&self, fate: &str) {
         self.events.with_label_values(&[fate]).inc();
     }
@@ -101,6 +129,7 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
         Effect::SuspendJob(_) => "suspend-bootstrap-job",
         Effect::DeleteJob(_) => "delete-bootstrap-job",
         Effect::DeleteService(_) => "delete-bootstrap-service",
+        Effect::DeletePod { .. } => "delete-pod",
         Effect::Submit(_) => "submit-task",
         Effect::RemoveLegacyFinalizer => "remove-legacy-finalizer",
     }
@@ -109,43 +138,77 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
 const PHASES: [Phase; 5] =
     [Phase::Pending, Phase::Initializing, Phase::Running, Phase::Failed, Phase::Terminating];
 
-/// `sei_controller_seinode_phase`: 1 for the phase that a node is in, 0 for the others (plans-tasks-sidecar §7).
-struct Phases {
+/// Gauges that are read from the watched objects at the scrape.
+struct Watched {
     fleet: Arc<Fleet>,
-    description: Desc,
+    descriptions: Vec<Desc>,
 }
 
-impl Phases {
+/// The gauges of one scrape.
+struct Gauges {
+    /// 1 for the phase that a node is in, 0 for the others (plans-tasks-sidecar §7).
+    phase: GaugeVec,
+    /// 1 while a rollout waits for a person.
+    blocked: GaugeVec,
+}
+
+impl Gauges {
+    fn new() -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str, label| {
+            GaugeVec::new(Opts::new(name, help), &["namespace", "name", label])
+        };
+        Ok(Self {
+            phase: gauge(
+                "sei_controller_seinode_phase",
+                "1 for the phase that the SeiNode is in, 0 for all others.",
+                "phase",
+            )?,
+            blocked: gauge(
+                "sei_controller_seinode_rollout_blocked",
+                "1 while a rollout of the SeiNode waits for a person, with the reason.",
+                "reason",
+            )?,
+        })
+    }
+
+    fn all(&self) -> [&GaugeVec; 2] {
+        let Self { phase, blocked } = self;
+        [phase, blocked]
+    }
+
+    fn read(&self, node: &SeiNode) {
+        let Some(status) = &node.status else { return };
+        let meta = &node.metadata;
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let name = meta.name.as_deref().unwrap_or_default();
+        for phase in PHASES.iter().filter(|_| status.phase.is_some()) {
+            let value = if Some(*phase) == status.phase { 1.0 } else { 0.0 };
+            self.phase.with_label_values(&[namespace, name, &format!("{phase:?}")]).set(value);
+        }
+        if let Some(blocked) = conditions::find(&status.conditions, conditions::ROLLOUT_BLOCKED)
+            && blocked.status == "True"
+        {
+            self.blocked.with_label_values(&[namespace, name, &blocked.reason]).set(1.0);
+        }
+    }
+}
+
+impl Watched {
     fn new(fleet: Arc<Fleet>) -> Result<Self, prometheus::Error> {
-        let description = Self::gauge()?.desc().first().map(|desc| (*desc).clone());
-        let missing = || prometheus::Error::Msg("a gauge without description".into());
-        Ok(Self { fleet, description: description.ok_or_else(missing)? })
-    }
-
-    fn gauge() -> Result<GaugeVec, prometheus::Error> {
-        let help = "1 for the phase that the SeiNode is in, 0 for all others.";
-        GaugeVec::new(Opts::new("sei_controller_seinode_phase", help), &["namespace", "name", "phase"])
+        let descriptions = Gauges::new()?.all().iter().flat_map(|gauge| gauge.desc()).cloned().collect();
+        Ok(Self { fleet, descriptions })
     }
 }
 
-impl Collector for Phases {
+impl Collector for Watched {
     fn desc(&self) -> Vec<&Desc> {
-        vec![&self.description]
+        self.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Ok(gauge) = Self::gauge() else { return Vec::new() };
-        for node in self.fleet.nodes() {
-            let Ok(node) = &node.0 else { continue };
-            let Some(current) = node.status.as_ref().and_then(|status| status.phase) else { continue };
-            let meta = &node.metadata;
-            let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
-            for phase in PHASES {
-                let value = if phase == current { 1.0 } else { 0.0 };
-                let labels = [namespace.unwrap_or_default(), name.unwrap_or_default(), &format!("{phase:?}")];
-                gauge.with_label_values(&labels).set(value);
-            }
-        }
-        gauge.collect()
+        let Ok(gauges) = Gauges::new() else { return Vec::new() };
+        let nodes: Vec<_> = self.fleet.nodes().collect();
+        nodes.iter().filter_map(|node| node.0.as_ref().ok()).for_each(|node| gauges.read(node));
+        gauges.all().iter().flat_map(|gauge| gauge.collect()).collect()
     }
 }

@@ -1,30 +1,58 @@
 //! Looks at a node's world through the caches. No request is sent, and nothing is decided.
 
 use kube::{Resource, ResourceExt};
+use seinode_api::SeiNode;
 use seinode_core::{
+    answer::Question,
     exclusive::Rivals,
     intent::VolumeSource,
     node::NodeRef,
-    observation::{Headless, Job, Observation, Pod, Volume, Workload},
+    observation::{Answer, Headless, Job, Observation, Pod, Volume, Workload},
     peers,
+    plan::Plan,
+    render,
     subject::Subject,
+    task_type::TaskType,
 };
 
-use crate::{cache::Caches, context::Context, recent};
+use crate::{
+    cache::Caches,
+    context::Context,
+    probe::{self, Incarnation},
+    recent,
+};
 
 /// What the caches say of a node now.
-pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> Observation {
+pub(crate) fn observe(
+    context: &Context,
+    caches: &Caches,
+    subject: &Subject,
+    object: &SeiNode,
+) -> Observation {
     let node = &subject.node;
     let mut seen = Observation::empty((context.clock)(), context.platform.result_export.clone());
     seen.volume = caches.volume(node).map(|pvc| Volume::of(node, &pvc));
-    seen.workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
-    seen.service = caches.service(node).map(|service| Headless::of(node, &service));
+    let workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
+    seen.workload = context.fresh.workload(node, workload, seen.now);
+    let service = caches.service(node).map(|service| Headless::of(node, &service));
+    seen.service = context.fresh.service(node, service, seen.now);
     seen.job = caches.job(node).map(|job| Job::of(node, &job));
     seen.pods = caches.pod(node).iter().map(|pod| Pod::of(pod)).collect();
     let bootstraps = subject.intent.as_ref().is_ok_and(|intent| intent.bootstrap().is_some());
     if seen.job.is_some() || bootstraps {
         seen.pods.extend(caches.bootstrap_pods(node).iter().map(|pod| Pod::of(pod)));
     }
+    if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
+        seen.rendering = Some(render::rendering(node, intent, &context.platform));
+    }
+    if let Some(pod) = seen.pod().filter(|_| !opens_its_gate(object)) {
+        seen.gate = match context.probes.answer(node, &Incarnation::of(pod)) {
+            Some(probe::Answer::Gate(health)) => Answer::Given(Question::Health, health),
+            Some(probe::Answer::Silent(silence)) => Answer::Silent(silence),
+            None => Answer::NotAsked,
+        };
+    }
+    seen.calm_at = context.flaps.calm_at(node, seen.now);
     seen.keys = context.keyring.of(node);
     if let Ok(intent) = &subject.intent
         && (intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)))
@@ -44,6 +72,12 @@ pub(crate) fn observe(context: &Context, caches: &Caches, subject: &Subject) -> 
         seen.peers = peers::resolve(node, intent, labelled);
     }
     seen
+}
+
+/// Whether a mark-ready is under way: what the sidecar answered before it does not count.
+fn opens_its_gate(object: &SeiNode) -> bool {
+    let plan = object.status.as_ref().and_then(|status| status.plan.as_ref()).and_then(Plan::read);
+    plan.is_some_and(|plan| plan.current().is_some_and(|task| task.kind == TaskType::MarkReady))
 }
 
 /// Everybody else, as far as the watches know, and never older than what we ourselves wrote last.

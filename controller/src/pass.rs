@@ -8,18 +8,20 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
-use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
+    answer::Question,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
     fact::Fact,
     failure::{Class, Failure},
-    node::NodeRef,
+    intent::Activity,
+    node::{Life, NodeRef},
     notice,
     observation::Observation,
-    plan::Plan,
+    plan::{Plan, PlanKind, PlanPhase},
     subject::Subject,
     task::Until,
 };
@@ -33,7 +35,8 @@ use crate::{
     observe::observe,
     perform::perform,
     persist::{self, Written},
-    unreadable,
+    probe::Incarnation,
+    slots, unreadable,
 };
 
 /// More steps than any plan has: a pass that takes more turns in a circle.
@@ -77,12 +80,44 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn begin(context: &'a Context, caches: &Caches, object: Arc<SeiNode>, subject: Subject) -> Self {
-        let seen = observe(context, caches, &subject);
-        let status = object.status.clone().unwrap_or_default();
+        let seen = observe(context, caches, &subject, &object);
+        let postponed = context.postponed.status(&object);
+        let status = postponed.unwrap_or_else(|| object.status.clone().unwrap_or_default());
         Self { context, object, subject, status, seen }
     }
 
-    async fn run(mut self) -> Action {
+    async fn run(self) -> Action {
+        let (context, node) = (self.context, self.subject.node.clone());
+        let had = slots::is_rolling(&self.object);
+        let (action, has) = self.work().await;
+        context.slots.pass_ended(&context.fleet, &node, had, has);
+        action
+    }
+
+    /// Works until there is nothing to do; also says whether the node is being rolled out then.
+    async fn work(mut self) -> (Action, bool) {
+        let action = self.steps().await;
+        self.probe();
+        (action, slots::is_rolling(&self.object))
+    }
+
+    /// The sidecar of a node that runs is asked from now on whether its gate is open; nobody else's is.
+    fn probe(&self) {
+        let node = &self.subject.node;
+        let runs = self.status.phase == Some(Phase::Running) && self.subject.life == Life::Wanted;
+        let intent = self.subject.intent.as_ref().ok();
+        let intent = intent.filter(|intent| runs && intent.activity == Activity::Runs);
+        let target = self.seen.pod().zip(intent).and_then(|(pod, intent)| {
+            let sidecar = self.context.sidecars.of(node, pod, intent.sidecar.port)?.ok()?;
+            Some((Incarnation::of(pod), sidecar))
+        });
+        match target {
+            Some((incarnation, sidecar)) => self.context.probes.watch(node, incarnation, sidecar),
+            None => self.context.probes.leave(node),
+        }
+    }
+
+    async fn steps(&mut self) -> Action {
         for _ in 0..MAX_STEPS {
             let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
             self.status = status;
@@ -92,14 +127,21 @@ impl<'a> Pass<'a> {
                         Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, &question).await,
                         Err(_) => Fact::Failed(without_intent()),
                     };
+                    if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
+                        let node = &self.subject.node;
+                        self.context.probes.note(node, &Incarnation::of(pod), &fact);
+                    }
                     absorb_answer(&mut self.seen, question, fact);
                 }
                 Act::Persist => match self.persist().await {
-                    Ok(Life::Goes) => return Action::await_change(),
-                    Ok(Life::Stays) => {}
+                    Ok(Presence::Goes) => return Action::await_change(),
+                    Ok(Presence::Stays) => self.note_plan(),
                     Err(failure) => return self.again(&failure),
                 },
                 Act::Perform(effect) => {
+                    if let Effect::Submit(_) = effect {
+                        self.context.probes.doubt(&self.subject.node);
+                    }
                     let outcome = self.perform(&effect).await;
                     self.context.metrics.effect(&effect, &outcome);
                     tracing::info!(
@@ -118,8 +160,35 @@ impl<'a> Pass<'a> {
         self.again(&failure)
     }
 
+    /// Remembers that the gate is being opened.
+    fn note_plan(&self) {
+        let plan = self.status.plan.as_ref().and_then(Plan::read);
+        if plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady) {
+            self.context.flaps.note(&self.subject.node, (self.context.clock)());
+        }
+    }
+
     /// Ends the pass: what is known is written, also when something failed.
-    async fn rest(mut self, rest: Rest) -> Action {
+    async fn rest(&mut self, rest: Rest) -> Action {
+        let now = (self.context.clock)();
+        // Somebody else was first: what was to be done is decided anew in a moment, and is no news.
+        let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
+        if overtaken {
+            self.context.metrics.error(Class::Conflict);
+        }
+        if (overtaken || self.only_waits(&rest))
+            && let Some(due) = self.context.postponed.put_off(&self.object, &self.status, now)
+        {
+            let sooner = match rest.until {
+                Until::At(at) => pause(at, now),
+                Until::Retry(class) => {
+                    let NodeRef { namespace, name, uid: _ } = &self.subject.node;
+                    self.context.patience.pause(namespace, name, class, now)
+                }
+                Until::Event => Duration::MAX,
+            };
+            return Action::requeue(sooner.min(pause(due, now)));
+        }
         if let Err(failure) = self.persist().await {
             return self.again(&failure);
         }
@@ -138,18 +207,36 @@ impl<'a> Pass<'a> {
             }
             Until::Event => {
                 self.context.patience.reset(namespace, name);
-                // Nothing will be asked of the sidecar before something happens: its connections cost memory.
-                self.context.sidecars.forget(namespace, name);
                 Action::await_change()
             }
         }
     }
 
+    /// Whether the status has nothing new but how far a plan has come and what it waits for.
+    fn only_waits(&self, rest: &Rest) -> bool {
+        let stored = self.object.status.clone().unwrap_or_default();
+        // An attempt is stored before it is made, and what went wrong with the last one at once.
+        let goes_on = |status: &SeiNodeStatus| {
+            let plan = status.plan.as_ref().and_then(Plan::read);
+            let plan = plan.filter(|plan| plan.phase == PlanPhase::Active)?;
+            let attempts = plan.tasks.into_iter().map(|task| (task.id, task.error));
+            Some((plan.id, attempts.collect::<Vec<_>>()))
+        };
+        let patient = !matches!(rest.until, Until::Retry(Class::User | Class::Denied | Class::Invariant));
+        stored != self.status
+            && patient
+            && stored.phase == self.status.phase
+            && stored.observed_generation == self.status.observed_generation
+            && goes_on(&stored).is_some()
+            && goes_on(&stored) == goes_on(&self.status)
+    }
+
     /// Stores the status if it differs from what is stored, then publishes what changed.
-    async fn persist(&mut self) -> Result<Life, Failure> {
+    async fn persist(&mut self) -> Result<Presence, Failure> {
         let before = self.object.status.clone().unwrap_or_default();
+        self.context.postponed.done(&self.object);
         if before == self.status {
-            return Ok(Life::Stays);
+            return Ok(Presence::Stays);
         }
         match persist::status(self.context, &self.object, &self.status).await {
             Written::Stored(stored) => {
@@ -164,11 +251,11 @@ impl<'a> Pass<'a> {
                 }
                 self.context.publisher.publish(stored.as_ref(), &notices, (self.context.clock)());
                 self.object = stored;
-                Ok(Life::Stays)
+                Ok(Presence::Stays)
             }
             Written::Gone => {
                 tracing::debug!("the SeiNode is gone");
-                Ok(Life::Goes)
+                Ok(Presence::Goes)
             }
             Written::Failed(failure) => Err(failure),
         }
@@ -208,7 +295,7 @@ impl<'a> Pass<'a> {
 }
 
 /// Whether the SeiNode is still there.
-enum Life {
+enum Presence {
     Stays,
     Goes,
 }
@@ -240,7 +327,9 @@ fn without_intent() -> Failure {
 /// claim that is not kept would be made anew with every pass.
 fn remembers(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
     let memory = |status: &SeiNodeStatus| {
-        (status.plan.clone(), status.claims.clone(), status.bootstrap.clone(), status.background.clone())
+        let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());
+        let known = (status.background.clone(), status.baseline.clone(), status.children.clone());
+        (work, known, status.configured.clone(), status.scaled_by_hand.clone(), status.repairs.clone())
     };
     memory(kept) == memory(written)
 }

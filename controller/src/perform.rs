@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod volume;
+mod workload;
 
 use std::fmt::Debug;
 
@@ -36,19 +37,19 @@ pub(crate) async fn perform(
     effect: &Effect,
 ) -> Outcome {
     let node = &subject.node;
-    if matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::CreateJob)
-        && let Err(failure) = still_wanted(context, node).await
-    {
+    let gives_a_pod = match effect {
+        // One that is there has its pod already.
+        Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::Scale(Replicas::One) | Effect::CreateJob => true,
+        _ => false,
+    };
+    if gives_a_pod && let Err(failure) = still_wanted(context, node).await {
         return Outcome::Failed(failure);
     }
     let done = match effect {
         Effect::CreateVolume => volume::create(context, node, intent).await,
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
-        Effect::ApplyWorkload => {
-            let set = render::stateful_set(node, intent, &context.platform);
-            let applied = apply(context, node, &set, Known::of(seen.workload.as_ref())).await;
-            applied.map(|set| Outcome::Workload(Workload::of(node, &set)))
-        }
+        Effect::ApplyWorkload => workload::apply(context, node, intent, seen.workload.as_ref()).await,
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
         Effect::ApplyService => {
             let service = render::service(node, intent);
@@ -64,13 +65,18 @@ pub(crate) async fn perform(
         Effect::SuspendJob(run) => bootstrap::suspend(context, node, seen, *run).await,
         Effect::DeleteJob(uid) => bootstrap::delete_job(context, node, uid).await,
         Effect::DeleteService(uid) => bootstrap::delete_service(context, node, uid).await,
+        Effect::DeletePod { name, uid, version } => {
+            workload::delete_pod(context, node, name, uid, version).await
+        }
         Effect::Submit(submission) => Ok(submit(context, node, intent, seen, submission).await),
         Effect::RemoveLegacyFinalizer => Err(Failure {
             class: Class::Invariant,
             message: "defect of the operator: a finalizer is removed where the SeiNode is written".into(),
         }),
     };
-    done.unwrap_or_else(Outcome::Failed)
+    let outcome = done.unwrap_or_else(Outcome::Failed);
+    context.fresh.note(node, &outcome, (context.clock)());
+    outcome
 }
 
 /// What gives a node a pod is done only while the SeiNode is there, seen live. Its watch may be behind, and a pod of a

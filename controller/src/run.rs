@@ -13,14 +13,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cache::{Caches, Guarded},
     context::Context,
+    flaps::Flaps,
+    fresh::Fresh,
     keyring::Keyring,
     metrics::Metrics,
     pass::pass,
     patience::Patience,
+    postponed::Postponed,
+    probe::Probes,
     publish::Publisher,
     readiness::Readiness,
     settings::Settings,
     sidecar::Sidecars,
+    slots::Slots,
     watch::{self, Slice, Unsynced},
 };
 
@@ -39,13 +44,20 @@ pub async fn run(
     let metrics = Metrics::register(metrics, &fleet)?;
     let (publisher, news) = Publisher::new(settings.client.clone(), &settings.instance, metrics.clone());
     let news = tokio::spawn(news);
+    let (probes, probing) = Probes::new(Arc::clone(&fleet), metrics.clone(), settings.probe_interval);
+    tokio::spawn(probing);
     let context = Arc::new(Context {
         client: settings.client,
         platform: settings.platform,
         fleet,
         scope: settings.scope,
         keyring: Keyring::default(),
+        flaps: Flaps::default(),
+        probes,
         sidecars: Sidecars::new(settings.sidecar_url),
+        slots: Slots::new(settings.max_concurrent_rollouts),
+        fresh: Fresh::default(),
+        postponed: Postponed::default(),
         patience: Patience::default(),
         publisher,
         metrics,
@@ -129,4 +141,9 @@ fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     context.patience.reset(namespace, &gone.name);
     context.sidecars.forget(namespace, &gone.name);
     context.keyring.forget(namespace, &gone.name);
+    context.flaps.forget(namespace, &gone.name);
+    context.probes.forget(namespace, &gone.name);
+    context.fresh.forget(namespace, &gone.name);
+    context.postponed.forget(namespace, &gone.name);
+    context.slots.forget(&context.fleet, namespace, &gone.name);
 }

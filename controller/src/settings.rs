@@ -20,6 +20,10 @@ pub struct Settings {
     pub instance: String,
     /// How many nodes may be worked on at once.
     pub concurrency: u16,
+    /// How many nodes may be rolled out at once; 0 for no limit.
+    pub max_concurrent_rollouts: u16,
+    /// How often the sidecar of a node that runs is asked whether its gate is open.
+    pub probe_interval: Duration,
     /// How long running passes may go on after the shutdown began.
     pub drain: Duration,
 }

@@ -43,9 +43,17 @@ struct Connection {
 }
 
 /// One sidecar of one pod.
+#[derive(Clone)]
 pub(crate) struct Sidecar {
     base: String,
+    pod_uid: String,
     client: reqwest::Client,
+}
+
+impl PartialEq for Sidecar {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.base, &self.pod_uid) == (&other.base, &other.pod_uid)
+    }
 }
 
 impl Sidecars {
@@ -59,7 +67,7 @@ impl Sidecars {
     /// When no client can be made: it counts as silence, like any sidecar that cannot be reached.
     pub(crate) fn of(&self, node: &NodeRef, pod: &Pod, port: u16) -> Option<Result<Sidecar, Silence>> {
         let base = self.url.of(pod.ip?, &node.namespace, &node.name, port);
-        Some(self.client(node, pod).map(|client| Sidecar { base, client }))
+        Some(self.client(node, pod).map(|client| Sidecar { base, pod_uid: pod.uid.clone(), client }))
     }
 
     /// Drops the connections of a node that is gone.

@@ -2,10 +2,11 @@
 
 use k8s_openapi::{
     api::{
-        apps::v1::{StatefulSet, StatefulSetSpec},
+        apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetStatus},
         batch::v1::{Job, JobSpec, JobStatus},
         core::v1::{
-            Container, PersistentVolumeClaim, Pod, PodSpec, PodStatus, PodTemplateSpec, Service, Volume,
+            Container, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, Pod,
+            PodSpec, PodStatus, PodTemplateSpec, Service, ServiceSpec, Volume,
         },
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -19,15 +20,21 @@ pub(crate) fn node(node: &mut DeserializeGuard<SeiNode>) {
     kube::Resource::meta_mut(node).managed_fields = None;
 }
 
-/// A StatefulSet is judged by its metadata, its replicas, and the volume and the key that its pod uses.
+/// A StatefulSet is judged by its metadata, its replicas, its strategy, how far its controller is, and the volume and the
+/// key that its pod uses.
 pub(crate) fn stateful_set(set: &mut StatefulSet) {
-    metadata(&mut set.metadata);
+    kept(&mut set.metadata);
     set.spec = set.spec.take().map(|spec| StatefulSetSpec {
         replicas: spec.replicas,
+        update_strategy: spec.update_strategy,
         template: template(spec.template),
         ..StatefulSetSpec::default()
     });
-    set.status = None;
+    set.status = set.status.take().map(|status| StatefulSetStatus {
+        observed_generation: status.observed_generation,
+        update_revision: status.update_revision,
+        ..StatefulSetStatus::default()
+    });
 }
 
 /// A Job is judged by its metadata, whether it is suspended, the volume that its pod uses, and its conditions.
@@ -42,18 +49,30 @@ pub(crate) fn job(job: &mut Job) {
     job.status = status.map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
-/// A Service is judged by its metadata.
+/// A Service is judged by its metadata and by what of its spec is rendered.
 pub(crate) fn service(service: &mut Service) {
-    metadata(&mut service.metadata);
-    service.spec = None;
+    kept(&mut service.metadata);
+    service.spec = service.spec.take().map(|spec| ServiceSpec {
+        cluster_ip: spec.cluster_ip,
+        ports: spec.ports,
+        publish_not_ready_addresses: spec.publish_not_ready_addresses,
+        selector: spec.selector,
+        ..ServiceSpec::default()
+    });
     service.status = None;
 }
 
-/// A PVC is judged by its metadata.
+/// A PVC is judged by its metadata, and whether it is bound.
 pub(crate) fn volume(pvc: &mut PersistentVolumeClaim) {
     metadata(&mut pvc.metadata);
-    pvc.spec = None;
-    pvc.status = None;
+    pvc.spec = pvc.spec.take().map(|spec| PersistentVolumeClaimSpec {
+        volume_name: spec.volume_name,
+        ..PersistentVolumeClaimSpec::default()
+    });
+    pvc.status = pvc.status.take().map(|status| PersistentVolumeClaimStatus {
+        phase: status.phase,
+        ..PersistentVolumeClaimStatus::default()
+    });
 }
 
 /// A pod keeps its images, the volume and the key that it uses, and the state of its containers.
@@ -91,14 +110,25 @@ fn used(volumes: Option<Vec<Volume>>) -> Vec<Volume> {
     volumes.filter(|volume| [DATA, SIGNING_KEY].contains(&volume.name.as_str())).collect()
 }
 
+/// The annotations that are read.
+const ANNOTATIONS: [&str; 3] =
+    [names::OWNER_UID_ANNOTATION, names::TARGET_ANNOTATION, names::TEMPLATE_HASH_ANNOTATION];
+
 /// Keeps identity, ownership and our own labels and annotations.
 fn metadata(meta: &mut ObjectMeta) {
     meta.managed_fields = None;
     if let Some(annotations) = &mut meta.annotations {
-        annotations
-            .retain(|key, _| [names::OWNER_UID_ANNOTATION, names::TARGET_ANNOTATION].contains(&key.as_str()));
+        annotations.retain(|key, _| ANNOTATIONS.contains(&key.as_str()));
     }
     if let Some(labels) = &mut meta.labels {
-        labels.retain(|key, _| [names::NODE_LABEL, names::COMPONENT_LABEL].contains(&key.as_str()));
+        let ours = [names::NODE_LABEL, names::COMPONENT_LABEL, names::REVISION_LABEL];
+        labels.retain(|key, _| ours.contains(&key.as_str()));
     }
+}
+
+/// The same with all labels: a person may have changed one that we gave.
+fn kept(meta: &mut ObjectMeta) {
+    let labels = meta.labels.take();
+    metadata(meta);
+    meta.labels = labels;
 }

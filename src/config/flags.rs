@@ -1,5 +1,7 @@
 //! Judges the flags of `run` one by one.
 
+use std::time::Duration;
+
 use seinode_controller::{Scope, SidecarUrl};
 
 use super::{
@@ -90,6 +92,33 @@ pub fn concurrency(text: &str) -> Result<u16, Problem> {
             "max-concurrent-reconciles",
             format!("is {text:?}"),
             "write a number from 1 to 65535, such as 64",
+        )
+    })
+}
+
+/// How many nodes may be rolled out at once.
+pub fn rollouts(text: &str) -> Result<u16, Problem> {
+    text.parse().map_err(|_| {
+        problem(
+            "max-concurrent-rollouts",
+            format!("is {text:?}"),
+            "write a number from 0 to 65535; 0 is for no limit",
+        )
+    })
+}
+
+/// How often the sidecar of a running node is asked, as Go programs write it: seconds or milliseconds.
+pub fn probe_interval(text: &str) -> Result<Duration, Problem> {
+    let parsed = match text.strip_suffix("ms") {
+        Some(millis) => millis.parse().ok().map(Duration::from_millis),
+        None => text.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+    };
+    let bounds = Duration::from_millis(100)..=Duration::from_mins(10);
+    parsed.filter(|interval| bounds.contains(interval)).ok_or_else(|| {
+        problem(
+            "sidecar-probe-interval",
+            format!("is {text:?}"),
+            "write a time from 100ms to 600s, such as 5s",
         )
     })
 }

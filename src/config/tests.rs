@@ -49,6 +49,8 @@ fn without_flags_the_defaults_hold() {
         scope,
         sidecar_url,
         concurrency,
+        rollouts,
+        probe_interval,
         log_format,
         log_filter,
         instance,
@@ -56,7 +58,8 @@ fn without_flags_the_defaults_hold() {
         platform,
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
-    assert_eq!((scope, concurrency), (Scope::Cluster, 64));
+    assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
+    assert_eq!(probe_interval, Duration::from_secs(5));
     assert_eq!(sidecar_url, SidecarUrl::parse("http://{podIP}:{port}").unwrap());
     assert_eq!((log_format, log_filter), (LogFormat::Text, LogFilter::default()));
     assert_eq!((&*instance, cluster), ("seinode-operator", Source::Home));
@@ -83,10 +86,11 @@ fn flags_say_something_else() {
         "--watch-namespace=b",
         "--log-format=json",
         "--max-concurrent-reconciles=1",
+        "--max-concurrent-rollouts=3",
         "--leader-elect=false",
         "--disable-webhooks",
     ]);
-    assert_eq!((changed.metrics, changed.concurrency), (Listen::Off, 1));
+    assert_eq!((changed.metrics, changed.concurrency, changed.rollouts), (Listen::Off, 1, 3));
     assert_eq!(changed.health, Listen::On("127.0.0.1:9000".parse().unwrap()));
     assert_eq!(changed.scope, Scope::Namespaces(vec!["a".into(), "b".into()]));
     assert_eq!(changed.log_format, LogFormat::Json);

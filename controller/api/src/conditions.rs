@@ -28,8 +28,14 @@ pub const PAUSED: &str = "Paused";
 pub const PEERS_RESOLVED: &str = "PeersResolved";
 /// The sidecar's gate is open.
 pub const SIDECAR_READY: &str = "SidecarReady";
-/// A new image is being rolled out.
+/// A changed spec is being rolled out.
 pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";
+/// A rollout waits for something that does not come by itself.
+pub const ROLLOUT_BLOCKED: &str = "RolloutBlocked";
+/// The node is as the operator no longer renders it; the next rollout brings it up to date.
+pub const TEMPLATE_OUTDATED: &str = "TemplateOutdated";
+/// Somebody changes a field again and again that the operator puts back.
+pub const CONTESTED: &str = "Contested";
 
 /// The condition of a type.
 #[must_use]

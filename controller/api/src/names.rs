@@ -24,6 +24,14 @@ pub const RETRY_ANNOTATION: &str = "sei.io/retry";
 pub const SUSPEND_ANNOTATION: &str = "sei.io/suspend";
 /// Annotation on a SeiNode: `"true"` lets keys of `spec.overrides` pass that this operator does not know.
 pub const ALLOW_UNKNOWN_OVERRIDES_ANNOTATION: &str = "sei.io/allow-unknown-overrides";
+/// Annotation on a SeiNode whose data PVC was lost: the UID of that PVC. It lets the operator make a new, empty one.
+pub const RECREATE_VOLUME_ANNOTATION: &str = "sei.io/recreate-volume";
+/// Annotation on a StatefulSet: hash of what the operator rendered.
+pub const TEMPLATE_HASH_ANNOTATION: &str = "sei.io/template-hash";
+/// Annotation on a pod template: hash of the configuration, so that another one is another revision.
+pub const CONFIG_HASH_ANNOTATION: &str = "sei.io/config-hash";
+/// Label that the StatefulSet controller puts on a pod: the revision that it was made from.
+pub const REVISION_LABEL: &str = "controller-revision-hash";
 /// Longest SeiNode name: 63 less the eleven of `-<hash>` that a revision label appends.
 pub const MAX_NAME_LENGTH: usize = 52;
 

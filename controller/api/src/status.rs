@@ -4,6 +4,8 @@
 //! the object unreadable. Unknown members are ignored, missing ones take their default, and a phase or a plan
 //! that nobody here understands counts as absent. The schema demands nothing either, conditions aside.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -51,6 +53,30 @@ pub struct SeiNodeStatus {
     /// Host names of the SeiNodes that spec.peers[].label selects, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_peers: Vec<String>,
+    /// What the spec asked for when the node was last brought up or updated: for each reason to update it a hash, as
+    /// version:hash. What differs from the present spec is rolled out.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "if_understood_or_empty"
+    )]
+    pub baseline: BTreeMap<String, String>,
+    /// The configuration that was last handed to the sidecar. Absent: nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub configured: Option<ConfiguredStatus>,
+    /// The children as our last write of each returned them: what differs from it was edited by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub children: Option<ChildrenStatus>,
+    /// Hand edits that were put back within the last ten minutes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
+    pub repairs: Vec<RepairStatus>,
+    /// Somebody scaled the node's StatefulSet to 0 by hand. That is honoured until the annotation sei.io/retry changes or
+    /// spec.paused was set and cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub scaled_by_hand: Option<ScaledByHandStatus>,
+    /// The PVC that the node was brought up on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub data_volume: Option<DataVolumeStatus>,
     /// What is known of the sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<SidecarStatus>,
@@ -109,6 +135,9 @@ pub struct PlanStatus {
     /// When a failed plan is followed by the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt: Option<Time>,
+    /// Identity of the unfinished plan that this one took the place of, because the spec changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<String>,
     /// The steps, in order.
     #[serde(default)]
     pub tasks: Vec<TaskStatus>,
@@ -192,6 +221,102 @@ pub struct BackgroundStatus {
     pub failures: Option<i32>,
 }
 
+/// The configuration that was last handed to a node's sidecar.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfiguredStatus {
+    /// Hash of what config-apply was given. Absent while it is on its way: it may have arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// Hash of the addresses of label peers that discover-peers was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<String>,
+}
+
+/// A node's children as our last writes returned them.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ChildrenStatus {
+    /// The StatefulSet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateful_set: Option<StatefulSetStatus>,
+    /// The headless Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceStatus>,
+}
+
+/// A StatefulSet as our last write returned it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StatefulSetStatus {
+    /// Its UID.
+    #[serde(default)]
+    pub uid: String,
+    /// metadata.generation: it grows with every change of its spec, whoever makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// How many pods it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Its labels that are ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A headless Service as our last write returned it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceStatus {
+    /// Its UID.
+    #[serde(default)]
+    pub uid: String,
+    /// Hash of what of it is ours.
+    #[serde(default)]
+    pub digest: String,
+    /// Its labels that are ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A field of a child that somebody changed by hand, and that was put back.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RepairStatus {
+    /// Kind of the child: StatefulSet or Service.
+    #[serde(default)]
+    pub object: String,
+    /// Path of the field.
+    #[serde(default)]
+    pub field: String,
+    /// Field manager that changed it.
+    #[serde(default)]
+    pub manager: String,
+    /// When it was put back.
+    #[serde(default)]
+    pub times: Vec<Time>,
+}
+
+/// An emergency stop: a StatefulSet that was scaled to 0 by hand.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaledByHandStatus {
+    /// Field manager that did it.
+    #[serde(default)]
+    pub manager: String,
+    /// When it was noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// The PVC that a node was brought up on.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DataVolumeStatus {
+    /// Its UID.
+    #[serde(default)]
+    pub uid: String,
+}
+
 /// What is known of the sidecar.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -204,11 +329,11 @@ pub struct SidecarStatus {
     pub last_healed: Option<Time>,
 }
 
-/// Reads a list; one that has another shape than ours counts as empty.
-fn if_understood_or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// Reads a list or a map; one that has another shape than ours counts as empty.
+fn if_understood_or_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: DeserializeOwned + Default,
 {
     Ok(if_understood(deserializer)?.unwrap_or_default())
 }

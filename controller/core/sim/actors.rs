@@ -19,6 +19,8 @@ pub enum Deed {
     CatchUp(usize),
     /// Nobody can do anything before this time.
     Wait(Timestamp),
+    /// The controller of a StatefulSet sees its template.
+    ObserveSet(Key),
     /// A StatefulSet or a Job gets a pod.
     MakePod(Key),
     /// A pod that is wanted no more, or has ended, is to go.
@@ -53,6 +55,7 @@ pub fn offers(world: &World) -> Vec<Deed> {
 /// Does it.
 pub fn carry_out(world: &mut World, deed: Deed) {
     match deed {
+        Deed::ObserveSet(set) => workloads::observe_set(world, &set),
         Deed::MakePod(owner) => workloads::make_pod(world, &owner),
         Deed::StopPod(pod) => workloads::stop_pod(world, &pod),
         Deed::EndJob(job) => workloads::end_job(world, &job),

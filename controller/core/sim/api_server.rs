@@ -103,10 +103,11 @@ impl ApiServer {
         if after == *before {
             return Some(before);
         }
-        if let (Some(old), Some(new)) = (before.node(), after.node())
-            && old.spec != new.spec
-        {
-            let generation = old.metadata.generation.unwrap_or_default() + 1;
+        let other_node =
+            matches!((before.node(), after.node()), (Some(old), Some(new)) if old.spec != new.spec);
+        let other_set = matches!((before.set(), after.set()), (Some(old), Some(new)) if old.spec != new.spec);
+        if other_node || other_set {
+            let generation = before.meta().generation.unwrap_or_default() + 1;
             after.meta_mut().generation = Some(generation);
         }
         let freed = after.is_going() && after.meta().finalizers.iter().flatten().next().is_none();

@@ -100,8 +100,15 @@ impl Ledger {
         if !wanted && !standing {
             self.violated("a node that is being deleted gets nothing new", format!("{node}: {effect:?}"));
         }
+        // What was made by a stored plan is put back without another one.
+        let children = status.children.clone().unwrap_or_default();
+        let made = match effect {
+            Effect::ApplyWorkload => children.stateful_set.is_some(),
+            Effect::ApplyService => children.service.is_some(),
+            _ => false,
+        };
         // What follows from the spec alone needs no plan.
-        if standing || matches!(effect, Effect::Scale(_) | Effect::SuspendJob(_)) {
+        if made || standing || matches!(effect, Effect::Scale(_) | Effect::SuspendJob(_)) {
             return;
         }
         let plan = status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.phase == PlanPhase::Active);
@@ -180,6 +187,7 @@ fn asks_for(task: TaskType, effect: &Effect) -> bool {
             task,
             TaskType::DeployBootstrapJob | TaskType::TeardownBootstrap | TaskType::ApplyStatefulset
         ),
+        Effect::DeletePod { .. } => task == TaskType::ReplacePod,
         Effect::DeleteService(_) => task == TaskType::TeardownBootstrap,
         Effect::Submit(submission) => submission.task == task,
         Effect::MarkVolume(_) | Effect::Scale(_) | Effect::SuspendJob(_) | Effect::RemoveLegacyFinalizer => {

@@ -158,6 +158,7 @@ impl World {
     pub fn take(&mut self, deed: Deed) -> Result<(), Violation> {
         self.now += STEP;
         self.steps += 1;
+        let sidecars = self.sidecars.changes();
         match deed {
             Deed::Operate(index, node) => operator::step(self, index, &node),
             Deed::CatchUp(index) => {
@@ -171,11 +172,22 @@ impl World {
             }
             other => actors::carry_out(self, other),
         }
+        if self.sidecars.changes() != sidecars {
+            self.probe();
+        }
         let changes = self.api.version() + self.sidecars.changes() + self.ledger.effects();
         if changes != self.stirred.1 {
             self.stirred = (self.now, changes);
         }
         invariants::hold(self)
+    }
+
+    /// Sidecars are asked beside the passes: whoever answers otherwise than before has its node looked at.
+    fn probe(&mut self) {
+        let nodes: Vec<Key> = self.api.list(Kind::Node).map(|node| node.key()).collect();
+        for operator in self.operators.iter_mut().filter(|operator| !operator.is_retiring()) {
+            nodes.iter().for_each(|node| operator.wake(node, self.now));
+        }
     }
 
     /// Does one deed with what is wrong; says whether that mattered.

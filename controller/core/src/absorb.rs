@@ -5,15 +5,17 @@ use seinode_api::SeiNodeStatus;
 
 use crate::{
     answer::Question,
+    children, configuration,
     effect::{Effect, Outcome},
     fact::Fact,
     failure::{Class, Failure},
     node::{LegacyFinalizer, Owner},
     observation::{Answer, Observation, Stay},
     plan::{Chances, Plan, PlanKind, PlanPhase},
+    repairs,
     subject::Subject,
     task::Progress,
-    task_type::By,
+    task_type::{By, TaskType},
 };
 
 /// Folds the answer to a question into the observation.
@@ -31,6 +33,16 @@ pub fn absorb_answer(seen: &mut Observation, question: Question, fact: Fact) {
             seen.job = seen.job.take().or_else(|| job.clone());
             seen.live_job = Some(job);
         }
+        (Question::Workload, Fact::Workload(live)) => {
+            seen.workload.clone_from(&live.workload);
+            seen.live_workload = Some(live);
+        }
+        (Question::Service, Fact::Service(live)) => {
+            seen.service.clone_from(&live.service);
+            seen.live_service = Some(live);
+        }
+        (Question::Data, Fact::Data(check)) => seen.data = Some(check),
+        (Question::Slot, Fact::Slot(slot)) => seen.slot = Some(slot),
         (_, Fact::Failed(failure)) => seen.setback = Some(failure),
         (question, fact) => seen.setback = Some(mismatch(&format!("{question:?} {fact:?}"))),
     }
@@ -48,17 +60,43 @@ pub fn absorb(
         // Whether it is ours is for the next decision: it may have been found, not made.
         (Effect::CreateVolume | Effect::MarkVolume(_), Outcome::Volume(volume)) => seen.volume = Some(volume),
         (Effect::ApplyWorkload, Outcome::Workload(workload)) => {
-            let applied = workload.owner == Owner::Us && workload.stay == Stay::Staying;
+            if workload.owner == Owner::Us && workload.stay == Stay::Staying {
+                children::applied_workload(subject, status, &workload);
+                let live = seen.live_workload.take();
+                repairs::note(
+                    &mut status.repairs,
+                    &live.map(|live| live.edits).unwrap_or_default(),
+                    seen.now,
+                );
+                complete(status, TaskType::ApplyStatefulset);
+            }
             seen.workload = Some(workload);
-            complete_if(applied, status);
         }
-        // Also where a Job was to be made: the StatefulSet has the volume.
-        (Effect::Scale(_) | Effect::CreateJob, Outcome::Workload(workload)) => seen.workload = Some(workload),
+        (Effect::Scale(_), Outcome::Workload(workload)) => {
+            children::scaled(status, seen.workload.as_ref(), &workload);
+            seen.workload = Some(workload);
+        }
+        // Where a Job was to be made: the StatefulSet has the volume.
+        (Effect::CreateJob, Outcome::Workload(workload)) => seen.workload = Some(workload),
         (Effect::ApplyService | Effect::ApplyBootstrapService, Outcome::Service(service)) => {
             // One that is being deleted takes an apply, and is gone a moment later.
-            let applied = service.owner == Owner::Us && service.stay == Stay::Staying;
+            if service.owner == Owner::Us && service.stay == Stay::Staying {
+                match effect {
+                    Effect::ApplyService => {
+                        children::applied_service(subject, status, &service);
+                        let edits = seen.live_service.take().map(|live| live.edits).unwrap_or_default();
+                        repairs::note(&mut status.repairs, &edits, seen.now);
+                        complete(status, TaskType::ApplyService);
+                    }
+                    _ => complete(status, TaskType::DeployBootstrapService),
+                }
+            }
             seen.service = Some(service);
-            complete_if(applied, status);
+        }
+        (Effect::DeletePod { uid, .. }, Outcome::Deleted) => {
+            for pod in seen.pods.iter_mut().filter(|pod| pod.uid == *uid) {
+                pod.stay = Stay::Going;
+            }
         }
         (Effect::CreateJob | Effect::SuspendJob(_), Outcome::Job(job)) => seen.job = Some(job),
         (Effect::DeleteJob(_), Outcome::Deleted) => {
@@ -72,7 +110,12 @@ pub fn absorb(
                 service.stay = Stay::Going;
             }
         }
-        (Effect::Submit(_), outcome) => submitted(status, seen, outcome),
+        (Effect::Submit(submission), outcome) => {
+            if outcome == Outcome::Submitted {
+                configured(subject, status, seen, submission.task);
+            }
+            submitted(status, seen, outcome);
+        }
         (Effect::RemoveLegacyFinalizer, Outcome::FinalizerRemoved) => {
             subject.finalizer = LegacyFinalizer::Absent;
         }
@@ -113,10 +156,27 @@ fn submitted(status: &mut SeiNodeStatus, seen: &mut Observation, outcome: Outcom
     }
 }
 
-fn complete_if(applied: bool, status: &mut SeiNodeStatus) {
-    if applied {
-        with_plan(status, Plan::complete_current);
+/// Remembers what the sidecar was given, so that a later change can be told.
+fn configured(subject: &Subject, status: &mut SeiNodeStatus, seen: &Observation, task: TaskType) {
+    let Ok(intent) = &subject.intent else { return };
+    match task {
+        TaskType::ConfigApply => {
+            status.configured.get_or_insert_default().config = Some(configuration::hash(intent));
+        }
+        TaskType::DiscoverPeers => {
+            status.configured.get_or_insert_default().peers = Some(configuration::peers_hash(&seen.peers));
+        }
+        _ => {}
     }
+}
+
+/// The task is done, if it is the current one: a child may also be applied because somebody changed it.
+fn complete(status: &mut SeiNodeStatus, kind: TaskType) {
+    with_plan(status, |plan| {
+        if plan.current().is_some_and(|task| task.kind == kind) {
+            plan.complete_current();
+        }
+    });
 }
 
 /// Changes the stored plan. A plan that has failed meanwhile keeps its phase until the next decision sees it.

@@ -19,6 +19,14 @@ pub enum Question {
     Rivals(Resource),
     /// Is there a bootstrap Job? Asked live.
     Job,
+    /// Is the StatefulSet there, and who changed what of it? Asked live.
+    Workload,
+    /// Is the Service there, and who changed what of it? Asked live.
+    Service,
+    /// Is the data PVC bound, and does it stay? Asked live.
+    Data,
+    /// May a rollout begin?
+    Slot,
 }
 
 /// What the sidecar says of a task.

@@ -4,10 +4,14 @@
 //! of other writers stay where they are, after ours.
 
 mod facts;
+mod readiness;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use seinode_api::{SeiNodeStatus, conditions::find};
+use seinode_api::{
+    SeiNodeStatus,
+    conditions::{self as types, find},
+};
 
 use crate::{decision::Act, observation::Observation, subject::Subject};
 
@@ -49,6 +53,13 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
     };
     let told = facts::told(subject, next, seen, waits);
     let before = std::mem::take(&mut next.conditions);
+    let ready = told.iter().find_map(|told| match told {
+        Told::Is(verdict) if verdict.type_ == types::SIDECAR_READY => Some(verdict.clone()),
+        Told::Is(_) | Told::AsBefore(_) => None,
+    });
+    if let Some(ready) = ready {
+        readiness::note(next, find(&before, types::SIDECAR_READY), &ready, seen.now);
+    }
     let ours = told.iter().filter_map(|told| match told {
         Told::Is(verdict) => Some(stamp(verdict, &before, subject.generation, seen.now)),
         Told::AsBefore(type_) => find(&before, type_).cloned(),

@@ -5,8 +5,10 @@
 //! no plan follow from the spec alone, and are in `standing`.
 
 mod advance;
+mod mend;
 mod running;
 mod standing;
+mod update;
 
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
@@ -20,13 +22,13 @@ use crate::{
     import::ImportFinding,
     intent::{Activity, Intent, VolumeSource},
     node::{LegacyFinalizer, Life, Suspension},
-    observation::Observation,
+    observation::{DataCheck, Observation},
     plan::{
         Plan, PlanKind, PlanPhase,
         init::{self, Bootstrapped, Leftovers},
     },
     subject::Subject,
-    task::Until,
+    task::{self, Step, Until},
     task_type::TaskType,
 };
 
@@ -73,6 +75,7 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     };
     if intent.activity == Activity::Paused {
         exclusive::let_go(&mut next.claims);
+        mend::start_again(next);
         return standing::pause(next, seen);
     }
     if let Some(act) = before_another_bootstrap(intent, next, seen) {
@@ -80,6 +83,16 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     }
     let asked = subject.retry.is_some() && subject.retry != next.last_retry;
     next.last_retry.clone_from(&subject.retry);
+    if asked {
+        mend::on_request(next);
+    }
+    if let Some(act) = mend::stopped(subject, next, seen) {
+        exclusive::let_go(&mut next.claims);
+        return act;
+    }
+    if let Some(act) = recreate_volume(subject, intent, next, seen) {
+        return act;
+    }
     match next.plan.as_ref().and_then(Plan::read) {
         Some(plan) => follow(subject, intent, next, plan, if asked { Asked::Yes } else { Asked::No }, seen),
         None if next.phase == Some(Phase::Running) => {
@@ -112,8 +125,13 @@ fn follow(
             next.plan = None;
             running::watch_over(subject, intent, next, seen, failures)
         }
+        PlanKind::NodeUpdate => update::begin(subject, intent, next, seen, failures, None),
     };
     if plan.target != intent.target {
+        if plan.kind == PlanKind::NodeUpdate {
+            let unfinished = (plan.phase == PlanPhase::Active).then_some(plan.id);
+            return update::begin(subject, intent, next, seen, 0, unfinished);
+        }
         return again(next, 0);
     }
     match (&plan.phase, asked) {
@@ -125,7 +143,9 @@ fn follow(
         }
         (PlanPhase::Failed { .. }, Asked::No) => match plan.kind {
             PlanKind::Init => fail(next, &plan, seen),
-            PlanKind::MarkReady | PlanKind::Resubmit => running::wait_out(subject, intent, next, &plan, seen),
+            PlanKind::MarkReady | PlanKind::Resubmit | PlanKind::NodeUpdate => {
+                running::wait_out(subject, intent, next, &plan, seen)
+            }
         },
     }
 }
@@ -134,7 +154,7 @@ fn follow(
 fn suspended(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     match (&subject.intent, next.phase) {
         (Ok(intent), Some(Phase::Running)) => running::look(subject, intent, next, seen)
-            .unwrap_or(Act::Rest(Rest { why: None, until: running::next_look(subject, intent, seen) })),
+            .unwrap_or(Act::Rest(Rest { why: None, until: running::next_look(subject, intent, next, seen) })),
         _ => rest(
             format!("annotation {}: \"true\" keeps the operator from acting", names::SUSPEND_ANNOTATION),
             Until::Event,
@@ -152,10 +172,12 @@ fn begin(
 ) -> Act {
     let left_by = next.plan.as_ref().and_then(Plan::read);
     let deployed = |plan: &Plan| plan.tasks.iter().any(|task| task.kind == TaskType::DeployBootstrapJob);
-    let leftovers = match seen.job.is_some() || left_by.as_ref().is_some_and(deployed) {
-        true => Leftovers::Bootstrap,
-        false => Leftovers::None,
+    let leftovers = Leftovers {
+        bootstrap: seen.job.is_some() || left_by.as_ref().is_some_and(deployed),
+        workload: seen.workload.is_some() || next.children.is_some(),
     };
+    // What is on the volume cannot be told until the sidecar was given it.
+    next.configured = Some(seinode_api::status::ConfiguredStatus::default());
     let tasks = init::tasks(intent, bootstrapped(intent, next, seen), leftovers);
     let plan = Plan::new(PlanKind::Init, &subject.node.uid, intent.target, seen.now, failures, &tasks);
     next.plan = Some(plan.write(None));
@@ -194,6 +216,52 @@ fn bootstrapped(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Bo
     match same_volume && done.target_height == Some(wanted.target_height) {
         true => Bootstrapped::Yes,
         false => Bootstrapped::No,
+    }
+}
+
+/// A data PVC that was lost is made anew only where a person says that its data may be given up: by its UID.
+fn recreate_volume(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    seen: &Observation,
+) -> Option<Act> {
+    let lost = next.data_volume.as_ref().map(|volume| &volume.uid)?;
+    let is_asked_for = subject.recreate.as_ref() == Some(lost) && intent.volume == VolumeSource::Own;
+    if !is_asked_for || seen.volume.is_some() || next.phase != Some(Phase::Running) {
+        return None;
+    }
+    match &seen.data {
+        None => Some(Act::Look(Question::Data)),
+        Some(DataCheck::Missing) => {
+            next.data_volume = None;
+            next.background.clear();
+            set_phase(next, Phase::Initializing, seen);
+            Some(begin(subject, intent, next, seen, 0))
+        }
+        Some(DataCheck::Unread(failure)) => Some(rest(&failure.message, Until::Retry(failure.class))),
+        Some(DataCheck::Safe | DataCheck::Going(_) | DataCheck::Unbound) => None,
+    }
+}
+
+/// An effect that may give the node a pod, once its keys are known to be its own still.
+fn secured(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation, effect: Effect) -> Act {
+    let claims = exclusive::read(&next.claims);
+    match task::keys::before_a_pod(subject, &effect, &claims, seen) {
+        None => Act::Perform(effect),
+        Some(Step::Look(question)) => Act::Look(question),
+        Some(Step::Claim(resource, hold)) => {
+            next.claims = exclusive::with(&claims, &resource, hold);
+            Act::Persist
+        }
+        Some(Step::Yield(waits)) => {
+            exclusive::let_go(&mut next.claims);
+            rest(waits.why, waits.until)
+        }
+        Some(Step::Wait(waits)) => rest(waits.why, waits.until),
+        Some(
+            Step::Done | Step::UnderWay | Step::Do(_) | Step::Failed(_) | Step::Hopeless(_) | Step::Reopen(_),
+        ) => rest("the keys have to be looked at first", Until::Retry(Class::Transient)),
     }
 }
 

@@ -34,6 +34,15 @@ pub enum Effect {
     DeleteJob(String),
     /// Delete the bootstrap Service of this UID.
     DeleteService(String),
+    /// Delete the node's pod of this name, UID and version, so that its StatefulSet makes another.
+    DeletePod {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+        /// Its `resourceVersion`.
+        version: String,
+    },
     /// Hand a task to the sidecar.
     Submit(Submission),
     /// Take the earlier operator's finalizer off the SeiNode.

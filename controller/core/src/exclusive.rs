@@ -145,12 +145,25 @@ pub fn read(stored: &[ClaimStatus]) -> Vec<Claim> {
     stored.iter().filter_map(Claim::read).collect()
 }
 
-/// The claims with one more, or with one that has come further: one of each kind.
+/// The claims with one more, or with one that has come further. Of each kind at most one is wanted; a signing key that is
+/// held stays so beside another one: a pod may still sign with it.
 #[must_use]
 pub(crate) fn with(claims: &[Claim], resource: &Resource, hold: Hold) -> Vec<ClaimStatus> {
-    let mut all: Vec<_> = claims.iter().filter(|claim| !claim.resource.is_like(resource)).cloned().collect();
+    let goes = |claim: &Claim| {
+        let may_be_used = claim.hold == Hold::Held && matches!(claim.resource, Resource::SigningKey(_));
+        claim.resource == *resource || (claim.resource.is_like(resource) && !may_be_used)
+    };
+    let mut all: Vec<_> = claims.iter().filter(|claim| !goes(claim)).cloned().collect();
     all.push(Claim { resource: resource.clone(), hold });
     all.iter().map(Claim::write).collect()
+}
+
+/// Lets go every signing key but this one: the node's pod signs with it, and no other pod is left.
+pub(crate) fn only(stored: &mut Vec<ClaimStatus>, resource: &Resource) {
+    let holds = hold(&read(stored), resource) == Some(Hold::Held);
+    if let (true, Resource::SigningKey(key)) = (holds, resource) {
+        stored.retain(|claim| claim.resource != SIGNING_KEY || claim.id == key.to_string());
+    }
 }
 
 /// Lets go what is only wanted. What is held stays: a pod may use it.

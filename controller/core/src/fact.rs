@@ -5,7 +5,7 @@ use crate::{
     exclusive::Rivals,
     failure::Failure,
     import::ImportFinding,
-    observation::{Job, KeyCheck},
+    observation::{DataCheck, Job, KeyCheck, LiveService, LiveWorkload, Slot},
 };
 
 /// The answer to a question.
@@ -25,6 +25,14 @@ pub enum Fact {
     Rivals(Rivals),
     /// The bootstrap Job.
     Job(Option<Job>),
+    /// The StatefulSet.
+    Workload(LiveWorkload),
+    /// The Service.
+    Service(LiveService),
+    /// The data PVC.
+    Data(DataCheck),
+    /// Whether a rollout may begin.
+    Slot(Slot),
     /// The API server did not answer.
     Failed(Failure),
 }

@@ -86,6 +86,12 @@ impl Target {
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
     }
+
+    /// Its first half, where many are kept.
+    #[must_use]
+    pub(crate) fn short(&self) -> String {
+        format!("{:016x}", self.0.as_u64_pair().0)
+    }
 }
 
 impl fmt::Display for PlanId {

@@ -13,7 +13,7 @@ use seinode_api::{SeiNode, names, spec};
 
 pub use mode::{Ceremony, Mode, ModeName, Role, SnapshotProduction, Start};
 
-use crate::{ids::Target, node::NodeRef, violation::Violation};
+use crate::{drift::Wishes, ids::Target, node::NodeRef, violation::Violation};
 
 /// The sidecar image that runs when a spec names none (crd-and-workload §0).
 pub const DEFAULT_SIDECAR_IMAGE: &str =
@@ -48,6 +48,8 @@ pub struct Intent {
     pub activity: Activity,
     /// Hash of what the spec asks for, whether it is paused and what becomes of its volume aside.
     pub target: Target,
+    /// What a node that runs follows, part by part.
+    pub wishes: Wishes,
     /// Hash of what a bootstrap Job is made of: a change of anything else does not begin it anew.
     pub bootstrap_target: Target,
 }
@@ -170,6 +172,7 @@ impl Intent {
                     Some(false) | None => Activity::Runs,
                 },
                 target: target(spec),
+                wishes: Wishes::of(spec, namespace),
                 bootstrap_target: bootstrap_target(spec, &mode),
                 mode,
             }),

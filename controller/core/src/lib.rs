@@ -10,9 +10,13 @@
 
 pub mod absorb;
 pub mod answer;
+mod children;
 pub mod conditions;
+pub mod configuration;
 pub mod decide;
 pub mod decision;
+pub mod drift;
+pub mod edits;
 pub mod effect;
 pub mod exclusive;
 pub mod fact;
@@ -27,8 +31,10 @@ pub mod observation;
 pub mod peers;
 pub mod plan;
 pub mod platform;
+mod ports;
 pub mod quantity;
 pub mod render;
+mod repairs;
 pub mod subject;
 pub mod task;
 pub mod task_type;

@@ -5,10 +5,14 @@
 
 use seinode_api::{
     SeiNodeStatus, conditions as types,
-    status::{Phase, PlanStatus},
+    status::{Phase, PlanStatus, RepairStatus},
 };
 
-use crate::plan::{Plan, PlanPhase};
+use crate::{
+    children,
+    plan::{Plan, PlanKind, PlanPhase},
+    repairs,
+};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,9 @@ pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     all.extend(phase(before.phase, after.phase));
     all.extend(failing(before, after));
     all.extend(refusals(before, after));
+    all.extend(readiness(before, after));
+    all.extend(blocked(before, after));
+    all.extend(hands(before, after));
     all
 }
 
@@ -68,7 +75,11 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     let normal = |reason, note| Notice { severity: Severity::Normal, reason, action: "Plan", note };
     let mut all = Vec::new();
     match (&old, &new) {
-        (Some(old), None) if old.phase == PlanPhase::Active && phase == Some(Phase::Running) => {
+        (Some(old), None)
+            if old.phase == PlanPhase::Active
+                && phase == Some(Phase::Running)
+                && old.kind != PlanKind::MarkReady =>
+        {
             all.push(normal("PlanComplete", format!("{} plan {} is complete", old.kind.as_str(), old.id)));
         }
         (Some(old), Some(new)) if old.id != new.id && old.target != new.target => {
@@ -78,7 +89,8 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
         _ => {}
     }
     if let Some(new) = new {
-        if old.as_ref().map(|old| old.id) != Some(new.id) {
+        let begins = old.as_ref().map(|old| old.id) != Some(new.id);
+        if begins && new.kind != PlanKind::MarkReady {
             let (kind, id, steps) = (new.kind.as_str(), new.id, new.tasks.len());
             let again = old.as_ref().filter(|old| {
                 old.phase != PlanPhase::Active && old.target == new.target && old.kind == new.kind
@@ -107,11 +119,80 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
     all
 }
 
+/// A gate that shut on a node that runs, and that it is open again. Its plan of one task is not announced beside it.
+fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let old = before.sidecar.clone().unwrap_or_default();
+    let Some(new) = &after.sidecar else { return Vec::new() };
+    let notice =
+        |severity, reason, note: &str| Notice { severity, reason, action: "Heal", note: note.to_owned() };
+    let mut all = Vec::new();
+    if new.last_lost.is_some() && new.last_lost != old.last_lost {
+        let note = "The sidecar was restarted and holds seid back; mark-ready is sent again";
+        all.push(notice(Severity::Warning, "SidecarReadinessLost", note));
+    }
+    if new.last_healed.is_some() && new.last_healed != old.last_healed {
+        let note = "The sidecar answers 200 again: its gate is open";
+        all.push(notice(Severity::Normal, "SidecarReadinessRestored", note));
+    }
+    all
+}
+
+/// A rollout that is blocked is announced once for each reason.
+fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
+    let condition = |status: &SeiNodeStatus| {
+        types::find(&status.conditions, types::ROLLOUT_BLOCKED).filter(|it| it.status == "True").cloned()
+    };
+    let (old, new) = (condition(before), condition(after)?);
+    (old.is_none_or(|old| old.reason != new.reason)).then(|| Notice {
+        severity: Severity::Warning,
+        reason: "RolloutBlocked",
+        action: "Rollout",
+        note: format!("{}: {}", new.reason, new.message),
+    })
+}
+
+/// What people did to the children by hand, and what became of it.
+fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+    let warning = |reason, note| Notice { severity: Severity::Warning, reason, action: "Repair", note };
+    let mut all = Vec::new();
+    let times = |status: &SeiNodeStatus, it: &RepairStatus| {
+        let same = |old: &&RepairStatus| (&old.object, &old.field) == (&it.object, &it.field);
+        status.repairs.iter().find(same).and_then(|old| old.times.last().cloned())
+    };
+    for repair in &after.repairs {
+        if times(before, repair).is_some_and(|last| Some(&last) == repair.times.last()) {
+            continue;
+        }
+        let RepairStatus { object, field, manager, times: _ } = repair;
+        all.push(match repairs::contested(&after.repairs).any(|it| it == repair) {
+            false => warning(
+                "HandEditRepaired",
+                format!("{manager} changed {field} of the {object}; it was put back"),
+            ),
+            true => {
+                let note =
+                    format!("{manager} changed {field} of the {object} again; it is left as it is for now");
+                warning("FieldContested", note)
+            }
+        });
+    }
+    if let (None, Some(stop)) = (&before.scaled_by_hand, &after.scaled_by_hand) {
+        let note = format!("{} scaled the StatefulSet to 0, which is honoured", stop.manager);
+        all.push(warning("ScaledByHand", note));
+    }
+    for kind in children::restored(before, after).filter(|_| before.phase == Some(Phase::Running)) {
+        all.push(warning("ChildRestored", format!("The {kind} was deleted and has been put back")));
+    }
+    all
+}
+
 /// A refusal is announced when a condition that says so turns False for another reason than before.
 fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     let refusals = [
         (types::SPEC_VALID, "Invalid", "SpecInvalid"),
         (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
+        (types::DATA_VOLUME_READY, "Terminating", "DataVolumeTerminating"),
+        (types::DATA_VOLUME_READY, "Lost", "DataVolumeLost"),
         (types::IMPORT_PVC_READY, "PVCInvalid", "ImportPVCInvalid"),
         (types::IMPORT_PVC_READY, "InUse", "ImportPVCInUse"),
         (types::SIGNING_KEY_READY, "SigningKeyInvalid", "SigningKeyInvalid"),

@@ -2,6 +2,9 @@
 //!
 //! Kubernetes objects are read here once, into types that say what a decision needs and nothing more.
 
+mod children;
+#[cfg(test)]
+pub(crate) mod examples;
 mod pod;
 mod rivals;
 #[cfg(test)]
@@ -10,17 +13,15 @@ mod tests;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    batch::v1 as batch,
-    core::v1::{PersistentVolumeClaim, Service},
-};
+use k8s_openapi::api::batch::v1 as batch;
 use seinode_api::names;
 
-pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY};
+pub use children::{Binding, DataCheck, Headless, Mark, Serves, Strategy, Tie, Volume, Workload};
+pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
 
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
+    edits::Edit,
     exclusive::{Resource, Rivals},
     failure::Failure,
     import::ImportFinding,
@@ -57,6 +58,18 @@ pub struct Observation {
     pub import: Option<ImportFinding>,
     /// What the API server said of the bootstrap Job in this pass, whatever the watches know.
     pub live_job: Option<Option<Job>>,
+    /// The StatefulSet and what was changed of it by hand, asked live in this pass.
+    pub live_workload: Option<LiveWorkload>,
+    /// The Service, and what was changed of it by hand, asked live in this pass.
+    pub live_service: Option<LiveService>,
+    /// Whether the node's pod can go without its data going too, asked live in this pass.
+    pub data: Option<DataCheck>,
+    /// Whether this node may begin a rollout, if that was asked in this pass.
+    pub slot: Option<Slot>,
+    /// What would be rendered today.
+    pub rendering: Option<Rendering>,
+    /// The sidecar lost its readiness so often that the gate is not opened again before this time.
+    pub calm_at: Option<Timestamp>,
     /// Where replayers export their results to.
     pub export: ResultExport,
     /// The sidecar's answer about one task.
@@ -78,37 +91,40 @@ pub enum Answer<T> {
     Silent(Silence),
 }
 
-/// A data PVC.
+/// A StatefulSet as the API server has it, and what somebody changed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Volume {
-    /// Its UID.
-    pub uid: String,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether it is being deleted.
-    pub stay: Stay,
-    /// Whether it names us as its controller: then it goes with the SeiNode.
-    pub tie: Tie,
-    /// Whether annotation `sei.io/owner-uid` names us.
-    pub mark: Mark,
+pub struct LiveWorkload {
+    /// The StatefulSet; `None` when there is none.
+    pub workload: Option<Workload>,
+    /// What of it was changed by hand.
+    pub edits: Vec<Edit>,
+    /// The field manager that set its replicas last; `None` when that was us.
+    pub scaled_by: Option<String>,
 }
 
-/// Whether a PVC names its SeiNode as its controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tie {
-    /// It does: garbage collection takes it with the SeiNode.
-    Tied,
-    /// It does not: it outlives the SeiNode.
-    Loose,
+/// A Service as the API server has it, and what somebody changed of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveService {
+    /// The Service; `None` when there is none.
+    pub service: Option<Headless>,
+    /// What of it was changed by hand.
+    pub edits: Vec<Edit>,
 }
 
-/// Whether a PVC is annotated with the UID of its SeiNode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// It is.
-    Marked,
-    /// It is not: the earlier operator made it.
-    Unmarked,
+/// Whether a node may begin a rollout (`--max-concurrent-rollouts`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// It may, and has its slot.
+    Granted,
+    /// It has to wait for one of these nodes.
+    Taken(Vec<String>),
+}
+
+/// What would be rendered today, to be compared with what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    /// Hash of the StatefulSet.
+    pub template: String,
 }
 
 /// Whether an object stays or is being deleted.
@@ -118,19 +134,6 @@ pub enum Stay {
     Staying,
     /// `metadata.deletionTimestamp` is set.
     Going,
-}
-
-/// A StatefulSet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workload {
-    /// Its UID: pods name it as their owner.
-    pub uid: String,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether it is being deleted.
-    pub stay: Stay,
-    /// How many pods it asks for.
-    pub replicas: i32,
 }
 
 /// A bootstrap Job.
@@ -174,28 +177,6 @@ pub struct KeyCheck {
     pub node: Finding<()>,
 }
 
-/// A headless Service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Headless {
-    /// Its UID.
-    pub uid: String,
-    /// Whose pods it names.
-    pub serves: Serves,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether it is being deleted.
-    pub stay: Stay,
-}
-
-/// Whose pods a Service names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Serves {
-    /// The StatefulSet's.
-    Node,
-    /// The bootstrap Job's.
-    Bootstrap,
-}
-
 impl Observation {
     /// The observation of a world in which nothing is there yet.
     #[must_use]
@@ -213,6 +194,12 @@ impl Observation {
             keys: None,
             import: None,
             live_job: None,
+            live_workload: None,
+            live_service: None,
+            data: None,
+            slot: None,
+            rendering: None,
+            calm_at: None,
             export,
             report: Answer::NotAsked,
             gate: Answer::NotAsked,
@@ -255,38 +242,6 @@ impl Observation {
     }
 }
 
-impl Volume {
-    /// Reads a PVC. It is ours by controller reference or by the annotation that names our UID.
-    #[must_use]
-    pub fn of(node: &NodeRef, pvc: &PersistentVolumeClaim) -> Self {
-        let annotations = pvc.metadata.annotations.as_ref();
-        let made_for = annotations.and_then(|all| all.get(names::OWNER_UID_ANNOTATION));
-        let mark = if made_for == Some(&node.uid) { Mark::Marked } else { Mark::Unmarked };
-        let controller = node.owner_of(&pvc.metadata);
-        let tie = if controller == Owner::Us { Tie::Tied } else { Tie::Loose };
-        let owner = match controller {
-            Owner::Nobody if mark == Mark::Marked => Owner::Us,
-            owner => owner,
-        };
-        let uid = pvc.metadata.uid.clone().unwrap_or_default();
-        Self { uid, owner, stay: Stay::of(&pvc.metadata), tie, mark }
-    }
-}
-
-impl Workload {
-    /// Reads a StatefulSet.
-    #[must_use]
-    pub fn of(node: &NodeRef, set: &StatefulSet) -> Self {
-        Self {
-            uid: set.metadata.uid.clone().unwrap_or_default(),
-            owner: node.owner_of(&set.metadata),
-            stay: Stay::of(&set.metadata),
-            // The default of Kubernetes.
-            replicas: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
-        }
-    }
-}
-
 impl Job {
     /// Reads a Job.
     #[must_use]
@@ -311,23 +266,6 @@ impl Job {
             stay: Stay::of(&job.metadata),
             target: annotations.and_then(|all| all.get(names::TARGET_ANNOTATION)).cloned(),
             progress,
-        }
-    }
-}
-
-impl Headless {
-    /// Reads a Service.
-    #[must_use]
-    pub fn of(node: &NodeRef, service: &Service) -> Self {
-        let component = service.metadata.labels.as_ref().and_then(|all| all.get(names::COMPONENT_LABEL));
-        Self {
-            uid: service.metadata.uid.clone().unwrap_or_default(),
-            serves: match component.map(String::as_str) {
-                Some(names::BOOTSTRAP_COMPONENT) => Serves::Bootstrap,
-                _ => Serves::Node,
-            },
-            owner: node.owner_of(&service.metadata),
-            stay: Stay::of(&service.metadata),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 pub(crate) mod init;
 mod record;
+pub(crate) mod update;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ids::{PlanId, Target, TaskId},
     task::{Place, Progress, Task},
-    task_type::{Rerun, TaskType},
+    task_type::{By, Rerun, TaskType},
 };
 
 /// A plan and how far it has come.
@@ -26,6 +27,8 @@ pub struct Plan {
     pub started_at: Timestamp,
     /// How many plans for this target have failed in a row, this one included.
     pub failures: u32,
+    /// The unfinished plan that it took the place of, because the spec changed.
+    pub supersedes: Option<PlanId>,
     /// Its steps.
     pub tasks: Vec<Task>,
 }
@@ -39,6 +42,8 @@ pub enum PlanKind {
     MarkReady,
     /// Hand tasks over again that the sidecar has lost.
     Resubmit,
+    /// Bring a node that runs to what its spec asks for now.
+    NodeUpdate,
 }
 
 /// Whether a plan goes on.
@@ -56,7 +61,7 @@ pub enum PlanPhase {
 }
 
 impl PlanKind {
-    pub(crate) const ALL: [Self; 3] = [Self::Init, Self::MarkReady, Self::Resubmit];
+    pub(crate) const ALL: [Self; 4] = [Self::Init, Self::MarkReady, Self::Resubmit, Self::NodeUpdate];
 
     /// The kind's name in status.
     #[must_use]
@@ -65,6 +70,7 @@ impl PlanKind {
             Self::Init => "Init",
             Self::MarkReady => "MarkReady",
             Self::Resubmit => "Resubmit",
+            Self::NodeUpdate => "NodeUpdate",
         }
     }
 }
@@ -96,6 +102,7 @@ impl Plan {
             target,
             started_at: made_at,
             failures,
+            supersedes: None,
             tasks: tasks.collect(),
         }
     }
@@ -127,6 +134,30 @@ impl Plan {
         }
     }
 
+    /// Has the gate opened before the current task, for a pod that the plan has not replaced yet (W31). Ids of tasks that
+    /// were not begun follow their places.
+    pub(crate) fn open_first(&mut self, why: &str) {
+        let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
+            return;
+        };
+        if self.tasks[..current].iter().any(|task| task.kind == TaskType::MarkReady) {
+            return self.reopen(why);
+        }
+        let id = self.id;
+        let new = |kind, index| Task {
+            kind,
+            id: TaskId::derive(id, kind, index, 0),
+            progress: Progress::Pending,
+            attempt: 0,
+            not_before: None,
+            error: None,
+        };
+        self.tasks.insert(current, new(TaskType::MarkReady, current));
+        for index in current + 1..self.tasks.len() {
+            self.tasks[index] = new(self.tasks[index].kind, index);
+        }
+    }
+
     /// Has the gate opened again before the current task: mark-ready is tried once more, under a new id.
     pub(crate) fn reopen(&mut self, why: &str) {
         let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
@@ -140,6 +171,34 @@ impl Plan {
             task.progress = Progress::Pending;
             task.error = Some(why.to_owned());
         }
+    }
+
+    /// Goes back to a task that is done and to all after it, if the plan has it. What the sidecar is given again gets new
+    /// ids: it would not run a completed one a second time.
+    pub(crate) fn back_to(&mut self, kind: TaskType) -> Rewind {
+        let id = self.id;
+        let current = self.tasks.iter().position(|task| task.progress != Progress::Complete);
+        let Some(first) = self.tasks.iter().position(|task| task.kind == kind) else {
+            return Rewind::NotMine;
+        };
+        if current.is_some_and(|current| current <= first) {
+            return Rewind::NotMine;
+        }
+        for (index, task) in self.tasks.iter_mut().enumerate().skip(first) {
+            if task.kind.by() != By::Operator && task.progress != Progress::Pending {
+                task.attempt += 1;
+                task.id = TaskId::derive(id, task.kind, index, task.attempt);
+            }
+            task.progress = Progress::Pending;
+            task.not_before = None;
+            task.error = None;
+        }
+        Rewind::Done
+    }
+
+    /// Whether a task of the plan is done.
+    pub(crate) fn has_done(&self, kind: TaskType) -> bool {
+        self.tasks.iter().any(|task| task.kind == kind && task.progress == Progress::Complete)
     }
 
     /// Marks the current task as handed over: the sidecar was found at work on it.
@@ -176,12 +235,21 @@ impl Plan {
         task.progress = Progress::Failed;
         let message = format!("task {} failed: {why}", task.kind);
         let next_attempt = match task.kind.rerun() {
-            Rerun::ByTheOperator => Some(now + backoff(failures + 1, id)),
+            Rerun::ByTheOperator => Some(now + pause(self.kind, failures + 1, id)),
             Rerun::ByAPerson => None,
         };
         self.failures = failures + 1;
         self.phase = PlanPhase::Failed { message, next_attempt };
     }
+}
+
+/// Whether a plan went back to an earlier task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rewind {
+    /// It did.
+    Done,
+    /// It does not have the task, or has not done it yet.
+    NotMine,
 }
 
 /// Whether another attempt at a task may turn out otherwise.
@@ -191,6 +259,16 @@ pub(crate) enum Chances {
     Retry,
     /// It would fail alike.
     None,
+}
+
+/// Pause after the `failures`th plan in a row has failed. A node whose update failed runs something that nobody wants any
+/// more: the first time it is tried again at once.
+fn pause(kind: PlanKind, failures: u32, plan: PlanId) -> SignedDuration {
+    match (kind, failures) {
+        (PlanKind::NodeUpdate, ..=1) => SignedDuration::ZERO,
+        (PlanKind::NodeUpdate, _) => backoff(failures - 1, plan),
+        (PlanKind::Init | PlanKind::MarkReady | PlanKind::Resubmit, _) => backoff(failures, plan),
+    }
 }
 
 /// Pause after the `failures`th plan in a row has failed, and up to a tenth more, spread by plan so that nodes that

@@ -18,23 +18,12 @@ use seinode_api::names;
 pub use bootstrap::{bootstrap_job, bootstrap_service};
 pub use service::service;
 pub use volume::volume;
-pub use workload::stateful_set;
+pub use workload::{rendering, stateful_set};
 
 use crate::{intent::Intent, node::NodeRef};
 
 /// Home of `seid` and mount point of the data volume.
 const HOME: &str = "/sei";
-
-/// A port that `seid` serves, in the order of the reference (crd-and-workload §0), whatever the mode.
-const PORTS: [(&str, i32); 7] = [
-    ("evm-rpc", 8545),
-    ("evm-ws", 8546),
-    ("grpc", 9090),
-    ("rest", 1317),
-    ("p2p", 26656),
-    ("rpc", 26657),
-    ("metrics", 26660),
-];
 
 /// Metadata of a child: named by the caller, labelled with the user's labels and ours, owned by the node.
 fn child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
@@ -45,6 +34,11 @@ fn child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
         owner_references: Some(vec![node.owner_reference()]),
         ..ObjectMeta::default()
     }
+}
+
+/// The labels of every child.
+pub(crate) fn child_labels(node: &NodeRef, intent: &Intent) -> BTreeMap<String, String> {
+    labels(node, intent)
 }
 
 /// The user's labels; ours wins.

@@ -26,6 +26,8 @@ pub struct Subject {
     pub suspension: Suspension,
     /// The value of annotation `sei.io/retry`.
     pub retry: Option<String>,
+    /// The value of annotation `sei.io/recreate-volume`.
+    pub recreate: Option<String>,
     /// What it asks for, or every rule that its spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
 }
@@ -54,6 +56,7 @@ impl Subject {
                 _ => Suspension::Off,
             },
             retry: annotation(names::RETRY_ANNOTATION).cloned(),
+            recreate: annotation(names::RECREATE_VOLUME_ANNOTATION).cloned(),
             intent: Intent::parse(object),
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod children;
 pub(crate) mod keys;
 pub(crate) mod kin;
+pub(crate) mod rollout;
 pub(crate) mod sidecar;
 
 use jiff::{SignedDuration, Timestamp};
@@ -76,6 +77,8 @@ pub(crate) enum Step {
     Wait(Wait),
     /// The attempt failed, with the reason.
     Failed(String),
+    /// The attempt failed, and another would fail alike.
+    Hopeless(String),
     /// The gate was shut again, with the reason: mark-ready comes once more.
     Reopen(String),
     /// Nothing to do now, and what is only wanted is let go.

@@ -74,6 +74,10 @@ tasks! {
     ApplyStatefulset: "apply-statefulset", Operator, 0;
     /// The headless Service is applied.
     ApplyService: "apply-service", Operator, 0;
+    /// No pod of an earlier revision is left.
+    ReplacePod: "replace-pod", Operator, 0;
+    /// The pod of the present revision runs the image that the spec asks for.
+    ObserveImage: "observe-image", Operator, 0;
     /// The sidecar restores a snapshot from S3.
     SnapshotRestore: "snapshot-restore", Sidecar, 0;
     /// The sidecar makes the identity of a validator that founds a chain.

@@ -4,7 +4,7 @@ use k8s_openapi::{
     api::core::v1::{ContainerState, ContainerStateRunning, ContainerStatus, Pod, PodCondition, PodStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
-use seinode_core::observation::SIDECAR;
+use seinode_core::observation::{SEID, SIDECAR};
 
 use super::{Deed, workloads};
 use crate::{
@@ -62,16 +62,18 @@ pub fn start(world: &mut World, key: &Key) {
         running: Some(ContainerStateRunning { started_at: Some(Time(world.now)) }),
         ..ContainerState::default()
     };
-    let sidecar = ContainerStatus {
-        name: SIDECAR.into(),
+    let container = |name: &str| ContainerStatus {
+        name: name.into(),
         started: Some(true),
-        state: Some(running),
+        state: Some(running.clone()),
         ..ContainerStatus::default()
     };
+    let (sidecar, seid) = (container(SIDECAR), container(SEID));
     change(world, key, |status| {
         status.phase = Some("Running".into());
         status.pod_ip = Some("10.0.0.1".into());
         status.init_container_statuses = Some(vec![sidecar]);
+        status.container_statuses = Some(vec![seid]);
         status.conditions = Some(vec![ready(false)]);
     });
 }

@@ -13,6 +13,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 
+use seinode_api::names;
+use uuid::Uuid;
+
 use super::Deed;
 use crate::{
     api_server::Propagation,
@@ -33,6 +36,10 @@ fn for_set(world: &World, object: &Rc<Object>) -> Option<Deed> {
     let set = object.set().filter(|_| !object.is_going())?;
     let wanted = set.spec.as_ref()?.replicas.unwrap_or(1) > 0;
     let key = object.key();
+    let seen = set.status.as_ref().and_then(|status| status.observed_generation);
+    if seen != set.metadata.generation {
+        return Some(Deed::ObserveSet(key));
+    }
     let pod_key = key.beside(Kind::Pod, &format!("{}-0", key.name));
     let Some(pod) = world.api.get(&pod_key) else { return wanted.then_some(Deed::MakePod(key)) };
     let ended = pod.pod().is_some_and(PodFacts::has_ended);
@@ -57,6 +64,20 @@ fn for_job(world: &World, object: &Rc<Object>) -> Option<Deed> {
     let waits_for_the_last = spec.pod_replacement_policy.as_deref() == Some("Failed");
     let free = active.is_none() && (pods.is_empty() || !waits_for_the_last);
     free.then(|| Deed::MakePod(object.key()))
+}
+
+/// The controller names the revision of the template; under OnDelete that is all it does with a new one.
+pub fn observe_set(world: &mut World, key: &Key) {
+    world.say(|| format!("the controller of {key} sees its template"));
+    world.api.update(key, |set| {
+        let Object::Set(set) = set else { return };
+        let template = set.spec.as_ref().map(|spec| serde_json::to_vec(&spec.template).unwrap());
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, &template.unwrap_or_default());
+        let generation = set.metadata.generation;
+        let status = set.status.get_or_insert_default();
+        status.observed_generation = generation;
+        status.update_revision = Some(hash.simple().to_string());
+    });
 }
 
 pub fn is_finished(job: &Job) -> bool {
@@ -91,16 +112,19 @@ pub fn make_pod(world: &mut World, owner: &Key) {
     let Some(object) = world.api.get(owner).map(Rc::clone) else { return };
     let (name, template, kind) = match &*object {
         Object::Set(set) => {
-            let template = set.spec.as_ref().map(|spec| spec.template.clone());
+            let mut template = set.spec.as_ref().map(|spec| spec.template.clone()).unwrap_or_default();
+            let revision = set.status.as_ref().and_then(|status| status.update_revision.clone());
+            let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
+            labels.insert(names::REVISION_LABEL.to_owned(), revision.unwrap_or_default());
             (format!("{}-0", owner.name), template, "StatefulSet")
         }
         Object::Job(job) => {
             let template = job.spec.as_ref().map(|spec| spec.template.clone());
-            (format!("{}-{}", owner.name, world.api.version()), template, "Job")
+            (format!("{}-{}", owner.name, world.api.version()), template.unwrap_or_default(), "Job")
         }
         _ => return,
     };
-    let pod = pod(&object, owner, name, template.unwrap_or_default(), kind);
+    let pod = pod(&object, owner, name, template, kind);
     let name = pod.metadata.name.clone().unwrap_or_default();
     world.api.create(pod.into(), world.now);
     world.say(|| format!("{owner} gets pod {name}"));

@@ -96,11 +96,8 @@ impl Rested<'_> {
         };
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         let image = containers.into_iter().find(|it| it.name == SEID).and_then(|it| it.image.as_ref());
-        match image == Some(&intent.image) {
-            true => self.says("Ready", "True", "Running")?,
-            // This version replaces no pod.
-            false => self.says("Ready", "False", "ImageOutdated")?,
-        }
+        self.is("the pod runs the image of the newest spec", image == Some(&intent.image))?;
+        self.says("Ready", "True", "Running")?;
         self.is("currentImage is the pod's image", self.status.current_image.as_ref() == image)?;
         let job = self.key.beside(Kind::Job, &names::bootstrap_job(&self.key.name));
         self.is("a node that runs has no bootstrap Job", self.world.api.get(&job).is_none())?;

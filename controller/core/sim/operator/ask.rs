@@ -9,7 +9,9 @@ use seinode_core::{
     import,
     intent::Intent,
     keys::{Finding, Fingerprint},
-    observation::{Job, KeyCheck, Observation},
+    observation::{
+        DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Slot, Workload,
+    },
     subject::Subject,
 };
 
@@ -51,6 +53,21 @@ pub fn ask(
             Fact::Import(import::judge(&name, &node.namespace, claim, volume.as_ref(), least))
         }
         Question::Rivals(resource) => Fact::Rivals(rivals(world, subject, seen, resource)),
+        Question::Workload => {
+            let set = world.api.get(&here(Kind::Set, &node.name)).and_then(|it| it.set());
+            let workload = set.map(|set| Workload::of(node, set));
+            Fact::Workload(LiveWorkload { workload, edits: Vec::new(), scaled_by: None })
+        }
+        Question::Service => {
+            let service = world.api.get(&here(Kind::Service, &node.name)).and_then(|it| it.service());
+            let service = service.map(|service| Headless::of(node, service));
+            Fact::Service(LiveService { service, edits: Vec::new() })
+        }
+        Question::Data => {
+            let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
+            Fact::Data(DataCheck::of(claim.and_then(|it| it.volume())))
+        }
+        Question::Slot => Fact::Slot(Slot::Granted),
         Question::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
             Fact::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))

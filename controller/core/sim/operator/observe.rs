@@ -5,7 +5,7 @@ use seinode_core::{
     exclusive::Rivals,
     intent::VolumeSource,
     observation::{Headless, Job, Observation, Pod, Volume, Workload},
-    peers,
+    peers, render,
     subject::Subject,
 };
 
@@ -31,6 +31,9 @@ impl Operator {
         let mine = self.caches.list(Kind::Pod).filter(|pod| pod.node_key().as_ref() == Some(key));
         let mine = mine.filter(|pod| !hidden || pod.label(names::COMPONENT_LABEL).is_none());
         seen.pods = mine.filter_map(|pod| pod.pod()).map(Pod::of).collect();
+        if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
+            seen.rendering = Some(render::rendering(node, intent, &platform::settings()));
+        }
         seen.keys = self.keyring.get(node).cloned();
         let Ok(intent) = &subject.intent else { return seen };
         if intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)) {

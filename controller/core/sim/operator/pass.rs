@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use jiff::SignedDuration;
 use seinode_api::SeiNodeStatus;
 use seinode_core::{
     absorb::{absorb, absorb_answer},
@@ -11,7 +12,7 @@ use seinode_core::{
     effect::{Effect, Outcome},
     fact::Fact,
     failure::Class,
-    observation::Observation,
+    observation::{Answer, Observation},
     subject::Subject,
     task::Until,
 };
@@ -146,7 +147,13 @@ impl Pass {
             None => Next::Again(Box::new(self)),
             Some(rest) => {
                 world.say(|| format!("operator {index} rests {:?}: {:?}", rest.until, rest.why));
-                Next::Over(rest.until)
+                // One that does not answer is asked again beside the passes.
+                let soon = world.now + SignedDuration::from_secs(1);
+                Next::Over(match (&self.seen.gate, rest.until) {
+                    (Answer::Silent(_), Until::Event) => Until::At(soon),
+                    (Answer::Silent(_), Until::At(at)) => Until::At(at.min(soon)),
+                    (_, until) => until,
+                })
             }
         }
     }

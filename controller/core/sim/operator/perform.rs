@@ -111,8 +111,11 @@ pub fn perform(
         return (Outcome::FinalizerRemoved, kept);
     }
     let Ok(intent) = &subject.intent else { return (conflict(), None) };
-    let gives_a_pod =
-        matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::CreateJob);
+    let gives_a_pod = match effect {
+        Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::Scale(Replicas::One) | Effect::CreateJob => true,
+        _ => false,
+    };
     let live = world.api.get(&object.key()).filter(|live| live.uid() == object.uid() && !live.is_going());
     if gives_a_pod && live.is_none() {
         return (conflict(), None);
@@ -129,6 +132,12 @@ impl Hands<'_> {
             Effect::MarkVolume(retention) => self.mark_volume(*retention),
             Effect::ApplyWorkload => {
                 let set = render::stateful_set(node, self.intent, &platform::settings());
+                let version = seen.workload.as_ref().map(|set| set.version.clone());
+                let live = self.world.api.get(&self.key(Kind::Set, &node.name));
+                if version.is_some() && live.and_then(|live| live.meta().resource_version.clone()) != version
+                {
+                    return conflict();
+                }
                 self.apply(set.into(), Known::of(seen.workload.as_ref()))
             }
             Effect::Scale(replicas) => self.scale(*replicas),
@@ -147,6 +156,13 @@ impl Hands<'_> {
             }
             Effect::DeleteService(uid) => {
                 self.delete(Kind::Service, &node.name, uid, Propagation::Background)
+            }
+            Effect::DeletePod { name, uid, version } => {
+                let live = self.world.api.get(&self.key(Kind::Pod, name));
+                if live.is_some_and(|live| live.meta().resource_version.as_ref() != Some(version)) {
+                    return conflict();
+                }
+                self.delete_pod(name, uid)
             }
             Effect::Submit(submission) => self.submit(submission),
             Effect::RemoveLegacyFinalizer => Outcome::FinalizerRemoved,
@@ -217,6 +233,8 @@ impl Hands<'_> {
         self.change(&key, Some(live.uid()), |live| {
             let meta = live.meta_mut();
             meta.labels.clone_from(&wanted.meta().labels);
+            let annotations = wanted.meta().annotations.clone().unwrap_or_default();
+            meta.annotations.get_or_insert_default().extend(annotations);
             match (live, wanted) {
                 (Object::Set(live), Object::Set(wanted)) => live.spec = wanted.spec,
                 (Object::Service(live), Object::Service(wanted)) => live.spec = wanted.spec,
@@ -281,6 +299,17 @@ impl Hands<'_> {
         self.world.ledger.changes(self.node, live);
         let now = self.world.now;
         self.world.api.delete(&key, how, now);
+        Outcome::Deleted
+    }
+
+    fn delete_pod(&mut self, name: &str, uid: &str) -> Outcome {
+        let key = self.key(Kind::Pod, name);
+        let Some(live) = self.world.api.get(&key) else { return Outcome::Deleted };
+        if live.uid() != uid {
+            return conflict();
+        }
+        let now = self.world.now;
+        self.world.api.delete(&key, Propagation::Background, now);
         Outcome::Deleted
     }
 

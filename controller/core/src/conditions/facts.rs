@@ -2,9 +2,10 @@
 
 mod keys;
 mod summary;
+mod update;
 mod volume;
 
-use seinode_api::{SeiNodeStatus, conditions as types, status::Phase};
+use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.
-pub(super) const TYPES: [&str; 13] = [
+pub(super) const TYPES: [&str; 17] = [
     types::READY,
     types::RECONCILING,
     types::STALLED,
@@ -32,6 +33,10 @@ pub(super) const TYPES: [&str; 13] = [
     types::NODE_KEY_READY,
     types::PEERS_RESOLVED,
     types::SIDECAR_READY,
+    types::NODE_UPDATE_IN_PROGRESS,
+    types::ROLLOUT_BLOCKED,
+    types::TEMPLATE_OUTDATED,
+    types::CONTESTED,
 ];
 
 /// Every condition that can be told, in the order of `TYPES`.
@@ -45,7 +50,7 @@ pub(super) fn told(
     all.push(Told::Is(available(seen)));
     all.push(Told::Is(spec_valid(subject)));
     if let Ok(intent) = &subject.intent {
-        all.push(Told::Is(paused(intent, seen)));
+        all.push(Told::Is(paused(intent, next, seen)));
         all.extend(volume::data(subject, intent, next, seen));
         all.extend(volume::retained(subject, intent, seen));
         all.extend(volume::import(subject, intent, next, seen));
@@ -54,6 +59,14 @@ pub(super) fn told(
         all.extend(peers(intent, seen).map(Told::Is));
     }
     all.push(sidecar(subject, next, seen));
+    if let Ok(intent) = &subject.intent {
+        all.extend(update::in_progress(intent, next, seen));
+        if next.phase == Some(Phase::Running) {
+            all.push(Told::Is(update::blocked(next, seen)));
+            all.extend(update::outdated(intent, next, seen));
+            all.push(Told::Is(update::contested(next)));
+        }
+    }
     all
 }
 
@@ -71,7 +84,7 @@ fn available(seen: &Observation) -> Verdict {
     let (status, reason, message) = match seen.pod() {
         Some(pod) if pod.ready => (Truth::True, "PodReady", format!("pod {} is Ready", pod.name)),
         Some(pod) => {
-            let why = pod.trouble.as_deref().unwrap_or("its containers are not ready");
+            let why = pod.trouble(seen.now).map_or("its containers are not ready", |it| it.message.as_str());
             (Truth::False, "PodNotReady", format!("pod {} is not Ready: {why}", pod.name))
         }
         None => (Truth::False, "PodMissing", "the node's pod does not exist".to_owned()),
@@ -90,7 +103,17 @@ fn spec_valid(subject: &Subject) -> Verdict {
     Verdict { type_: types::SPEC_VALID, status, reason, message }
 }
 
-fn paused(intent: &Intent, seen: &Observation) -> Verdict {
+fn paused(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Verdict {
+    if let (Activity::Runs, Some(stop)) = (intent.activity, &next.scaled_by_hand) {
+        let message = format!(
+            "{} scaled the StatefulSet to 0, which is honoured; to go on, set annotation {} to a new value, or set \
+             spec.paused to true and then to false",
+            stop.manager,
+            names::RETRY_ANNOTATION
+        );
+        let (status, reason) = (Truth::True, "ScaledByHand");
+        return Verdict { type_: types::PAUSED, status, reason, message };
+    }
     let (status, reason, message) =
         match (intent.activity, seen.pods.iter().find(|pod| pod.run == Run::Lives)) {
             (Activity::Runs, _) => (Truth::False, "NotPaused", "the node is to run".to_owned()),
@@ -119,6 +142,13 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
     Some(Verdict { type_: types::PEERS_RESOLVED, status, reason, message: message.to_owned() })
 }
 
+fn starts_anew(next: &SeiNodeStatus, seen: &Observation) -> bool {
+    let before = types::find(&next.conditions, types::SIDECAR_READY).map(|it| it.reason.as_str());
+    let asked = seen.pod().is_none_or(|pod| pod.ip.is_none())
+        || !matches!(seen.gate.to(&Question::Health), Reply::Ask);
+    next.phase == Some(Phase::Running) && asked && matches!(before, Some("Paused" | "Starting"))
+}
+
 fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told {
     let activity = subject.intent.as_ref().ok().map(|intent| intent.activity);
     let (status, reason, message) = match seen.gate.to(&Question::Health) {
@@ -129,6 +159,10 @@ fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told 
             (Truth::True, "Ready", "the sidecar answered 200: its gate is open".into())
         }
         Reply::Is(Health::NotReady) => (Truth::False, "NotReady", GATE_SHUT.into()),
+        // After a pause, until it answers for the first time.
+        Reply::Silent(_) | Reply::Ask if starts_anew(next, seen) => {
+            (Truth::Unknown, "Starting", "the node goes on after a pause; its pod is starting".into())
+        }
         Reply::Silent(silence) => (Truth::Unknown, "Unreachable", silence.to_string()),
         // Nobody asked in this pass.
         Reply::Ask

@@ -5,15 +5,18 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{fail, rest, running, set_phase};
+use super::{fail, mend, rest, running, set_phase};
 use crate::{
+    answer::{Health, Question},
+    configuration,
     decision::Act,
-    exclusive::{self, Claim},
+    exclusive::{self, Claim, Resource},
     intent::Intent,
-    observation::Observation,
+    keys::Finding,
+    observation::{Observation, Reply},
     plan::{Chances, Plan, PlanKind, PlanPhase},
     subject::Subject,
-    task::{self, Progress, Step, Task, Until},
+    task::{self, Progress, Step, Task, Until, rollout},
     task_type::{By, TaskType},
     time::stored,
 };
@@ -26,7 +29,13 @@ pub(super) fn advance(
     mut plan: Plan,
     seen: &Observation,
 ) -> Act {
+    if let Some(act) = tend(subject, next, &mut plan, seen) {
+        return act;
+    }
     loop {
+        if plan.phase != PlanPhase::Active {
+            return fail(next, &plan, seen);
+        }
         let Some(task) = plan.current() else { return finish(subject, intent, next, &plan, seen) };
         if plan.kind == PlanKind::Init && !task.kind.is_precondition() {
             set_phase(next, Phase::Initializing, seen);
@@ -37,7 +46,7 @@ pub(super) fn advance(
             return wait(next, &plan, why, Until::At(not_before));
         }
         let claims = exclusive::read(&next.claims);
-        let step = match step(subject, intent, &plan, task, &claims, seen) {
+        let step = match step(subject, intent, next, &plan, task, &claims, seen) {
             Step::Do(effect) => {
                 task::keys::before_a_pod(subject, &effect, &claims, seen).unwrap_or(Step::Do(effect))
             }
@@ -51,7 +60,12 @@ pub(super) fn advance(
                 next.plan = Some(plan.write(None));
                 return Act::Persist;
             }
-            Step::Done => plan.complete_current(),
+            Step::Done => {
+                if task.kind == TaskType::ObserveImage {
+                    next.current_image = seen.pod().and_then(|pod| pod.seid_image.clone());
+                }
+                plan.complete_current();
+            }
             Step::Look(question) => {
                 next.plan = Some(plan.write(None));
                 return Act::Look(question);
@@ -77,25 +91,67 @@ pub(super) fn advance(
                 next.plan = Some(plan.write(None));
                 return Act::Persist;
             }
-            Step::Failed(why) => {
-                plan.fail_current(&why, Chances::Retry, seen.now);
-                if plan.phase != PlanPhase::Active {
-                    return fail(next, &plan, seen);
-                }
-            }
+            Step::Failed(why) => plan.fail_current(&why, Chances::Retry, seen.now),
+            Step::Hopeless(why) => plan.fail_current(&why, Chances::None, seen.now),
         }
     }
+}
+
+/// What a plan has made is kept as it made it, and a pod that was made of an earlier revision meanwhile goes too.
+fn tend(subject: &Subject, next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+    if let Some(act) = open_before_replacing(next, plan, seen) {
+        return Some(act);
+    }
+    let has_made = |kind| !plan.tasks.iter().any(|task| task.kind == kind) || plan.has_done(kind);
+    if !has_made(TaskType::ApplyStatefulset) || !has_made(TaskType::ApplyService) {
+        return None;
+    }
+    if let Some(act) = mend::children(subject, next, seen) {
+        return Some(act);
+    }
+    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, seen).is_some() {
+        plan.back_to(TaskType::ReplacePod);
+    }
+    None
+}
+
+/// While an update waits, the pod that it has not replaced yet is to work: its gate is opened inside the plan (W31). A pod
+/// of the present revision gets mark-ready as the last task only.
+fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+    let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
+    let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
+    let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
+    if !(waits && is_shut) || opens || seen.pod().is_none() {
+        return None;
+    }
+    plan.open_first("the sidecar was restarted before its pod was replaced");
+    next.plan = Some(plan.write(None));
+    Some(Act::Persist)
 }
 
 fn step(
     subject: &Subject,
     intent: &Intent,
+    next: &SeiNodeStatus,
     plan: &Plan,
     task: &Task,
     claims: &[Claim],
     seen: &Observation,
 ) -> Step {
+    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
     match task.kind {
+        // Put in for a pod that was to be replaced: another one than that is not its business.
+        TaskType::MarkReady
+            if plan.has_done(TaskType::ApplyStatefulset)
+                && plan.tasks.last() != Some(task)
+                && plan.kind == PlanKind::NodeUpdate
+                && rollout::outdated(applied, seen).is_none() =>
+        {
+            Step::Done
+        }
+        TaskType::ReplacePod => rollout::replace_pod(applied, seen),
+        TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),
         TaskType::ValidateSigningKey => task::keys::signing(subject, claims, seen),
         TaskType::ValidateNodeKey => task::keys::node(seen),
@@ -142,9 +198,14 @@ fn finish(
         let why = "the pod was replaced and its successor does not exist yet";
         return wait(next, plan, why.to_owned(), Until::Event);
     };
-    if plan.kind == PlanKind::Init {
-        next.current_image = Some(image);
-        next.background.clear();
+    match plan.kind {
+        PlanKind::Init => {
+            next.current_image = Some(image);
+            next.background.clear();
+            settle(intent, next, plan, seen);
+        }
+        PlanKind::NodeUpdate => settle(intent, next, plan, seen),
+        PlanKind::MarkReady | PlanKind::Resubmit => {}
     }
     for task in plan.tasks.iter().filter(|task| task.kind.by() == By::Background) {
         remember(next, task, plan, seen);
@@ -152,6 +213,19 @@ fn finish(
     next.plan = None;
     set_phase(next, Phase::Running, seen);
     running::watch_over(subject, intent, next, seen, 0)
+}
+
+/// The node is as its spec asks for: what differs later is news.
+fn settle(intent: &Intent, next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) {
+    next.baseline = intent.wishes.record();
+    if plan.has_done(TaskType::ConfigApply) {
+        let given = next.configured.get_or_insert_default();
+        given.config.get_or_insert_with(|| configuration::hash(intent));
+        given.peers.get_or_insert_with(|| configuration::peers_hash(&seen.peers));
+    }
+    if let Some(Finding::Valid(key)) = seen.keys.as_ref().map(|check| &check.signing) {
+        exclusive::only(&mut next.claims, &Resource::SigningKey(*key));
+    }
 }
 
 /// Remembers what the sidecar carries on with, so that it can be asked whether it still does (W24).

@@ -1,23 +1,26 @@
 //! Watches over a node that runs: its gate, its keys, the tasks that its sidecar carries on with.
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_api::{SeiNodeStatus, status::BackgroundStatus};
+use seinode_api::{
+    SeiNodeStatus,
+    status::{BackgroundStatus, DataVolumeStatus},
+};
 
-use super::{fail, rest};
+use super::{fail, mend, rest, secured, update};
 use crate::{
     answer::{Health, Question, TaskReport},
     decision::{Act, Rest},
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource},
-    failure::Class,
     ids::{self, TaskId},
     intent::{Intent, VolumeSource},
     keys::Finding,
     node::Owner,
-    observation::{Observation, Reply, Workload},
+    observation::{Container, Observation, Reply, Slot, Workload},
     plan::{Plan, PlanKind, init},
+    repairs,
     subject::Subject,
-    task::{self, Step, Until},
+    task::Until,
     task_type::TaskType,
 };
 
@@ -37,15 +40,31 @@ pub(super) fn watch_over(
     if let Some(act) = resume(subject, next, seen) {
         return act;
     }
+    if !update::drift(intent, next, seen).is_empty() && !matches!(seen.slot, Some(Slot::Taken(_))) {
+        return update::begin(subject, intent, next, seen, 0, None);
+    }
+    if let Some(act) = mend::children(subject, next, seen) {
+        return act;
+    }
+    note_what_runs(intent, next, seen);
     if let Some(act) = look(subject, intent, next, seen) {
         return act;
     }
     if let Reply::Is(Health::NotReady) = seen.gate.to(&Question::Health) {
+        if let Some(calm) = seen.calm_at.filter(|calm| seen.now < *calm) {
+            let why =
+                "the sidecar was restarted again and again; its gate is opened a few times a minute at most";
+            return rest(why, Until::At(calm));
+        }
         return begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, failures);
     }
-    let until = next_look(subject, intent, seen);
+    let until = next_look(subject, intent, next, seen);
     match background(intent, next, seen) {
-        Background::Settled => Act::Rest(Rest { why: None, until }),
+        Background::Settled => {
+            let waits = matches!(seen.slot, Some(Slot::Taken(_)));
+            let why = waits.then(|| "the rollout waits for a slot: see NodeUpdateInProgress".to_owned());
+            Act::Rest(Rest { why, until })
+        }
         Background::Ask(id) => Act::Look(Question::Task(id)),
         Background::Later(at) => {
             rest("a background task of the sidecar was lost and is handed over again later", Until::At(at))
@@ -65,6 +84,9 @@ pub(super) fn wait_out(
     if let Some(act) = resume(subject, next, seen) {
         return act;
     }
+    if let Some(act) = mend::children(subject, next, seen) {
+        return act;
+    }
     if let Some(act) = look(subject, intent, next, seen) {
         return act;
     }
@@ -73,10 +95,28 @@ pub(super) fn wait_out(
             next.plan = None;
             watch_over(subject, intent, next, seen, 0)
         }
-        Reply::Is(Health::NotReady) if plan.kind == PlanKind::Resubmit => {
+        // Of a failed update only a pod that it has not replaced: the gate of its successor stays shut.
+        Reply::Is(Health::NotReady)
+            if plan.kind == PlanKind::Resubmit
+                || (plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod)) =>
+        {
             begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
         }
         _ => fail(next, plan, seen),
+    }
+}
+
+/// What is known of a node that runs, whoever brought it up.
+fn note_what_runs(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) {
+    if let Some(volume) = seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us)
+        && next.data_volume.is_none()
+    {
+        next.data_volume = Some(DataVolumeStatus { uid: volume.uid.clone() });
+    }
+    if let Some(pod) = seen.pod().filter(|pod| pod.seid == Container::Up)
+        && pod.seid_image.as_ref() == Some(&intent.image)
+    {
+        next.current_image = Some(intent.image.clone());
     }
 }
 
@@ -84,24 +124,7 @@ pub(super) fn wait_out(
 fn resume(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Option<Act> {
     let scaled = |set: &&Workload| set.owner == Owner::Us && set.replicas == 0;
     seen.workload.as_ref().filter(scaled)?;
-    let effect = Effect::Scale(Replicas::One);
-    let claims = exclusive::read(&next.claims);
-    Some(match task::keys::before_a_pod(subject, &effect, &claims, seen) {
-        None => Act::Perform(effect),
-        Some(Step::Look(question)) => Act::Look(question),
-        Some(Step::Claim(resource, hold)) => {
-            next.claims = exclusive::with(&claims, &resource, hold);
-            Act::Persist
-        }
-        Some(Step::Yield(waits)) => {
-            exclusive::let_go(&mut next.claims);
-            rest(waits.why, waits.until)
-        }
-        Some(Step::Wait(waits)) => rest(waits.why, waits.until),
-        Some(Step::Done | Step::UnderWay | Step::Do(_) | Step::Failed(_) | Step::Reopen(_)) => {
-            rest("the keys have to be looked at first", Until::Retry(Class::Transient))
-        }
-    })
+    Some(secured(subject, next, seen, Effect::Scale(Replicas::One)))
 }
 
 /// What has to be looked at in this pass, without changing anything.
@@ -122,16 +145,16 @@ pub(super) fn look(
     None
 }
 
-/// When to look again. While the gate is not open it is looked at again and again, so that the status does not tell
-/// yesterday's trouble.
-pub(super) fn next_look(subject: &Subject, intent: &Intent, seen: &Observation) -> Until {
-    match seen.gate.to(&Question::Health) {
-        Reply::Is(Health::NotReady) | Reply::Silent(_) => Until::Retry(Class::Transient),
-        Reply::Is(Health::Ready) | Reply::Ask => match (intent.key_secrets(), &seen.keys) {
-            (Some(_), Some(check)) => Until::At(due(subject, check.at)),
-            _ => Until::Event,
-        },
-    }
+/// When to look again. That the sidecar answers otherwise is found out beside the passes, and wakes the node.
+pub(super) fn next_look(
+    subject: &Subject,
+    intent: &Intent,
+    next: &SeiNodeStatus,
+    seen: &Observation,
+) -> Until {
+    let keys = seen.keys.as_ref().filter(|_| intent.key_secrets().is_some());
+    let keys = keys.map(|check| due(subject, check.at));
+    keys.into_iter().chain(repairs::next(&next.repairs)).min().map_or(Until::Event, Until::At)
 }
 
 fn keys_are_due(subject: &Subject, seen: &Observation) -> bool {

@@ -6,12 +6,13 @@ use seinode_api::SeiNodeStatus;
 
 use super::rest;
 use crate::{
+    children,
     decision::{Act, Rest},
     effect::{Effect, JobRun, Replicas},
     intent::{Intent, Retention, VolumeSource},
     node::{Life, Owner},
     observation::{JobProgress, Mark, Observation, Stay, Tie},
-    task::Until,
+    task::{Step, Until, rollout},
 };
 
 /// The data PVC is annotated with our UID, and goes with the node or stays as the spec says. While the node is being
@@ -32,7 +33,7 @@ pub(super) fn volume(life: Life, intent: &Intent, seen: &Observation) -> Option<
 }
 
 /// A paused node has no pod. Its plan stays as it is, and so does everything else.
-pub(super) fn pause(next: &SeiNodeStatus, seen: &Observation) -> Act {
+pub(super) fn pause(next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if let Some(job) = &seen.job
         && job.owner == Owner::Us
         && job.stay == Stay::Staying
@@ -42,12 +43,15 @@ pub(super) fn pause(next: &SeiNodeStatus, seen: &Observation) -> Act {
     }
     let scaled = seen.workload.as_ref().filter(|set| set.owner == Owner::Us && set.stay == Stay::Staying);
     if scaled.is_some_and(|set| set.replicas > 0) {
-        // Without its pod, a volume that is being deleted would be gone.
-        if seen.volume.as_ref().is_some_and(|volume| volume.stay == Stay::Going) {
-            let why = "the data PVC is being deleted, and only the pod keeps it: save the data before the node is paused";
-            return rest(why, Until::Event);
-        }
-        return Act::Perform(Effect::Scale(Replicas::Zero));
+        return match rollout::safe(seen) {
+            None => Act::Perform(Effect::Scale(Replicas::Zero)),
+            Some(Step::Look(question)) => Act::Look(question),
+            Some(Step::Wait(waits)) => rest(waits.why, waits.until),
+            Some(_) => rest("the data PVC has to be looked at first", Until::Event),
+        };
+    }
+    if let Some(set) = scaled {
+        children::stopped_by_us(next, set);
     }
     let plan = next.plan.as_ref().and_then(|plan| plan.current_task.as_deref());
     Act::Rest(Rest { why: plan.map(|task| format!("its plan waits at {task}")), until: Until::Event })

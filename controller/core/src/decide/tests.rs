@@ -1,6 +1,7 @@
 //! Front door `decide`: what comes next, seen the facts; and whole runs in a small world of values.
 
 mod failing;
+mod mending;
 mod signing;
 mod world;
 
@@ -301,14 +302,20 @@ fn a_gate_that_is_shut_again_is_opened_by_a_plan_of_one_task() {
 }
 
 #[test]
-fn a_running_node_says_when_its_image_is_old() {
+fn a_new_image_is_rolled_out_by_a_plan_of_its_own_and_other_changes_are_not() {
     let mut world = World::new(&full_node(""));
     world.settle();
     assert_eq!(world.settle().until, Until::Event);
+    world.edit(&full_node("").replace("fullNode: {}", "fullNode: {snapshot: {stateSync: {}}}"));
+    world.settle();
+    assert_eq!(world.plans.len(), 1, "a snapshot is of no concern to a node that runs");
     world.edit(&full_node("").replace("seid:1", "seid:2"));
     world.settle();
     let (_, reason, message) = condition(&world.stored, "Ready");
-    assert_eq!((reason, message), ("ImageOutdated", "spec.image is seid:2, the pod runs seid:1"));
+    assert_eq!((world.plans.len(), reason), (2, "Updating"));
+    assert!(message.contains("the new pod has image seid:1 instead of seid:2"), "{message}");
+    assert_eq!(condition(&world.stored, "NodeUpdateInProgress").1, "UpdateStarted");
+    assert_eq!(world.stored.current_image.as_deref(), Some("seid:1"), "the pod does not run it yet (W4)");
 }
 
 #[test]
@@ -318,7 +325,7 @@ fn a_condition_moves_its_transition_time_only_with_its_status() {
     let ready = |world: &World| find(&world.stored.conditions, "Ready").unwrap().last_transition_time.0;
     let before = ready(&world);
     world.now += SignedDuration::from_hours(1);
-    world.edit(&full_node("  overrides: {evm.http_port: '2'}\n"));
+    world.edit(&full_node("").replace("fullNode: {}", "fullNode: {snapshot: {stateSync: {}}}"));
     world.settle();
     assert_eq!(ready(&world), before);
     assert_eq!(find(&world.stored.conditions, "Ready").unwrap().observed_generation, Some(2));

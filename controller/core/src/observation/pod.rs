@@ -2,9 +2,16 @@
 
 use std::net::IpAddr;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1 as k8s, apimachinery::pkg::apis::meta::v1::OwnerReference};
 
+use seinode_api::names;
+
 use super::Stay;
+
+mod trouble;
+
+pub use trouble::Trouble;
 
 /// Name of the main container (crd-and-workload §3.2).
 pub const SEID: &str = "seid";
@@ -27,24 +34,34 @@ pub struct Pod {
     pub workload_uid: Option<String>,
     /// UID of the Job that controls it.
     pub job_uid: Option<String>,
+    /// The revision of its StatefulSet that it was made from.
+    pub revision: Option<String>,
     /// Changes with every change of the pod.
     pub version: String,
     /// Name of the Secret that its signing key is from.
     pub signing_secret: Option<String>,
     /// Whether it is being deleted.
     pub stay: Stay,
+    /// When it was deleted, and when it should be gone.
+    pub going: Option<(Timestamp, Timestamp)>,
     /// Whether it may still run something.
     pub run: Run,
     /// Its address, once it has one.
     pub ip: Option<IpAddr>,
     /// Image that its `seid` container was created with.
     pub seid_image: Option<String>,
+    /// State of the `seid` container.
+    pub seid: Container,
     /// State of the sidecar's container.
     pub sidecar: Container,
+    /// How often the sidecar's container was restarted.
+    pub sidecar_restarts: i32,
+    /// Since when the sidecar's container is up.
+    pub sidecar_since: Option<Timestamp>,
     /// Whether its `Ready` condition is True.
     pub ready: bool,
     /// Why it does not get on, in words that do not change from second to second.
-    pub trouble: Option<String>,
+    pub trouble: Option<Trouble>,
 }
 
 /// Whether a pod may still run something.
@@ -66,6 +83,12 @@ pub enum Container {
 }
 
 impl Pod {
+    /// Why it does not get on, if that is more than the ordinary beginning of a pod by now.
+    #[must_use]
+    pub fn trouble(&self, now: Timestamp) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|trouble| trouble.since.is_none_or(|since| since <= now))
+    }
+
     /// Reads a pod.
     #[must_use]
     pub fn of(pod: &k8s::Pod) -> Self {
@@ -76,32 +99,36 @@ impl Pod {
         let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
         let init_states =
             status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
+        let main_states = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
         let sidecar = init_states.iter().find(|container| container.name == SIDECAR);
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid: pod.metadata.uid.clone().unwrap_or_default(),
             workload_uid: controlled_by("StatefulSet"),
             job_uid: controlled_by("Job"),
+            revision: pod.metadata.labels.as_ref().and_then(|all| all.get(names::REVISION_LABEL)).cloned(),
             version: pod.metadata.resource_version.clone().unwrap_or_default(),
             signing_secret: spec.and_then(signing_secret),
             stay: Stay::of(&pod.metadata),
+            going: going(pod),
             run: if has_ended(pod) { Run::Ended } else { Run::Lives },
             ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),
             seid_image: containers
                 .iter()
                 .find(|container| container.name == SEID)
                 .and_then(|container| container.image.clone()),
+            seid: match main_states.iter().find(|container| container.name == SEID).and_then(running) {
+                Some(_) => Container::Up,
+                None => Container::Down,
+            },
             sidecar: match sidecar {
-                Some(state)
-                    if state.started == Some(true)
-                        && state.state.as_ref().is_some_and(|state| state.running.is_some()) =>
-                {
-                    Container::Up
-                }
+                Some(state) if state.started == Some(true) && running(state).is_some() => Container::Up,
                 _ => Container::Down,
             },
+            sidecar_restarts: sidecar.map_or(0, |state| state.restart_count),
+            sidecar_since: sidecar.and_then(running).and_then(|it| it.started_at.as_ref()).map(|at| at.0),
             ready: condition(status, "Ready").is_some_and(|ready| ready.status == "True"),
-            trouble: status.and_then(trouble),
+            trouble: status.and_then(trouble::of),
         }
     }
 }
@@ -137,27 +164,13 @@ fn condition<'a>(status: Option<&'a k8s::PodStatus>, type_: &str) -> Option<&'a 
     status?.conditions.iter().flatten().find(|condition| condition.type_ == type_)
 }
 
-/// Why a pod does not get on: the scheduler's words, or a container that cannot start.
-fn trouble(status: &k8s::PodStatus) -> Option<String> {
-    if let Some(scheduled) = condition(Some(status), "PodScheduled").filter(|it| it.status == "False") {
-        let words = scheduled.message.as_deref().unwrap_or("the scheduler gave no reason");
-        return Some(format!("pod is not scheduled: {words}"));
-    }
-    let init = status.init_container_statuses.iter().flatten();
-    let main = status.container_statuses.iter().flatten();
-    init.chain(main).find_map(|container| {
-        let waiting = container.state.as_ref()?.waiting.as_ref()?;
-        let reason = waiting.reason.as_deref()?;
-        // These two are the ordinary beginning of every container.
-        if ["PodInitializing", "ContainerCreating"].contains(&reason) {
-            return None;
-        }
-        let exit = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-        Some(match exit {
-            Some(exit) => {
-                format!("container {} is in {reason}, last exit code {}", container.name, exit.exit_code)
-            }
-            None => format!("container {} is in {reason}: image {}", container.name, container.image),
-        })
-    })
+fn running(container: &k8s::ContainerStatus) -> Option<&k8s::ContainerStateRunning> {
+    container.state.as_ref()?.running.as_ref()
+}
+
+/// Kubernetes stores when a pod has to be gone: the time of its deletion and the grace period.
+fn going(pod: &k8s::Pod) -> Option<(Timestamp, Timestamp)> {
+    let end = pod.metadata.deletion_timestamp.as_ref()?.0;
+    let grace = SignedDuration::from_secs(pod.metadata.deletion_grace_period_seconds.unwrap_or_default());
+    Some((end - grace, end))
 }

@@ -7,11 +7,11 @@ use crate::{
 
 /// What an earlier plan may have left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leftovers {
-    /// Nothing that is in the way.
-    None,
+pub(crate) struct Leftovers {
     /// A bootstrap Job.
-    Bootstrap,
+    pub(crate) bootstrap: bool,
+    /// A StatefulSet, whose pod may be as an earlier spec wanted it.
+    pub(crate) workload: bool,
 }
 
 /// Whether the node's volume has been through the bootstrap that its spec asks for.
@@ -36,10 +36,13 @@ pub(crate) fn tasks(intent: &Intent, bootstrapped: Bootstrapped, leftovers: Left
         tasks.extend(prepare(intent, State::Restored));
         tasks.extend([TaskType::MarkReady, TaskType::AwaitBootstrapComplete]);
     }
-    if runs_job || leftovers == Leftovers::Bootstrap {
+    if runs_job || leftovers.bootstrap {
         tasks.push(TaskType::TeardownBootstrap);
     }
     tasks.extend([TaskType::ApplyStatefulset, TaskType::ApplyService]);
+    if leftovers.workload {
+        tasks.extend([TaskType::ReplacePod, TaskType::ObserveImage]);
+    }
     if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
         tasks.extend(ceremony());
     } else {

@@ -38,6 +38,7 @@ impl Plan {
             target: Target::parse(record.target.as_deref()?)?,
             started_at: record.started_at.as_ref()?.0,
             failures: u32::try_from(record.failures.unwrap_or_default()).ok()?,
+            supersedes: record.supersedes.as_deref().and_then(PlanId::parse),
             tasks: tasks.collect::<Option<_>>()?,
         })
     }
@@ -64,6 +65,7 @@ impl Plan {
             message,
             failures: Some(i32::try_from(self.failures).unwrap_or(i32::MAX)).filter(|count| *count > 0),
             next_attempt,
+            supersedes: self.supersedes.map(|plan| plan.to_string()),
             tasks: self.tasks.iter().map(write_task).collect(),
         }
     }

@@ -5,8 +5,8 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{PORTS, child, selector};
-use crate::{intent::Intent, node::NodeRef};
+use super::{child, selector};
+use crate::{intent::Intent, node::NodeRef, ports::PORTS};
 
 /// The headless Service: it gives the pod its name in DNS, also while it is gated.
 #[must_use]

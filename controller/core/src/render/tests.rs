@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::platform::{Bucket, Platform, Requests, ResultExport};
+use crate::{
+    configuration,
+    platform::{Bucket, Platform, Requests, ResultExport},
+};
 
 pub(super) fn platform() -> Platform {
     let bucket = |name: &str| Bucket { name: name.into(), region: "us-east-2".into() };
@@ -52,7 +55,8 @@ fn the_stateful_set_is_as_the_reference_says() {
     let labels = json!({"team":"rpc","sei.io/node":"n0"});
     assert_eq!(
         set["metadata"],
-        json!({"name":"n0","namespace":"sei","labels":labels,"ownerReferences":owner()})
+        json!({"name":"n0","namespace":"sei","labels":labels,"ownerReferences":owner(),
+               "annotations":{"sei.io/template-hash":set["metadata"]["annotations"]["sei.io/template-hash"]}})
     );
     let spec = &set["spec"];
     assert_eq!(spec["replicas"], 1);
@@ -63,7 +67,10 @@ fn the_stateful_set_is_as_the_reference_says() {
     assert_eq!(members, ["replicas", "selector", "serviceName", "template", "updateStrategy"]);
     assert_eq!(
         spec["template"]["metadata"],
-        json!({"labels":labels,"annotations":{"karpenter.sh/do-not-disrupt":"true"}})
+        json!({"labels":labels,"annotations":{
+            "karpenter.sh/do-not-disrupt":"true",
+            "sei.io/config-hash":configuration::hash(&intent("  fullNode: {}\n")),
+        }})
     );
 }
 

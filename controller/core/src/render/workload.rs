@@ -13,8 +13,14 @@ use k8s_openapi::{
     },
 };
 
-use super::{PORTS, child, labels, pod, script, selector, undisrupted};
-use crate::{intent::Intent, node::NodeRef, platform::Platform};
+use seinode_api::names;
+use serde_json::json;
+
+use super::{child, labels, pod, script, selector, undisrupted};
+use crate::{
+    configuration, drift, intent::Intent, node::NodeRef, observation::Rendering, platform::Platform,
+    ports::PORTS,
+};
 
 /// Five days of gating before the kubelet gives a start up: a snapshot restore takes its time.
 const STARTUP_FAILURES: i32 = 86_400;
@@ -22,27 +28,43 @@ const STARTUP_FAILURES: i32 = 86_400;
 /// The StatefulSet: one replica, replaced only when the operator deletes its pod (OnDelete).
 #[must_use]
 pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSet {
-    StatefulSet {
-        metadata: child(node, intent, node.name.clone()),
-        spec: Some(StatefulSetSpec {
-            replicas: Some(1),
-            service_name: Some(node.name.clone()),
-            selector: LabelSelector { match_labels: Some(selector(node)), ..LabelSelector::default() },
-            update_strategy: Some(StatefulSetUpdateStrategy {
-                type_: Some("OnDelete".into()),
-                ..StatefulSetUpdateStrategy::default()
-            }),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels(node, intent)),
-                    annotations: Some(undisrupted()),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod_spec(node, intent, platform)),
-            },
-            ..StatefulSetSpec::default()
+    let spec = spec(node, intent, platform);
+    let mut metadata = child(node, intent, node.name.clone());
+    // What is rendered today can be told from what was applied, without comparing the two.
+    let hash = drift::short(&json!([metadata.labels, spec]));
+    metadata.annotations = Some([(names::TEMPLATE_HASH_ANNOTATION.to_owned(), hash)].into());
+    StatefulSet { metadata, spec: Some(spec), ..StatefulSet::default() }
+}
+
+/// What tells today's StatefulSet from the one that was applied.
+#[must_use]
+pub fn rendering(node: &NodeRef, intent: &Intent, platform: &Platform) -> Rendering {
+    let annotations = stateful_set(node, intent, platform).metadata.annotations;
+    let template = annotations.and_then(|mut all| all.remove(names::TEMPLATE_HASH_ANNOTATION));
+    Rendering { template: template.unwrap_or_default() }
+}
+
+fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSetSpec {
+    let mut annotations = undisrupted();
+    // Another configuration is another revision: it takes effect in a new pod, while its gate is shut.
+    annotations.insert(names::CONFIG_HASH_ANNOTATION.to_owned(), configuration::hash(intent));
+    StatefulSetSpec {
+        replicas: Some(1),
+        service_name: Some(node.name.clone()),
+        selector: LabelSelector { match_labels: Some(selector(node)), ..LabelSelector::default() },
+        update_strategy: Some(StatefulSetUpdateStrategy {
+            type_: Some("OnDelete".into()),
+            ..StatefulSetUpdateStrategy::default()
         }),
-        ..StatefulSet::default()
+        template: PodTemplateSpec {
+            metadata: Some(ObjectMeta {
+                labels: Some(labels(node, intent)),
+                annotations: Some(annotations),
+                ..ObjectMeta::default()
+            }),
+            spec: Some(pod_spec(node, intent, platform)),
+        },
+        ..StatefulSetSpec::default()
     }
 }
 

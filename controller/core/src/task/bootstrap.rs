@@ -4,7 +4,7 @@
 use super::{
     Step, Until,
     kin::{Kin, foreign, kin, leaving},
-    wait,
+    rollout, wait,
 };
 use crate::{
     answer::{Health, Question},
@@ -41,7 +41,9 @@ pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
 fn alone(seen: &Observation) -> Option<Step> {
     if let Some(workload) = &seen.workload {
         match kin(&workload.owner, workload.stay) {
-            Kin::Ours if workload.replicas > 0 => return Some(Step::Do(Effect::Scale(Replicas::Zero))),
+            Kin::Ours if workload.replicas > 0 => {
+                return Some(rollout::safe(seen).unwrap_or(Step::Do(Effect::Scale(Replicas::Zero))));
+            }
             Kin::Ours => {}
             Kin::Leaving => return Some(leaving("StatefulSet")),
             Kin::Foreign => return Some(foreign("StatefulSet")),
@@ -94,8 +96,9 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
         Verdict::Suspended => resume(seen),
         Verdict::Runs => {
             let Some(pod) = seen.bootstrap_pod().filter(|pod| pod.ip.is_some()) else {
-                let trouble = seen.bootstrap_pod().and_then(|pod| pod.trouble.as_deref());
-                return wait(trouble.unwrap_or("the bootstrap pod has not started yet"), Until::Event);
+                let trouble = seen.bootstrap_pod().and_then(|pod| pod.trouble(seen.now));
+                let why = trouble.map_or("the bootstrap pod has not started yet", |it| it.message.as_str());
+                return wait(why, Until::Event);
             };
             match seen.gate.to(&Question::Health) {
                 Reply::Ask => Step::Look(Question::Health),
@@ -104,8 +107,8 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
                 ),
                 Reply::Is(Health::Ready) => {
                     let height = intent.bootstrap().map_or(0, |bootstrap| bootstrap.target_height);
-                    let why =
-                        pod.trouble.clone().unwrap_or_else(|| format!("seid runs up to height {height}"));
+                    let trouble = pod.trouble(seen.now).map(|trouble| trouble.message.clone());
+                    let why = trouble.unwrap_or_else(|| format!("seid runs up to height {height}"));
                     wait(&why, Until::Event)
                 }
                 // A pod that ends stops answering a moment before the Job says how it ended.

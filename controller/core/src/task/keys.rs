@@ -22,7 +22,20 @@ pub(crate) fn before_a_pod(
     seen: &Observation,
 ) -> Option<Step> {
     let signs = subject.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some());
-    let gives_a_pod = matches!(effect, Effect::ApplyWorkload | Effect::Scale(Replicas::One));
+    let gives_a_pod = match effect {
+        Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::DeletePod { .. } => true,
+        Effect::CreateVolume
+        | Effect::MarkVolume(_)
+        | Effect::Scale(Replicas::Zero)
+        | Effect::ApplyService
+        | Effect::ApplyBootstrapService
+        | Effect::CreateJob
+        | Effect::SuspendJob(_)
+        | Effect::DeleteJob(_)
+        | Effect::DeleteService(_)
+        | Effect::Submit(_)
+        | Effect::RemoveLegacyFinalizer => false,
+    };
     if !(signs && gives_a_pod) {
         return None;
     }
@@ -38,7 +51,7 @@ pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -
     match &check.signing {
         Finding::Valid(key) => {
             let resource = Resource::SigningKey(*key);
-            match signs_with_another(&resource, claims, seen) {
+            match signs_with_another(subject, &resource, claims, seen) {
                 // The claim of the earlier key must not go while something signs with it.
                 true => {
                     let why = "the Secret was changed, and the pod still signs with the earlier key";
@@ -60,14 +73,18 @@ pub(crate) fn node(seen: &Observation) -> Step {
     }
 }
 
-/// Whether a pod of the node lives that signs with another key than this one.
-fn signs_with_another(resource: &Resource, claims: &[Claim], seen: &Observation) -> bool {
+/// Whether a pod of the node lives that signs with another key from the same Secret. A pod with another Secret is one that
+/// the spec replaces: its key stays claimed until it is gone.
+fn signs_with_another(subject: &Subject, resource: &Resource, claims: &[Claim], seen: &Observation) -> bool {
+    let secret =
+        subject.intent.as_ref().ok().and_then(|intent| intent.key_secrets()).map(|(signing, _)| signing);
     let holds_another = claims.iter().any(|claim| {
         claim.hold == Hold::Held
             && matches!(claim.resource, Resource::SigningKey(_))
             && claim.resource != *resource
     });
-    holds_another && seen.pods.iter().any(|pod| pod.run == Run::Lives && pod.signing_secret.is_some())
+    holds_another
+        && seen.pods.iter().any(|pod| pod.run == Run::Lives && pod.signing_secret.as_deref() == secret)
 }
 
 /// A plan is begun on keys as they are now, not as they were found minutes ago.

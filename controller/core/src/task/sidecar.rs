@@ -14,9 +14,14 @@ use crate::{
     failure::Class,
     intent::Intent,
     node::NodeRef,
-    observation::{Observation, Pod, Reply},
+    observation::{Observation, Pod, Reply, Trouble},
     task_type::{By, TaskType},
 };
+
+/// For so long after its start a sidecar may be about to listen.
+const YOUTH: SignedDuration = SignedDuration::from_secs(30);
+/// How often it is asked then: a refused connection costs next to nothing.
+const GLANCE: SignedDuration = SignedDuration::from_millis(100);
 
 /// What a sidecar task wants next.
 pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, seen: &Observation) -> Step {
@@ -27,7 +32,7 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
     let question = Question::Task(task.id);
     match seen.report.to(&question) {
         Reply::Ask => Step::Look(question),
-        Reply::Silent(silence) => silent(silence, pod.trouble.as_deref()),
+        Reply::Silent(silence) => silent(silence, pod, seen.now),
         // It is not awaited; whether it was lost is looked at as long as the node runs (W24).
         Reply::Is(TaskReport::Running | TaskReport::Completed | TaskReport::Failed(_))
             if task.kind.by() == By::Background =>
@@ -43,7 +48,7 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
         },
         Reply::Is(TaskReport::Failed(why)) => Step::Failed(why.clone()),
         Reply::Is(TaskReport::Completed) => match task.kind {
-            TaskType::MarkReady => opened(seen),
+            TaskType::MarkReady => opened(pod, seen),
             _ => Step::Done,
         },
     }
@@ -66,8 +71,11 @@ fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
             seen.pod()
         }
     };
-    let trouble = || pod.and_then(|pod| pod.trouble.as_deref()).unwrap_or("the pod has not started yet");
-    pod.filter(|pod| pod.ip.is_some()).ok_or_else(|| wait(trouble(), Until::Event))
+    match pod {
+        Some(pod) if pod.ip.is_some() => Ok(pod),
+        Some(pod) => Err(starting(pod, seen.now)),
+        None => Err(wait("the pod does not exist yet", Until::Event)),
+    }
 }
 
 /// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
@@ -85,10 +93,10 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
 
 /// mark-ready is done when the gate is open, not when the task says so: the sidecar forgets its readiness
 /// with every restart, and a completed id does nothing when it is posted again.
-fn opened(seen: &Observation) -> Step {
+fn opened(pod: &Pod, seen: &Observation) -> Step {
     match seen.gate.to(&Question::Health) {
         Reply::Ask => Step::Look(Question::Health),
-        Reply::Silent(silence) => silent(silence, None),
+        Reply::Silent(silence) => silent(silence, pod, seen.now),
         Reply::Is(Health::Ready) => Step::Done,
         Reply::Is(Health::NotReady) => {
             Step::Failed("the sidecar was restarted after mark-ready and its gate is shut again".into())
@@ -96,9 +104,26 @@ fn opened(seen: &Observation) -> Step {
     }
 }
 
-fn silent(silence: &Silence, trouble: Option<&str>) -> Step {
-    let why = trouble.map_or_else(|| silence.to_string(), str::to_owned);
-    wait(&why, Until::Retry(Class::Transient))
+/// A pod that is on its way, with what keeps it.
+pub(super) fn starting(pod: &Pod, now: Timestamp) -> Step {
+    match (pod.trouble(now), &pod.trouble) {
+        (Some(trouble), _) => wait(&trouble.message, Until::Event),
+        (None, Some(Trouble { since: Some(since), .. })) => wait("the pod is starting", Until::At(*since)),
+        (None, _) => wait("the pod is starting", Until::Event),
+    }
+}
+
+/// A sidecar that was just started is asked again at once: the node waits for nothing else.
+fn silent(silence: &Silence, pod: &Pod, now: Timestamp) -> Step {
+    let why = pod.trouble(now).map_or_else(|| silence.to_string(), |trouble| trouble.message.clone());
+    let young = pod.sidecar_since.is_some_and(|since| now.duration_since(since) < YOUTH);
+    let until = match silence {
+        Silence::Refused if young => Until::At(now + GLANCE),
+        Silence::Refused | Silence::Timeout | Silence::NoSuchHost | Silence::Unexpected(_) => {
+            Until::Retry(Class::Transient)
+        }
+    };
+    wait(&why, until)
 }
 
 /// When to read a running task again: soon while it is young, every 5 s when it takes its time.

@@ -38,7 +38,7 @@ pub(super) fn signing(
                         (Truth::True, "SigningKeyValidated", message)
                     }
                 },
-                (_, true) if seen.pod().is_some_and(|pod| pod.signing_secret.is_some()) => {
+                (_, true) if seen.pod().is_some_and(|pod| pod.signing_secret.as_deref() == Some(secret)) => {
                     let message = format!(
                         "Secret {secret} was changed: the pod still signs with the earlier key, and its successor would \
                          sign with another; put the earlier key back, or pause the node before it is replaced"

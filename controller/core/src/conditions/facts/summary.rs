@@ -15,7 +15,7 @@ use crate::{
     failure::Class,
     intent::Activity,
     node::{Life, Suspension},
-    observation::{Observation, Reply},
+    observation::{Observation, Reply, Slot},
     plan::{Plan, PlanKind, PlanPhase},
     subject::Subject,
     task::Until,
@@ -72,6 +72,9 @@ fn why_not_ready(
         };
         return not("Paused", message, Outlook::Resting);
     }
+    if next.scaled_by_hand.is_some() {
+        return not("Paused", "the StatefulSet was scaled to 0 by hand: see Paused".into(), Outlook::Resting);
+    }
     if let Some(plan) = &next.plan {
         let read = Plan::read(plan);
         let reason = working(read.as_ref().map(|plan| plan.kind), next.phase);
@@ -101,6 +104,9 @@ fn why_not_ready(
     if seen.setback.is_some() {
         return not("Waiting", waiting_for, Outlook::Moving);
     }
+    if let Some(Slot::Taken(_)) = &seen.slot {
+        return not("WaitingForSlot", waiting_for, Outlook::Moving);
+    }
     let Some(pod) = seen.pod() else {
         return not("PodMissing", "the node's pod does not exist".into(), Outlook::Moving);
     };
@@ -122,6 +128,7 @@ fn working(kind: Option<PlanKind>, phase: Option<Phase>) -> &'static str {
     match (kind, phase) {
         (Some(PlanKind::MarkReady), _) => "SidecarNotReady",
         (Some(PlanKind::Resubmit), _) => "BackgroundTaskLost",
+        (Some(PlanKind::NodeUpdate), _) => "Updating",
         (Some(PlanKind::Init) | None, None | Some(Phase::Pending)) => "Pending",
         (Some(PlanKind::Init) | None, Some(_)) => "Initializing",
     }

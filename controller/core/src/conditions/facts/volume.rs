@@ -1,6 +1,6 @@
 //! What is to be said of the data volume: whether it can be used, whose it is, and what becomes of it.
 
-use seinode_api::{SeiNodeStatus, conditions as types, names};
+use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use crate::{
     conditions::{Told, Truth, Verdict},
@@ -8,7 +8,7 @@ use crate::{
     import::ImportFinding,
     intent::{Intent, Retention, VolumeSource},
     node::Owner,
-    observation::{Observation, Tie},
+    observation::{Binding, DataCheck, Observation, Tie},
     subject::Subject,
     task::kin::{Kin, kin},
 };
@@ -21,6 +21,9 @@ pub(super) fn data(
     seen: &Observation,
 ) -> Option<Told> {
     if let VolumeSource::Import(name) = &intent.volume {
+        if let Some(verdict) = checked(name, seen) {
+            return Some(Told::Is(verdict));
+        }
         let told = imported(subject, name, next, seen)?;
         return Some(match told {
             Told::Is(verdict) => Told::Is(Verdict { type_: types::DATA_VOLUME_READY, ..verdict }),
@@ -29,9 +32,26 @@ pub(super) fn data(
     }
     let name = names::data_volume(&subject.node.name);
     let (status, reason, message) = match &seen.volume {
-        None => (Truth::False, "Missing", format!("PVC {name} does not exist")),
+        None => match &next.data_volume {
+            Some(lost) if next.phase == Some(Phase::Running) => {
+                (Truth::False, "Lost", gone_for_good(&name, &lost.uid))
+            }
+            _ => (Truth::False, "Missing", format!("PVC {name} does not exist")),
+        },
         Some(volume) => match kin(&volume.owner, volume.stay) {
+            Kin::Ours if next.phase == Some(Phase::Running) && volume.binding == Binding::Unbound => {
+                let message =
+                    format!("PVC {name} is not bound, or no longer: `kubectl describe pvc {name}` says why");
+                (Truth::False, "NotBound", message)
+            }
             Kin::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
+            Kin::Leaving if volume.owner == Owner::Us => {
+                let bound = match &volume.binding {
+                    Binding::Bound(name) => Some(name.clone()),
+                    Binding::Unbound => None,
+                };
+                (Truth::False, "Terminating", terminating(&name, bound.as_deref()))
+            }
             Kin::Leaving => {
                 let message = format!("PVC {name} is being removed; a new one is made when it is gone");
                 (Truth::False, "Terminating", message)
@@ -40,6 +60,25 @@ pub(super) fn data(
         },
     };
     Some(Told::Is(Verdict { type_: types::DATA_VOLUME_READY, status, reason, message }))
+}
+
+/// The pod is all that keeps a volume that is being deleted (Kubernetes: storage object in use protection).
+fn terminating(name: &str, bound: Option<&str>) -> String {
+    let volume =
+        bound.map_or_else(|| "its PersistentVolume".to_owned(), |name| format!("PersistentVolume {name}"));
+    format!(
+        "PVC {name} is being deleted, and goes with its data as soon as no pod uses it: the pod is neither replaced nor \
+         stopped. To save the data, set spec.persistentVolumeReclaimPolicy of {volume} to Retain first; afterwards the \
+         volume can be bound to another PVC, and imported with spec.dataVolume.import.pvcName"
+    )
+}
+
+fn gone_for_good(name: &str, uid: &str) -> String {
+    format!(
+        "PVC {name} with UID {uid} is gone. It is not made anew by itself: if its PersistentVolume was kept, bind that to a \
+         new PVC of this name. To give the data up and begin with an empty volume, set annotation {}={uid}",
+        names::RECREATE_VOLUME_ANNOTATION
+    )
 }
 
 /// A volume that is not ours is never touched (W6): the words say how to take it over instead.
@@ -53,6 +92,21 @@ fn foreign(name: &str, owner: &Owner) -> String {
          spec.dataVolume.import.pvcName: {name}. To start empty, delete the PVC yourself (its data goes with it) or give \
          the SeiNode another name"
     )
+}
+
+/// What was found of an imported volume before its pod was to go.
+fn checked(name: &str, seen: &Observation) -> Option<Verdict> {
+    let (reason, message) = match seen.data.as_ref()? {
+        DataCheck::Safe | DataCheck::Unread(_) => return None,
+        DataCheck::Missing => {
+            ("Lost", format!("PVC {name} is gone; create it for the volume that holds the data"))
+        }
+        DataCheck::Going(bound) => ("Terminating", terminating(name, bound.as_deref())),
+        DataCheck::Unbound => {
+            ("NotBound", format!("PVC {name} is not bound: `kubectl describe pvc {name}` says why"))
+        }
+    };
+    Some(Verdict { type_: types::DATA_VOLUME_READY, status: Truth::False, reason, message })
 }
 
 /// ImportPVCReady.

@@ -1,12 +1,14 @@
 //! A validator that signs gets a pod only after its keys were looked at in the very same pass: what was validated may
 //! have been changed since.
 
+use seinode_api::status::{ChildrenStatus, StatefulSetStatus};
+
 use super::*;
 use crate::{
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource, Rivals},
     keys::{Finding, Fingerprint},
-    observation::{Container, KeyCheck, Observation, Pod, Run, Workload},
+    observation::{Container, KeyCheck, Observation, Pod, Workload, examples},
     platform::{Bucket, ResultExport},
     subject::Subject,
 };
@@ -30,13 +32,22 @@ spec:
     let subject = Subject::of(&serde_norway::from_str(object).unwrap());
     let status = SeiNodeStatus {
         phase: Some(Phase::Running),
+        children: Some(ChildrenStatus {
+            stateful_set: Some(StatefulSetStatus {
+                uid: "set".into(),
+                generation: Some(1),
+                replicas: Some(0),
+                ..StatefulSetStatus::default()
+            }),
+            service: None,
+        }),
         claims: exclusive::with(&[], &Resource::SigningKey(key(KEY)), Hold::Held),
         ..SeiNodeStatus::default()
     };
     let bucket = Bucket { name: "b".into(), region: "r".into() };
     let now = Timestamp::from_second(1_000_000).unwrap();
     let mut seen = Observation::empty(now, ResultExport { bucket, prefix: "p".into() });
-    seen.workload = Some(Workload { uid: "set".into(), owner: Owner::Us, stay: Stay::Staying, replicas: 0 });
+    seen.workload = Some(Workload { replicas: 0, ..examples::workload() });
     (subject, status, seen)
 }
 
@@ -76,19 +87,13 @@ fn a_key_is_not_exchanged_while_a_pod_signs_with_the_earlier_one() {
     let (subject, status, mut seen) = resumed();
     found(&mut seen, key(OTHER_KEY));
     seen.pods.push(Pod {
-        name: "n0-0".into(),
-        uid: "pod-0".into(),
-        workload_uid: Some("set".into()),
-        job_uid: None,
-        version: "1".into(),
         signing_secret: Some("a".into()),
         stay: Stay::Going,
-        run: Run::Lives,
         ip: None,
         seid_image: None,
         sidecar: Container::Down,
         ready: false,
-        trouble: None,
+        ..examples::pod()
     });
     let Decision { status: next, act } = decide(&subject, &status, &seen);
     assert!(matches!(act, Act::Rest(_)), "{act:?}");

@@ -11,7 +11,7 @@ use crate::{
     effect::{Outcome, Submission},
     fact::Fact,
     ids::{PlanId, TaskId},
-    observation::{Container, Headless, Mark, Pod, Serves, Tie, Workload},
+    observation::{Binding, Headless, Mark, Pod, Slot, Tie, Workload, examples},
     platform::{Bucket, ResultExport},
 };
 
@@ -28,7 +28,8 @@ fn subject(spec: &str, generation: i64) -> Subject {
 pub(super) fn volume(uid: &str, owner: Owner, stay: Stay) -> Volume {
     let tie = if owner == Owner::Us { Tie::Tied } else { Tie::Loose };
     let mark = if owner == Owner::Us { Mark::Marked } else { Mark::Unmarked };
-    Volume { uid: uid.into(), owner, stay, tie, mark }
+    let binding = Binding::Bound("pv".into());
+    Volume { uid: uid.into(), owner, stay, binding, tie, mark }
 }
 
 fn export() -> ResultExport {
@@ -151,19 +152,9 @@ impl World {
 
     fn pod(&self, workload_uid: &str) -> Pod {
         Pod {
-            name: "n0-0".into(),
-            uid: "pod-0".into(),
             workload_uid: Some(workload_uid.to_owned()),
-            job_uid: None,
-            version: "1".into(),
-            signing_secret: None,
-            stay: Stay::Staying,
-            run: crate::observation::Run::Lives,
-            ip: Some("10.0.0.7".parse().unwrap()),
-            seid_image: Some("seid:1".into()),
-            sidecar: Container::Up,
             ready: self.gate == Health::Ready,
-            trouble: None,
+            ..examples::pod()
         }
     }
 
@@ -236,6 +227,7 @@ impl World {
             (Question::Task(id), None) => {
                 Fact::Task(self.reports.get(id).cloned().unwrap_or(TaskReport::Unknown))
             }
+            (Question::Slot, _) => Fact::Slot(Slot::Granted),
             (other, _) => panic!("nobody here can answer {other:?}"),
         }
     }
@@ -252,19 +244,13 @@ impl World {
             }
             Effect::ApplyWorkload => {
                 self.note("apply-workload");
-                let workload =
-                    Workload { uid: "set".into(), owner: Owner::Us, stay: Stay::Staying, replicas: 1 };
+                let workload = examples::workload();
                 self.workload = Some(workload.clone());
                 Outcome::Workload(workload)
             }
             Effect::ApplyService => {
                 self.note("apply-service");
-                let service = Headless {
-                    uid: "service".into(),
-                    serves: Serves::Node,
-                    owner: Owner::Us,
-                    stay: Stay::Staying,
-                };
+                let service = examples::headless();
                 self.service = Some(service.clone());
                 Outcome::Service(service)
             }

@@ -1,10 +1,11 @@
 //! Parameters of sidecar tasks as they go over the wire (plans-tasks-sidecar §2.7, §6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::{
+    configuration,
     intent::{Ceremony, Intent, Mode, PeerSource, Role, Start},
     node::NodeRef,
     observation::Observation,
@@ -16,7 +17,7 @@ use crate::{
 pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, seen: &Observation) -> Option<Value> {
     match task {
         TaskType::SnapshotRestore => restore(intent),
-        TaskType::ConfigApply => Some(config(intent)),
+        TaskType::ConfigApply => Some(configuration::payload(intent)),
         TaskType::DiscoverPeers => Some(sources(intent, &seen.peers)),
         TaskType::ConfigureStateSync => state_sync(intent),
         TaskType::GenerateIdentity => {
@@ -38,7 +39,9 @@ pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, seen: &Observa
         | TaskType::AwaitBootstrapComplete
         | TaskType::TeardownBootstrap
         | TaskType::ApplyStatefulset
-        | TaskType::ApplyService => None,
+        | TaskType::ApplyService
+        | TaskType::ReplacePod
+        | TaskType::ObserveImage => None,
     }
 }
 
@@ -98,45 +101,6 @@ fn state_sync(intent: &Intent) -> Option<Value> {
         params.insert("backfillBlocks".into(), json!(blocks));
     }
     (!params.is_empty()).then_some(Value::Object(params))
-}
-
-/// `config-apply`: the whole configuration, never an increment. The user's keys win over ours (W33).
-fn config(intent: &Intent) -> Value {
-    let mode = match intent.mode {
-        Mode::FullNode { .. } | Mode::Replayer { .. } => "full",
-        Mode::Archive { .. } => "archive",
-        Mode::Validator { .. } => "validator",
-    };
-    let mut overrides = ours(&intent.mode);
-    overrides.extend(intent.overrides.iter().map(|(key, value)| (key.as_str(), value.clone())));
-    json!({ "mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides })
-}
-
-/// What we choose before the user does (plans-tasks-sidecar §6.1).
-fn ours(mode: &Mode) -> BTreeMap<&str, String> {
-    let chosen: &[(&str, &str)] = match mode {
-        Mode::FullNode { snapshots: Some(_), .. } => &[
-            ("storage.pruning_keep_recent", "50000"),
-            ("storage.pruning_keep_every", "0"),
-            ("chain.min_retain_blocks", "50000"),
-            ("network.p2p.max_connections", "500"),
-            ("network.p2p.send_rate", "20971520"),
-            ("network.p2p.recv_rate", "20971520"),
-        ],
-        Mode::Replayer { .. } => &[
-            ("storage.state_commit.async_commit_buffer", "100"),
-            ("storage.state_commit.memiavl.snapshot_keep_recent", "2"),
-            ("storage.state_commit.memiavl.snapshot_min_time_interval", "3600"),
-        ],
-        Mode::FullNode { snapshots: None, .. } | Mode::Archive { .. } | Mode::Validator { .. } => &[],
-    };
-    let mut ours: BTreeMap<_, _> = chosen.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    ours.insert("logging.level", "info".to_owned());
-    if let Mode::FullNode { snapshots: Some(made), .. } | Mode::Archive { snapshots: Some(made) } = mode {
-        ours.insert("storage.snapshot_interval", "2000".to_owned());
-        ours.insert("storage.snapshot_keep_recent", made.keep_recent.to_string());
-    }
-    ours
 }
 
 /// `discover-peers`: one source for each of the spec's; every label source gets all resolved addresses.

@@ -1,0 +1,139 @@
+//! Who changed what, as the API server records it.
+
+use serde_json::json;
+
+use super::*;
+
+/// A StatefulSet that we applied, as it is stored; `others` are further entries of managedFields.
+#[allow(clippy::needless_pass_by_value, reason = "a table reads better so")]
+fn live(spec: Value, others: Value) -> Value {
+    let mut managed = vec![json!({
+        "manager": "seinode-controller", "operation": "Apply",
+        "fieldsV1": {
+            "f:metadata": {"f:labels": {"f:sei.io/node": {}}},
+            "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"seid\"}": {
+                ".": {}, "f:name": {}, "f:image": {},
+                "f:ports": {"k:{\"containerPort\":1,\"protocol\":\"TCP\"}": {".": {}, "f:containerPort": {}}}
+            }}}}},
+        },
+    })];
+    managed.extend(others.as_array().cloned().unwrap_or_default());
+    json!({"metadata": {"labels": {"sei.io/node": "n0", "mine": "x"}, "managedFields": managed}, "spec": spec})
+}
+
+fn rendered() -> Value {
+    json!({
+        "metadata": {"labels": {"sei.io/node": "n0"}},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [
+            {"name": "seid", "image": "a", "ports": [{"containerPort": 1}], "env": []}
+        ]}}},
+    })
+}
+
+fn spec() -> Value {
+    json!({"replicas": 1, "template": {"spec": {"containers": [
+        {"name": "seid", "image": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}]}
+    ]}}})
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "a table reads better so")]
+fn by(manager: &str, fields: Value) -> Value {
+    json!({"manager": manager, "operation": "Update", "fieldsV1": fields})
+}
+
+fn told(live: &Value) -> Vec<(String, String)> {
+    of("StatefulSet", live, &rendered()).into_iter().map(|edit| (edit.field, edit.manager)).collect()
+}
+
+#[test]
+fn what_nobody_else_touched_is_no_edit() {
+    let status = json!({"manager": "kube-controller-manager", "subresource": "status",
+                        "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+    let live = live(spec(), json!([status]));
+    assert_eq!(told(&live), []);
+    assert_eq!(foreign(&live), Vec::<String>::new());
+    assert_eq!(who_scaled(&live), None);
+}
+
+#[test]
+fn a_changed_field_is_named_with_its_manager() {
+    let mut spec = spec();
+    spec["template"]["spec"]["containers"][0]["image"] = "b".into();
+    let mut live = live(
+        spec,
+        json!([by(
+            "kubectl-edit",
+            json!({"f:spec": {"f:template": {"f:spec": {
+        "f:containers": {"k:{\"name\":\"seid\"}": {"f:image": {}}}}}}})
+        )]),
+    );
+    // The API server takes the field from us.
+    live["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]
+        ["k:{\"name\":\"seid\"}"]
+        .as_object_mut()
+        .unwrap()
+        .remove("f:image");
+    let expected = ("spec.template.spec.containers[seid].image".to_owned(), "kubectl-edit".to_owned());
+    assert_eq!(told(&live), [expected]);
+}
+
+#[test]
+fn a_field_that_was_set_back_by_hand_is_no_edit() {
+    let mut live = live(spec(), json!([by("kubectl", json!({"f:spec": {"f:replicas": {}}}))]));
+    live["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].as_object_mut().unwrap().remove("f:replicas");
+    assert_eq!(told(&live), []);
+    assert_eq!(who_scaled(&live).as_deref(), Some("kubectl"));
+}
+
+#[test]
+fn a_removed_field_is_named_without_a_manager() {
+    let mut spec = spec();
+    spec["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("image");
+    let expected = ("spec.template.spec.containers[seid].image".to_owned(), "(unknown)".to_owned());
+    assert_eq!(told(&live(spec, json!([]))), [expected]);
+}
+
+#[test]
+fn what_others_put_into_the_template_is_found_from_the_last_item_of_a_list_on() {
+    let mut spec = spec();
+    spec["template"]["metadata"] = json!({"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}});
+    let containers = spec["template"]["spec"]["containers"].as_array_mut().unwrap();
+    containers[0]["env"] = json!([{"name": "X", "value": "1"}]);
+    containers.push(json!({"name": "debug", "image": "d"}));
+    containers.push(json!({"name": "more", "image": "d"}));
+    let item = json!({".": {}, "f:name": {}, "f:image": {}});
+    let fields = json!({
+        "f:metadata": {"f:annotations": {"f:mine": {}}},
+        "f:spec": {"f:revisionHistoryLimit": {}, "f:template": {
+            "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}},
+            "f:spec": {"f:containers": {
+                "k:{\"name\":\"seid\"}": {"f:env": {".": {}, "k:{\"name\":\"X\"}": {".": {}, "f:name": {}}}},
+                "k:{\"name\":\"debug\"}": item, "k:{\"name\":\"more\"}": item,
+            }},
+        }},
+    });
+    let live = live(spec, json!([by("kubectl-rollout", fields)]));
+    let expected = [
+        "/spec/template/spec/containers/2",
+        "/spec/template/spec/containers/1",
+        "/spec/template/spec/containers/0/env",
+        "/spec/template/metadata/annotations",
+    ];
+    let mut found = foreign(&live);
+    let containers: Vec<_> = found.iter().filter(|it| it.contains("containers")).cloned().collect();
+    assert_eq!(containers, expected[..3], "later items go first");
+    found.sort();
+    let mut expected = expected.map(str::to_owned);
+    expected.sort();
+    assert_eq!(found, expected);
+    assert!(told(&live).iter().any(|(field, _)| field == "spec.template.spec.containers[debug]"));
+}
+
+#[test]
+fn labels_of_others_are_theirs_and_ours_are_ours() {
+    let fields = json!({"f:metadata": {"f:labels": {"f:mine": {}, "f:sei.io/node": {}}}});
+    let mut live = live(spec(), json!([by("kubectl-label", fields)]));
+    live["metadata"]["managedFields"][0]["fieldsV1"].as_object_mut().unwrap().remove("f:metadata");
+    live["metadata"]["labels"]["sei.io/node"] = "other".into();
+    assert_eq!(told(&live), [("metadata.labels.sei.io/node".to_owned(), "kubectl-label".to_owned())]);
+}

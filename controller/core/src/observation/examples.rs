@@ -1,0 +1,60 @@
+//! Children of a node as they are when nothing is wrong, for tests.
+
+use std::collections::BTreeMap;
+
+use super::{Container, Headless, Pod, Run, Serves, Stay, Strategy, Workload};
+use crate::node::Owner;
+
+/// Our StatefulSet, of which its controller has seen everything.
+pub(crate) fn workload() -> Workload {
+    Workload {
+        uid: "set".into(),
+        version: "1".into(),
+        owner: Owner::Us,
+        stay: Stay::Staying,
+        replicas: 1,
+        generation: 1,
+        observed_generation: 1,
+        update_revision: Some("r1".into()),
+        strategy: Strategy::OnDelete,
+        template_hash: Some("t".into()),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// Our Service.
+pub(crate) fn headless() -> Headless {
+    Headless {
+        uid: "service".into(),
+        version: "1".into(),
+        serves: Serves::Node,
+        owner: Owner::Us,
+        stay: Stay::Staying,
+        digest: "d".into(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// The pod of [`workload`], running.
+pub(crate) fn pod() -> Pod {
+    Pod {
+        name: "n0-0".into(),
+        uid: "pod-0".into(),
+        workload_uid: Some("set".into()),
+        job_uid: None,
+        revision: Some("r1".into()),
+        version: "1".into(),
+        signing_secret: None,
+        stay: Stay::Staying,
+        going: None,
+        run: Run::Lives,
+        ip: Some([10, 0, 0, 7].into()),
+        seid_image: Some("seid:1".into()),
+        seid: Container::Up,
+        sidecar: Container::Up,
+        sidecar_restarts: 0,
+        sidecar_since: None,
+        ready: true,
+        trouble: None,
+    }
+}

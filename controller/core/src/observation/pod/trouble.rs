@@ -1,0 +1,82 @@
+//! Why a pod does not get on: the words of the scheduler and of the kubelet, without anything that changes from second to
+//! second.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1 as k8s;
+
+use super::condition;
+
+/// Why a pod does not get on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Machine-readable: a reason of condition RolloutBlocked.
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
+    /// It counts from then on: until then it is the ordinary beginning of a pod.
+    pub since: Option<Timestamp>,
+}
+
+/// So long a volume may take until its pod's containers can be made.
+const ATTACH: SignedDuration = SignedDuration::from_secs(30);
+
+/// The first thing that keeps a pod from running.
+pub(super) fn of(status: &k8s::PodStatus) -> Option<Trouble> {
+    let trouble = |reason, message| Some(Trouble { reason, message, since: None });
+    if let Some(scheduled) = condition(Some(status), "PodScheduled").filter(|it| it.status == "False") {
+        let words = scheduled.message.as_deref().unwrap_or("the scheduler gave no reason");
+        return trouble("Unschedulable", format!("pod is not scheduled: {words}"));
+    }
+    let init = status.init_container_statuses.iter().flatten().map(|it| (Role::Init, it));
+    let main = status.container_statuses.iter().flatten().map(|it| (Role::Main, it));
+    let waits = init.chain(main).find_map(|(role, container)| waiting(role, container));
+    waits.or_else(|| unattached(status))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Init,
+    Main,
+}
+
+fn waiting(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let kubelet = waiting.reason.as_deref()?;
+    // These two are the ordinary beginning of every container.
+    if ["PodInitializing", "ContainerCreating"].contains(&kubelet) {
+        return None;
+    }
+    let reason = match kubelet {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable" => "ImagePullBackOff",
+        "CrashLoopBackOff" if role == Role::Init && container.name != super::SIDECAR => {
+            "InitContainerFailing"
+        }
+        "CrashLoopBackOff" => "CrashLoopBackOff",
+        _ => "ContainerCannotStart",
+    };
+    let exit = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    // The kubelet goes to and fro between an error and the pause after it.
+    let state = if reason == "ImagePullBackOff" { reason } else { kubelet };
+    let message = match exit {
+        Some(exit) => {
+            format!("container {} is in {state}, last exit code {}", container.name, exit.exit_code)
+        }
+        None => format!("container {} is in {state}: image {}", container.name, container.image),
+    };
+    Some(Trouble { reason, message, since: None })
+}
+
+/// The kubelet makes a pod's sandbox when its volumes are there; it does not say which one is missing.
+fn unattached(status: &k8s::PodStatus) -> Option<Trouble> {
+    let scheduled = condition(Some(status), "PodScheduled").filter(|it| it.status == "True")?;
+    condition(Some(status), "PodReadyToStartContainers").filter(|it| it.status == "False")?;
+    let since = scheduled.last_transition_time.as_ref().map(|at| at.0 + ATTACH);
+    let message = "its containers cannot be made yet: a volume is not attached, or its network is not set up; \
+                   `kubectl describe pod` has the kubelet's words";
+    Some(Trouble { reason: "VolumeNotAttaching", message: message.to_owned(), since })
+}

@@ -1,0 +1,53 @@
+//! The plan that brings a node that runs to what its spec asks for now (plans-tasks-sidecar §2.4).
+
+use super::init;
+use crate::{
+    intent::{Intent, Mode, Role},
+    task_type::TaskType,
+};
+
+/// Whether the sidecar has to be given the configuration anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Configuration {
+    /// It has.
+    Changed,
+    /// It has it already.
+    Same,
+}
+
+/// Whether the task that the sidecar carries on with has to be handed over for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Background {
+    /// It has.
+    Begins,
+    /// There is none, or it goes on.
+    GoesOn,
+}
+
+/// The tasks that bring a node up to date. mark-ready is always the last one that is awaited.
+pub(crate) fn tasks(intent: &Intent, configuration: Configuration, background: Background) -> Vec<TaskType> {
+    let mut tasks = Vec::new();
+    if intent.key_secrets().is_some() {
+        tasks.extend([TaskType::ValidateSigningKey, TaskType::ValidateNodeKey]);
+    }
+    tasks.extend([TaskType::ApplyStatefulset, TaskType::ApplyService]);
+    tasks.extend([TaskType::ReplacePod, TaskType::ObserveImage]);
+    if configuration == Configuration::Changed {
+        tasks.push(TaskType::ConfigApply);
+        tasks.extend(peers(intent));
+        tasks.push(TaskType::ConfigValidate);
+    }
+    if background == Background::Begins {
+        tasks.extend(init::background(&intent.mode));
+    }
+    tasks.push(TaskType::MarkReady);
+    tasks
+}
+
+/// What writes the node's peers: config-apply overwrites them.
+fn peers(intent: &Intent) -> Option<TaskType> {
+    if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
+        return Some(TaskType::SetGenesisPeers);
+    }
+    (!intent.peers.is_empty()).then_some(TaskType::DiscoverPeers)
+}

@@ -1,0 +1,135 @@
+//! Tasks that bring a changed StatefulSet into its pod. Under OnDelete nobody but us replaces the pod.
+//!
+//! Judged by pods, never by the StatefulSet's `currentRevision`, which does not move under OnDelete (W5). A pod of the
+//! present revision is never deleted; whether a pod is Ready does not matter: a node that was halted at an upgrade height
+//! is unready on purpose.
+
+use jiff::SignedDuration;
+use seinode_api::status::StatefulSetStatus;
+
+use super::{Step, Until, sidecar::starting, wait};
+use crate::{
+    answer::Question,
+    effect::{Effect, Replicas},
+    failure::Class,
+    intent::Intent,
+    observation::{Container, DataCheck, Observation, Pod, Stay, Workload},
+};
+
+/// So long after its grace period a pod that is being deleted is said to hang.
+const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// The revision that a new pod would have; a wait while that cannot be told.
+fn target<'a>(
+    applied: Option<&StatefulSetStatus>,
+    seen: &'a Observation,
+) -> Result<(&'a Workload, &'a str), Step> {
+    let Some(set) = &seen.workload else { return Err(wait("the StatefulSet is missing", Until::Event)) };
+    let floor = applied.filter(|applied| applied.uid == set.uid).and_then(|applied| applied.generation);
+    if floor.is_some_and(|floor| set.generation < floor) || set.observed_generation < set.generation {
+        return Err(wait("the StatefulSet's controller has not seen its new template yet", Until::Event));
+    }
+    match &set.update_revision {
+        Some(revision) => Ok((set, revision)),
+        None => Err(wait("the StatefulSet's controller has not named a revision yet", Until::Event)),
+    }
+}
+
+/// The pod of the StatefulSet that was made from another revision than a new one would be. One without revision was not
+/// made by the controller, and is left alone.
+pub(crate) fn outdated<'a>(applied: Option<&StatefulSetStatus>, seen: &'a Observation) -> Option<&'a Pod> {
+    let (set, revision) = target(applied, seen).ok()?;
+    seen.pods.iter().find(|pod| is_outdated(pod, set, revision))
+}
+
+fn is_outdated(pod: &Pod, set: &Workload, revision: &str) -> bool {
+    pod.workload_uid.as_ref() == Some(&set.uid)
+        && pod.revision.as_deref().is_some_and(|made_from| made_from != revision)
+}
+
+/// `replace-pod`: no pod of an earlier revision is left. Deleted with the normal grace period, never by force.
+pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observation) -> Step {
+    let (set, revision) = match target(applied, seen) {
+        Ok(target) => target,
+        Err(step) => return step,
+    };
+    if set.replicas > 1 {
+        let why =
+            format!("the StatefulSet asks for {} pods; a node has one: set its replicas to 1", set.replicas);
+        return Step::Hopeless(why);
+    }
+    let Some(pod) = seen.pods.iter().find(|pod| is_outdated(pod, set, revision)) else { return Step::Done };
+    if pod.stay == Stay::Going {
+        return going(pod, seen);
+    }
+    safe(seen).unwrap_or_else(|| {
+        Step::Do(Effect::DeletePod {
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            version: pod.version.clone(),
+        })
+    })
+}
+
+fn going(pod: &Pod, seen: &Observation) -> Step {
+    let Some((since, end)) = pod.going else { return wait("the earlier pod is going", Until::Event) };
+    let why = format!("pod {} is being deleted since {since}", pod.name);
+    let hangs = end + HANGS_AFTER;
+    wait(&why, if seen.now < hangs { Until::At(hangs) } else { Until::Event })
+}
+
+/// Whether the deletion of a pod takes longer than its grace period allows.
+pub(crate) fn hangs(seen: &Observation) -> Option<&Pod> {
+    seen.pods.iter().find(|pod| pod.going.is_some_and(|(_, end)| seen.now >= end + HANGS_AFTER))
+}
+
+/// Without its pod, a volume that is being deleted is gone. So before a pod goes its PVC is looked at, live; `None` when
+/// nothing speaks against it.
+pub(crate) fn safe(seen: &Observation) -> Option<Step> {
+    let blocked = |why: &str, class| Some(wait(why, Until::Retry(class)));
+    match &seen.data {
+        None => Some(Step::Look(Question::Data)),
+        Some(DataCheck::Safe) => None,
+        Some(DataCheck::Missing) => blocked("the data PVC is missing: the pod stays as it is", Class::User),
+        Some(DataCheck::Going(_)) => blocked(
+            "the data PVC is being deleted, and only the pod keeps it: see DataVolumeReady",
+            Class::User,
+        ),
+        Some(DataCheck::Unbound) => blocked("the data PVC is not bound: the pod stays as it is", Class::User),
+        Some(DataCheck::Unread(failure)) => blocked(&failure.message, failure.class),
+    }
+}
+
+/// `observe-image`: the pod of the present revision runs the image that the spec asks for (W4, W25).
+pub(crate) fn observe_image(
+    intent: &Intent,
+    applied: Option<&StatefulSetStatus>,
+    seen: &Observation,
+) -> Step {
+    let (set, revision) = match target(applied, seen) {
+        Ok(target) => target,
+        Err(step) => return step,
+    };
+    if set.replicas == 0 {
+        // It was paused meanwhile.
+        return Step::Do(Effect::Scale(Replicas::One));
+    }
+    let Some(pod) = seen.pod().filter(|pod| pod.revision.as_deref() == Some(revision)) else {
+        return wait("the StatefulSet's controller has not made the new pod yet", Until::Event);
+    };
+    match pod.seid_image.as_ref() == Some(&intent.image) {
+        true if pod.seid == Container::Up => Step::Done,
+        true => starting(pod, seen.now),
+        false => {
+            let runs = pod.seid_image.as_deref().unwrap_or("no image");
+            let why = format!(
+                "the new pod has image {runs} instead of {}: something changes pods as they are made",
+                intent.image
+            );
+            wait(&why, Until::Retry(Class::User))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Asks the API server for a node's children as they are now, and who changed them.
+
+use std::fmt::Debug;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{PersistentVolumeClaim, Service},
+    },
+};
+use kube::{Api, Resource};
+use seinode_core::{
+    edits,
+    fact::Fact,
+    failure::{Class, Failure},
+    intent::Intent,
+    node::NodeRef,
+    observation::{DataCheck, Headless, LiveService, LiveWorkload, Workload},
+    render,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{api_error, context::Context};
+
+/// The StatefulSet.
+pub(super) async fn workload(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fact, Failure> {
+    let Some(set) = get::<StatefulSet>(context, node, &node.name).await? else {
+        let nothing = LiveWorkload { workload: None, edits: Vec::new(), scaled_by: None };
+        return Ok(Fact::Workload(nothing));
+    };
+    let live = json("StatefulSet", &set)?;
+    let rendered = json("StatefulSet", &render::stateful_set(node, intent, &context.platform))?;
+    Ok(Fact::Workload(LiveWorkload {
+        workload: Some(Workload::of(node, &set)),
+        edits: edits::of("StatefulSet", &live, &rendered),
+        scaled_by: edits::who_scaled(&live),
+    }))
+}
+
+/// The Service.
+pub(super) async fn service(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fact, Failure> {
+    let Some(service) = get::<Service>(context, node, &node.name).await? else {
+        return Ok(Fact::Service(LiveService { service: None, edits: Vec::new() }));
+    };
+    let edits =
+        edits::of("Service", &json("Service", &service)?, &json("Service", &render::service(node, intent))?);
+    Ok(Fact::Service(LiveService { service: Some(Headless::of(node, &service)), edits }))
+}
+
+/// The data PVC, imported or not.
+pub(super) async fn data(context: &Context, node: &NodeRef, intent: &Intent) -> Fact {
+    let name = intent.data_volume(node);
+    match get::<PersistentVolumeClaim>(context, node, &name).await {
+        Ok(pvc) => Fact::Data(DataCheck::of(pvc.as_ref())),
+        Err(failure) => Fact::Data(DataCheck::Unread(failure)),
+    }
+}
+
+async fn get<K>(context: &Context, node: &NodeRef, name: &str) -> Result<Option<K>, Failure>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| api_error::read(&error, &format!("get {} {name}", K::kind(&()))))
+}
+
+fn json(kind: &str, object: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(object).map_err(|error| Failure {
+        class: Class::Invariant,
+        message: format!("defect of the operator: a {kind} is no JSON: {error}"),
+    })
+}

@@ -1,0 +1,220 @@
+//! Asks the sidecars of nodes that run whether their gate is open, beside the passes. A pass begins only when the answer is
+//! another one than before.
+//!
+//! Each node has a pace: steady while its sidecar answers; as fast as useful for a while after its container was started or
+//! stopped, or refused a connection; then ever slower. A sidecar that does not answer delays nobody else.
+
+mod pace;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use seinode_core::{
+    answer::{Health, Silence},
+    fact::Fact,
+    node::NodeRef,
+    observation::Pod,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::time::DelayQueue;
+
+use self::pace::Pace;
+use crate::{cache::Fleet, metrics::Metrics, sidecar::Sidecar};
+
+/// So many probes at once: each takes two seconds at worst.
+const AT_ONCE: usize = 256;
+
+/// One run of one sidecar container: what an answer belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Incarnation {
+    pod_uid: String,
+    restarts: i32,
+    since: Option<jiff::Timestamp>,
+}
+
+impl Incarnation {
+    /// The one that the pod's status shows.
+    pub(crate) fn of(pod: &Pod) -> Self {
+        Self { pod_uid: pod.uid.clone(), restarts: pod.sidecar_restarts, since: pod.sidecar_since }
+    }
+}
+
+/// What is known of the gates of all nodes that run.
+#[derive(Clone)]
+pub(crate) struct Probes {
+    known: Arc<Mutex<BTreeMap<NodeRef, Known>>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+struct Known {
+    incarnation: Incarnation,
+    answer: Option<Answer>,
+}
+
+/// What a sidecar says of its gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Gate(Health),
+    Silent(Silence),
+}
+
+enum Order {
+    /// Probe this sidecar from now on, at once.
+    Watch(NodeRef, Sidecar),
+    /// Leave this node alone.
+    Leave(NodeRef),
+}
+
+impl Probes {
+    /// Makes the memory, and the future that probes until every clone of it is gone.
+    pub(crate) fn new(
+        fleet: Arc<Fleet>,
+        metrics: Metrics,
+        interval: Duration,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (orders, received) = mpsc::unbounded_channel();
+        let known = Arc::<Mutex<BTreeMap<NodeRef, Known>>>::default();
+        let prober = Prober { known: Arc::clone(&known), fleet, metrics, interval };
+        (Self { known, orders }, prober.run(received))
+    }
+
+    /// What the sidecar of this incarnation answered last.
+    pub(crate) fn answer(&self, node: &NodeRef, incarnation: &Incarnation) -> Option<Answer> {
+        let known = lock(&self.known);
+        known.get(node).filter(|known| known.incarnation == *incarnation)?.answer.clone()
+    }
+
+    /// Probes the sidecar of a node from now on. One that is probed already goes on at its pace.
+    pub(crate) fn watch(&self, node: &NodeRef, incarnation: Incarnation, sidecar: Sidecar) {
+        let mut known = lock(&self.known);
+        if known.get(node).is_some_and(|known| known.incarnation == incarnation) {
+            return;
+        }
+        known.insert(node.clone(), Known { incarnation, answer: None });
+        // The prober lives as long as this memory.
+        self.orders.send(Order::Watch(node.clone(), sidecar)).ok();
+    }
+
+    /// Leaves a node alone.
+    pub(crate) fn leave(&self, node: &NodeRef) {
+        if lock(&self.known).remove(node).is_some() {
+            self.orders.send(Order::Leave(node.clone())).ok();
+        }
+    }
+
+    /// Leaves a node alone that is gone.
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
+        let is_it = |node: &&NodeRef| (node.namespace.as_str(), node.name.as_str()) == (namespace, name);
+        let gone: Vec<_> = lock(&self.known).keys().filter(is_it).cloned().collect();
+        gone.iter().for_each(|node| self.leave(node));
+    }
+
+    /// A pass has asked the sidecar itself.
+    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fact) {
+        let answer = match fact {
+            Fact::Gate(health) => Answer::Gate(*health),
+            Fact::Silent(silence) => Answer::Silent(silence.clone()),
+            _ => return,
+        };
+        let mut known = lock(&self.known);
+        if let Some(known) = known.get_mut(node).filter(|known| known.incarnation == *incarnation) {
+            known.answer = Some(answer);
+        }
+    }
+
+    /// The sidecar was given something that may open its gate: what it answered before counts no more.
+    pub(crate) fn doubt(&self, node: &NodeRef) {
+        if let Some(known) = lock(&self.known).get_mut(node) {
+            known.answer = None;
+        }
+    }
+}
+
+fn lock(known: &Mutex<BTreeMap<NodeRef, Known>>) -> MutexGuard<'_, BTreeMap<NodeRef, Known>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Prober {
+    known: Arc<Mutex<BTreeMap<NodeRef, Known>>>,
+    fleet: Arc<Fleet>,
+    metrics: Metrics,
+    interval: Duration,
+}
+
+/// A node that is probed.
+struct Course {
+    sidecar: Sidecar,
+    pace: Pace,
+}
+
+impl Prober {
+    async fn run(self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut courses: BTreeMap<NodeRef, Course> = BTreeMap::new();
+        let mut due: DelayQueue<NodeRef> = DelayQueue::new();
+        let (done, mut answers) = mpsc::unbounded_channel();
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    None => return,
+                    Some(Order::Leave(node)) => drop(courses.remove(&node)),
+                    Some(Order::Watch(node, sidecar)) => {
+                        let is_new = !courses.contains_key(&node);
+                        courses.insert(node.clone(), Course { sidecar, pace: Pace::begin() });
+                        if is_new {
+                            due.insert(node, Duration::ZERO);
+                        }
+                    }
+                },
+                Some(expired) = due.next(), if !due.is_empty() => {
+                    let node = expired.into_inner();
+                    let Some(course) = courses.get(&node) else { continue };
+                    let (sidecar, permits, done) = (course.sidecar.clone(), Arc::clone(&permits), done.clone());
+                    tokio::spawn(async move {
+                        let begun = std::time::Instant::now();
+                        let permit = permits.acquire().await;
+                        let fact = sidecar.gate().await;
+                        drop(permit);
+                        // Nobody waits for it any more when the prober has ended.
+                        done.send((node, sidecar, fact, begun.elapsed())).ok();
+                    });
+                },
+                Some((node, asked, fact, took)) = answers.recv() => {
+                    let waiting = courses.values().filter(|course| course.pace.is_hurried()).count();
+                    let Some(course) = courses.get_mut(&node) else { continue };
+                    if asked != course.sidecar {
+                        // It belongs to an earlier incarnation, and so did its pace.
+                        due.insert(node, Duration::ZERO);
+                        continue;
+                    }
+                    self.metrics.probe(&node.namespace, &fact, took);
+                    let answer = match fact {
+                        Fact::Gate(health) => Answer::Gate(health),
+                        Fact::Silent(silence) => Answer::Silent(silence),
+                        _ => Answer::Silent(Silence::Refused),
+                    };
+                    let pause = course.pace.next(&answer, &node, self.interval, waiting);
+                    self.news(&node, answer);
+                    due.insert(node, pause);
+                },
+            }
+        }
+    }
+
+    /// Wakes the node if the answer is another one than before.
+    fn news(&self, node: &NodeRef, answer: Answer) {
+        {
+            let mut known = lock(&self.known);
+            let Some(known) = known.get_mut(node) else { return };
+            if known.answer.as_ref() == Some(&answer) {
+                return;
+            }
+            known.answer = Some(answer);
+        }
+        self.fleet.wake(node);
+    }
+}

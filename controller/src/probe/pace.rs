@@ -1,0 +1,107 @@
+//! How soon a sidecar is asked again.
+
+use std::time::{Duration, Instant};
+
+use seinode_core::{answer::Silence, node::NodeRef};
+
+use super::Answer;
+
+/// A sidecar that may be about to listen is asked this often: a refused connection costs next to nothing.
+const HURRIED: Duration = Duration::from_millis(100);
+/// For so long after it was last seen to change.
+const HURRY: Duration = Duration::from_secs(30);
+/// Afterwards ever less often, up to this.
+const SLOW: Duration = Duration::from_secs(2);
+/// So many are asked every 100 ms; more of them are spread out.
+const CROWD: usize = 100;
+
+/// The pace of one node.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Since when it does not answer.
+    silent_since: Option<Instant>,
+    /// How often it did not, in a row, after the hurry.
+    slow: u32,
+}
+
+impl Pace {
+    /// A container was started or stopped: the first question is asked at once.
+    pub(super) fn begin() -> Self {
+        Self { silent_since: None, slow: 0 }
+    }
+
+    /// Whether it is asked as fast as useful.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.silent_since.is_some_and(|since| since.elapsed() < HURRY)
+    }
+
+    /// The pause until the next question.
+    pub(super) fn next(
+        &mut self,
+        answer: &Answer,
+        node: &NodeRef,
+        interval: Duration,
+        waiting: usize,
+    ) -> Duration {
+        match answer {
+            Answer::Gate(_) => {
+                *self = Self::begin();
+                jittered(interval, node)
+            }
+            // It has waited for two seconds already.
+            Answer::Silent(Silence::Timeout) => SLOW.min(interval),
+            Answer::Silent(Silence::Refused | Silence::NoSuchHost | Silence::Unexpected(_)) => {
+                self.silent_since.get_or_insert_with(Instant::now);
+                if self.is_hurried() {
+                    let crowd = u32::try_from(waiting.div_ceil(CROWD)).unwrap_or(u32::MAX).max(1);
+                    return HURRIED.saturating_mul(crowd).min(SLOW);
+                }
+                self.slow = self.slow.saturating_add(1);
+                HURRIED.saturating_mul(2_u32.saturating_pow(self.slow.min(8))).min(SLOW)
+            }
+        }
+    }
+}
+
+/// Up to a tenth shorter, differently for each node: a fleet is not asked in step.
+fn jittered(interval: Duration, node: &NodeRef) -> Duration {
+    let sum = node.uid.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    interval - interval * (sum % 11) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seinode_core::answer::Health;
+
+    fn node(uid: &str) -> NodeRef {
+        NodeRef { namespace: "sei".into(), name: "n".into(), uid: uid.into() }
+    }
+
+    const STEADY: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn one_that_answers_is_asked_steadily_and_no_two_in_step() {
+        let mut pace = Pace::begin();
+        let pauses: std::collections::BTreeSet<_> = (0..50)
+            .map(|index| pace.next(&Answer::Gate(Health::Ready), &node(&format!("uid-{index}")), STEADY, 0))
+            .collect();
+        assert!(pauses.len() > 5, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= STEADY && *pause >= STEADY * 9 / 10), "{pauses:?}");
+    }
+
+    #[test]
+    fn one_that_refuses_is_asked_fast_and_hundreds_are_spread_out() {
+        let refused = Answer::Silent(Silence::Refused);
+        assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 1), HURRIED);
+        assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 500), HURRIED * 5);
+        let mut pace = Pace::begin();
+        pace.next(&refused, &node("u"), STEADY, 1);
+        assert!(pace.is_hurried());
+        pace.silent_since = Instant::now().checked_sub(HURRY);
+        let slower: Vec<_> = (0..6).map(|_| pace.next(&refused, &node("u"), STEADY, 1)).collect();
+        assert!(slower.is_sorted() && slower[5] == SLOW, "{slower:?}");
+        pace.next(&Answer::Gate(Health::NotReady), &node("u"), STEADY, 1);
+        assert_eq!(pace.next(&refused, &node("u"), STEADY, 1), HURRIED, "it begins anew");
+    }
+}
