@@ -1,14 +1,13 @@
 //! Certificates on a real control plane: the API server calls webhooks through them while they are renewed, followed up,
 //! wiped, deleted and corrupted.
 
+mod provided;
 mod replica;
 mod stage;
 
 use std::{
-    fs,
-    path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use k8s_openapi::{
@@ -20,12 +19,11 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
     config::Kubeconfig,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use seinode_certs::{FIELD_MANAGER, Files, Lives, Origin, Standing};
 use serde_json::json;
-use tempfile::TempDir;
 
 use self::{
+    provided::Provided,
     replica::Replica,
     stage::{SECRET, Stage, signer},
 };
@@ -33,7 +31,6 @@ use crate::kit::{Kit, eventually};
 
 /// How often authorities follow each other in the scenario of that; SEI_ROTATIONS may say another number.
 const ROTATIONS: usize = 3;
-const HOUR: Duration = Duration::from_secs(3600);
 
 pub async fn two_that_start_together_agree_and_are_called_through_the_bundle_of_one(kit: Arc<Kit>) {
     let stage = Stage::of(&kit).await;
@@ -265,48 +262,4 @@ pub async fn a_certificate_that_others_look_after_waits_until_they_have_it_trust
     replica.presents_other_than(&before).await;
     replica.ready().await;
     stage.callable().await;
-}
-
-/// A certificate for 127.0.0.1 in files, for a day, and the authority that it is of.
-struct Provided {
-    directory: TempDir,
-    authority: String,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Provided {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "somebody else's authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let authority = issuer.pem().replace("\r\n", "\n");
-        Self { directory, authority, issuer }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn files(&self) -> Files {
-        Files {
-            certificate: self.path("tls.crt"),
-            key: self.path("tls.key"),
-            bundle: None,
-            interval: Duration::from_millis(50),
-        }
-    }
-
-    /// Writes a new certificate. For a moment the files do not belong together: nobody swaps them at once.
-    fn write(&self) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let now = SystemTime::now();
-        params.not_before = (now - HOUR).into();
-        params.not_after = (now + 24 * HOUR).into();
-        fs::write(self.path("ca.crt"), &self.authority).unwrap();
-        fs::write(self.path("tls.key"), key.serialize_pem()).unwrap();
-        fs::write(self.path("tls.crt"), params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
-    }
 }
