@@ -1,16 +1,63 @@
-//! The keys: the certificates of the admission webhooks. Nothing is issued yet, because no webhook is served yet.
+//! The keys: the certificate that the admission webhooks present, and what makes the API servers trust it. It looks
+//! after itself: nobody has to renew, rotate or copy anything. It knows X.509 and one Secret, and nothing of nodes.
 //!
-//! The room is kept free so that the doors between the rooms stand from the first day: this package may use
-//! nothing else of ours. It knows X.509 and one Secret, and nothing of nodes.
+//! A certificate of our own comes about like this, in each replica alike and without a leader:
 //!
-//! What belongs here:
+//! ```text
+//! watches, wall clock ─> look ─> decide ─┬─> write the Secret       compare-and-swap; losing is success
+//!                         ^    (pure)    ├─> mint a leaf            in memory, presented at once
+//!                         └──────────────┼─> inject the bundle      server-side apply of caBundle
+//!                                        └─> rest
+//! ```
 //!
-//! - *decide*: pure, from what is stored and the wall clock to "keep", "renew the leaf" or "a new authority", with
-//!   the reason;
-//! - *issue*: an authority and leaves that never outlive it;
-//! - *store*: one Secret, written by compare-and-swap, so that of two replicas one wins and the other reads;
-//! - *inject*: the bundle of authorities, old and new, into the webhook configurations, compared on every pass;
-//! - *resolver*: the certificate that rustls presents, exchanged while connections are open;
-//! - *rotate*: the loop that does the above.
+//! - `decide` says what to do and why, from what was seen and the time; `rotation` is a change of the Secret, `stored`
+//!   its content;
+//! - `issue` makes authorities and leaves; a leaf never outlives its authority;
+//! - `store` is the one Secret, `configuration` and `inject` the bundles; `trust` knows since when they are trusted;
+//! - `resolver` presents the certificate to rustls; `report` says whether this replica is ready;
+//! - `rotate` is the loop, `files` the other one, for a certificate that somebody else renews.
 //!
-//! What never belongs here: a private key in a log line, an event, a status or an error message.
+//! **An authority is followed up with an overlap.** The successor is published beside it and signs nothing. When it has
+//! been seen in every configuration for a minute, it is promoted; each replica then mints a leaf of it. The old one
+//! stays trusted for as long as a leaf of it may be in use.
+//!
+//! **A lost Secret breaks nobody.** The new one keeps trusting whom the configurations trust, and a replica that
+//! presents a valid leaf goes on with it until its successor is trusted.
+//!
+//! What never belongs here: a private key in a log line, an event, a status, a report or an error message.
+
+mod certificate;
+mod clock;
+mod configuration;
+mod decide;
+mod files;
+mod inject;
+mod issue;
+mod keep;
+mod lives;
+mod pace;
+mod pause;
+mod report;
+mod resolver;
+mod rotate;
+mod rotation;
+mod settings;
+mod store;
+mod stored;
+mod trouble;
+mod trust;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use clock::Clock;
+pub use configuration::{Configuration, Kind, Standing};
+pub use inject::FIELD_MANAGER;
+pub use issue::{BadNames, Names};
+pub use keep::{Certificates, Keeper, prepare};
+pub use lives::Lives;
+pub use report::{Readiness, Renewals, Report};
+pub use resolver::Resolver;
+pub use settings::{Files, Origin, Settings};
+pub use store::SecretName;

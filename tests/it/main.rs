@@ -13,13 +13,14 @@
 mod background;
 mod binary;
 mod bootstrap;
+mod certs;
 mod crash;
 mod crd;
 mod deletion;
 mod drift;
 mod exclusive;
-mod heal;
 mod guarded;
+mod heal;
 mod imports;
 mod keys;
 mod kit;
@@ -247,6 +248,16 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart
             a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured
             a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
+        certs:
+            two_that_start_together_agree_and_are_called_through_the_bundle_of_one
+            a_bundle_that_somebody_wipes_is_put_back_within_a_second
+            a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile
+            a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails
+            authorities_follow_each_other_under_load_and_no_call_fails
+            a_clock_that_jumps_costs_one_look
+            a_configuration_or_a_right_that_is_missing_is_named_and_waited_for
+            a_certificate_in_files_is_trusted_through_the_bundle_beside_it
+            a_certificate_that_others_look_after_waits_until_they_have_it_trusted;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

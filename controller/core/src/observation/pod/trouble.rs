@@ -29,7 +29,10 @@ pub(super) fn of(status: &k8s::PodStatus) -> Option<Trouble> {
     }
     let init = status.init_container_statuses.iter().flatten().map(|it| (Role::Init, it));
     let main = status.container_statuses.iter().flatten().map(|it| (Role::Main, it));
-    let waits = init.chain(main).find_map(|(role, container)| waiting(role, container));
+    let lives = !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let waits = init.chain(main).find_map(|(role, container)| {
+        waiting(role, container).or_else(|| crashed_again(role, container).filter(|_| lives))
+    });
     waits.or_else(|| unattached(status))
 }
 
@@ -69,6 +72,23 @@ fn waiting(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble> {
         None => format!("container {} is in {state}: image {}", container.name, container.image),
     };
     Some(Trouble { reason, message, since: None })
+}
+
+/// Between two pauses a container that fails again and again runs or has just ended: nothing has got better.
+fn crashed_again(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble> {
+    let state = container.state.as_ref().filter(|_| container.restart_count > 0)?;
+    let last = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let is_init = role == Role::Init && container.name != super::SIDECAR;
+    let exit = match (&state.terminated, &state.running) {
+        (Some(exit), _) => exit,
+        // It has to end before anything else begins.
+        (None, Some(_)) if is_init => last?,
+        _ => return None,
+    };
+    let reason = if is_init { "InitContainerFailing" } else { "CrashLoopBackOff" };
+    let (name, code) = (&container.name, exit.exit_code);
+    let message = format!("container {name} is in CrashLoopBackOff, last exit code {code}");
+    (code != 0).then_some(Trouble { reason, message, since: None })
 }
 
 /// The kubelet makes a pod's sandbox when its volumes are there; it does not say which one is missing.

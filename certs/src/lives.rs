@@ -1,0 +1,60 @@
+//! How long certificates live, and how long each stage of a rotation lasts. Settings, so that tests can live faster.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// The times that rotation goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lives {
+    /// How long an authority is valid. Its successor is published after two thirds of it.
+    pub authority: Duration,
+    /// How long a leaf is valid. It is renewed after two thirds of it, a tenth more or less.
+    pub leaf: Duration,
+    /// How far the beginning of a certificate lies in the past: clocks differ.
+    pub back_dating: Duration,
+    /// How long a bundle must have been seen in every configuration before anything relies on it: a cluster has
+    /// several API servers, and each learns of a change on its own.
+    pub settling: Duration,
+    /// How much longer a leaf must be valid for a replica to be ready.
+    pub margin: Duration,
+    /// How often the wall clock is looked at when nothing happens.
+    pub check: Duration,
+}
+
+impl Default for Lives {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            authority: 365 * 24 * HOUR,
+            leaf: 7 * 24 * HOUR,
+            back_dating: HOUR,
+            settling: Duration::from_secs(60),
+            margin: HOUR,
+            check: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Lives {
+    /// How long a replica must itself have seen an authority trusted before it believes that the others have left
+    /// the one before. The wall clock alone may have jumped; each replica follows within two looks at it.
+    pub(crate) fn patience(&self) -> Duration {
+        10 * self.settling.max(self.check)
+    }
+}
+
+/// `at`, and `duration` later.
+pub(crate) fn later(at: Timestamp, duration: Duration) -> Timestamp {
+    at.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// `at`, and `duration` earlier.
+pub(crate) fn earlier(at: Timestamp, duration: Duration) -> Timestamp {
+    at.checked_sub(duration).unwrap_or(Timestamp::MIN)
+}
+
+/// From one moment to another; nothing if the other comes first.
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).try_into().unwrap_or_default()
+}

@@ -1,0 +1,79 @@
+//! What can go wrong on the way to the API server or to a file, in words for log lines and readiness. kube's own words
+//! may quote what they could not read; these never do.
+
+use std::path::PathBuf;
+
+use crate::{configuration::Configuration, issue::Unissued};
+
+/// Why the certificates are not in order at the moment. All of it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The API server refused.
+    #[error("{what}: {message}{}", remedy(*.code))]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// Its HTTP status.
+        code: u16,
+        /// In its words.
+        message: String,
+    },
+    /// No answer, or none that can be read.
+    #[error("{what}: the API server cannot be reached")]
+    Unreachable {
+        /// What was asked.
+        what: String,
+    },
+    /// A certificate could not be made.
+    #[error(transparent)]
+    Unissued(#[from] Unissued),
+    /// Somebody else writes the bundle too.
+    #[error(
+        "{0}: its caBundle is overwritten again and again; whoever does it must leave that field to the operator"
+    )]
+    Contested(Configuration),
+    /// The authority is made anew over and over.
+    #[error(
+        "the authority had to be made anew again and again: do all clocks show the same time, and who changes the Secret?"
+    )]
+    Disputed,
+    /// Two replicas are in each other's way for longer than chance explains.
+    #[error("others change the same objects at the same time")]
+    Unsettled,
+    /// A file.
+    #[error("{}: {why}", .path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+fn remedy(code: u16) -> &'static str {
+    match code {
+        401 | 403 => " (grant the operator this right)",
+        _ => "",
+    }
+}
+
+impl Trouble {
+    /// Reads an error that came of asking for `what`.
+    pub(crate) fn of(error: &kube::Error, what: impl Into<String>) -> Self {
+        let what = what.into();
+        match error {
+            kube::Error::Api(status) => {
+                Self::Refused { what, code: status.code, message: status.message.clone() }
+            }
+            _ => Self::Unreachable { what },
+        }
+    }
+}
+
+/// The HTTP status of an answer that refused.
+pub(crate) fn code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
