@@ -28,6 +28,9 @@ fn moment(plan: PlanKind, told: u32) -> SignedDuration {
     first * factor.pow(told.min(4))
 }
 
+/// So far apart are the waits of different nodes written.
+const APART: SignedDuration = SignedDuration::from_millis(50);
+
 /// So many writes of one status within a minute that only tell of readiness are made at once.
 const MOST: usize = 3;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -36,6 +39,8 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Postponed {
     writes: Mutex<BTreeMap<(String, String), Write>>,
+    /// When the last of them is due: a fleet that waits does not write all at once.
+    last: Mutex<Option<Timestamp>>,
     /// How many waits of a plan were written.
     told: Mutex<BTreeMap<(String, String), (PlanId, u32)>>,
     /// When each status was written lately because readiness changed.
@@ -78,7 +83,10 @@ impl Postponed {
         let plan = plan.map(|plan| plan.id);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let count = told.get(&key).filter(|(id, _)| Some(*id) == plan).map_or(0, |(_, count)| *count);
-        let due = writes.get(&key).map_or(now + moment(kind, count), |write| write.due);
+        let due = match writes.get(&key) {
+            Some(write) => write.due,
+            None => self.place(now + moment(kind, count)),
+        };
         if now >= due {
             writes.remove(&key);
             if let Some(plan) = plan {
@@ -89,6 +97,14 @@ impl Postponed {
         let (version, uid) = (object.resource_version(), object.uid());
         writes.insert(key, Write { version, uid, status: status.clone(), due });
         Some(due)
+    }
+
+    /// The next time from then on at which nobody else's wait is due.
+    fn place(&self, due: Timestamp) -> Timestamp {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.map_or(due, |last| due.max(last + APART));
+        *last = Some(due);
+        due
     }
 
     /// Puts a write off because so many were made within a minute: something flaps.

@@ -121,7 +121,7 @@ pub async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<
     let status = node.status.unwrap();
     let told = condition(&status, "SidecarReady").unwrap();
     assert_eq!((&*told.status, &*told.message), ("Unknown", "the sidecar does not accept connections"));
-    assert_eq!(status.sidecar, None, "nothing is known to be lost");
+    assert_eq!(status.sidecar.unwrap().last_lost, None, "nothing is known to be lost");
     ns.sidecar("n0").start_process();
     opened(&ns, 2).await;
     ns.running("n0").await;

@@ -324,6 +324,9 @@ pub struct SidecarStatus {
     /// When its readiness was last lost, to the microsecond: it may be lost twice in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<MicroTime>,
+    /// UID of the pod whose gate was last seen open: what it was configured with has worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_pod: Option<String>,
     /// When its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_healed: Option<MicroTime>,

@@ -58,7 +58,7 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
         Told::Is(_) | Told::AsBefore(_) => None,
     });
     if let Some(ready) = ready {
-        readiness::note(next, find(&before, types::SIDECAR_READY), &ready, seen.now);
+        readiness::note(next, find(&before, types::SIDECAR_READY), &ready, seen);
     }
     let ours = told.iter().filter_map(|told| match told {
         Told::Is(verdict) => Some(stamp(verdict, &before, subject.generation, seen.now)),

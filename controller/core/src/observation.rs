@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1 as batch;
-use seinode_api::names;
+use seinode_api::{names, status::SidecarStatus};
 
 pub use children::{Binding, DataCheck, Headless, Mark, Serves, Strategy, Tie, Volume, Workload};
 pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
@@ -232,6 +232,13 @@ impl Observation {
         self.pods
             .iter()
             .find(|pod| pod.stay == Stay::Staying && pod.job_uid.as_deref() == Some(job.uid.as_str()))
+    }
+
+    /// The pod that runs the node, if its gate was open once: what it was configured with has worked.
+    #[must_use]
+    pub(crate) fn proven_pod(&self, sidecar: Option<&SidecarStatus>) -> Option<&Pod> {
+        let opened = sidecar.and_then(|sidecar| sidecar.opened_pod.as_ref())?;
+        self.pod().filter(|pod| pod.uid == *opened)
     }
 
     /// The pod that runs the node: owned by the StatefulSet that we see, and staying.

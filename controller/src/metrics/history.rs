@@ -184,7 +184,8 @@ mod tests {
         let history = History::register(&registry).unwrap();
         history.seen("sei", "n0");
         assert_eq!(history.losses.with_label_values(&["sei", "n0"]).get(), 0);
-        let sidecar = Some(SidecarStatus { last_lost: Some(MicroTime(time(1).0)), last_healed: None });
+        let sidecar =
+            Some(SidecarStatus { last_lost: Some(MicroTime(time(1).0)), ..SidecarStatus::default() });
         let lost = SeiNodeStatus { sidecar, ..SeiNodeStatus::default() };
         history.stored(&node(lost.clone()), &SeiNodeStatus::default(), time(2).0);
         history.stored(&node(lost.clone()), &lost, time(3).0);

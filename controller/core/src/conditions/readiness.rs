@@ -8,6 +8,7 @@ use seinode_api::{SeiNodeStatus, status::SidecarStatus};
 
 use super::{Truth, Verdict};
 use crate::{
+    observation::Observation,
     plan::{Plan, PlanKind, PlanPhase},
     task_type::TaskType,
 };
@@ -16,7 +17,11 @@ use crate::{
 pub(super) const EXPECTED: [&str; 3] = ["Initializing", "Paused", "Starting"];
 
 /// Remembers a loss or its end.
-pub(super) fn note(next: &mut SeiNodeStatus, before: Option<&Condition>, now: &Verdict, at: Timestamp) {
+pub(super) fn note(next: &mut SeiNodeStatus, before: Option<&Condition>, now: &Verdict, seen: &Observation) {
+    let at = seen.now;
+    if let (Truth::True, Some(pod)) = (now.status, seen.pod()) {
+        next.sidecar.get_or_insert_default().opened_pod = Some(pod.uid.clone());
+    }
     let was_lost = before.is_some_and(|before| before.status == "False");
     let expected = before.is_some_and(|before| EXPECTED.contains(&before.reason.as_str()));
     match now.status {

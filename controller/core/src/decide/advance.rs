@@ -122,7 +122,8 @@ fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Obser
     let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
     let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
-    if !(waits && is_shut) || opens || seen.pod().is_none() {
+    // A pod whose gate was never open may be one that a failed update has configured wrongly.
+    if !(waits && is_shut) || opens || seen.proven_pod(next.sidecar.as_ref()).is_none() {
         return None;
     }
     plan.open_first("the sidecar was restarted before its pod was replaced");
@@ -143,10 +144,9 @@ fn step(
     match task.kind {
         // Put in for a pod that was to be replaced: another one than that is not its business.
         TaskType::MarkReady
-            if plan.has_done(TaskType::ApplyStatefulset)
-                && plan.tasks.last() != Some(task)
+            if plan.tasks.last() != Some(task)
                 && plan.kind == PlanKind::NodeUpdate
-                && rollout::outdated(applied, seen).is_none() =>
+                && seen.proven_pod(next.sidecar.as_ref()).is_none() =>
         {
             Step::Done
         }

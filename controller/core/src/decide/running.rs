@@ -98,7 +98,8 @@ pub(super) fn wait_out(
         // Of a failed update only a pod that it has not replaced: the gate of its successor stays shut.
         Reply::Is(Health::NotReady)
             if plan.kind == PlanKind::Resubmit
-                || (plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod)) =>
+                || (plan.kind == PlanKind::NodeUpdate
+                    && seen.proven_pod(next.sidecar.as_ref()).is_some()) =>
         {
             begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
         }

@@ -6,7 +6,7 @@ use super::{Step, Until, secure, wait};
 use crate::{
     answer::Question,
     effect::{Effect, Replicas},
-    exclusive::{Claim, Hold, Resource},
+    exclusive::{Claim, Hold, Resource, hold},
     failure::Class,
     keys::Finding,
     observation::{KeyCheck, Observation, Run},
@@ -83,7 +83,9 @@ fn signs_with_another(subject: &Subject, resource: &Resource, claims: &[Claim], 
             && matches!(claim.resource, Resource::SigningKey(_))
             && claim.resource != *resource
     });
+    // With both held the pod may sign with either.
     holds_another
+        && hold(claims, resource) != Some(Hold::Held)
         && seen.pods.iter().any(|pod| pod.run == Run::Lives && pod.signing_secret.as_deref() == secret)
 }
 
