@@ -1,9 +1,9 @@
 //! Where the benchmarks take place: a control plane with our CRD, simulated sidecars, and namespaces that start empty.
 
-use std::{fmt::Debug, time::Duration};
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
-use devcluster::{Cluster, Options, Progress, guardian::Guard, sidecar::Sidecars};
-use futures::{StreamExt, future::join_all};
+use devcluster::{Audit, Cluster, Options, Progress, guardian::Guard, sidecar::Sidecars};
+use futures::{StreamExt, future::join_all, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -26,7 +26,7 @@ use crate::{
     within,
 };
 
-/// How long nodes may take to come up: several times what they take, so that a bound is mostly missed with a number.
+/// How long nodes may take: several times what they take, so that a bound is mostly missed with a number.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A cluster with our CRD, and the sidecars of its nodes.
@@ -38,10 +38,10 @@ pub struct World {
 }
 
 impl World {
-    /// Starts it.
-    pub async fn start(guard: &Guard) -> Self {
+    /// Starts it; `audit` says whether requests are recorded.
+    pub async fn start(guard: &Guard, audit: Audit) -> Self {
         let crds = vec![seinode_api::crd::seinode()];
-        let options = Options { crds, progress: Progress::lines(), ..Options::default() };
+        let options = Options { crds, audit, progress: Progress::lines(), ..Options::default() };
         let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
         Self { cluster, sidecars }
@@ -90,33 +90,28 @@ impl Place {
         awaited: impl Fn(&SeiNode) -> bool,
     ) -> Run {
         let api: Api<SeiNode> = Api::namespaced(self.client.clone(), self.name);
-        let mut changes = watcher(api.clone(), watcher::Config::default()).boxed();
-        within("the watch is open", async {
-            while !matches!(changes.next().await, Some(Ok(watcher::Event::InitDone))) {}
-        })
-        .await;
-        let mut changes = changes.applied_objects();
+        let changes = self.changes().await;
         self.connect().await;
         let nodes = self.nodes(nodes);
         let start = Start::now();
         let creation = PostParams::default();
         join_all(nodes.iter().map(|node| async { api.create(&creation, node).await.unwrap() })).await;
         let awaited: Vec<SeiNode> = nodes.into_iter().filter(awaited).collect();
-        let mut waiting: Vec<String> = awaited.iter().map(ResourceExt::name_any).collect();
-        let up = async {
-            while !waiting.is_empty() {
-                if let Some(Ok(node)) = changes.next().await
-                    && node.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Running))
-                {
-                    waiting.retain(|name| *name != node.name_any());
-                }
-            }
-        };
-        if tokio::time::timeout(PATIENCE, up).await.is_err() {
-            let (left, all) = (waiting.len(), awaited.len());
-            panic!("{left} of {all} nodes are not Running within {PATIENCE:?}, {} among them", waiting[0]);
-        }
+        let is_running =
+            |node: &SeiNode| node.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Running));
+        changes.until("Running", &awaited, is_running).await;
         start.end(sidecars, &awaited)
+    }
+
+    /// Watches the nodes from now on.
+    pub async fn changes(&self) -> Changes {
+        let api: Api<SeiNode> = Api::namespaced(self.client.clone(), self.name);
+        let mut changes = watcher(api, watcher::Config::default()).boxed();
+        within("the watch is open", async {
+            while !matches!(changes.next().await, Some(Ok(watcher::Event::InitDone))) {}
+        })
+        .await;
+        Changes(changes.applied_objects().boxed())
     }
 
     /// Opens connections, more than a run needs at once: watches close those that they had, the operator has its own
@@ -152,6 +147,29 @@ impl Place {
             if names.is_empty() { Ok(()) } else { Err(names) }
         })
         .await;
+    }
+}
+
+/// What becomes of the nodes of a namespace.
+pub struct Changes(BoxStream<'static, Result<SeiNode, watcher::Error>>);
+
+impl Changes {
+    /// Waits until each of `nodes` was seen to be so.
+    pub async fn until(mut self, what: &str, nodes: &[SeiNode], is_so: impl Fn(&SeiNode) -> bool) {
+        let mut waiting: BTreeSet<String> = nodes.iter().map(ResourceExt::name_any).collect();
+        let all_are = async {
+            while !waiting.is_empty() {
+                if let Some(Ok(node)) = self.0.next().await
+                    && is_so(&node)
+                {
+                    waiting.remove(&node.name_any());
+                }
+            }
+        };
+        if tokio::time::timeout(PATIENCE, all_are).await.is_err() {
+            let (left, all, one) = (waiting.len(), nodes.len(), waiting.first());
+            panic!("{left} of {all} nodes are not {what} within {PATIENCE:?}, {one:?} among them");
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod arena;
+mod frame;
 #[expect(dead_code, reason = "shared with the yardstick, which uses more of it")]
 mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
@@ -26,9 +27,11 @@ use std::process::ExitCode;
 
 use arena::{Place, World};
 use devcluster::{
-    guardian,
+    Audit,
+    guardian::Guard,
     sidecar::{Fault, Scope, Times},
 };
+use frame::{Verdict, in_turns, label, ratio};
 use kube::ResourceExt;
 use run::{Run, median};
 use seinode_api::SeiNode;
@@ -46,18 +49,11 @@ const EVERY: usize = 10;
 const HOLE: &str = "hole-";
 
 fn main() -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself.
-    let guard = guardian::claim();
-    // `cargo test --benches` runs this too, and means to measure nothing.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
-    runtime.block_on(compare(&guard))
+    frame::hold(compare)
 }
 
-async fn compare(guard: &guardian::Guard) -> ExitCode {
-    let world = World::start(guard).await;
+async fn compare(guard: &Guard) -> Vec<Verdict> {
+    let world = World::start(guard, Audit::Off).await;
     let place = Place::make(&world, "blackhole").await;
     let _operator = place.operator(&world).await;
     let alone = crowd(Company::None);
@@ -68,23 +64,22 @@ async fn compare(guard: &guardian::Guard) -> ExitCode {
     }
 
     run::head(&format!("{GOOD} nodes, alone and beside {} black holes", beside.len() - alone.len()));
-    round(&world, &place, &alone[..20]).await.show("warm-up", "20 alone");
+    round(&world, &place, &alone[..20]).await.show(&label(0), "20 alone");
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for number in 1..=ROUNDS {
-        // Who goes first changes: neither always finds the control plane as the other left it.
-        let (by_themselves, in_company) = if number % 2 == 0 {
-            let in_company = round(&world, &place, &beside).await;
-            (round(&world, &place, &alone).await, in_company)
-        } else {
-            let by_themselves = round(&world, &place, &alone).await;
-            (by_themselves, round(&world, &place, &beside).await)
-        };
-        by_themselves.show(&format!("round {number}"), "alone");
+        let by_themselves = round(&world, &place, &alone);
+        let in_company = round(&world, &place, &beside);
+        let (by_themselves, in_company) = in_turns(number, by_themselves, in_company).await;
+        by_themselves.show(&label(number), "alone");
         in_company.show("", "beside");
         without.push(by_themselves);
         with.push(in_company);
     }
-    verdict(median(&without), median(&with))
+    let (without, with) = (median(&without), median(&with));
+    without.show("medians", "alone");
+    with.show("", "beside");
+    let value = ratio(with.over, without.over);
+    vec![Verdict { what: "180 nodes, beside black holes : alone", value, bound: BOUND }]
 }
 
 /// Brings nodes up until the good ones are Running, and removes them.
@@ -92,19 +87,6 @@ async fn round(world: &World, place: &Place, nodes: &[SeiNode]) -> Run {
     let run = place.bring_up(&world.sidecars, nodes, |node| !is_hole(node)).await;
     place.clear().await;
     run
-}
-
-fn verdict(without: Run, with: Run) -> ExitCode {
-    without.show("medians", "alone");
-    with.show("", "beside");
-    let ratio = with.over.as_secs_f64() / without.over.as_secs_f64();
-    if ratio <= BOUND {
-        println!("\nratio {ratio:.2} is within the bound of {BOUND}");
-        ExitCode::SUCCESS
-    } else {
-        println!("\nratio {ratio:.2} exceeds the bound of {BOUND}");
-        ExitCode::FAILURE
-    }
 }
 
 /// Who comes up together with the good nodes.

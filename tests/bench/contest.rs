@@ -7,6 +7,7 @@ use seinode_api::SeiNode;
 use crate::{
     World,
     arena::Place,
+    frame::{in_turns, label, ratio},
     operator::Operator,
     run::{self, Run, Start, median},
     script, within,
@@ -38,18 +39,9 @@ impl Contest {
     pub async fn hold(&self, title: &str, nodes: &[SeiNode], rounds: usize) -> f64 {
         run::head(title);
         let (mut by_hand, mut by_operator) = (Vec::new(), Vec::new());
-        // The first round warms up whatever is cold.
         for round in 0..=rounds {
-            // Who goes first changes: neither always finds the control plane as the other left it.
-            let (hand, operator) = if round % 2 == 0 {
-                let hand = self.by_hand(nodes).await;
-                (hand, self.by_operator(nodes).await)
-            } else {
-                let operator = self.by_operator(nodes).await;
-                (self.by_hand(nodes).await, operator)
-            };
-            let label = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
-            hand.show(&label, "script");
+            let (hand, operator) = in_turns(round, self.by_hand(nodes), self.by_operator(nodes)).await;
+            hand.show(&label(round), "script");
             operator.show("", "operator");
             if round > 0 {
                 by_hand.push(hand);
@@ -59,7 +51,7 @@ impl Contest {
         let (hand, operator) = (median(&by_hand), median(&by_operator));
         hand.show("medians", "script");
         operator.show("", "operator");
-        let ratio = operator.over.as_secs_f64() / hand.over.as_secs_f64();
+        let ratio = ratio(operator.over, hand.over);
         println!("ratio {ratio:.2}");
         ratio
     }

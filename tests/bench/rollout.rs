@@ -13,77 +13,88 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
-#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod arena;
 mod floor;
+mod frame;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
+mod requests;
 #[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod run;
 mod script;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use arena::{Place, World};
 use devcluster::{
-    Audit, Cluster, Options, Progress,
-    audit::{self, Request},
-    guardian,
-    sidecar::{Delay, Sidecars},
+    Audit,
+    guardian::Guard,
+    sidecar::{Delay, TaskType},
 };
+use frame::{Verdict, in_turns, label, median, ratio};
 use futures::future::join_all;
 use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
 };
+use requests::Requests;
 use seinode_api::SeiNode;
 use serde_json::json;
 use wait::{eventually, within};
 
-/// Issue 5: one rollout takes at most this many times as long as the script.
-const ONE: f64 = 1.15;
-/// Issue 5: a hundred at once.
-const HUNDRED: f64 = 1.3;
 /// Issue 5: so many requests to the API server a rollout, events included.
 const REQUESTS: f64 = 10.0;
 /// Sidecars answer so long after their pod has started.
 const START_DELAY: Duration = Duration::from_secs(3);
 
-fn main() -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself.
-    let guard = guardian::claim();
-    // `cargo test --benches` runs this too, and means to measure nothing.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
-    runtime.block_on(run(&guard))
+/// A part of the benchmark.
+struct Part {
+    /// Its name on the command line.
+    name: &'static str,
+    /// So many nodes at once.
+    nodes: usize,
+    /// So many rounds count.
+    rounds: usize,
+    /// Issue 5: it takes at most this many times as long as the script.
+    bound: f64,
+    /// What is said of the time, and of the requests.
+    verdicts: [&'static str; 2],
 }
 
-async fn run(guard: &guardian::Guard) -> ExitCode {
-    let crds = vec![seinode_api::crd::seinode()];
-    let options = Options { crds, audit: Audit::On, progress: Progress::lines(), ..Options::default() };
-    let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
-    let sidecars = Sidecars::start(cluster.client()).await.unwrap();
-    let contest = Contest::open(World { cluster, sidecars }).await;
-    let one = contest.hold("one rollout", 1, 7).await;
-    let hundred = contest.hold("100 rollouts at once", 100, 3).await;
-    let mut kept = true;
-    for (what, value, bound) in [
-        ("one rollout, operator : script", one.ratio, ONE),
-        ("100 at once, operator : script", hundred.ratio, HUNDRED),
-        ("requests of one rollout", one.requests, REQUESTS),
-        ("requests a rollout, 100 at once", hundred.requests, REQUESTS),
-    ] {
-        let verdict = if value <= bound { "within" } else { "EXCEEDS" };
-        println!("{what}: {value:.2} {verdict} the bound of {bound}");
-        kept &= value <= bound;
+const PARTS: [Part; 2] = [
+    Part {
+        name: "one",
+        nodes: 1,
+        rounds: 7,
+        bound: 1.15,
+        verdicts: ["one rollout, operator : script", "requests of one rollout"],
+    },
+    Part {
+        name: "hundred",
+        nodes: 100,
+        rounds: 5,
+        bound: 1.3,
+        verdicts: ["100 at once, operator : script", "requests a rollout, 100 at once"],
+    },
+];
+
+fn main() -> ExitCode {
+    frame::hold(compare)
+}
+
+async fn compare(guard: &Guard) -> Vec<Verdict> {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let contest = Contest::open(World::start(guard, Audit::On).await).await;
+    let mut verdicts = Vec::new();
+    for part in PARTS.iter().filter(|part| chosen.is_empty() || chosen.iter().any(|name| name == part.name)) {
+        verdicts.extend(contest.hold(part).await);
     }
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    assert!(!verdicts.is_empty(), "no part is called {chosen:?}: there are \"one\" and \"hundred\"");
+    verdicts
 }
 
 /// Both contestants on one control plane, each with nodes of its own.
@@ -92,14 +103,6 @@ struct Contest {
     script: Place,
     place: Place,
     _operator: operator::Operator,
-}
-
-/// What came of the rounds.
-struct Result {
-    /// How many times as long as the script the operator took.
-    ratio: f64,
-    /// Requests of the operator a rollout, watches aside.
-    requests: f64,
 }
 
 impl Contest {
@@ -111,67 +114,55 @@ impl Contest {
     }
 
     /// Brings nodes up on both sides, and rolls them out in turns.
-    async fn hold(&self, title: &str, count: usize, rounds: usize) -> Result {
-        println!("\n{title} (ms; of each round the slowest node)");
-        self.world.sidecars.behaviour().start_delay(Delay::NONE);
-        let nodes: Vec<_> = (0..count).map(node).collect();
+    async fn hold(&self, part: &Part) -> [Verdict; 2] {
+        let sidecars = &self.world.sidecars;
+        sidecars.behaviour().start_delay(Delay::NONE);
+        let nodes: Vec<_> = (0..part.nodes).map(node).collect();
         let by_hand = self.script.nodes(&nodes);
-        let (client, sidecars) = (&self.script.client, &self.world.sidecars);
-        let up = by_hand.iter().map(|node| script::bring_up(client, sidecars, node, &by_hand));
+        let up = by_hand.iter().map(|node| script::bring_up(&self.script.client, sidecars, node, &by_hand));
         within("the script's nodes are up", join_all(up)).await;
         self.place.bring_up(sidecars, &nodes, |_| true).await;
-        self.world.sidecars.behaviour().start_delay(Delay::Fixed(START_DELAY));
+        sidecars.behaviour().start_delay(Delay::Fixed(START_DELAY));
 
-        let (mut script, mut operator, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-        // The first round warms up whatever is cold.
-        for round in 0..=rounds {
-            let image = format!("registry.example.com/seid:{title}-{round}").replace(' ', "-");
-            let (hand, ours) = if round % 2 == 0 {
-                let hand = self.by_hand(&by_hand, &image).await;
-                (hand, self.by_operator(&nodes, &image).await)
-            } else {
-                let ours = self.by_operator(&nodes, &image).await;
-                (self.by_hand(&by_hand, &image).await, ours)
-            };
-            let label = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
-            let asked = ours.asked.values().sum::<usize>();
-            let each = f64::from(u32::try_from(asked).unwrap()) / f64::from(u32::try_from(count).unwrap());
-            println!(
-                "{label:9} script {:>6}   operator {:>6}, told {:>6}, {each:.1} requests each",
-                hand.as_millis(),
-                ours.over.as_millis(),
-                ours.told.as_millis()
-            );
+        println!("\nrollouts at once: {} (ms; of each round the slowest node)", part.nodes);
+        println!("{:9} {:>8} {:>8} {:>8} {:>14}", "", "script", "operator", "told", "requests each");
+        let (mut rounds, mut last) = (Vec::new(), Requests::default());
+        for round in 0..=part.rounds {
+            let image = format!("registry.example.com/seid:{}-{round}", part.name);
+            let (script, ours) =
+                in_turns(round, self.by_hand(&by_hand, &image), self.by_operator(&nodes, &image)).await;
+            let times = Times { script, operator: ours.over, told: ours.told };
+            times.show(&label(round), &format!("{:.2}", ours.asked.each(part.nodes)));
             if round > 0 {
-                script.push(hand);
-                operator.push(ours.over);
-                requests.push(each);
-            }
-            if round == rounds {
-                let list: Vec<_> = ours.asked.iter().map(|(what, times)| format!("{times} {what}")).collect();
-                println!("requests of the last round: {}", list.join(", "));
+                rounds.push(times);
+                last = last.and(ours.asked);
             }
         }
         self.place.clear().await;
         self.script.clear().await;
-        requests.sort_by(f64::total_cmp);
-        let ratio = median(&mut operator).as_secs_f64() / median(&mut script).as_secs_f64();
-        println!("ratio {ratio:.2}");
-        Result { ratio, requests: requests[requests.len() / 2] }
+        let medians = Times::medians(&rounds);
+        let requests = last.each(part.nodes * part.rounds);
+        medians.show("medians", &format!("{requests:.2} (mean)"));
+        last.show(part.nodes * part.rounds);
+        let [time, asked] = part.verdicts;
+        [
+            Verdict { what: time, value: ratio(medians.operator, medians.script), bound: part.bound },
+            Verdict { what: asked, value: requests, bound: REQUESTS },
+        ]
     }
 
     async fn by_hand(&self, nodes: &[SeiNode], image: &str) -> Duration {
         self.script.connect().await;
         let begun = Timestamp::now();
-        let (client, sidecars) = (&self.script.client, &self.world.sidecars);
-        let rollouts = nodes.iter().map(|node| floor::roll(client, sidecars, node, image));
-        within("the script ends", join_all(rollouts)).await;
+        let rollouts = floor::roll_all(&self.script.client, &self.world.sidecars, nodes, image);
+        within("the script ends", rollouts).await;
         self.opened(nodes, begun)
     }
 
     async fn by_operator(&self, nodes: &[SeiNode], image: &str) -> Ours {
         let nodes = self.place.nodes(nodes);
         let api: Api<SeiNode> = Api::namespaced(self.place.client.clone(), &nodes[0].namespace().unwrap());
+        let changes = self.place.changes().await;
         self.place.connect().await;
         let begun = Timestamp::now();
         let change = Patch::Merge(json!({"spec": {"image": image}}));
@@ -179,51 +170,20 @@ impl Contest {
         let parameters = PatchParams::default();
         join_all(names.iter().map(|name| async { api.patch(name, &parameters, &change).await.unwrap() }))
             .await;
-        eventually("every node is rolled out", async || {
-            let all = api.list(&Default::default()).await.unwrap().items;
-            let left: Vec<_> =
-                all.iter().filter(|node| !is_rolled(node, image)).map(SeiNode::name_any).collect();
-            if left.is_empty() { Ok(()) } else { Err(left) }
-        })
-        .await;
+        changes.until("rolled out", &nodes, |node| is_rolled(node, image)).await;
         let told = since(begun, Timestamp::now());
         let over = self.opened(&nodes, begun);
-        let asked = self.settled(begun).await;
-        Ours { over, told, asked }
+        Ours { over, told, asked: Requests::settled(&self.world.cluster, begun).await }
     }
 
-    /// When the last gate of a new pod was opened.
+    /// When the last gate was opened. Each was, since then: only a new pod has one that is shut.
     fn opened(&self, nodes: &[SeiNode], begun: Timestamp) -> Duration {
         let last = |node: &SeiNode| {
             let runs = self.world.sidecars.node(&node.namespace().unwrap(), &node.name_any()).executions();
-            runs.iter().rev().find(|run| run.task.to_string() == "mark-ready").map(|run| run.at)
+            let opened = runs.iter().rev().find(|run| run.task == TaskType::MarkReady).map(|run| run.at);
+            opened.filter(|at| *at >= begun).unwrap_or_else(|| panic!("{} was not rolled", node.name_any()))
         };
-        nodes.iter().filter_map(last).max().map_or(Duration::ZERO, |at| since(begun, at))
-    }
-
-    /// What the operator asked since then, once nothing more comes.
-    async fn settled(&self, begun: Timestamp) -> BTreeMap<String, usize> {
-        let mut before = usize::MAX;
-        eventually("no request comes any more", async || {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let asked = self.asked(begun);
-            match std::mem::replace(&mut before, asked.len()) == asked.len() {
-                true => Ok(()),
-                false => Err(asked.len()),
-            }
-        })
-        .await;
-        let mut kinds = BTreeMap::new();
-        for request in self.asked(begun) {
-            *kinds.entry(format!("{} {}", request.verb, request.resource)).or_default() += 1;
-        }
-        kinds
-    }
-
-    fn asked(&self, begun: Timestamp) -> Vec<Request> {
-        let log = self.world.cluster.audit_log().unwrap();
-        let ours = |it: &Request| it.user_agent.starts_with("seinode-operator/") && it.verb != "watch";
-        audit::requests(&log, begun).unwrap().into_iter().filter(ours).collect()
+        nodes.iter().map(last).max().map_or(Duration::ZERO, |at| since(begun, at))
     }
 }
 
@@ -233,8 +193,27 @@ struct Ours {
     over: Duration,
     /// When every status said so.
     told: Duration,
-    /// What it asked of the API server, and how often.
-    asked: BTreeMap<String, usize>,
+    /// What it asked of the API server.
+    asked: Requests,
+}
+
+/// The times of a round.
+struct Times {
+    script: Duration,
+    operator: Duration,
+    told: Duration,
+}
+
+impl Times {
+    fn medians(rounds: &[Self]) -> Self {
+        let of = |time: fn(&Self) -> Duration| median(rounds.iter().map(time));
+        Self { script: of(|it| it.script), operator: of(|it| it.operator), told: of(|it| it.told) }
+    }
+
+    fn show(&self, label: &str, requests: &str) {
+        let [script, operator, told] = [self.script, self.operator, self.told].map(|it| it.as_millis());
+        println!("{label:9} {script:>8} {operator:>8} {told:>8} {requests:>14}");
+    }
 }
 
 fn node(index: usize) -> SeiNode {
@@ -254,9 +233,4 @@ fn is_rolled(node: &SeiNode, image: &str) -> bool {
 
 fn since(begun: Timestamp, at: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(begun)).unwrap_or_default()
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use seinode_api::SeiNode;
 
+use crate::frame;
+
 /// When the slowest node got how far, from the beginning of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
@@ -76,11 +78,7 @@ pub fn head(title: &str) {
 
 /// The median of each time.
 pub fn median(runs: &[Run]) -> Run {
-    let of = |time: fn(&Run) -> Duration| {
-        let mut times: Vec<Duration> = runs.iter().map(time).collect();
-        times.sort();
-        times[times.len() / 2]
-    };
+    let of = |time: fn(&Run) -> Duration| frame::median(runs.iter().map(time));
     Run {
         knocked: of(|run| run.knocked),
         answered: of(|run| run.answered),

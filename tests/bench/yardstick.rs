@@ -15,6 +15,7 @@
 
 mod arena;
 mod contest;
+mod frame;
 mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
@@ -29,40 +30,29 @@ use std::{process::ExitCode, time::Duration};
 use arena::World;
 use contest::Contest;
 use devcluster::{
-    guardian,
+    Audit,
+    guardian::Guard,
     sidecar::{Delay, TaskType},
 };
+use frame::Verdict;
 use wait::{eventually, within};
 
 /// Issue 3: the operator takes at most this many times as long as the script.
 const BOUND: f64 = 1.5;
 
 fn main() -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself.
-    let guard = guardian::claim();
-    // `cargo test --benches` runs this too, and means to measure nothing.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
-    runtime.block_on(run(&guard))
+    frame::hold(compare)
 }
 
-async fn run(guard: &guardian::Guard) -> ExitCode {
-    let contest = Contest::open(World::start(guard).await).await;
+async fn compare(guard: &Guard) -> Vec<Verdict> {
+    let contest = Contest::open(World::start(guard, Audit::Off).await).await;
 
-    let main = contest.hold("three nodes that know their peers", &nodes::apart(), 9).await;
+    let value = contest.hold("three nodes that know their peers", &nodes::apart(), 9).await;
     contest.hold("the nodes of examples/: one has to find another first", &nodes::examples(), 5).await;
     for task in TaskType::ALL {
         contest.sidecars().behaviour().task_duration(task, Delay::Fixed(Duration::from_millis(250)));
     }
     contest.hold("three nodes that know their peers, every task takes 250 ms", &nodes::apart(), 5).await;
 
-    if main <= BOUND {
-        println!("\n{main:.2} is within the bound of {BOUND}");
-        ExitCode::SUCCESS
-    } else {
-        println!("\n{main:.2} exceeds the bound of {BOUND}");
-        ExitCode::FAILURE
-    }
+    vec![Verdict { what: "three nodes that know their peers, operator : script", value, bound: BOUND }]
 }

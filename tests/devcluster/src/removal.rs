@@ -11,28 +11,34 @@ use kube::{Api, Client, ResourceExt as _};
 
 use crate::steady::Steady;
 
+/// So many pods are removed at once: every machine has a kubelet of its own, and none waits for another.
+const AT_ONCE: usize = 32;
+
 /// Removes ended pods that were asked to go, for as long as it is polled.
 pub(crate) async fn remove_ended_pods(client: Client) {
     let ended = watcher::Config::default().fields("status.phase!=Pending,status.phase!=Running");
     let pods = watcher(Api::<Pod>::all(client.clone()), ended).backoff(Steady).applied_objects();
-    let mut pods = std::pin::pin!(pods);
-    while let Some(next) = pods.next().await {
+    pods.for_each_concurrent(AT_ONCE, async |next| {
         let Ok(pod) = next.inspect_err(|error| tracing::debug!(%error, "watching ended pods")) else {
-            continue;
+            return;
         };
         // With a grace period of 0 it has been done, and a finalizer keeps the object.
-        if pod.metadata.deletion_timestamp.is_none() || pod.metadata.deletion_grace_period_seconds == Some(0)
-        {
-            continue;
+        let has_been_done = pod.metadata.deletion_grace_period_seconds == Some(0);
+        if pod.metadata.deletion_timestamp.is_some() && !has_been_done {
+            remove(&client, &pod).await;
         }
-        let this_one = Preconditions { uid: pod.uid(), resource_version: None };
-        let now = DeleteParams::default().grace_period(0).preconditions(this_one);
-        let pods: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
-        match pods.delete(&pod.name_any(), &now).await {
-            Ok(_) => {}
-            // Somebody forced it, and another may have its name already.
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-            Err(error) => tracing::warn!(pod = pod.name_any(), %error, "cannot remove an ended pod"),
-        }
+    })
+    .await;
+}
+
+async fn remove(client: &Client, pod: &Pod) {
+    let this_one = Preconditions { uid: pod.uid(), resource_version: None };
+    let now = DeleteParams::default().grace_period(0).preconditions(this_one);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    match pods.delete(&pod.name_any(), &now).await {
+        Ok(_) => {}
+        // Somebody forced it, and another may have its name already.
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+        Err(error) => tracing::warn!(pod = pod.name_any(), %error, "cannot remove an ended pod"),
     }
 }

@@ -1,0 +1,76 @@
+//! What every benchmark begins with, does again and again, and ends with.
+
+use std::{process::ExitCode, time::Duration};
+
+use devcluster::guardian::{self, Guard};
+
+/// Holds a benchmark, if that is what this executable was started for. It fails when a bound is not kept.
+pub fn hold(benchmark: impl AsyncFnOnce(&Guard) -> Vec<Verdict>) -> ExitCode {
+    // First of all: this executable may be running as the keeper of another run of itself.
+    let guard = guardian::claim();
+    // `cargo test --benches` runs this too, and means to measure nothing.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("no runtime could be made");
+    let verdicts = runtime.block_on(benchmark(&guard));
+    println!();
+    for verdict in &verdicts {
+        verdict.show();
+    }
+    if verdicts.iter().all(Verdict::is_kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What came of a benchmark, or of a part of it.
+pub struct Verdict {
+    /// What was measured.
+    pub what: &'static str,
+    /// How much it is.
+    pub value: f64,
+    /// How much it may be.
+    pub bound: f64,
+}
+
+impl Verdict {
+    fn is_kept(&self) -> bool {
+        self.value <= self.bound
+    }
+
+    fn show(&self) {
+        let Self { what, value, bound } = self;
+        let verdict = if self.is_kept() { "is within" } else { "EXCEEDS" };
+        println!("{what}: {value:.2} {verdict} the bound of {bound}");
+    }
+}
+
+/// Does both. Who goes first changes with the round: neither always finds the control plane as the other left it.
+pub async fn in_turns<A, B>(
+    round: usize,
+    one: impl Future<Output = A>,
+    other: impl Future<Output = B>,
+) -> (A, B) {
+    if round.is_multiple_of(2) {
+        let one = one.await;
+        (one, other.await)
+    } else {
+        let other = other.await;
+        (one.await, other)
+    }
+}
+
+/// How a round is called: the first one warms up whatever is cold.
+pub fn label(round: usize) -> String {
+    if round == 0 { "warm-up".to_owned() } else { format!("round {round}") }
+}
+
+/// The median of some times.
+pub fn median(times: impl IntoIterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.into_iter().collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// How many times as long as `floor` something took.
+pub fn ratio(time: Duration, floor: Duration) -> f64 {
+    time.as_secs_f64() / floor.as_secs_f64()
+}
