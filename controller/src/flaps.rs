@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_core::node::NodeRef;
 
 /// So many times within the window at once.
-const MOST: usize = 4;
+const MOST: usize = 3;
 /// The window.
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -62,7 +62,7 @@ mod tests {
         let (flaps, node) =
             (Flaps::default(), NodeRef { namespace: "s".into(), name: "n".into(), uid: "u".into() });
         let at = |second| Timestamp::from_second(second).unwrap();
-        for second in 0..4 {
+        for second in 0..3 {
             assert_eq!(flaps.calm_at(&node, at(second)), None);
             flaps.note(&node, at(second));
         }

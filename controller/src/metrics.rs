@@ -1,14 +1,14 @@
 //! What can be scraped. Counters belong to this process; gauges are read from the watched objects at scrape
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
+mod history;
+mod watched;
+
 use std::{sync::Arc, time::Duration};
 
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounterVec, Opts, Registry,
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
-use seinode_api::{SeiNode, conditions, status::Phase};
+use jiff::Timestamp;
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     answer::Health,
     effect::{Effect, Outcome},
@@ -16,6 +16,7 @@ use seinode_core::{
     failure::Class,
 };
 
+use self::{history::History, watched::Watched};
 use crate::cache::Fleet;
 
 /// What is counted; clones share the counters.
@@ -26,6 +27,8 @@ pub(crate) struct Metrics {
     events: IntCounterVec,
     probes: IntCounterVec,
     probe_seconds: Histogram,
+    heal_seconds: Histogram,
+    history: History,
 }
 
 impl Metrics {
@@ -67,8 +70,17 @@ impl Metrics {
                 )
                 .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5]),
             )?,
+            heal_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "sei_controller_seinode_sidecar_heal_duration_seconds",
+                    "From the first 503 of a sidecar to its first 200 after it.",
+                )
+                .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
+            )?,
+            history: History::register(registry)?,
         };
         registry.register(Box::new(metrics.probe_seconds.clone()))?;
+        registry.register(Box::new(metrics.heal_seconds.clone()))?;
         registry.register(Box::new(Watched::new(Arc::clone(fleet))?))?;
         Ok(metrics)
     }
@@ -111,6 +123,26 @@ impl Metrics {
         self.probe_seconds.observe(took.as_secs_f64());
     }
 
+    /// A sidecar answers 200 again, so long after it first answered 503.
+    pub(crate) fn healed(&self, after: Duration) {
+        self.heal_seconds.observe(after.as_secs_f64());
+    }
+
+    /// A status was stored.
+    pub(crate) fn stored(&self, node: &SeiNode, before: &SeiNodeStatus, now: Timestamp) {
+        self.history.stored(node, before, now);
+    }
+
+    /// A node was seen: what is counted for it begins at 0, so that the first loss is an increase.
+    pub(crate) fn seen(&self, namespace: &str, name: &str) {
+        self.history.seen(namespace, name);
+    }
+
+    /// A node is gone, and its series with it.
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
+        self.history.forget(namespace, name);
+    }
+
     pub(crate) fn event(&self, fate: &str) {
         self.events.with_label_values(&[fate]).inc();
     }
@@ -132,83 +164,5 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
         Effect::DeletePod { .. } => "delete-pod",
         Effect::Submit(_) => "submit-task",
         Effect::RemoveLegacyFinalizer => "remove-legacy-finalizer",
-    }
-}
-
-const PHASES: [Phase; 5] =
-    [Phase::Pending, Phase::Initializing, Phase::Running, Phase::Failed, Phase::Terminating];
-
-/// Gauges that are read from the watched objects at the scrape.
-struct Watched {
-    fleet: Arc<Fleet>,
-    descriptions: Vec<Desc>,
-}
-
-/// The gauges of one scrape.
-struct Gauges {
-    /// 1 for the phase that a node is in, 0 for the others (plans-tasks-sidecar §7).
-    phase: GaugeVec,
-    /// 1 while a rollout waits for a person.
-    blocked: GaugeVec,
-}
-
-impl Gauges {
-    fn new() -> Result<Self, prometheus::Error> {
-        let gauge = |name: &str, help: &str, label| {
-            GaugeVec::new(Opts::new(name, help), &["namespace", "name", label])
-        };
-        Ok(Self {
-            phase: gauge(
-                "sei_controller_seinode_phase",
-                "1 for the phase that the SeiNode is in, 0 for all others.",
-                "phase",
-            )?,
-            blocked: gauge(
-                "sei_controller_seinode_rollout_blocked",
-                "1 while a rollout of the SeiNode waits for a person, with the reason.",
-                "reason",
-            )?,
-        })
-    }
-
-    fn all(&self) -> [&GaugeVec; 2] {
-        let Self { phase, blocked } = self;
-        [phase, blocked]
-    }
-
-    fn read(&self, node: &SeiNode) {
-        let Some(status) = &node.status else { return };
-        let meta = &node.metadata;
-        let namespace = meta.namespace.as_deref().unwrap_or_default();
-        let name = meta.name.as_deref().unwrap_or_default();
-        for phase in PHASES.iter().filter(|_| status.phase.is_some()) {
-            let value = if Some(*phase) == status.phase { 1.0 } else { 0.0 };
-            self.phase.with_label_values(&[namespace, name, &format!("{phase:?}")]).set(value);
-        }
-        if let Some(blocked) = conditions::find(&status.conditions, conditions::ROLLOUT_BLOCKED)
-            && blocked.status == "True"
-        {
-            self.blocked.with_label_values(&[namespace, name, &blocked.reason]).set(1.0);
-        }
-    }
-}
-
-impl Watched {
-    fn new(fleet: Arc<Fleet>) -> Result<Self, prometheus::Error> {
-        let descriptions = Gauges::new()?.all().iter().flat_map(|gauge| gauge.desc()).cloned().collect();
-        Ok(Self { fleet, descriptions })
-    }
-}
-
-impl Collector for Watched {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let Ok(gauges) = Gauges::new() else { return Vec::new() };
-        let nodes: Vec<_> = self.fleet.nodes().collect();
-        nodes.iter().filter_map(|node| node.0.as_ref().ok()).for_each(|node| gauges.read(node));
-        gauges.all().iter().flat_map(|gauge| gauge.collect()).collect()
     }
 }

@@ -39,6 +39,15 @@ use crate::{
     slots, unreadable,
 };
 
+/// The conditions that follow the readiness of a sidecar.
+const OF_READINESS: [&str; 5] = [
+    conditions::READY,
+    conditions::RECONCILING,
+    conditions::STALLED,
+    conditions::AVAILABLE,
+    conditions::SIDECAR_READY,
+];
+
 /// More steps than any plan has: a pass that takes more turns in a circle.
 const MAX_STEPS: usize = 100;
 
@@ -50,6 +59,7 @@ pub(crate) async fn pass(context: &Context, caches: &Caches, object: Arc<Guarded
     };
     let subject = Subject::of(&node);
     let NodeRef { namespace, name, uid: _ } = &subject.node;
+    context.metrics.seen(namespace, name);
     let span = tracing::info_span!("pass", namespace, name);
     Pass::begin(context, caches, node, subject).run().instrument(span).await
 }
@@ -129,7 +139,10 @@ impl<'a> Pass<'a> {
                     };
                     if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
                         let node = &self.subject.node;
-                        self.context.probes.note(node, &Incarnation::of(pod), &fact);
+                        let healed = self.context.probes.note(node, &Incarnation::of(pod), &fact);
+                        if let Some(after) = healed {
+                            self.context.metrics.healed(after);
+                        }
                     }
                     absorb_answer(&mut self.seen, question, fact);
                 }
@@ -189,8 +202,15 @@ impl<'a> Pass<'a> {
             };
             return Action::requeue(sooner.min(pause(due, now)));
         }
+        let flaps = self.only_readiness_changed();
+        if flaps && let Some(due) = self.context.postponed.calm_down(&self.object, &self.status, now) {
+            return Action::requeue(pause(due, now));
+        }
         if let Err(failure) = self.persist().await {
             return self.again(&failure);
+        }
+        if flaps {
+            self.context.postponed.flapped(&self.object, now);
         }
         let NodeRef { namespace, name, uid: _ } = &self.subject.node;
         match rest.until {
@@ -232,6 +252,18 @@ impl<'a> Pass<'a> {
             && goes_on(&stored) == goes_on(&self.status)
     }
 
+    /// Whether the status has nothing new but that the sidecar, and with it the node, is ready or is not.
+    fn only_readiness_changed(&self) -> bool {
+        let rest = |status: &SeiNodeStatus| {
+            let mut status = status.clone();
+            status.sidecar = None;
+            status.conditions.retain(|it| !OF_READINESS.contains(&it.type_.as_str()));
+            status
+        };
+        let stored = self.object.status.clone().unwrap_or_default();
+        stored != self.status && self.status.plan.is_none() && rest(&stored) == rest(&self.status)
+    }
+
     /// Stores the status if it differs from what is stored, then publishes what changed.
     async fn persist(&mut self) -> Result<Presence, Failure> {
         let before = self.object.status.clone().unwrap_or_default();
@@ -245,6 +277,7 @@ impl<'a> Pass<'a> {
                     self.object = stored;
                     return Err(forgetful());
                 }
+                self.context.metrics.stored(&stored, &before, (self.context.clock)());
                 let notices = notice::between(&before, &self.status);
                 for notice in &notices {
                     let plan = self.status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id.to_string());

@@ -1,6 +1,8 @@
 //! Carries effects out. Each may be repeated without harm; what came of it is a value, also when it failed.
 
 mod bootstrap;
+mod mend;
+mod service;
 mod volume;
 mod workload;
 
@@ -51,11 +53,7 @@ pub(crate) async fn perform(
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
         Effect::ApplyWorkload => workload::apply(context, node, intent, seen.workload.as_ref()).await,
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
-        Effect::ApplyService => {
-            let service = render::service(node, intent);
-            let applied = apply(context, node, &service, Known::of(seen.service.as_ref())).await;
-            applied.map(|service| Outcome::Service(Headless::of(node, &service)))
-        }
+        Effect::ApplyService => service::apply(context, node, intent, seen.service.as_ref()).await,
         Effect::ApplyBootstrapService => {
             let service = render::bootstrap_service(node, intent);
             let applied = apply(context, node, &service, Known::of(seen.service.as_ref())).await;

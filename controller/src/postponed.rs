@@ -5,17 +5,32 @@
 //! everything is decided anew. A crash loses it, and costs a pass.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus};
-use seinode_core::{ids::PlanId, plan::Plan};
+use seinode_core::{
+    ids::PlanId,
+    plan::{Plan, PlanKind},
+};
 
-/// For so long the first wait of a plan is put off; each further one twice as long as the one before, up to 8 s.
-const MOMENT: SignedDuration = SignedDuration::from_millis(500);
+/// For so long the first wait of a plan is put off, and each further one longer than the one before by this factor.
+fn moment(plan: PlanKind, told: u32) -> SignedDuration {
+    let (first, factor) = match plan {
+        // A new node takes many steps, and people watch it.
+        PlanKind::Init => (SignedDuration::from_millis(500), 2_i32),
+        // A whole fleet may be rolled out at once.
+        PlanKind::NodeUpdate | PlanKind::MarkReady | PlanKind::Resubmit => (SignedDuration::from_secs(1), 4),
+    };
+    first * factor.pow(told.min(4))
+}
+
+/// So many writes of one status within a minute that only tell of readiness are made at once.
+const MOST: usize = 3;
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The writes that are put off, by node.
 #[derive(Debug, Default)]
@@ -23,6 +38,8 @@ pub(crate) struct Postponed {
     writes: Mutex<BTreeMap<(String, String), Write>>,
     /// How many waits of a plan were written.
     told: Mutex<BTreeMap<(String, String), (PlanId, u32)>>,
+    /// When each status was written lately because readiness changed.
+    lately: Mutex<BTreeMap<(String, String), VecDeque<Timestamp>>>,
 }
 
 #[derive(Debug)]
@@ -56,11 +73,12 @@ impl Postponed {
     ) -> Option<Timestamp> {
         let mut writes = self.lock();
         let key = key(object);
-        let plan = status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id);
+        let plan = status.plan.as_ref().and_then(Plan::read);
+        let kind = plan.as_ref().map_or(PlanKind::Init, |plan| plan.kind);
+        let plan = plan.map(|plan| plan.id);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let count = told.get(&key).filter(|(id, _)| Some(*id) == plan).map_or(0, |(_, count)| *count);
-        let moment = MOMENT * (1 << count.min(4));
-        let due = writes.get(&key).map_or(now + moment, |write| write.due);
+        let due = writes.get(&key).map_or(now + moment(kind, count), |write| write.due);
         if now >= due {
             writes.remove(&key);
             if let Some(plan) = plan {
@@ -73,6 +91,36 @@ impl Postponed {
         Some(due)
     }
 
+    /// Puts a write off because so many were made within a minute: something flaps.
+    pub(crate) fn calm_down(
+        &self,
+        object: &SeiNode,
+        status: &SeiNodeStatus,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let key = key(object);
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = lately.get_mut(&key)?;
+        times.retain(|time| now.duration_since(*time) < MINUTE);
+        if times.len() < MOST {
+            return None;
+        }
+        let due = times[0] + MINUTE;
+        let (version, uid) = (object.resource_version(), object.uid());
+        self.lock().insert(key, Write { version, uid, status: status.clone(), due });
+        Some(due)
+    }
+
+    /// The status was written because readiness changed.
+    pub(crate) fn flapped(&self, object: &SeiNode, now: Timestamp) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = lately.entry(key(object)).or_default();
+        times.push_back(now);
+        while times.len() > MOST {
+            times.pop_front();
+        }
+    }
+
     /// The status was written, or will not be.
     pub(crate) fn done(&self, object: &SeiNode) {
         self.lock().remove(&key(object));
@@ -82,6 +130,7 @@ impl Postponed {
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
         self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         self.lock().remove(&key);
     }
 
@@ -112,10 +161,27 @@ mod tests {
         let due = postponed.put_off(&node("1"), &status, now).unwrap();
         assert_eq!(postponed.status(&node("1")), Some(status.clone()));
         let later = SeiNodeStatus { mode: Some("replayer".into()), ..status };
-        assert_eq!(postponed.put_off(&node("1"), &later, now + MOMENT / 2), Some(due), "no longer than once");
+        assert_eq!(
+            postponed.put_off(&node("1"), &later, now + moment(PlanKind::Init, 0) / 2),
+            Some(due),
+            "no longer than once"
+        );
         assert_eq!(postponed.status(&node("1")), Some(later.clone()));
         assert_eq!(postponed.put_off(&node("1"), &later, due), None, "now it is written");
         assert_eq!(postponed.status(&node("1")), None);
+    }
+
+    #[test]
+    fn a_status_that_is_written_again_and_again_calms_down() {
+        let postponed = Postponed::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let status = SeiNodeStatus::default();
+        for second in 0..3 {
+            assert_eq!(postponed.calm_down(&node("1"), &status, at(second)), None);
+            postponed.flapped(&node("1"), at(second));
+        }
+        assert_eq!(postponed.calm_down(&node("1"), &status, at(9)), Some(at(60)));
+        assert_eq!(postponed.calm_down(&node("1"), &status, at(60)), None);
     }
 
     #[test]

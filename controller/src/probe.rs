@@ -9,7 +9,7 @@ mod pace;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
@@ -53,6 +53,24 @@ pub(crate) struct Probes {
 struct Known {
     incarnation: Incarnation,
     answer: Option<Answer>,
+    /// Since when its gate is shut, as far as is known.
+    shut_since: Option<Instant>,
+}
+
+impl Known {
+    /// Takes an answer; returns how long the gate was shut if it is open again.
+    fn take(&mut self, answer: Answer) -> Option<Duration> {
+        let healed = match answer {
+            Answer::Gate(Health::Ready) => self.shut_since.take().map(|since| since.elapsed()),
+            Answer::Gate(Health::NotReady) => {
+                self.shut_since.get_or_insert_with(Instant::now);
+                None
+            }
+            Answer::Silent(_) => None,
+        };
+        self.answer = Some(answer);
+        healed
+    }
 }
 
 /// What a sidecar says of its gate.
@@ -94,7 +112,8 @@ impl Probes {
         if known.get(node).is_some_and(|known| known.incarnation == incarnation) {
             return;
         }
-        known.insert(node.clone(), Known { incarnation, answer: None });
+        let shut_since = known.get(node).and_then(|before| before.shut_since);
+        known.insert(node.clone(), Known { incarnation, answer: None, shut_since });
         // The prober lives as long as this memory.
         self.orders.send(Order::Watch(node.clone(), sidecar)).ok();
     }
@@ -113,17 +132,15 @@ impl Probes {
         gone.iter().for_each(|node| self.leave(node));
     }
 
-    /// A pass has asked the sidecar itself.
-    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fact) {
+    /// A pass has asked the sidecar itself. Returns how long its gate was shut if it is open again.
+    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fact) -> Option<Duration> {
         let answer = match fact {
             Fact::Gate(health) => Answer::Gate(*health),
             Fact::Silent(silence) => Answer::Silent(silence.clone()),
-            _ => return,
+            _ => return None,
         };
         let mut known = lock(&self.known);
-        if let Some(known) = known.get_mut(node).filter(|known| known.incarnation == *incarnation) {
-            known.answer = Some(answer);
-        }
+        known.get_mut(node).filter(|known| known.incarnation == *incarnation)?.take(answer)
     }
 
     /// The sidecar was given something that may open its gate: what it answered before counts no more.
@@ -175,7 +192,7 @@ impl Prober {
                     let Some(course) = courses.get(&node) else { continue };
                     let (sidecar, permits, done) = (course.sidecar.clone(), Arc::clone(&permits), done.clone());
                     tokio::spawn(async move {
-                        let begun = std::time::Instant::now();
+                        let begun = Instant::now();
                         let permit = permits.acquire().await;
                         let fact = sidecar.gate().await;
                         drop(permit);
@@ -213,7 +230,9 @@ impl Prober {
             if known.answer.as_ref() == Some(&answer) {
                 return;
             }
-            known.answer = Some(answer);
+            if let Some(after) = known.take(answer) {
+                self.metrics.healed(after);
+            }
         }
         self.fleet.wake(node);
     }

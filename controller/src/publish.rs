@@ -1,21 +1,32 @@
 //! Tells people: events, after the status they speak of is stored.
 //!
 //! Events are news, not records: they go through a bounded queue, and one that cannot be sent is counted and
-//! forgotten. No pass ever waits for one or fails because of one.
+//! forgotten. No pass ever waits for one or fails because of one. What is said again and again of the same object in the
+//! same words becomes one event that is counted up.
 
-use std::sync::Arc;
+mod said;
+
+use std::{sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{core::v1::ObjectReference, events::v1::Event},
+    api::{
+        core::v1::ObjectReference,
+        events::v1::{Event, EventSeries},
+    },
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
-use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
 use seinode_api::names;
 use seinode_core::notice::{Notice, Severity};
+use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use self::said::{Again, Said};
 use crate::metrics::Metrics;
 
 /// Longest note that the API server takes (events.k8s.io/v1).
@@ -92,15 +103,31 @@ impl Publisher {
 }
 
 async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metrics) {
+    let mut said = Said::default();
     while let Some(event) = news.recv().await {
-        let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
-        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        match api.create(&PostParams::default(), &event).await {
-            Ok(_) => metrics.event("sent"),
+        let namespace = event.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
+        let name = event.metadata.name.clone().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+        let sent = match said.again(&event, Instant::now()) {
+            Again::Never => api.create(&PostParams::default(), &event).await.map(drop),
+            Again::Counted => {
+                metrics.event("counted");
+                continue;
+            }
+            Again::CountedUp { first, count } => {
+                let series = EventSeries {
+                    count,
+                    last_observed_time: event.event_time.clone().unwrap_or(MicroTime(Timestamp::UNIX_EPOCH)),
+                };
+                let series = json!({ "series": series });
+                api.patch(&first, &PatchParams::default(), &Patch::Merge(series)).await.map(drop)
+            }
+        };
+        match sent {
+            Ok(()) => metrics.event("sent"),
             Err(kube::Error::Api(status)) if status.is_already_exists() => metrics.event("sent"),
             Err(error) => {
                 metrics.event("failed");
-                let name = event.metadata.name.as_deref();
                 tracing::debug!(event = name, %error, "an event could not be stored");
             }
         }

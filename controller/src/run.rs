@@ -141,6 +141,7 @@ fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     context.patience.reset(namespace, &gone.name);
     context.sidecars.forget(namespace, &gone.name);
     context.keyring.forget(namespace, &gone.name);
+    context.metrics.forget(namespace, &gone.name);
     context.flaps.forget(namespace, &gone.name);
     context.probes.forget(namespace, &gone.name);
     context.fresh.forget(namespace, &gone.name);

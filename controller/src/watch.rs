@@ -145,7 +145,7 @@ impl Source<'_> {
         }
     }
 
-    /// The events of one kind; its gate opens when everything was listed once.
+    /// The events of one kind.
     fn events<K>(
         &self,
         config: watcher::Config,
@@ -158,10 +158,17 @@ impl Source<'_> {
             + Send
             + 'static,
     {
+        watcher(self.api::<K>(), config.timeout(WATCH_SECONDS)).default_backoff()
+    }
+
+    /// Sees how far the watch of one kind is: its gate opens when everything was listed once. It is asked after the cache
+    /// has taken an event: passes begin when the last gate opens, and must not find a cache empty that is about to be filled.
+    fn progress<K>(&self) -> impl FnMut(&Result<watcher::Event<K>, watcher::Error>) + Send + use<K>
+    where
+        K: Resource<DynamicType = ()>,
+    {
         let mut progress = Progress::begin(self.gate::<K>(), self.unsynced.clone(), &K::plural(&()));
-        watcher(self.api::<K>(), config.timeout(WATCH_SECONDS))
-            .default_backoff()
-            .inspect(move |event| progress.see(event))
+        move |event| progress.see(event)
     }
 
     fn gate<K: Resource<DynamicType = ()>>(&self) -> Gate {
@@ -183,6 +190,7 @@ impl Source<'_> {
         self.events::<K>(watcher::Config::default().labels(names::NODE_LABEL))
             .modify(trim)
             .reflect(writer)
+            .inspect(self.progress::<K>())
             .touched_objects()
             .filter_map(|child| future::ready(child.ok().and_then(|child| node_of(&child))))
             .boxed()
@@ -201,6 +209,7 @@ impl Source<'_> {
             .modify(trim::node)
             .inspect_ok(move |event| wake_dependents(event, &known, &fleet))
             .reflect(writer)
+            .inspect(self.progress::<Guarded>())
             .applied_objects()
             .inspect_ok(move |node| cached.recent.caught_up(node))
             .predicate_filter(matters, PredicateConfig::default())
@@ -227,14 +236,16 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
             slice.wake.send(reference.clone()).ok();
         }
     }
-    if !gone && before.is_some_and(|before| before.labels() == node.labels()) {
+    if !gone && before.as_ref().is_some_and(|before| before.labels() == node.labels()) {
         return;
     }
     let namespace = node.namespace().unwrap_or_default();
     for slice in &fleet.slices {
         for other in slice.nodes.state() {
+            let selects =
+                |labels| other.0.as_ref().is_ok_and(|other| peers::depends_on(other, &namespace, labels));
             let waits =
-                other.0.as_ref().is_ok_and(|other| peers::depends_on(other, &namespace, node.labels()));
+                selects(node.labels()) || before.as_ref().is_some_and(|before| selects(before.labels()));
             // The receiver lives as long as the slice's controller: afterwards nobody needs waking.
             if waits && slice.wake.send(ObjectRef::from_obj(other.as_ref())).is_err() {
                 return;

@@ -3,13 +3,16 @@
 pub mod access;
 pub mod bootstrap;
 pub mod given;
+pub mod hands;
 pub mod keys;
 pub mod namespace;
 pub mod operator;
+pub mod plans;
 pub mod pods;
 pub mod proxy;
 pub mod rolling;
 pub mod rollout;
+pub mod told;
 pub mod volumes;
 pub mod wait;
 

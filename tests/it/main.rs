@@ -16,15 +16,20 @@ mod bootstrap;
 mod crash;
 mod crd;
 mod deletion;
+mod drift;
 mod exclusive;
+mod heal;
+mod guarded;
 mod imports;
 mod keys;
 mod kit;
 mod lifecycle;
 mod modes;
 mod quiet;
+mod repair;
 mod rollout;
 mod sidecars;
+mod slots;
 mod standing;
 mod trouble;
 
@@ -191,10 +196,67 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_malformed_node_key_is_told_until_it_is_mended
             a_mended_key_is_found_within_seconds_without_anybody_asking
             a_running_signer_tells_at_the_next_pod_event_that_its_key_is_gone_or_changed;
+        drift:
+            peers_that_come_and_go_restart_none_of_the_nodes_that_select_them
+            the_next_update_carries_the_peers_of_now
+            an_update_of_the_image_alone_leaves_the_configuration_as_it_is
+            other_platform_settings_restart_nobody_and_come_with_the_next_update
+            an_adopted_node_runs_on_untouched_until_its_spec_changes
+            an_adopted_node_whose_pod_runs_another_image_than_its_spec_names_is_updated
+            an_update_that_the_original_operator_left_half_done_is_brought_to_its_end
+            a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobody
+            a_set_that_kubernetes_itself_would_roll_comes_to_be_ours_to_roll
+            an_adopted_node_that_was_stopped_by_hand_stays_so;
+        repair:
+            a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate
+            a_set_that_was_orphaned_from_its_pod_gets_it_back
+            a_deleted_service_is_put_back
+            what_was_deleted_while_the_operator_was_down_is_put_back
+            nothing_is_put_back_for_a_node_that_is_being_deleted
+            what_people_edit_by_hand_is_put_right_and_no_pod_is_restarted
+            what_others_add_to_the_children_stays
+            programs_that_write_whole_objects_or_apply_them_are_named_too
+            an_edit_made_while_the_operator_was_down_is_put_right
+            what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody
+            an_edit_in_the_middle_of_an_update_reaches_no_pod
+            a_child_that_lost_its_owner_is_taken_back
+            who_edits_a_field_for_the_third_time_is_named_and_left_alone
+            a_person_ends_the_contest_and_the_field_is_the_operators_again
+            an_update_goes_through_whoever_contests_a_field
+            a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator
+            a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the_spec_asks_for
+            a_node_that_is_still_coming_up_can_be_stopped_too
+            a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back
+            an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newest_spec
+            a_stop_while_the_pod_is_being_replaced_is_honoured_too;
+        guarded:
+            a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for
+            a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap
+            an_imported_volume_that_is_being_deleted_keeps_its_pod
+            a_claim_that_lost_its_volume_keeps_its_pod_until_the_volume_is_back
+            a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else
+            a_volume_whose_data_were_saved_comes_back_under_its_node
+            a_signer_is_not_updated_while_a_secret_of_its_is_missing
+            a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too
+            a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits
+            a_validator_that_is_given_keys_signs_from_its_next_pod_on
+            a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_back
+            a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only_with_it
+            another_secret_for_a_signer_is_taken_up_by_its_next_pod;
+        slots:
+            no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart
+            a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured
+            a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition
             under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other;
+        heal:
+            a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_operator
+            a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe
+            a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers
+            a_sidecar_that_does_not_answer_is_unreachable_and_no_loss
+            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan;
         rollout:
             an_image_goes_there_and_back_and_every_pod_is_replaced_once
             quick_changes_end_on_the_last_one

@@ -12,6 +12,8 @@ pub const TARGET_ANNOTATION: &str = "sei.io/target";
 pub const LEGACY_FINALIZER: &str = "sei.io/seinode-finalizer";
 /// Field manager of server-side apply and of status writes.
 pub const FIELD_MANAGER: &str = "seinode-controller";
+/// Field manager of repairs that write parts of a child as a whole.
+pub const REPAIR_MANAGER: &str = "seinode-controller-repair";
 /// Annotation on a data PVC: UID of the SeiNode that it was made for.
 pub const OWNER_UID_ANNOTATION: &str = "sei.io/owner-uid";
 /// Annotation on pods: Karpenter does not move them.

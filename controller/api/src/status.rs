@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -321,12 +321,12 @@ pub struct DataVolumeStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SidecarStatus {
-    /// When its readiness was last lost.
+    /// When its readiness was last lost, to the microsecond: it may be lost twice in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_lost: Option<Time>,
+    pub last_lost: Option<MicroTime>,
     /// When its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_healed: Option<Time>,
+    pub last_healed: Option<MicroTime>,
 }
 
 /// Reads a list or a map; one that has another shape than ours counts as empty.

@@ -19,10 +19,14 @@ pub enum Deed {
     CatchUp(usize),
     /// Nobody can do anything before this time.
     Wait(Timestamp),
-    /// The controller of a StatefulSet sees its template.
+    /// A sidecar is asked beside the passes whether its gate is open.
+    Glance(usize, Key),
+    /// The controller of a StatefulSet sees its newest version.
     ObserveSet(Key),
-    /// A StatefulSet or a Job gets a pod.
-    MakePod(Key),
+    /// A StatefulSet or a Job gets a pod; one of a StatefulSet has a number.
+    MakePod(Key, i32),
+    /// A StatefulSet takes a pod of this number over that has no controller.
+    AdoptPod(Key, i32),
     /// A pod that is wanted no more, or has ended, is to go.
     StopPod(Key),
     /// A Job has come to its end.
@@ -56,7 +60,8 @@ pub fn offers(world: &World) -> Vec<Deed> {
 pub fn carry_out(world: &mut World, deed: Deed) {
     match deed {
         Deed::ObserveSet(set) => workloads::observe_set(world, &set),
-        Deed::MakePod(owner) => workloads::make_pod(world, &owner),
+        Deed::MakePod(owner, ordinal) => workloads::make_pod(world, &owner, ordinal),
+        Deed::AdoptPod(set, ordinal) => workloads::adopt_pod(world, &set, ordinal),
         Deed::StopPod(pod) => workloads::stop_pod(world, &pod),
         Deed::EndJob(job) => workloads::end_job(world, &job),
         Deed::Start(pod) => kubelet::start(world, &pod),
@@ -72,8 +77,8 @@ pub fn carry_out(world: &mut World, deed: Deed) {
             let ended = world.sidecars.finish(&pod, id);
             world.say(|| format!("the sidecar of {pod} ends {id}: {ended:?}"));
         }
-        Deed::Operate(..) | Deed::CatchUp(_) | Deed::Wait(_) => {}
+        Deed::Operate(..) | Deed::CatchUp(_) | Deed::Wait(_) | Deed::Glance(..) => {}
     }
 }
 
-pub use kubelet::{Exit, end_seid, restart};
+pub use kubelet::{BAD, Exit, end_seid, restart};

@@ -11,7 +11,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
-use crate::objects::{Key, Kind, Object};
+use crate::{
+    fields,
+    objects::{Key, Kind, Object},
+};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const IN_USE: &str = "kubernetes.io/pvc-protection";
@@ -41,6 +44,8 @@ pub enum Propagation {
     Background,
     /// Before it.
     Foreground,
+    /// They stay, without it.
+    Orphan,
 }
 
 impl ApiServer {
@@ -118,8 +123,22 @@ impl ApiServer {
         Some(self.keep(key, after))
     }
 
+    /// Somebody changes an object by hand, or with a program of their own: what they change is theirs.
+    pub fn edit(&mut self, key: &Key, manager: &str, change: impl FnOnce(&mut Object)) -> Option<Rc<Object>> {
+        self.update(key, |object| {
+            let before = object.clone();
+            change(object);
+            if *object != before {
+                fields::edited(&before, object, manager);
+            }
+        })
+    }
+
     /// Deletes an object: at once, or by marking it where somebody has still to do something.
     pub fn delete(&mut self, key: &Key, propagation: Propagation, now: Timestamp) {
+        if propagation == Propagation::Orphan {
+            self.orphan(key);
+        }
         let Some(object) = self.objects.get(key) else { return };
         let has_dependents = matches!(key.kind, Kind::Node | Kind::Set | Kind::Job);
         let waits = key.kind == Kind::Pod || object.meta().finalizers.iter().flatten().next().is_some();
@@ -138,6 +157,19 @@ impl ApiServer {
                 finalizers.push(FOREGROUND.to_owned());
             }
         });
+    }
+
+    /// What an object owns is nobody's from now on.
+    fn orphan(&mut self, key: &Key) {
+        let Some(uid) = self.objects.get(key).map(|object| object.uid().to_owned()) else { return };
+        let owned = self.objects.values().filter(|object| {
+            object.meta().owner_references.iter().flatten().any(|owner| owner.uid == uid)
+        });
+        for dependent in owned.map(|object| object.key()).collect::<Vec<_>>() {
+            self.update(&dependent, |object| {
+                object.meta_mut().owner_references.get_or_insert_default().retain(|owner| owner.uid != uid);
+            });
+        }
     }
 
     /// Removes an object, whatever holds it back.

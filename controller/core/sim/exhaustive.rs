@@ -1,15 +1,19 @@
-//! Every scenario with every trouble at every point, one at a time.
+//! Every scenario with every trouble at every point, one at a time: from the creation of a node until it runs, and from a
+//! change of its spec until it runs as that asks for.
 //!
 //! `cargo test` takes a sample of the points, by a printed seed; `cargo prove` takes them all, scenario by scenario.
 
+use self::Beginning::Running;
 use crate::{
+    adoption,
     invariants::Violation,
     objects::{Key, Kind},
     operator::Fault,
     prng::Prng,
-    run::conclude,
+    run::{conclude, settle},
     scenarios::Scenario,
-    troubles::Trouble,
+    troubles::{Trouble, Trouble::Edit, Wish, Wish::Image},
+    walks,
     world::{Order, World},
 };
 
@@ -17,6 +21,9 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 struct Way {
     scenario: &'static str,
+    beginning: Beginning,
+    /// The controller of StatefulSets acts on what it knew before.
+    slow_controllers: bool,
     order: Order,
     lag: usize,
     step: usize,
@@ -26,8 +33,12 @@ struct Way {
 impl Way {
     fn begin(&self) -> World {
         let mut world = Scenario::named(self.scenario).world();
+        world.slow_controllers = self.slow_controllers;
         for kind in Kind::ALL {
             world.operators[0].lag(kind, self.lag);
+        }
+        if let Err(violation) = self.beginning.make(&mut world) {
+            panic!("{self:?}: {violation}");
         }
         world
     }
@@ -50,6 +61,45 @@ impl Way {
     }
 }
 
+/// How a way begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// The nodes have just been created.
+    New,
+    /// They run, and this is done to the first of them.
+    Running(Trouble),
+    /// The earlier operator has run the first of them, with this image.
+    Adopted(&'static str),
+    /// They run, only one may be rolled out at a time, and all are to have another image.
+    OneSlot,
+}
+
+impl Beginning {
+    fn troubles(self) -> &'static [Trouble] {
+        if self == Self::New { &Trouble::ALL } else { &Trouble::RUNNING }
+    }
+
+    fn make(self, world: &mut World) -> Result<(), Violation> {
+        if self == Self::New {
+            return Ok(());
+        }
+        settle(world, Order::OperatorFirst)?;
+        match self {
+            Self::New => {}
+            Self::Running(trouble) => drop(trouble.strike(world, &first(world))),
+            Self::Adopted(image) => adoption::by_the_earlier_operator(world, &first(world), image)?,
+            Self::OneSlot => {
+                world.operators[0].slots.most = 1;
+                let nodes: Vec<Key> = world.api.list(Kind::Node).map(|node| node.key()).collect();
+                for node in nodes {
+                    Edit(Image("seid:2")).strike(world, &node);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Which of the points are taken.
 #[derive(Clone, Copy, Debug)]
 enum Points {
@@ -62,7 +112,11 @@ enum Points {
 }
 
 /// One point in so many in the ordinary `cargo test`.
-const SAMPLE: usize = 25;
+const SAMPLE: usize = 80;
+
+fn sample() -> Points {
+    Points::Sample { one_in: SAMPLE, seed: walks::seed() }
+}
 
 impl Points {
     fn take(self, step: usize, trouble: usize) -> bool {
@@ -126,33 +180,50 @@ fn strikes(world: &mut World, trouble: Trouble, node: &Key, way: Way) -> bool {
     struck
 }
 
-fn check(scenario: &'static str, points: Points) {
-    let way = Way { scenario, order: Order::OperatorFirst, lag: 0, step: 0, trouble: None };
+fn check(scenario: &'static str, beginning: Beginning, points: Points) {
+    let troubles = beginning.troubles();
+    let way = Way {
+        scenario,
+        beginning,
+        slow_controllers: false,
+        order: Order::OperatorFirst,
+        lag: 0,
+        step: 0,
+        trouble: None,
+    };
     let faults = Fault::ALL.map(Trouble::Request);
     let mut ways = every_point(way, &faults, points);
-    ways += every_point(way, &Trouble::ALL, points);
-    ways += every_point(Way { order: Order::WorldFirst, ..way }, &Trouble::ALL, points);
+    ways += every_point(way, troubles, points);
+    ways += every_point(Way { order: Order::WorldFirst, ..way }, troubles, points);
+    if beginning != Beginning::New {
+        let slow = Way { order: Order::WorldFirst, slow_controllers: true, ..way };
+        ways += every_point(slow, troubles, points);
+    }
     for lag in [1, 2, 4] {
         ways += every_point(Way { lag, ..way }, &[], points);
     }
-    println!("{scenario}: {ways} ways, {points:?}");
+    println!("{scenario}, {beginning:?}: {ways} ways, {points:?}");
 }
 
 /// Two tests for each scenario: a sample of its points, and all of them.
 macro_rules! scenarios {
-    ($($test:ident: $name:literal;)+) => {
+    ($($test:ident: $name:literal, $beginning:expr;)+) => {
         mod sampled {
+            use super::*;
+
             $(#[test]
             fn $test() {
-                super::check($name, super::Points::Sample { one_in: super::SAMPLE, seed: crate::walks::seed() });
+                super::check($name, $beginning, super::sample());
             })+
         }
 
         mod whole {
+            use super::*;
+
             $(#[test]
             #[ignore = "cargo prove takes every point, which takes minutes"]
             fn $test() {
-                super::check($name, super::Points::All);
+                super::check($name, $beginning, super::Points::All);
             })+
         }
 
@@ -167,19 +238,37 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    block_sync: "block-sync";
-    state_sync: "state-sync";
-    s3: "s3";
-    archive_that_publishes: "archive that publishes";
-    replayer_that_exports: "replayer that exports";
-    ceremony: "ceremony";
-    bootstrap: "bootstrap";
-    bootstrap_on_an_import: "bootstrap on an import";
-    signer: "signer";
-    import: "import";
-    peers: "peers";
-    one_key_for_two: "one key for two";
-    one_volume_for_two: "one volume for two";
-    one_volume_for_its_owner_and_another: "one volume for its owner and another";
-    a_kept_volume_for_its_owner_and_another: "a kept volume for its owner and another";
+    block_sync: "block-sync", Beginning::New;
+    state_sync: "state-sync", Beginning::New;
+    s3: "s3", Beginning::New;
+    archive_that_publishes: "archive that publishes", Beginning::New;
+    replayer_that_exports: "replayer that exports", Beginning::New;
+    ceremony: "ceremony", Beginning::New;
+    bootstrap: "bootstrap", Beginning::New;
+    bootstrap_on_an_import: "bootstrap on an import", Beginning::New;
+    signer: "signer", Beginning::New;
+    import: "import", Beginning::New;
+    peers: "peers", Beginning::New;
+    one_key_for_two: "one key for two", Beginning::New;
+    one_volume_for_two: "one volume for two", Beginning::New;
+    one_volume_for_its_owner_and_another: "one volume for its owner and another", Beginning::New;
+    a_kept_volume_for_its_owner_and_another: "a kept volume for its owner and another", Beginning::New;
+    full_node_image: "block-sync", Running(Edit(Image("seid:2")));
+    full_node_bad_image: "block-sync", Running(Edit(Image("seid:bad")));
+    full_node_override: "block-sync", Running(Edit(Wish::Override));
+    full_node_sidecar: "block-sync", Running(Edit(Wish::SidecarImage));
+    node_with_peers_image: "peers", Running(Edit(Image("seid:2")));
+    node_with_peers_override: "peers", Running(Edit(Wish::Override));
+    signer_image: "signer", Running(Edit(Image("seid:2")));
+    signer_key: "signer", Running(Edit(Wish::Key));
+    import_image: "import", Running(Edit(Image("seid:2")));
+    publishing_archive_image: "archive that publishes", Running(Edit(Image("seid:2")));
+    archive_begins_to_publish: "archive", Running(Edit(Wish::Publish));
+    replayer_image: "replayer that exports", Running(Edit(Image("seid:2")));
+    founder_override: "ceremony", Running(Edit(Wish::Override));
+    bootstrapped_image: "bootstrap", Running(Edit(Image("seid:2")));
+    adopted_as_it_is: "block-sync", Beginning::Adopted("seid:1");
+    adopted_with_another_image: "block-sync", Beginning::Adopted("seid:0");
+    adopted_signer: "signer", Beginning::Adopted("seid:0");
+    two_nodes_and_one_slot: "two nodes", Beginning::OneSlot;
 }

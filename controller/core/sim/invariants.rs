@@ -3,16 +3,22 @@
 //! The ledger remembers what cannot be seen in the world any more: which plans were stored, which tasks were run. What
 //! must hold once the world has come to rest is in `settled`.
 
+mod rollout;
 pub mod settled;
 
-use std::{collections::BTreeMap, collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use seinode_api::SeiNodeStatus;
 use seinode_core::{
     effect::{Effect, JobRun, Replicas, Submission},
+    exclusive::{self, Hold},
     intent::Activity,
+    keys::Fingerprint,
     node::{Life, NodeRef, Owner, Suspension},
-    observation::Volume,
+    observation::{Observation, Volume},
     plan::{Plan, PlanPhase},
     subject::Subject,
     task_type::TaskType,
@@ -47,10 +53,33 @@ pub struct Ledger {
     /// Every bootstrap that was stored as done: the node, the volume and the height.
     bootstraps: BTreeSet<(String, String, Option<i64>)>,
     effects: u64,
+    /// Every image that ran in a pod of a node.
+    images: BTreeSet<(Key, String)>,
+    /// The key that each pod has signed with since it started, by UID.
+    signs: BTreeMap<String, Fingerprint>,
+    /// UIDs of children that were ours once.
+    ours: BTreeSet<String>,
+    /// What people did.
+    pub people: People,
     /// Between the look of one operator and its hand-over another may hand the task over, and it may fail. The sidecar's
     /// contract leaves no way to guard against that.
     pub races: bool,
     violation: Option<Violation>,
+}
+
+/// What people did by hand, and what is not our doing therefore.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// StatefulSets whose spec a person changed last.
+    pub edited: BTreeSet<Key>,
+    /// StatefulSets whose template a person changed at some time: a pod may have been made from it.
+    pub spoiled: BTreeSet<Key>,
+    /// Nodes that were stopped by an emergency stop, and not asked to go on since.
+    pub stopped: BTreeSet<Key>,
+    /// Nodes of the earlier operator, of which this one knows nothing at first.
+    pub adopted: BTreeSet<Key>,
+    /// Those of them that hold nothing yet.
+    pub unclaimed: BTreeSet<Key>,
 }
 
 /// An effect that an operator is about to carry out, and why it thinks that it may.
@@ -58,6 +87,7 @@ pub struct Touch<'a> {
     pub node: &'a Key,
     pub subject: &'a Subject,
     pub status: &'a SeiNodeStatus,
+    pub seen: &'a Observation,
     pub effect: &'a Effect,
 }
 
@@ -78,6 +108,9 @@ impl Ledger {
         {
             self.bootstraps.insert((uid, volume, done.target_height));
         }
+        if exclusive::read(&status.claims).iter().any(|claim| claim.hold == Hold::Held) {
+            self.people.unclaimed.remove(node);
+        }
         let Some(plan) = &status.plan else { return };
         self.plans.insert(plan.id.clone());
         self.attempts.extend(plan.tasks.iter().map(|task| task.id.clone()));
@@ -86,7 +119,7 @@ impl Ledger {
     /// An effect is about to be carried out.
     pub fn touches(&mut self, api: &ApiServer, touch: &Touch<'_>) {
         self.effects += 1;
-        let Touch { node, subject, status, effect } = touch;
+        let Touch { node, subject, status, effect, seen: _ } = touch;
         let wanted = subject.life == Life::Wanted;
         let paused = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Paused);
         let standing = matches!(effect, Effect::RemoveLegacyFinalizer | Effect::MarkVolume(_));
@@ -100,11 +133,12 @@ impl Ledger {
         if !wanted && !standing {
             self.violated("a node that is being deleted gets nothing new", format!("{node}: {effect:?}"));
         }
-        // What was made by a stored plan is put back without another one.
+        // What was made by a stored plan, or by the earlier operator, is put back without another one.
         let children = status.children.clone().unwrap_or_default();
+        let adopted = self.people.adopted.contains(*node);
         let made = match effect {
-            Effect::ApplyWorkload => children.stateful_set.is_some(),
-            Effect::ApplyService => children.service.is_some(),
+            Effect::ApplyWorkload => adopted || children.stateful_set.is_some(),
+            Effect::ApplyService => adopted || children.service.is_some(),
             _ => false,
         };
         // What follows from the spec alone needs no plan.
@@ -134,6 +168,31 @@ impl Ledger {
         if owner != Owner::Us {
             let message = format!("{} of {owner:?} is changed for {node}", live.key());
             self.violated("what belongs to somebody else is never changed", message);
+        }
+        self.ours.insert(live.uid().to_owned());
+    }
+
+    /// An object is about to be applied over. One that was ours may have lost its owner by hand.
+    pub fn applies(&mut self, node: &NodeRef, live: &Object) {
+        self.people.edited.remove(&live.key());
+        if node.owner_of(live.meta()) != Owner::Nobody || !self.ours.contains(live.uid()) {
+            self.changes(node, live);
+        }
+    }
+
+    /// A pod of a node has run this image.
+    pub fn ran_image(&mut self, node: &Key, image: &str) {
+        self.images.insert((node.clone(), image.to_owned()));
+    }
+
+    /// The processes of a pod start.
+    pub fn started(&mut self, object: &Object, secrets: &BTreeMap<(String, String), Fingerprint>) {
+        let (Some(pod), Some(node)) = (object.pod(), object.node_key()) else { return };
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        self.images.extend(containers.filter_map(|it| Some((node.clone(), it.image.clone()?))));
+        let secret = pod.signing_secret().map(|secret| (node.namespace.to_string(), secret.to_owned()));
+        if let Some(key) = secret.and_then(|secret| secrets.get(&secret)) {
+            self.signs.insert(object.uid().to_owned(), *key);
         }
     }
 
@@ -196,6 +255,15 @@ fn asks_for(task: TaskType, effect: &Effect) -> bool {
     }
 }
 
+/// An effect is about to be carried out.
+pub fn touches(world: &mut World, touch: &Touch<'_>) {
+    let World { api, ledger, .. } = world;
+    ledger.touches(api, touch);
+    if let Err(violation) = rollout::touches(world, touch) {
+        world.ledger.violated(violation.invariant, violation.message);
+    }
+}
+
 /// Checks all that must hold at any time.
 ///
 /// # Errors
@@ -210,19 +278,20 @@ pub fn hold(world: &World) -> Result<(), Violation> {
         let Some(pod) = object.pod().filter(|pod| !pod.has_ended()) else { continue };
         let key = object.key();
         let namespace = key.namespace.to_string();
-        if let Some(claim) = pod.claim()
+        // A second pod that a person asked for waits until the volume is free.
+        let waits = !pod.has_started() && key.name.ends_with("-1");
+        if let Some(claim) = pod.claim().filter(|_| !waits)
             && let Some(other) = volumes.insert((namespace.clone(), claim.to_owned()), key.clone())
         {
             let message = format!("{other} and {key} both mount PVC {namespace}/{claim}");
             return Err(Violation { invariant: "two pods never mount one volume", message });
         }
-        let secret = pod.signing_secret().map(|secret| (namespace, secret.to_owned()));
-        if let Some(signs_with) = secret.and_then(|secret| world.secrets.get(&secret))
-            && let Some(other) = keys.insert(*signs_with, key.clone())
+        if let Some(signs_with) = rollout::signs_with(world, object, pod).filter(|_| !waits)
+            && let Some(other) = keys.insert(signs_with, key.clone())
         {
             let message = format!("{other} and {key} both sign with {signs_with}");
             return Err(Violation { invariant: "two pods never sign with one key", message });
         }
     }
-    Ok(())
+    rollout::hold(world)
 }

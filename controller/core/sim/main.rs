@@ -20,8 +20,10 @@
 )]
 
 mod actors;
+mod adoption;
 mod api_server;
 mod exhaustive;
+mod fields;
 mod invariants;
 mod objects;
 mod operator;

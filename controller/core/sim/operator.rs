@@ -6,21 +6,29 @@
 mod ask;
 mod caches;
 mod fault;
+mod fresh;
 mod observe;
 mod pass;
 mod perform;
-pub mod platform;
+mod platform;
+mod postponed;
+mod probes;
+mod slots;
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_core::{node::NodeRef, observation::KeyCheck, task::Until};
+use seinode_core::{node::NodeRef, observation::{KeyCheck, Slot}, task::Until};
 
-use self::{caches::Caches, pass::Pass};
-pub use self::{fault::Fault, pass::step};
+use self::{caches::Caches, fresh::Fresh, pass::Pass, postponed::Postponed, probes::Probes, slots::Slots};
+pub use self::{fault::Fault, pass::step, platform::settings, slots::is_rolling};
 use crate::{
     api_server::ApiServer,
     objects::{Key, Kind, Object},
+    sidecars::Sidecars,
 };
 
 /// One process of the operator.
@@ -31,6 +39,14 @@ pub struct Operator {
     recent: BTreeMap<Key, Rc<Object>>,
     /// What it last found in the Secrets of each node.
     keyring: BTreeMap<NodeRef, KeyCheck>,
+    /// What its last writes of children returned.
+    fresh: Fresh,
+    /// Status writes that are put off for a moment.
+    postponed: Postponed,
+    /// What it knows of the gates of nodes that run.
+    probes: Probes,
+    /// How many rollouts it lets go on at once.
+    pub slots: Slots,
     /// When to pass over each node.
     due: BTreeMap<Key, Timestamp>,
     /// Fruitless passes in a row, by node.
@@ -101,9 +117,37 @@ impl Operator {
             self.recent.remove(gone);
             self.due.remove(gone);
             self.fruitless.remove(gone);
+            self.fresh.forget(gone);
+            self.postponed.done(gone);
+            self.probes.leave(gone);
+            self.slots.forget(gone).iter().for_each(|node| self.wake(node, now));
             self.keyring.retain(|node, _| (&*node.namespace, &*node.name) != (&*gone.namespace, &*gone.name));
         }
         news.woken.iter().for_each(|node| self.wake(node, now));
+    }
+
+    /// The nodes whose sidecars say something else than it knows.
+    pub fn glances(&self, sidecars: &Sidecars) -> Vec<Key> {
+        if self.retiring { Vec::new() } else { self.probes.stale(sidecars).cloned().collect() }
+    }
+
+    /// It asks the sidecar of a node beside the passes; news wakes the node.
+    pub fn glance(&mut self, sidecars: &mut Sidecars, node: &Key, now: Timestamp) {
+        if self.probes.glance(sidecars, node) {
+            self.wake(node, now);
+        }
+    }
+
+    /// The nodes that are being rolled out, as far as it knows.
+    fn rolling(&self) -> BTreeSet<Key> {
+        let nodes = self.caches.list(Kind::Node).filter_map(|node| self.newest(&node.key()));
+        let rolling = nodes.filter(|object| object.node().is_some_and(is_rolling));
+        rolling.map(|object| object.key()).collect()
+    }
+
+    fn ask_for_a_slot(&mut self, node: &Key) -> Slot {
+        let rolling = self.rolling();
+        self.slots.ask(rolling, node)
     }
 
     /// A node needs a pass.
@@ -118,6 +162,7 @@ impl Operator {
             next.wake(&node.key(), now);
         }
         next.retiring = self.retiring;
+        next.slots.most = self.slots.most;
         *self = next;
     }
 
@@ -135,7 +180,7 @@ impl Operator {
         if !matches!(until, Until::Retry(_)) {
             self.fruitless.remove(node);
         }
-        let Some(at) = at else { return };
+        let Some(at) = at.into_iter().chain(self.fresh.ends(node)).min() else { return };
         // A watch may have woken the node during the pass.
         let due = self.due.entry(node.clone()).or_insert(at);
         *due = at.min(*due);

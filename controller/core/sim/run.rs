@@ -9,6 +9,8 @@ use crate::{
 
 /// More steps than any run needs.
 const MAX_STEPS: usize = 20_000;
+/// So often people have to help at most: a volume that is deleted goes, and then a new one is asked for.
+const MOST_HELP: usize = 5;
 
 /// Runs a world until it rests.
 ///
@@ -35,14 +37,21 @@ pub fn conclude(world: &mut World, order: Order, trouble: Option<(Trouble, &Key)
         settle(world, order)?;
         settled::hold(world)?;
     }
-    if troubles::people_help(world) {
+    for _ in 0..MOST_HELP {
+        if !troubles::people_help(world) {
+            break;
+        }
         settle(world, order)?;
         settled::hold(world)?;
     }
+    // What was remembered for ten minutes may be forgotten a day later.
+    let effects = world.ledger.effects();
+    world.let_a_day_pass();
+    settle(world, order)?;
     let before = world.stirrings();
     world.let_a_day_pass();
     settle(world, order)?;
-    match world.stirrings() == before {
+    match world.stirrings() == before && world.ledger.effects() == effects {
         true => settled::hold(world),
         false => Err(Violation {
             invariant: "after it has settled nothing more happens",

@@ -33,6 +33,11 @@ pub const SCENARIOS: &[Scenario] = &[
         )],
     },
     Scenario { name: "s3", nodes: &[("n0", "sei", "validator: {snapshot: {s3: {targetHeight: 7}}}")] },
+    Scenario { name: "archive", nodes: &[("n0", "sei", "archive: {}")] },
+    Scenario {
+        name: "two nodes",
+        nodes: &[("n0", "sei", "fullNode: {}"), ("n1", "sei", "fullNode: {}")],
+    },
     Scenario {
         name: "archive that publishes",
         nodes: &[("n0", "sei", "archive: {snapshotGeneration: {tendermint: {keepRecent: 2, publish: {}}}}")],
@@ -105,6 +110,8 @@ impl Scenario {
         for (namespace, secret) in [("sei", "key"), ("other", "copy")] {
             world.secrets.insert((namespace.into(), secret.into()), one);
         }
+        let two = key("00000000-0000-4000-8000-000000000002");
+        world.secrets.insert(("sei".into(), "key-2".into()), two);
         world.api.create(old_data().into(), world.now);
         for (name, namespace, spec) in self.nodes {
             world.api.create(node(name, namespace, spec).into(), world.now);
@@ -114,7 +121,7 @@ impl Scenario {
 }
 
 /// A PVC that nobody owns.
-fn old_data() -> PersistentVolumeClaim {
+pub fn old_data() -> PersistentVolumeClaim {
     let claim = serde_json::json!({
         "metadata": { "name": "old-data", "namespace": "sei" },
         "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Ti" } } },

@@ -10,6 +10,7 @@ use seinode_core::{
     ids::TaskId,
     task_type::{By, TaskType},
 };
+use serde_json::Value;
 
 /// Every sidecar there is.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Sidecars {
     processes: BTreeMap<String, Process>,
     /// By UID of the PVC.
     stores: BTreeMap<String, BTreeMap<TaskId, Record>>,
+    /// What each task wrote into the configuration last, by UID of the PVC.
+    written: BTreeMap<(String, TaskType), Option<Value>>,
     /// How often tasks of a type are still to fail.
     pub failing: BTreeMap<TaskType, u32>,
     /// How many requests are not answered.
@@ -36,6 +39,7 @@ struct Process {
 #[derive(Clone, Debug)]
 struct Record {
     kind: TaskType,
+    params: Option<Value>,
     state: TaskReport,
     /// How often a POST has run it.
     runs: u32,
@@ -60,6 +64,14 @@ impl Sidecars {
         self.changes += 1;
         let process = Process { volume: volume.to_owned(), gate: Health::NotReady };
         self.processes.insert(pod.to_owned(), process);
+    }
+
+    /// Somebody has opened the gate of a pod.
+    pub fn open(&mut self, pod: &str) {
+        self.changes += 1;
+        if let Some(process) = self.processes.get_mut(pod) {
+            process.gate = Health::Ready;
+        }
     }
 
     /// A process ends.
@@ -118,6 +130,7 @@ impl Sidecars {
         let store = self.stores.entry(process.volume.clone()).or_default();
         let record = store.entry(submission.id).or_insert(Record {
             kind: submission.task,
+            params: submission.params.clone(),
             state: TaskReport::Failed(String::new()),
             runs: 0,
         });
@@ -160,10 +173,38 @@ impl Sidecars {
             }
             None => TaskReport::Completed,
         };
-        if (record.kind, &record.state) == (TaskType::MarkReady, &TaskReport::Completed) {
-            process.gate = Health::Ready;
+        if record.state == TaskReport::Completed {
+            let volume = &process.volume;
+            match record.kind {
+                TaskType::MarkReady => process.gate = Health::Ready,
+                TaskType::ConfigApply => {
+                    // It overwrites the peers.
+                    self.written.remove(&(volume.clone(), TaskType::DiscoverPeers));
+                    self.written.remove(&(volume.clone(), TaskType::SetGenesisPeers));
+                    self.written.insert((volume.clone(), record.kind), record.params.clone());
+                }
+                TaskType::DiscoverPeers | TaskType::SetGenesisPeers => {
+                    self.written.insert((volume.clone(), record.kind), record.params.clone());
+                }
+                _ => {}
+            }
         }
         Some((record.kind, record.state.clone()))
+    }
+
+    /// What a task wrote into the configuration on a volume last.
+    pub fn written(&self, volume: &str, kind: TaskType) -> Option<&Option<Value>> {
+        self.written.get(&(volume.to_owned(), kind))
+    }
+
+    /// The volume that a pod's processes run on.
+    pub fn volume(&self, pod: &str) -> Option<&str> {
+        self.processes.get(pod).map(|process| process.volume.as_str())
+    }
+
+    /// What a sidecar would say of its gate, without being asked.
+    pub fn would_say(&self, pod: &str) -> Result<Health, Silence> {
+        self.processes.get(pod).map(|process| process.gate).ok_or(Silence::Refused)
     }
 
     /// Whether a store has a task of this type that failed.

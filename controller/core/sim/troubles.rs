@@ -1,14 +1,19 @@
 //! What may come in between: faults of the machinery, and people who change their minds.
 
+mod people;
+
 use std::rc::Rc;
 
 use seinode_api::{SeiNode, names, spec};
 
+pub use self::people::{Hand, Wish};
+
 use crate::{
-    actors::{self, Exit},
+    actors::{self, BAD, Exit},
     api_server::Propagation,
     objects::{Key, Kind, Object, PodFacts},
     operator::{Fault, Operator},
+    scenarios,
     sidecars::Farewell,
     world::World,
 };
@@ -33,7 +38,17 @@ pub enum Trouble {
     /// The bootstrap Job is deleted, its pod after it.
     LoseJob,
     /// A person changes the spec.
-    Edit,
+    Edit(Wish),
+    /// A person changes a child by hand.
+    Hand(Hand),
+    /// A person deletes the StatefulSet.
+    LoseSet(Propagation),
+    /// A person deletes the Service.
+    LoseService,
+    /// A person deletes the data PVC, which stays as long as a pod uses it.
+    DeleteVolume,
+    /// The data PVC is gone at once, whoever uses it.
+    LoseVolume,
     /// A person adds or removes `bootstrapImage`.
     ToggleBootstrap,
     /// A person pauses the node, and later lets it run again.
@@ -49,8 +64,8 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// All but those that concern one request.
-    pub const ALL: [Self; 16] = [
+    /// What may happen to a node that comes up.
+    pub const ALL: [Self; 17] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -59,7 +74,8 @@ impl Trouble {
         Self::Deafen,
         Self::FailJob,
         Self::LoseJob,
-        Self::Edit,
+        Self::Edit(Wish::Override),
+        Self::Edit(Wish::Image("seid:2")),
         Self::ToggleBootstrap,
         Self::Pause,
         Self::Suspend,
@@ -69,10 +85,45 @@ impl Trouble {
         Self::Recreate,
     ];
 
+    /// What may happen to a node that runs.
+    pub const RUNNING: [Self; 30] = [
+        Self::Takeover,
+        Self::Evict,
+        Self::RestartSidecar(Farewell::InTime),
+        Self::RestartSidecar(Farewell::AtOnce),
+        Self::LoseStore,
+        Self::Deafen,
+        Self::Edit(Wish::Image("seid:1")),
+        Self::Edit(Wish::Image("seid:3")),
+        Self::Edit(Wish::Image("seid:bad")),
+        Self::Edit(Wish::Override),
+        Self::Edit(Wish::SidecarImage),
+        Self::Edit(Wish::PodLabel),
+        Self::Edit(Wish::Peers),
+        Self::Hand(Hand::Template),
+        Self::Hand(Hand::Strategy),
+        Self::Hand(Hand::Replicas(0)),
+        Self::Hand(Hand::Replicas(2)),
+        Self::Hand(Hand::Label),
+        Self::Hand(Hand::Service),
+        Self::LoseSet(Propagation::Background),
+        Self::LoseSet(Propagation::Foreground),
+        Self::LoseSet(Propagation::Orphan),
+        Self::LoseService,
+        Self::DeleteVolume,
+        Self::LoseVolume,
+        Self::Pause,
+        Self::Suspend,
+        Self::Retry,
+        Self::Delete(Propagation::Background),
+        Self::Recreate,
+    ];
+
     /// Strikes a node; says whether there was anything to strike.
     pub fn strike(self, world: &mut World, node: &Key) -> bool {
         world.say(|| format!("--- {self:?} {node}"));
         let before = world.stirrings();
+        world.stir();
         match self {
             Self::Request(fault) => {
                 world.fault = Some(fault);
@@ -104,14 +155,36 @@ impl Trouble {
                 let job = node.beside(Kind::Job, &names::bootstrap_job(&node.name));
                 world.api.delete(&job, Propagation::Background, world.now);
             }
-            Self::Edit => edit(world, node, |spec| {
-                let value = spec.overrides.len().to_string();
-                spec.overrides.insert("evm.http_port".into(), format!("80{value}"));
-            }),
+            Self::Edit(wish) => edit(world, node, |spec| wish.write(spec)),
+            Self::Hand(hand) => hand.change(world, node),
+            Self::LoseSet(how) => {
+                let set = node.beside(Kind::Set, &node.name);
+                world.ledger.people.stopped.remove(node);
+                world.api.delete(&set, how, world.now);
+            }
+            Self::LoseService => {
+                world.api.delete(&node.beside(Kind::Service, &node.name), Propagation::Background, world.now);
+            }
+            // Of a volume that was never recorded nobody could say afterwards that it was lost.
+            Self::DeleteVolume | Self::LoseVolume if !has_recorded_its_volume(world, node) => {}
+            Self::DeleteVolume => {
+                if let Some(volume) = volume(world, node) {
+                    world.api.delete(&volume, Propagation::Background, world.now);
+                }
+            }
+            Self::LoseVolume => {
+                if let Some(volume) = volume(world, node) {
+                    world.api.remove(&volume);
+                }
+            }
             Self::ToggleBootstrap => toggle_bootstrap(world, node),
-            Self::Pause => edit(world, node, |spec| spec.paused = Some(true)),
+            Self::Pause => {
+                world.ledger.people.stopped.remove(node);
+                edit(world, node, |spec| spec.paused = Some(true));
+            }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "true"),
             Self::Retry => {
+                world.ledger.people.stopped.remove(node);
                 let value = world.api.version().to_string();
                 annotate(world, node, names::RETRY_ANNOTATION, &value);
             }
@@ -124,33 +197,86 @@ impl Trouble {
     /// What follows once the world has come to rest.
     pub fn lift(self, world: &mut World, node: &Key) -> bool {
         let before = world.stirrings();
+        world.stir();
         match self {
             Self::Pause => edit(world, node, |spec| spec.paused = None),
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "false"),
             Self::Deafen => world.sidecars.deaf = 0,
+            Self::Hand(Hand::Replicas(0)) => drop(Self::Retry.strike(world, node)),
             _ => {}
         }
         world.stirrings() != before
     }
 }
 
-/// A node whose plan waits for a person gets one.
+/// People do what nodes wait for; says whether any did.
 pub fn people_help(world: &mut World) -> bool {
-    let stuck = |node: &SeiNode| {
-        let plan = node.status.as_ref().and_then(|status| status.plan.as_ref());
-        plan.is_some_and(|plan| plan.phase == "Failed" && plan.next_attempt.is_none())
-    };
-    let nodes = world.api.list(Kind::Node).filter(|object| object.node().is_some_and(stuck));
-    let nodes: Vec<Key> = nodes.map(|node| node.key()).collect();
-    nodes.iter().for_each(|node| {
-        Trouble::Retry.strike(world, node);
-    });
-    !nodes.is_empty()
+    let before = world.stirrings();
+    world.stir();
+    let nodes: Vec<_> = world.api.list(Kind::Node).map(Rc::clone).collect();
+    for object in nodes {
+        if let Some(node) = object.node() {
+            help(world, &object.key(), node);
+        }
+    }
+    world.stirrings() != before
+}
+
+fn help(world: &mut World, key: &Key, node: &SeiNode) {
+    let status = node.status.clone().unwrap_or_default();
+    let given_up =
+        |plan: &seinode_api::status::PlanStatus| plan.phase == "Failed" && plan.next_attempt.is_none();
+    if status.plan.as_ref().is_some_and(given_up) || world.ledger.people.stopped.contains(key) {
+        Trouble::Retry.strike(world, key);
+    }
+    if node.spec.image.contains(BAD) {
+        Trouble::Edit(Wish::Image("seid:9")).strike(world, key);
+    }
+    let Some(volume) = volume_name(node).map(|name| key.beside(Kind::Volume, &name)) else { return };
+    match world.api.get(&volume).map(|volume| volume.is_going()) {
+        // Its data is given up: without a pod it goes.
+        Some(true) => drop(Trouble::Evict.strike(world, key)),
+        Some(false) => {}
+        None if node.spec.data_volume.as_ref().is_some_and(|it| it.import.is_some()) => {
+            world.api.create(scenarios::old_data().into(), world.now);
+        }
+        None => {
+            let asked = node.metadata.annotations.as_ref();
+            let asked = asked.is_some_and(|all| all.contains_key(names::RECREATE_VOLUME_ANNOTATION));
+            match &status.data_volume {
+                // A pod may still run on what is lost.
+                Some(_) if asked => drop(Trouble::Evict.strike(world, key)),
+                Some(lost) => annotate(world, key, names::RECREATE_VOLUME_ANNOTATION, &lost.uid),
+                None => {}
+            }
+        }
+    }
+}
+
+fn volume_name(node: &SeiNode) -> Option<String> {
+    let import = node.spec.data_volume.as_ref().and_then(|volume| volume.import.as_ref());
+    match import {
+        Some(import) => Some(import.pvc_name.clone()),
+        None => node.metadata.name.as_deref().map(names::data_volume),
+    }
+}
+
+fn has_recorded_its_volume(world: &World, node: &Key) -> bool {
+    let status = world.api.get(node).and_then(|object| object.node()?.status.as_ref());
+    let imports = world.api.get(node).and_then(|object| object.node()?.spec.data_volume.as_ref()?.import.as_ref());
+    imports.is_some() || status.is_some_and(|status| status.data_volume.is_some())
+}
+
+fn volume(world: &World, node: &Key) -> Option<Key> {
+    let name = world.api.get(node).and_then(|object| volume_name(object.node()?))?;
+    let volume = node.beside(Kind::Volume, &name);
+    world.api.get(&volume).map(|_| volume)
 }
 
 fn take_over(world: &mut World) -> bool {
     world.operators.iter_mut().for_each(Operator::retire);
     let mut next = Operator::default();
+    next.slots.most = world.operators[0].slots.most;
     next.deliver(&world.api, world.now);
     world.operators.push(next);
     true

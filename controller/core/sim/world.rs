@@ -2,7 +2,7 @@
 //!
 //! One step is one deed of one actor. Between any two steps everything is consistent, and every invariant must hold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use jiff::{SignedDuration, Timestamp};
 use seinode_core::keys::Fingerprint;
@@ -10,7 +10,7 @@ use seinode_core::keys::Fingerprint;
 use crate::{
     api_server::ApiServer,
     invariants::{self, Ledger, Violation},
-    objects::{Key, Kind},
+    objects::{Key, Kind, Object},
     operator::{self, Fault, Operator},
     sidecars::Sidecars,
     {actors, actors::Deed},
@@ -30,6 +30,10 @@ pub struct World {
     pub sidecars: Sidecars,
     /// The consensus key in each Secret, by namespace and name.
     pub secrets: BTreeMap<(String, String), Fingerprint>,
+    /// The StatefulSets as their controller saw them last.
+    pub known_sets: BTreeMap<Key, Rc<Object>>,
+    /// The controller of StatefulSets acts on what it knows before it looks again.
+    pub slow_controllers: bool,
     pub operators: Vec<Operator>,
     /// What the invariants remember.
     pub ledger: Ledger,
@@ -61,6 +65,8 @@ impl World {
             api: ApiServer::default(),
             sidecars: Sidecars::default(),
             secrets: BTreeMap::new(),
+            known_sets: BTreeMap::new(),
+            slow_controllers: false,
             operators: vec![Operator::default()],
             ledger: Ledger::default(),
             now,
@@ -94,6 +100,7 @@ impl World {
         let mut offers = actors::offers(self);
         for (index, operator) in self.operators.iter().enumerate() {
             offers.extend(operator.ready(self.now).map(|node| Deed::Operate(index, node)));
+            offers.extend(operator.glances(&self.sidecars).into_iter().map(|node| Deed::Glance(index, node)));
         }
         offers
     }
@@ -158,7 +165,6 @@ impl World {
     pub fn take(&mut self, deed: Deed) -> Result<(), Violation> {
         self.now += STEP;
         self.steps += 1;
-        let sidecars = self.sidecars.changes();
         match deed {
             Deed::Operate(index, node) => operator::step(self, index, &node),
             Deed::CatchUp(index) => {
@@ -166,28 +172,22 @@ impl World {
                 let Self { api, operators, now, .. } = self;
                 operators[index].catch_up(api, *now);
             }
+            Deed::Glance(index, node) => {
+                self.say(|| format!("operator {index} hears of the gate of {node}"));
+                let Self { sidecars, operators, now, .. } = self;
+                operators[index].glance(sidecars, &node, *now);
+            }
             Deed::Wait(until) => {
                 self.now = self.now.max(until);
                 self.say(|| "time passes".to_owned());
             }
             other => actors::carry_out(self, other),
         }
-        if self.sidecars.changes() != sidecars {
-            self.probe();
-        }
         let changes = self.api.version() + self.sidecars.changes() + self.ledger.effects();
         if changes != self.stirred.1 {
             self.stirred = (self.now, changes);
         }
         invariants::hold(self)
-    }
-
-    /// Sidecars are asked beside the passes: whoever answers otherwise than before has its node looked at.
-    fn probe(&mut self) {
-        let nodes: Vec<Key> = self.api.list(Kind::Node).map(|node| node.key()).collect();
-        for operator in self.operators.iter_mut().filter(|operator| !operator.is_retiring()) {
-            nodes.iter().for_each(|node| operator.wake(node, self.now));
-        }
     }
 
     /// Does one deed with what is wrong; says whether that mattered.
@@ -204,6 +204,11 @@ impl World {
         for operator in self.operators.iter_mut().filter(|operator| !operator.is_retiring()) {
             nodes.iter().for_each(|node| operator.wake(node, self.now));
         }
+    }
+
+    /// Something happens that nobody waited for.
+    pub fn stir(&mut self) {
+        self.stirred.0 = self.now;
     }
 
     /// How much has changed since the beginning.

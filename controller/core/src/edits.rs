@@ -30,7 +30,7 @@ struct Owned {
 }
 
 /// The manager of an edit that left no trace of who made it: a field that is gone has no owner.
-const UNKNOWN: &str = "(unknown)";
+const UNKNOWN: &str = "somebody";
 
 /// The fields of a child that we rendered and that somebody else has changed since, or added to its pod template.
 /// `rendered` is what we would apply.
@@ -46,10 +46,14 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     };
     let changed = others
         .into_iter()
+        .filter(|(manager, _)| manager != names::REPAIR_MANAGER)
         .flat_map(|(manager, fields)| fields.into_iter().map(move |field| (manager.clone(), field)));
     let changed = changed.filter(|(_, field)| {
         let is_as_rendered = rendered.pointer(&pointer(&field.place)) == Some(&field.value);
-        is_of_concern(&field.place) && !covers(&ours, &field.place) && !is_as_rendered
+        is_of_concern(&field.place)
+            && !is_port_of_theirs(live, rendered, &field.place)
+            && !covers(&ours, &field.place)
+            && !is_as_rendered
     });
     let mut all: BTreeSet<Edit> =
         changed.map(|(manager, field)| Edit { object, field: field.path, manager }).collect();
@@ -57,9 +61,20 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     for part in ["spec", "metadata"] {
         missing(&rendered[part], &live[part], part, &mut gone);
     }
-    let removed = |field: String| Edit { object, field, manager: UNKNOWN.to_owned() };
-    all.extend(gone.into_iter().filter(|path| !path.contains("ownerReferences")).map(removed));
+    // What is gone because somebody put something else in the place of the whole is no edit of its own.
+    let is_told = |path: &String| all.iter().any(|edit| path.starts_with(&format!("{}.", edit.field)));
+    gone.retain(|path| !path.contains("ownerReferences") && !is_told(path));
+    all.extend(gone.into_iter().map(|field| Edit { object, field, manager: UNKNOWN.to_owned() }));
     all.into_iter().collect()
+}
+
+/// Whether a place is in a port of a Service that others added under a name of their own.
+fn is_port_of_theirs(live: &Value, rendered: &Value, place: &Place) -> bool {
+    let [spec, ports, index, ..] = &place[..] else { return false };
+    let name = |port: &Value| port["name"].as_str().map(str::to_owned);
+    let port = index.parse().ok().and_then(|index: usize| live["spec"]["ports"].get(index)).and_then(name);
+    let mut ours = rendered["spec"]["ports"].as_array().into_iter().flatten().map(name);
+    spec == "spec" && ports == "ports" && ours.all(|ours| ours != port)
 }
 
 /// JSON pointers of what others put into the pod template, or left in the update strategy; those that come later in a list

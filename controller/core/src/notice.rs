@@ -3,6 +3,7 @@
 //! Comparing two stored statuses says each thing once: nothing is announced that was not written, and a
 //! restarted operator does not repeat what an earlier one announced (W8, W9, W37).
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seinode_api::{
     SeiNodeStatus, conditions as types,
     status::{Phase, PlanStatus, RepairStatus},
@@ -157,10 +158,14 @@ fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     let mut all = Vec::new();
     let times = |status: &SeiNodeStatus, it: &RepairStatus| {
         let same = |old: &&RepairStatus| (&old.object, &old.field) == (&it.object, &it.field);
-        status.repairs.iter().find(same).and_then(|old| old.times.last().cloned())
+        status.repairs.iter().find(same).map(|old| (old.times.len(), old.times.last().cloned()))
     };
     for repair in &after.repairs {
-        if times(before, repair).is_some_and(|last| Some(&last) == repair.times.last()) {
+        // Times are whole seconds: another repair within the same one is told by their number.
+        let is_known = |(count, last): (usize, Option<Time>)| {
+            repair.times.len() <= count && repair.times.last() == last.as_ref()
+        };
+        if times(before, repair).is_some_and(is_known) {
             continue;
         }
         let RepairStatus { object, field, manager, times: _ } = repair;

@@ -34,10 +34,11 @@ fn offer(world: &World, object: &Object) -> Option<Deed> {
     free.then_some(Deed::Release(key))
 }
 
+/// A pod that was never scheduled uses nothing.
 fn is_mounted(world: &World, volume: &Key) -> bool {
     let mounts = |pod: &Object| {
         let here = pod.meta().namespace.as_deref() == Some(&*volume.namespace);
-        let pod = pod.pod().filter(|pod| here && !pod.has_ended());
+        let pod = pod.pod().filter(|pod| here && pod.has_started() && !pod.has_ended());
         pod.and_then(PodFacts::claim) == Some(&*volume.name)
     };
     world.api.list(Kind::Pod).any(|pod| mounts(pod))

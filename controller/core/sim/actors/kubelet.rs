@@ -1,7 +1,7 @@
 //! The kubelet: starts and ends the processes of pods, and says whether they are ready.
 
 use k8s_openapi::{
-    api::core::v1::{ContainerState, ContainerStateRunning, ContainerStatus, Pod, PodCondition, PodStatus},
+    api::core::v1::{ContainerState, ContainerStateRunning, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use seinode_core::observation::{SEID, SIDECAR};
@@ -34,7 +34,7 @@ fn offer(world: &World, object: &Object, pod: &Pod) -> Option<Deed> {
     }
     if !pod.has_started() {
         let volume = volume(world, &key, pod)?;
-        return (!volume.1).then_some(Deed::Start(key));
+        return (!volume.1 && is_free(world, &key, pod)).then_some(Deed::Start(key));
     }
     let open = world.sidecars.is_open(object.uid());
     match is_of_job(object) {
@@ -53,11 +53,43 @@ fn volume(world: &World, key: &Key, pod: &Pod) -> Option<(String, bool)> {
     Some((volume.uid().to_owned(), volume.is_going()))
 }
 
+/// A volume is attached where no other pod runs on it.
+fn is_free(world: &World, key: &Key, pod: &Pod) -> bool {
+    let mut others = world.api.list(Kind::Pod).filter(|other| other.key() != *key);
+    !others.any(|other| {
+        let here = other.meta().namespace.as_deref() == Some(&*key.namespace);
+        let other = other.pod().filter(|other| here && other.has_started() && !other.has_ended());
+        other.is_some_and(|other| other.claim() == pod.claim())
+    })
+}
+
+/// An image with this in its name cannot be pulled.
+pub const BAD: &str = "bad";
+
+fn can_be_pulled(pod: &Pod) -> bool {
+    let spec = pod.spec.iter();
+    let containers = spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers));
+    containers.into_iter().all(|it| !it.image.as_deref().unwrap_or_default().contains(BAD))
+}
+
 pub fn start(world: &mut World, key: &Key) {
     let Some(object) = world.api.get(key).cloned() else { return };
-    let Some((volume, _)) = object.pod().and_then(|pod| volume(world, key, pod)) else { return };
+    let Some(pod) = object.pod() else { return };
+    let Some((volume, _)) = volume(world, key, pod) else { return };
+    if !can_be_pulled(pod) {
+        world.say(|| format!("{key} cannot start: an image is not there"));
+        let waiting = ContainerStateWaiting { reason: Some("ImagePullBackOff".into()), message: None };
+        let state = ContainerState { waiting: Some(waiting), ..ContainerState::default() };
+        let waits = ContainerStatus { name: "seid-init".into(), state: Some(state), ..ContainerStatus::default() };
+        return change(world, key, |status| {
+            status.phase = Some("Pending".into());
+            status.pod_ip = Some("10.0.0.1".into());
+            status.init_container_statuses = Some(vec![waits]);
+        });
+    }
     world.say(|| format!("{key} starts, with its gate shut"));
     world.sidecars.start(object.uid(), &volume);
+    world.ledger.started(&object, &world.secrets);
     let running = ContainerState {
         running: Some(ContainerStateRunning { started_at: Some(Time(world.now)) }),
         ..ContainerState::default()

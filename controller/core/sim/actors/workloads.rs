@@ -1,7 +1,8 @@
-//! The controllers of StatefulSets (under OnDelete) and of Jobs, as far as one pod goes.
+//! The controllers of StatefulSets and of Jobs.
 //!
-//! A StatefulSet's pod has its successor only when it is gone. A Job's pod may have one as soon as it is to go, unless
-//! the Job says otherwise (`podReplacementPolicy`).
+//! The one of StatefulSets works on what it saw of a set last, which may be an earlier version of it. Under OnDelete it
+//! replaces no pod by itself; a pod has its successor only when it is gone. A Job's pod may have one as soon as it is to
+//! go, unless the Job says otherwise (`podReplacementPolicy`).
 
 use std::rc::Rc;
 
@@ -25,26 +26,53 @@ use crate::{
 
 /// Marks a pod that its Job itself has stopped: such a one does not count as failed.
 const STOPPED_BY_JOB: &str = "sim/stopped-by-job";
+/// Nobody asks for more pods than this.
+const MOST_PODS: i32 = 2;
 
 pub fn offers(world: &World) -> Vec<Deed> {
-    let sets = world.api.list(Kind::Set).filter_map(|set| for_set(world, set));
+    let sets = world.api.list(Kind::Set).flat_map(|set| for_set(world, set));
     let jobs = world.api.list(Kind::Job).filter_map(|job| for_job(world, job));
     sets.chain(jobs).collect()
 }
 
-fn for_set(world: &World, object: &Rc<Object>) -> Option<Deed> {
-    let set = object.set().filter(|_| !object.is_going())?;
-    let wanted = set.spec.as_ref()?.replicas.unwrap_or(1) > 0;
-    let key = object.key();
-    let seen = set.status.as_ref().and_then(|status| status.observed_generation);
-    if seen != set.metadata.generation {
-        return Some(Deed::ObserveSet(key));
+fn for_set(world: &World, object: &Rc<Object>) -> Vec<Deed> {
+    if object.is_going() {
+        return Vec::new();
     }
-    let pod_key = key.beside(Kind::Pod, &format!("{}-0", key.name));
-    let Some(pod) = world.api.get(&pod_key) else { return wanted.then_some(Deed::MakePod(key)) };
-    let ended = pod.pod().is_some_and(PodFacts::has_ended);
-    let stops = pod.is_controlled_by(object.uid()) && !pod.is_going() && (!wanted || ended);
-    stops.then_some(Deed::StopPod(pod_key))
+    let known = world.known_sets.get(&object.key()).filter(|known| known.uid() == object.uid());
+    let seen = known.and_then(|known| known.meta().generation);
+    let looks = (seen != object.meta().generation).then(|| Deed::ObserveSet(object.key()));
+    let acts = known.and_then(|known| on_pods(world, known));
+    match world.slow_controllers {
+        true => acts.into_iter().chain(looks).collect(),
+        false => looks.into_iter().chain(acts).collect(),
+    }
+}
+
+/// What is to be done about the pods of a set, as its controller knows it.
+fn on_pods(world: &World, object: &Rc<Object>) -> Option<Deed> {
+    let (key, set) = (object.key(), object.set()?);
+    let spec = set.spec.as_ref()?;
+    let wanted = spec.replicas.unwrap_or(1);
+    let revision = set.status.as_ref().and_then(|status| status.update_revision.as_deref());
+    let rolls = spec.update_strategy.as_ref().and_then(|it| it.type_.as_deref()) != Some("OnDelete");
+    (0..MOST_PODS).find_map(|ordinal| {
+        let name = pod_name(&key, ordinal);
+        let Some(pod) = world.api.get(&key.beside(Kind::Pod, &name)) else {
+            return (ordinal < wanted).then(|| Deed::MakePod(key.clone(), ordinal));
+        };
+        if pod.controller().is_none() && !pod.is_going() {
+            return Some(Deed::AdoptPod(key.clone(), ordinal));
+        }
+        let outdated = rolls && pod.label(names::REVISION_LABEL) != revision;
+        let ended = pod.pod().is_some_and(PodFacts::has_ended);
+        let stops = ordinal >= wanted || ended || outdated;
+        (pod.is_controlled_by(object.uid()) && !pod.is_going() && stops).then(|| Deed::StopPod(pod.key()))
+    })
+}
+
+fn pod_name(set: &Key, ordinal: i32) -> String {
+    format!("{}-{ordinal}", set.name)
 }
 
 fn for_job(world: &World, object: &Rc<Object>) -> Option<Deed> {
@@ -63,21 +91,33 @@ fn for_job(world: &World, object: &Rc<Object>) -> Option<Deed> {
     }
     let waits_for_the_last = spec.pod_replacement_policy.as_deref() == Some("Failed");
     let free = active.is_none() && (pods.is_empty() || !waits_for_the_last);
-    free.then(|| Deed::MakePod(object.key()))
+    free.then(|| Deed::MakePod(object.key(), 0))
 }
 
-/// The controller names the revision of the template; under OnDelete that is all it does with a new one.
+/// The controller sees a set as it is now, and names the revision of its template.
 pub fn observe_set(world: &mut World, key: &Key) {
-    world.say(|| format!("the controller of {key} sees its template"));
-    world.api.update(key, |set| {
+    world.say(|| format!("the controller of {key} sees its newest version"));
+    let seen = world.api.update(key, |set| {
         let Object::Set(set) = set else { return };
         let template = set.spec.as_ref().map(|spec| serde_json::to_vec(&spec.template).unwrap());
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, &template.unwrap_or_default());
         let generation = set.metadata.generation;
         let status = set.status.get_or_insert_default();
         status.observed_generation = generation;
-        status.update_revision = Some(hash.simple().to_string());
+        status.update_revision = Some(format!("{:.8}", hash.simple().to_string()));
     });
+    if let Some(seen) = seen {
+        world.known_sets.insert(key.clone(), seen);
+    }
+}
+
+/// A pod without controller that has the name of one of its own becomes that.
+pub fn adopt_pod(world: &mut World, set: &Key, ordinal: i32) {
+    let Some(object) = world.known_sets.get(set).map(Rc::clone) else { return };
+    let pod = set.beside(Kind::Pod, &pod_name(set, ordinal));
+    world.say(|| format!("{set} adopts {pod}"));
+    let owner = reference(&object, set, "StatefulSet");
+    world.api.update(&pod, |pod| pod.meta_mut().owner_references.get_or_insert_default().push(owner));
 }
 
 pub fn is_finished(job: &Job) -> bool {
@@ -108,15 +148,16 @@ pub fn is_awaited(world: &World, pod: &Object) -> bool {
     unfinished && counts(pod).is_some()
 }
 
-pub fn make_pod(world: &mut World, owner: &Key) {
-    let Some(object) = world.api.get(owner).map(Rc::clone) else { return };
+pub fn make_pod(world: &mut World, owner: &Key, ordinal: i32) {
+    let known = if owner.kind == Kind::Set { world.known_sets.get(owner) } else { world.api.get(owner) };
+    let Some(object) = known.map(Rc::clone) else { return };
     let (name, template, kind) = match &*object {
         Object::Set(set) => {
             let mut template = set.spec.as_ref().map(|spec| spec.template.clone()).unwrap_or_default();
             let revision = set.status.as_ref().and_then(|status| status.update_revision.clone());
             let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
             labels.insert(names::REVISION_LABEL.to_owned(), revision.unwrap_or_default());
-            (format!("{}-0", owner.name), template, "StatefulSet")
+            (pod_name(owner, ordinal), template, "StatefulSet")
         }
         Object::Job(job) => {
             let template = job.spec.as_ref().map(|spec| spec.template.clone());
@@ -124,34 +165,33 @@ pub fn make_pod(world: &mut World, owner: &Key) {
         }
         _ => return,
     };
-    let pod = pod(&object, owner, name, template, kind);
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    world.api.create(pod.into(), world.now);
-    world.say(|| format!("{owner} gets pod {name}"));
-}
-
-fn pod(owner: &Object, key: &Key, name: String, template: PodTemplateSpec, kind: &str) -> Pod {
     let PodTemplateSpec { metadata, spec } = template;
     let metadata = metadata.unwrap_or_default();
-    let reference = OwnerReference {
+    let revision = metadata.labels.as_ref().and_then(|all| all.get(names::REVISION_LABEL)).cloned();
+    let pod = Pod {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            namespace: Some(owner.namespace.to_string()),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            owner_references: Some(vec![reference(&object, owner, kind)]),
+            ..ObjectMeta::default()
+        },
+        spec,
+        status: None,
+    };
+    world.api.create(pod.into(), world.now);
+    world.say(|| format!("{owner} gets pod {name} {}", revision.unwrap_or_default()));
+}
+
+fn reference(owner: &Object, key: &Key, kind: &str) -> OwnerReference {
+    OwnerReference {
         api_version: if kind == "Job" { "batch/v1" } else { "apps/v1" }.into(),
         kind: kind.into(),
         name: key.name.to_string(),
         uid: owner.uid().to_owned(),
         controller: Some(true),
         block_owner_deletion: Some(true),
-    };
-    Pod {
-        metadata: ObjectMeta {
-            name: Some(name),
-            namespace: Some(key.namespace.to_string()),
-            labels: metadata.labels,
-            annotations: metadata.annotations,
-            owner_references: Some(vec![reference]),
-            ..ObjectMeta::default()
-        },
-        spec,
-        status: None,
     }
 }
 

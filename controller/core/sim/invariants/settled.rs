@@ -1,6 +1,8 @@
 //! What must hold once the world has come to rest: every node is where its newest spec wants it, or says why not; and
 //! what the conditions say is true.
 
+mod rollout;
+
 use seinode_api::conditions::find;
 use seinode_api::{SeiNode, SeiNodeStatus, names, status::Phase};
 use seinode_core::{
@@ -14,6 +16,7 @@ use seinode_core::{
 
 use super::{Violation, brief};
 use crate::{
+    actors::BAD,
     objects::{Key, Kind, Object, PodFacts},
     world::World,
 };
@@ -74,8 +77,14 @@ impl Rested<'_> {
             self.says("Paused", "True", "Paused")?;
             return self.says("Ready", "False", "Paused");
         }
+        if self.is_stopped()? {
+            return Ok(());
+        }
         self.says("Paused", "False", "NotPaused")?;
         self.facts(intent)?;
+        if self.status.phase == Some(Phase::Running) && self.is_blocked(intent)? {
+            return Ok(());
+        }
         match self.obstacle(intent) {
             Some(Obstacle { condition, reason, names }) => {
                 self.says(condition, "False", reason)?;
@@ -83,6 +92,9 @@ impl Rested<'_> {
                 self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"))
             }
             None if self.waits_for_a_person() => self.says("Stalled", "True", "PlanFailed"),
+            None if self.has_a_bad_beginning(intent) => {
+                self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"))
+            }
             None => self.runs(intent),
         }
     }
@@ -104,7 +116,9 @@ impl Rested<'_> {
         if intent.key_secrets().is_some() {
             self.says("SigningKeyReady", "True", "SigningKeyValidated")?;
         }
+        self.is_rolled_out(intent)?;
         match intent.volume {
+            _ if self.data_is_in_danger(intent).is_some() => Ok(()),
             VolumeSource::Own => self.says("DataVolumeReady", "True", "Owned"),
             VolumeSource::Import(_) => self.says("ImportPVCReady", "True", "PVCValidated"),
         }
@@ -119,8 +133,11 @@ impl Rested<'_> {
         let told = match self.truth("SidecarReady") {
             Some("True") => open,
             Some("False") => !open,
-            // Before the node runs nobody asks.
-            _ => self.status.phase != Some(Phase::Running),
+            // Before the node runs nobody asks, and a pod that has not started does not answer.
+            _ => {
+                let answers = pod.is_some_and(|pod| self.world.sidecars.has(pod.uid()));
+                self.status.phase != Some(Phase::Running) || !answers
+            }
         };
         self.is("SidecarReady tells the truth", told)?;
         let both = pod.is_some() && self.bootstrap_pod().is_some();
@@ -191,6 +208,12 @@ impl Rested<'_> {
                 exclusive::hold(&exclusive::read(claims), resource) == Some(Hold::Held)
             })
             .map(|other| Subject::of(other).node.to_string())
+    }
+
+    /// A node that was never up: its image is not there, or its volume is being deleted.
+    fn has_a_bad_beginning(&self, intent: &Intent) -> bool {
+        self.status.phase != Some(Phase::Running)
+            && (intent.image.contains(BAD) || self.data_is_in_danger(intent).is_some())
     }
 
     /// Not safe to run again: a person has to look first.

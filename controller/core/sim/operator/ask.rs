@@ -4,19 +4,22 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Persis
 use seinode_api::{SeiNode, names};
 use seinode_core::{
     answer::{Question, Silence},
+    edits,
     exclusive::{Resource, Rivals, StrayKey},
     fact::Fact,
     import,
     intent::Intent,
     keys::{Finding, Fingerprint},
     observation::{
-        DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Slot, Workload,
+        DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Workload,
     },
+    render,
     subject::Subject,
 };
 
 use super::platform;
 use crate::{
+    fields,
     objects::{Key, Kind},
     world::World,
 };
@@ -24,6 +27,7 @@ use crate::{
 /// The answer of the world to a question.
 pub fn ask(
     world: &mut World,
+    index: usize,
     subject: &Subject,
     intent: &Intent,
     seen: &Observation,
@@ -54,20 +58,35 @@ pub fn ask(
         }
         Question::Rivals(resource) => Fact::Rivals(rivals(world, subject, seen, resource)),
         Question::Workload => {
-            let set = world.api.get(&here(Kind::Set, &node.name)).and_then(|it| it.set());
-            let workload = set.map(|set| Workload::of(node, set));
-            Fact::Workload(LiveWorkload { workload, edits: Vec::new(), scaled_by: None })
+            let Some(live) = world.api.get(&here(Kind::Set, &node.name)) else {
+                return Fact::Workload(LiveWorkload { workload: None, edits: Vec::new(), scaled_by: None });
+            };
+            let json = fields::json(live);
+            let rendered = render::stateful_set(node, intent, &platform::settings());
+            Fact::Workload(LiveWorkload {
+                workload: live.set().map(|set| Workload::of(node, set)),
+                edits: edits::of("StatefulSet", &json, &fields::json(&rendered.into())),
+                scaled_by: edits::who_scaled(&json),
+            })
         }
         Question::Service => {
-            let service = world.api.get(&here(Kind::Service, &node.name)).and_then(|it| it.service());
-            let service = service.map(|service| Headless::of(node, service));
-            Fact::Service(LiveService { service, edits: Vec::new() })
+            let Some(live) = world.api.get(&here(Kind::Service, &node.name)) else {
+                return Fact::Service(LiveService { service: None, edits: Vec::new() });
+            };
+            let rendered = render::service(node, intent);
+            let edits = edits::of("Service", &fields::json(live), &fields::json(&rendered.into()));
+            Fact::Service(LiveService {
+                service: live.service().map(|service| Headless::of(node, service)),
+                edits,
+            })
         }
         Question::Data => {
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
             Fact::Data(DataCheck::of(claim.and_then(|it| it.volume())))
         }
-        Question::Slot => Fact::Slot(Slot::Granted),
+        Question::Slot => {
+            Fact::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name)))
+        }
         Question::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
             Fact::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))

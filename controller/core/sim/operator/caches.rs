@@ -85,7 +85,7 @@ impl Caches {
     /// Whom a change concerns (`controller/src/watch.rs`).
     fn news(&self, key: &Key, before: Option<&Object>, now: Option<&Object>) -> News {
         if key.kind != Kind::Node {
-            let woken = before.or(now).and_then(Object::node_key);
+            let woken = now.or(before).and_then(Object::node_key);
             return News { woken: woken.into_iter().collect(), gone: None };
         }
         let mut news = News { woken: Vec::new(), gone: now.is_none().then(|| key.clone()) };

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use jiff::SignedDuration;
-use seinode_api::SeiNodeStatus;
+use jiff::Timestamp;
+use seinode_api::{SeiNodeStatus, status::Phase};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
     answer::Question,
@@ -12,14 +12,16 @@ use seinode_core::{
     effect::{Effect, Outcome},
     fact::Fact,
     failure::Class,
-    observation::{Answer, Observation},
+    intent::Activity,
+    node::Life,
+    observation::Observation,
     subject::Subject,
     task::Until,
 };
 
-use super::{Fault, ask::ask, perform};
+use super::{Fault, Operator, ask::ask, is_rolling, perform, postponed::only_waits};
 use crate::{
-    invariants::Touch,
+    invariants::{self, Touch},
     objects::{Key, Object},
     world::World,
 };
@@ -37,6 +39,8 @@ pub struct Pass {
     status: SeiNodeStatus,
     seen: Observation,
     steps: u32,
+    /// Whether the node was being rolled out when it began.
+    had_a_slot: bool,
 }
 
 /// How a pass goes on.
@@ -62,17 +66,21 @@ pub fn step(world: &mut World, index: usize, node: &Key) {
             None => return,
         },
     };
+    let had = pass.had_a_slot;
     let next = pass.go_on(world, index, node);
     let World { api, operators, .. } = world;
     let operator = &mut operators[index];
     match next {
         Next::Again(pass) => {
             operator.passes.insert(node.clone(), *pass);
+            return;
         }
         Next::Over(until) => operator.rest(node, until, now),
         Next::Nobody => {}
-        Next::Dead => operator.crash(api, now),
+        Next::Dead => return operator.crash(api, now),
     }
+    let has = operator.newest(node).and_then(|object| object.node()).is_some_and(is_rolling);
+    operator.slots.pass_ended(node, had, has).iter().for_each(|node| operator.wake(node, now));
 }
 
 fn begin(world: &mut World, index: usize, node: &Key) -> Option<Pass> {
@@ -81,10 +89,12 @@ fn begin(world: &mut World, index: usize, node: &Key) -> Option<Pass> {
     let object = Rc::clone(operator.newest(node)?);
     let sei_node = object.node()?;
     let subject = Subject::of(sei_node);
-    let status = sei_node.status.clone().unwrap_or_default();
-    let seen = operator.observe(&subject, node, world.now);
+    let stored = sei_node.status.clone().unwrap_or_default();
+    let seen = operator.observe(&subject, &stored, node, world.now);
+    let had_a_slot = is_rolling(sei_node);
+    let status = operator.postponed.status(&object).unwrap_or(stored);
     world.say(|| format!("operator {index} begins a pass over {node}"));
-    Some(Pass { object, subject, status, seen, steps: 0 })
+    Some(Pass { object, subject, status, seen, steps: 0, had_a_slot })
 }
 
 impl Pass {
@@ -106,7 +116,10 @@ impl Pass {
 
     fn look(mut self, world: &mut World, index: usize, question: Question) -> Next {
         let Ok(intent) = &self.subject.intent else { return Next::Over(Until::Event) };
-        let fact = ask(world, &self.subject, intent, &self.seen, &question);
+        let fact = ask(world, index, &self.subject, intent, &self.seen, &question);
+        if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
+            world.operators[index].probes.note(&self.object.key(), pod, &fact);
+        }
         world.say(|| format!("operator {index} asks {question:?}: {}", brief(&fact)));
         if let Fact::Keys(check) = &fact {
             let keyring = &mut world.operators[index].keyring;
@@ -119,6 +132,16 @@ impl Pass {
     /// Stores the status if it differs from what is stored; then the pass goes on, or rests.
     fn store(mut self, world: &mut World, index: usize, node: &Key, rest: Option<Rest>) -> Next {
         let before = self.object.node().and_then(|node| node.status.clone()).unwrap_or_default();
+        if let Some(rest) = &rest
+            && let Some(due) = self.put_off(&mut world.operators[index], &before, rest, world.now)
+        {
+            self.probe(&mut world.operators[index]);
+            return Next::Over(match rest.until {
+                Until::At(at) => Until::At(at.min(due)),
+                Until::Retry(_) | Until::Event => Until::At(due),
+            });
+        }
+        world.operators[index].postponed.done(node);
         if before != self.status {
             match world.fault.take() {
                 Some(Fault::CrashBefore) => return Next::Dead,
@@ -147,20 +170,44 @@ impl Pass {
             None => Next::Again(Box::new(self)),
             Some(rest) => {
                 world.say(|| format!("operator {index} rests {:?}: {:?}", rest.until, rest.why));
-                // One that does not answer is asked again beside the passes.
-                let soon = world.now + SignedDuration::from_secs(1);
-                Next::Over(match (&self.seen.gate, rest.until) {
-                    (Answer::Silent(_), Until::Event) => Until::At(soon),
-                    (Answer::Silent(_), Until::At(at)) => Until::At(at.min(soon)),
-                    (_, until) => until,
-                })
+                self.probe(&mut world.operators[index]);
+                Next::Over(rest.until)
             }
         }
     }
 
+    /// Puts a write off that only says what is waited for, or that somebody was first.
+    fn put_off(
+        &self,
+        operator: &mut Operator,
+        before: &SeiNodeStatus,
+        rest: &Rest,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
+        match overtaken || only_waits(before, &self.status, rest) {
+            true => operator.postponed.put_off(&self.object, &self.status, now),
+            false => None,
+        }
+    }
+
+    /// The sidecar of a node that runs is asked beside the passes from now on; nobody else's is.
+    fn probe(&self, operator: &mut Operator) {
+        let runs = self.status.phase == Some(Phase::Running) && self.subject.life == Life::Wanted;
+        let active = self.subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
+        let pod = self.seen.pod().filter(|pod| runs && active && pod.ip.is_some());
+        match pod {
+            Some(pod) => operator.probes.watch(&self.object.key(), pod),
+            None => operator.probes.leave(&self.object.key()),
+        }
+    }
+
     fn perform(mut self, world: &mut World, index: usize, node: &Key, effect: &Effect) -> Next {
-        let touch = Touch { node, subject: &self.subject, status: &self.status, effect };
-        world.ledger.touches(&world.api, &touch);
+        if let Effect::Submit(_) = effect {
+            world.operators[index].probes.doubt(node);
+        }
+        let touch = Touch { node, subject: &self.subject, status: &self.status, seen: &self.seen, effect };
+        invariants::touches(world, &touch);
         let fault = world.fault.take_if(|fault| *fault != Fault::Conflict);
         let outcome = match fault {
             Some(Fault::CrashBefore) => return Next::Dead,
@@ -175,6 +222,9 @@ impl Pass {
                 outcome
             }
         };
+        if fault.is_none() {
+            world.operators[index].fresh.note(node, &outcome, world.now);
+        }
         let kind = format!("{effect:?}");
         world.say(|| format!("operator {index} performs {kind:.120}: {}", outcome_brief(&outcome)));
         let outcome = match fault {

@@ -9,11 +9,12 @@ use std::rc::Rc;
 use seinode_api::{SeiNodeStatus, names};
 use seinode_core::{
     answer::Silence,
+    edits,
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::{Intent, Retention},
     node::{NodeRef, Owner},
-    observation::{Headless, Job, Observation, Volume, Workload},
+    observation::{Headless, Job, Observation, Strategy, Volume, Workload},
     render,
     subject::Subject,
 };
@@ -21,6 +22,7 @@ use seinode_core::{
 use super::platform;
 use crate::{
     api_server::Propagation,
+    fields,
     invariants::brief,
     objects::{Key, Kind, Object},
     world::World,
@@ -130,16 +132,7 @@ impl Hands<'_> {
         match effect {
             Effect::CreateVolume => self.create_volume(),
             Effect::MarkVolume(retention) => self.mark_volume(*retention),
-            Effect::ApplyWorkload => {
-                let set = render::stateful_set(node, self.intent, &platform::settings());
-                let version = seen.workload.as_ref().map(|set| set.version.clone());
-                let live = self.world.api.get(&self.key(Kind::Set, &node.name));
-                if version.is_some() && live.and_then(|live| live.meta().resource_version.clone()) != version
-                {
-                    return conflict();
-                }
-                self.apply(set.into(), Known::of(seen.workload.as_ref()))
-            }
+            Effect::ApplyWorkload => self.apply_workload(),
             Effect::Scale(replicas) => self.scale(*replicas),
             Effect::ApplyService => {
                 let service = render::service(node, self.intent);
@@ -158,11 +151,7 @@ impl Hands<'_> {
                 self.delete(Kind::Service, &node.name, uid, Propagation::Background)
             }
             Effect::DeletePod { name, uid, version } => {
-                let live = self.world.api.get(&self.key(Kind::Pod, name));
-                if live.is_some_and(|live| live.meta().resource_version.as_ref() != Some(version)) {
-                    return conflict();
-                }
-                self.delete_pod(name, uid)
+                self.delete_pod(name, uid, version)
             }
             Effect::Submit(submission) => self.submit(submission),
             Effect::RemoveLegacyFinalizer => Outcome::FinalizerRemoved,
@@ -189,13 +178,14 @@ impl Hands<'_> {
             return conflict();
         };
         self.world.ledger.changes(self.node, live);
-        let changed = self.world.api.update(key, change);
+        let changed = self.world.api.edit(key, names::FIELD_MANAGER, change);
         changed.map_or_else(conflict, |object| self.outcome(&object))
     }
 
     /// Creates an object, or reads the one that is there.
-    fn create(&mut self, object: Object) -> Outcome {
+    fn create(&mut self, mut object: Object) -> Outcome {
         let key = object.key();
+        fields::created(&mut object, names::FIELD_MANAGER);
         let now = self.world.now;
         let created = self.world.api.create(object, now).or_else(|| self.world.api.get(&key).cloned());
         created.map_or_else(conflict, |object| self.outcome(&object))
@@ -223,6 +213,36 @@ impl Hands<'_> {
         })
     }
 
+    /// Server-side apply of the StatefulSet that was seen, or of a new one; what others put into it is taken out.
+    fn apply_workload(&mut self) -> Outcome {
+        let key = self.key(Kind::Set, &self.node.name);
+        let wanted = render::stateful_set(self.node, self.intent, &platform::settings());
+        let seen = self.seen.workload.as_ref();
+        if let Some(seen) = seen {
+            let live = self.world.api.get(&key).map(|live| live.meta().resource_version.clone());
+            if live.flatten().as_ref() != Some(&seen.version) {
+                return conflict();
+            }
+        }
+        if seen.is_some_and(|seen| seen.strategy == Strategy::Rolling && seen.owner == Owner::Us) {
+            self.world.api.edit(&key, names::FIELD_MANAGER, |set| {
+                if let Object::Set(set) = set {
+                    let strategy = set.spec.get_or_insert_default().update_strategy.get_or_insert_default();
+                    strategy.type_ = Some("OnDelete".into());
+                    strategy.rolling_update = None;
+                }
+            });
+        }
+        let outcome = self.apply(wanted.into(), Known::of(seen));
+        let Some(live) = self.world.api.get(&key) else { return outcome };
+        let foreign = edits::foreign(&fields::json(live));
+        if foreign.is_empty() || self.node.owner_of(live.meta()) != Owner::Us {
+            return outcome;
+        }
+        let mended = self.world.api.edit(&key, names::FIELD_MANAGER, |set| *set = fields::without(set, &foreign));
+        mended.map_or_else(conflict, |set| self.outcome(&set))
+    }
+
     /// Server-side apply. What the cache has not seen may still be there, and somebody else's: that is looked for first.
     fn apply(&mut self, wanted: Object, known: Known) -> Outcome {
         let key = wanted.key();
@@ -230,17 +250,15 @@ impl Hands<'_> {
         if known == Known::No && self.node.owner_of(live.meta()) != Owner::Us {
             return self.outcome(&live);
         }
-        self.change(&key, Some(live.uid()), |live| {
-            let meta = live.meta_mut();
-            meta.labels.clone_from(&wanted.meta().labels);
-            let annotations = wanted.meta().annotations.clone().unwrap_or_default();
-            meta.annotations.get_or_insert_default().extend(annotations);
-            match (live, wanted) {
-                (Object::Set(live), Object::Set(wanted)) => live.spec = wanted.spec,
-                (Object::Service(live), Object::Service(wanted)) => live.spec = wanted.spec,
-                _ => {}
-            }
-        })
+        let owners = wanted.meta().owner_references.clone().unwrap_or_default();
+        self.world.ledger.applies(self.node, &live);
+        let applied = self.world.api.update(&key, |live| {
+            *live = fields::applied(live, &wanted, names::FIELD_MANAGER);
+            let references = live.meta_mut().owner_references.get_or_insert_default();
+            references.retain(|it| !owners.iter().any(|owner| owner.uid == it.uid));
+            references.extend(owners);
+        });
+        applied.map_or_else(conflict, |object| self.outcome(&object))
     }
 
     fn scale(&mut self, replicas: Replicas) -> Outcome {
@@ -302,12 +320,13 @@ impl Hands<'_> {
         Outcome::Deleted
     }
 
-    fn delete_pod(&mut self, name: &str, uid: &str) -> Outcome {
+    fn delete_pod(&mut self, name: &str, uid: &str, version: &str) -> Outcome {
         let key = self.key(Kind::Pod, name);
         let Some(live) = self.world.api.get(&key) else { return Outcome::Deleted };
-        if live.uid() != uid {
+        if live.uid() != uid || live.meta().resource_version.as_deref() != Some(version) {
             return conflict();
         }
+        self.world.say(|| format!("{key} is deleted by an operator"));
         let now = self.world.now;
         self.world.api.delete(&key, Propagation::Background, now);
         Outcome::Deleted

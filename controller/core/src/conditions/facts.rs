@@ -123,7 +123,9 @@ fn paused(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Verdict 
                 (Truth::True, "Paused", message.to_owned())
             }
             (Activity::Paused, Some(pod)) => {
-                (Truth::True, "Stopping", format!("spec.paused: pod {} is going", pod.name))
+                let is_asked = seen.workload.as_ref().is_none_or(|set| set.replicas == 0);
+                let words = if is_asked { "is going" } else { "still runs: see Ready" };
+                (Truth::True, "Stopping", format!("spec.paused: pod {} {words}", pod.name))
             }
         };
     Verdict { type_: types::PAUSED, status, reason, message }

@@ -3,14 +3,13 @@
 //! A restart that we ourselves caused is no loss: a pod that our plan made, or that goes on after a pause.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use seinode_api::{SeiNodeStatus, status::SidecarStatus};
 
 use super::{Truth, Verdict};
 use crate::{
     plan::{Plan, PlanKind, PlanPhase},
     task_type::TaskType,
-    time::stored,
 };
 
 /// Reasons of SidecarReady that come before the first readiness of a pod that we made.
@@ -22,13 +21,18 @@ pub(super) fn note(next: &mut SeiNodeStatus, before: Option<&Condition>, now: &V
     let expected = before.is_some_and(|before| EXPECTED.contains(&before.reason.as_str()));
     match now.status {
         Truth::False if !was_lost && !expected && !replaced_its_pod(next) => {
-            next.sidecar.get_or_insert_default().last_lost = Some(stored(at));
+            next.sidecar.get_or_insert_default().last_lost = Some(microseconds(at));
         }
         Truth::True if is_outstanding(next.sidecar.as_ref()) => {
-            next.sidecar.get_or_insert_default().last_healed = Some(stored(at));
+            next.sidecar.get_or_insert_default().last_healed = Some(microseconds(at));
         }
         Truth::True | Truth::False | Truth::Unknown => {}
     }
+}
+
+/// What is read back from status is what was written.
+fn microseconds(at: Timestamp) -> MicroTime {
+    MicroTime(Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
 }
 
 /// Whether a loss has not been healed yet.

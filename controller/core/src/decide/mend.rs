@@ -94,14 +94,13 @@ fn workload(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> 
         }
         Kin::Foreign => {}
     }
-    let adopted = match children::workload_differs(next, set) {
+    match children::workload_differs(next, set) {
         Difference::None => return None,
-        Difference::Unknown => true,
-        Difference::Changed => false,
-    };
-    if adopted && seen.live_workload.is_none() {
-        children::accept_workload(subject, next, set);
-        return None;
+        Difference::Unknown => {
+            children::accept_workload(subject, next, set);
+            return None;
+        }
+        Difference::Changed => {}
     }
     let Some(live) = &seen.live_workload else { return Some(Act::Look(Question::Workload)) };
     match verdict(next, &live.edits, seen) {

@@ -89,8 +89,23 @@ fn a_field_that_was_set_back_by_hand_is_no_edit() {
 fn a_removed_field_is_named_without_a_manager() {
     let mut spec = spec();
     spec["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("image");
-    let expected = ("spec.template.spec.containers[seid].image".to_owned(), "(unknown)".to_owned());
+    let expected = ("spec.template.spec.containers[seid].image".to_owned(), "somebody".to_owned());
     assert_eq!(told(&live(spec, json!([]))), [expected]);
+}
+
+#[test]
+fn a_selector_that_was_replaced_is_one_edit_and_a_port_of_others_is_none() {
+    let rendered =
+        json!({"spec": {"selector": {"sei.io/node": "a"}, "ports": [{"name": "rpc", "port": 26657}]}});
+    let fields = json!({"f:spec": {"f:selector": {}, "f:ports": {
+        "k:{\"port\":6060,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}}}}});
+    let ports = json!([{"name": "rpc", "port": 26657}, {"name": "debug", "port": 6060, "protocol": "TCP"}]);
+    let live = json!({
+        "metadata": {"managedFields": [by("kubectl-set", fields)]},
+        "spec": {"selector": {"app": "other"}, "ports": ports},
+    });
+    let edits = of("Service", &live, &rendered).into_iter().map(|edit| (edit.field, edit.manager));
+    assert_eq!(edits.collect::<Vec<_>>(), [("spec.selector".to_owned(), "kubectl-set".to_owned())]);
 }
 
 #[test]

@@ -104,6 +104,9 @@ pub(super) fn controller_manager(tools: &Tools, pki: &Pki, ports: Ports, kubecon
 
 pub(super) fn scheduler(tools: &Tools, pki: &Pki, ports: Ports, kubeconfig: &Path) -> Command {
     let mut command = Command::new(tools.path(Tool::Scheduler));
+    // A pod whose claim was not there yet is tried again within half a minute, also when the scheduler, short of CPU, missed
+    // that it came.
+    command.arg("--pod-max-in-unschedulable-pods-duration=5s");
     serve_loopback(&mut command, pki, ports.scheduler, kubeconfig);
     command
 }

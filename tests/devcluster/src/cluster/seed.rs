@@ -54,7 +54,8 @@ pub(super) async fn define(client: &Client, crds: &[CustomResourceDefinition]) -
 }
 
 fn node(name: &str, pool: &str, address: &str) -> Value {
-    let room = json!({ "cpu": "1000", "memory": "10Ti", "pods": "2000", "ephemeral-storage": "10Ti" });
+    // Enough for the pods of every scenario: they stay until the cluster goes.
+    let room = json!({ "cpu": "10000", "memory": "100Ti", "pods": "2000", "ephemeral-storage": "10Ti" });
     json!({
         "metadata": { "name": name, "labels": {
             "karpenter.sh/nodepool": pool,

@@ -13,7 +13,7 @@ use crate::{
     conditions::{Truth, Verdict},
     decision::Rest,
     failure::Class,
-    intent::Activity,
+    intent::{Activity, VolumeSource},
     node::{Life, Suspension},
     observation::{Observation, Reply, Slot},
     plan::{Plan, PlanKind, PlanPhase},
@@ -106,6 +106,9 @@ fn why_not_ready(
     }
     if let Some(Slot::Taken(_)) = &seen.slot {
         return not("WaitingForSlot", waiting_for, Outlook::Moving);
+    }
+    if intent.volume == VolumeSource::Own && next.data_volume.is_some() && seen.volume.is_none() {
+        return not("DataVolumeLost", "the data PVC is gone: see DataVolumeReady".into(), Outlook::Stuck);
     }
     let Some(pod) = seen.pod() else {
         return not("PodMissing", "the node's pod does not exist".into(), Outlook::Moving);

@@ -38,7 +38,7 @@ pub(super) fn in_progress(intent: &Intent, next: &SeiNodeStatus, seen: &Observat
                 let message = format!("--max-concurrent-rollouts: the slots are taken by {}", by.join(", "));
                 is(Truth::False, "WaitingForSlot", message)
             }
-            (_, Some(before)) if before.status == "True" => is(
+            (_, Some(before)) if before.status == "True" || before.reason == "WaitingForSlot" => is(
                 Truth::False,
                 "UpdateComplete",
                 format!("the node runs {} as its spec asks for", intent.image),

@@ -1,0 +1,185 @@
+//! What must hold of rollouts, whatever happens.
+
+use k8s_openapi::api::core::v1::Pod;
+use seinode_api::names;
+use seinode_core::{
+    effect::{Effect, Replicas, Submission},
+    exclusive::{self, Hold, Resource},
+    keys::Fingerprint,
+    observation::DataCheck,
+    plan::{Plan, PlanKind},
+    render,
+    task_type::{By, TaskType},
+};
+
+use super::{Touch, Violation};
+use crate::{
+    objects::{Key, Kind, Object, PodFacts},
+    operator::{is_rolling, settings},
+    world::World,
+};
+
+fn broken(invariant: &'static str, message: String) -> Result<(), Violation> {
+    Err(Violation { invariant, message })
+}
+
+/// Checks an effect before it is carried out.
+pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
+    match touch.effect {
+        Effect::DeletePod { name, uid, version } => {
+            let pod = world.api.get(&touch.node.beside(Kind::Pod, name));
+            let pod = pod.filter(|pod| pod.uid() == uid && pod.meta().resource_version.as_ref() == Some(version));
+            let Some(pod) = pod else { return Ok(()) };
+            if is_present(world, touch.node, pod) {
+                let message = format!("{} of revision {:?}", pod.key(), pod.label(REVISION));
+                return broken("a pod of the present revision is never deleted by us", message);
+            }
+            keeps_its_data(world, touch)
+        }
+        Effect::Scale(Replicas::Zero) => keeps_its_data(world, touch),
+        Effect::ApplyWorkload | Effect::Scale(Replicas::One) => {
+            let set = world.api.get(&touch.node.beside(Kind::Set, &touch.node.name));
+            let replicas = set.and_then(|set| set.set()?.spec.as_ref()?.replicas);
+            let version = set.and_then(|set| set.meta().resource_version.as_ref());
+            let as_seen = touch.seen.workload.as_ref().map(|seen| &seen.version) == version;
+            let refused = *touch.effect == Effect::ApplyWorkload && !as_seen;
+            if replicas == Some(0) && world.ledger.people.stopped.contains(touch.node) && !refused {
+                return broken("an emergency stop is never undone without being asked", touch.node.to_string());
+            }
+            Ok(())
+        }
+        Effect::Submit(submission) => submits(world, touch, submission),
+        _ => Ok(()),
+    }
+}
+
+const REVISION: &str = names::REVISION_LABEL;
+const TEMPLATE_HASH: &str = names::TEMPLATE_HASH_ANNOTATION;
+
+/// Whether a pod is what its StatefulSet would make now. Where a person changed the set since we applied it, or a second
+/// operator did, nobody can know in time.
+fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
+    let key = node.beside(Kind::Set, &node.name);
+    let Some(object) = world.api.get(&key).filter(|set| pod.is_controlled_by(set.uid())) else { return false };
+    let by_us = !world.ledger.people.edited.contains(&key) && !world.ledger.races;
+    let status = object.set().and_then(|set| set.status.as_ref());
+    by_us
+        && status.is_some_and(|status| {
+            status.observed_generation == object.meta().generation
+                && status.update_revision.as_deref() == pod.label(REVISION)
+        })
+}
+
+/// Whether the set is what the spec asks for now, whoever has stored that it is.
+fn is_as_rendered(world: &World, touch: &Touch<'_>) -> bool {
+    let Ok(intent) = &touch.subject.intent else { return false };
+    let set = world.api.get(&touch.node.beside(Kind::Set, &touch.node.name));
+    let rendered = render::rendering(&touch.subject.node, intent, &settings()).template;
+    set.and_then(|set| set.annotation(TEMPLATE_HASH)) == Some(rendered.as_str())
+}
+
+/// A pod goes only when its data stays. What happens between the live look and the deletion nobody can know.
+fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
+    let Ok(intent) = &touch.subject.intent else { return Ok(()) };
+    let key = touch.node.beside(Kind::Volume, &intent.data_volume(&touch.subject.node));
+    let stays = world.api.get(&key).is_some_and(|volume| !volume.is_going());
+    if stays || touch.seen.data == Some(DataCheck::Safe) {
+        return Ok(());
+    }
+    broken("no pod goes while its volume would go with it", format!("{:?} and {key}", touch.effect))
+}
+
+/// What is handed to the sidecar of a node that is being rolled out.
+fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<(), Violation> {
+    let plan = touch.status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate);
+    let (Some(plan), Some(seen)) = (plan, touch.seen.host()) else { return Ok(()) };
+    let Some(pod) = world.api.get(&touch.node.beside(Kind::Pod, &seen.name)).filter(|pod| pod.uid() == seen.uid)
+    else {
+        return Ok(());
+    };
+    let later = plan.tasks.iter().skip_while(|task| task.id != submission.id).skip(1);
+    let awaited = later.filter(|task| task.kind.by() != By::Background).count();
+    let opens = submission.task == TaskType::MarkReady;
+    if opens && awaited > 0 && is_as_rendered(world, touch) && is_present(world, touch.node, pod) {
+        return broken("a pod of the target revision gets mark-ready as the last task", touch.node.to_string());
+    }
+    let writes = matches!(
+        submission.task,
+        TaskType::ConfigApply | TaskType::DiscoverPeers | TaskType::SetGenesisPeers
+    );
+    if writes && world.sidecars.is_open(pod.uid()) && !is_written(world, pod, submission) {
+        let message = format!("{}: {} {:?}", touch.node, submission.task, submission.params);
+        return broken("a configuration is written while the gate is shut", message);
+    }
+    Ok(())
+}
+
+/// What is on the volume already may be written again although the gate is open. That is what happens when the spec goes
+/// back before its pod was replaced: whether the configuration in between got to the volume cannot be told, the pod is
+/// already of the revision that is wanted, and a pod of the present revision is never deleted. The peers are written
+/// after config-apply, which overwrites them: their addresses are no part of a revision, so any may be written then.
+fn is_written(world: &World, pod: &Object, submission: &Submission) -> bool {
+    let Some(volume) = world.sidecars.volume(pod.uid()) else { return true };
+    let config = world.sidecars.written(volume, TaskType::ConfigApply);
+    match submission.task {
+        TaskType::ConfigApply => config == Some(&submission.params),
+        _ => config.is_some(),
+    }
+}
+
+/// The key that a pod signs with, or will when it starts.
+pub fn signs_with(world: &World, object: &Object, pod: &Pod) -> Option<Fingerprint> {
+    let namespace = object.meta().namespace.clone()?;
+    let secret = (namespace, pod.signing_secret()?.to_owned());
+    world.ledger.signs.get(object.uid()).or_else(|| world.secrets.get(&secret)).copied()
+}
+
+/// Checks what must hold at any time.
+pub fn hold(world: &World) -> Result<(), Violation> {
+    let mut rolling = 0;
+    for object in world.api.list(Kind::Node) {
+        let Some(node) = object.node() else { continue };
+        let key = object.key();
+        rolling += usize::from(is_rolling(node));
+        let says = node.status.as_ref().and_then(|status| status.current_image.clone());
+        if let Some(image) = says.filter(|image| !world.ledger.images.contains(&(key.clone(), image.clone()))) {
+            return broken("currentImage is an image that the node has run", format!("{key} says {image}"));
+        }
+    }
+    let most = world.operators.iter().map(|operator| operator.slots.most).max().unwrap_or_default();
+    if most > 0 && rolling > most && !world.ledger.races {
+        return broken("no more rollouts than slots", format!("{rolling} of {most}"));
+    }
+    for object in world.api.list(Kind::Set) {
+        let replicas = object.set().and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(1);
+        if replicas > 1 && !world.ledger.people.edited.contains(&object.key()) {
+            return broken("we never ask for two pods", format!("{} asks for {replicas}", object.key()));
+        }
+    }
+    world.api.list(Kind::Pod).try_for_each(|object| is_claimed(world, object))
+}
+
+/// A pod that signs does so with a key that its node holds.
+fn is_claimed(world: &World, object: &Object) -> Result<(), Violation> {
+    let Some(pod) = object.pod().filter(|pod| pod.has_started() && !pod.has_ended()) else { return Ok(()) };
+    let key = signs_with(world, object, pod);
+    let node = object.node_key().and_then(|node| world.api.get(&node));
+    let (Some(key), Some(node)) = (key, node) else { return Ok(()) };
+    // The node of the pod's name may be another one by now.
+    let set = world.api.get(&object.key().beside(Kind::Set, &node.key().name));
+    if !set.is_some_and(|set| object.is_controlled_by(set.uid()) && set.is_controlled_by(node.uid())) {
+        return Ok(());
+    }
+    let claims = node.node().and_then(|node| node.status.as_ref()).map_or(&[][..], |status| &status.claims);
+    // The earlier operator claims nothing, and this one has not looked yet.
+    if world.ledger.people.unclaimed.contains(&node.key()) {
+        return Ok(());
+    }
+    match exclusive::hold(&exclusive::read(claims), &Resource::SigningKey(key)) {
+        Some(Hold::Held) => Ok(()),
+        other => {
+            let message = format!("{} signs with {key}, which {} has {other:?}", object.key(), node.key());
+            broken("a node holds the key that its pod signs with", message)
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What is counted and measured when a status is stored: phases, plans, losses of readiness (plans-tasks-sidecar §7).
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_core::plan::{Plan, PlanKind, PlanPhase};
+
+const CONTROLLER: &str = "seinode";
+
+/// Counters and histograms of what becomes of nodes.
+#[derive(Clone)]
+pub(super) struct History {
+    transitions: IntCounterVec,
+    phases: HistogramVec,
+    plans: HistogramVec,
+    losses: IntCounterVec,
+}
+
+impl History {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let history = Self {
+            transitions: IntCounterVec::new(
+                Opts::new(
+                    "sei_controller_seinode_phase_transitions_total",
+                    "Changes of phase; from_phase is empty for the first one.",
+                ),
+                &["controller", "namespace", "from_phase", "to_phase"],
+            )?,
+            phases: HistogramVec::new(
+                HistogramOpts::new(
+                    "sei_controller_seinode_phase_duration_seconds",
+                    "How long a node was in the phase that it left.",
+                )
+                .buckets(vec![10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0]),
+                &["namespace", "chain_id", "phase"],
+            )?,
+            plans: HistogramVec::new(
+                HistogramOpts::new(
+                    "sei_controller_plan_duration_seconds",
+                    "How long a plan took until it was complete, failed or superseded.",
+                )
+                .buckets(vec![1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]),
+                &["controller", "namespace", "plan_type", "outcome"],
+            )?,
+            losses: IntCounterVec::new(
+                Opts::new(
+                    "sei_controller_seinode_sidecar_readiness_losses_total",
+                    "How often the sidecar of a node that runs lost its readiness, restarts by rollouts aside.",
+                ),
+                &["namespace", "name"],
+            )?,
+        };
+        let Self { transitions, phases, plans, losses } = &history;
+        registry.register(Box::new(transitions.clone()))?;
+        registry.register(Box::new(phases.clone()))?;
+        registry.register(Box::new(plans.clone()))?;
+        registry.register(Box::new(losses.clone()))?;
+        Ok(history)
+    }
+
+    pub(super) fn stored(&self, node: &SeiNode, before: &SeiNodeStatus, now: Timestamp) {
+        let Some(after) = &node.status else { return };
+        let namespace = node.namespace().unwrap_or_default();
+        if let Some(to) = after.phase.filter(|_| before.phase != after.phase) {
+            let from = before.phase.map(|phase| format!("{phase:?}")).unwrap_or_default();
+            let labels = [CONTROLLER, &namespace, &from, &format!("{to:?}")];
+            self.transitions.with_label_values(&labels).inc();
+            if let (Some(since), false) = (&before.phase_transition_time, from.is_empty()) {
+                let labels = [&*namespace, &node.spec.chain_id, &from];
+                self.phases.with_label_values(&labels).observe(now.duration_since(since.0).as_secs_f64());
+            }
+        }
+        if let Some((plan, outcome)) = ended(before, after) {
+            let labels = [CONTROLLER, &namespace, plan_type(plan.kind), outcome];
+            let took = now.duration_since(plan.started_at).as_secs_f64();
+            self.plans.with_label_values(&labels).observe(took);
+        }
+        let lost = |status: &SeiNodeStatus| status.sidecar.as_ref().and_then(|it| it.last_lost.clone());
+        if lost(after).is_some() && lost(after) != lost(before) {
+            self.losses.with_label_values(&[&*namespace, &node.name_any()]).inc();
+        }
+    }
+
+    pub(super) fn seen(&self, namespace: &str, name: &str) {
+        self.losses.with_label_values(&[namespace, name]);
+    }
+
+    pub(super) fn forget(&self, namespace: &str, name: &str) {
+        // Not there is as good as removed.
+        self.losses.remove_label_values(&[namespace, name]).ok();
+    }
+}
+
+/// The plan that went on before and does not now, and how it ended.
+fn ended(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Plan, &'static str)> {
+    let read = |status: &SeiNodeStatus| status.plan.as_ref().and_then(Plan::read);
+    let old = read(before).filter(|plan| plan.phase == PlanPhase::Active)?;
+    let outcome = match read(after) {
+        None => "complete",
+        Some(new) if new.id != old.id => "superseded",
+        Some(new) if new.phase != PlanPhase::Active => "failed",
+        Some(_) => return None,
+    };
+    Some((old, outcome))
+}
+
+fn plan_type(kind: PlanKind) -> &'static str {
+    match kind {
+        PlanKind::Init => "init",
+        PlanKind::NodeUpdate => "node-update",
+        PlanKind::MarkReady => "mark-ready-reapply",
+        PlanKind::Resubmit => "resubmit",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+    use seinode_api::status::{Phase, SidecarStatus};
+
+    fn node(status: SeiNodeStatus) -> SeiNode {
+        let mut node = SeiNode::new("n0", Default::default());
+        node.metadata.namespace = Some("sei".into());
+        node.spec.chain_id = "c".into();
+        node.status = Some(status);
+        node
+    }
+
+    fn time(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn a_phase_that_is_left_has_lasted_and_its_end_is_counted() {
+        let history = History::register(&Registry::new()).unwrap();
+        let before = SeiNodeStatus {
+            phase: Some(Phase::Initializing),
+            phase_transition_time: Some(time(100)),
+            ..SeiNodeStatus::default()
+        };
+        let after = SeiNodeStatus { phase: Some(Phase::Running), ..before.clone() };
+        history.stored(&node(after.clone()), &before, time(142).0);
+        history.stored(&node(after.clone()), &after, time(150).0);
+        let labels = [CONTROLLER, "sei", "Initializing", "Running"];
+        assert_eq!(history.transitions.with_label_values(&labels).get(), 1);
+        let lasted = history.phases.with_label_values(&["sei", "c", "Initializing"]);
+        assert_eq!((lasted.get_sample_count(), lasted.get_sample_sum()), (1, 42.0));
+    }
+
+    #[test]
+    fn a_plan_is_measured_when_it_ends_however_it_ends() {
+        let history = History::register(&Registry::new()).unwrap();
+        let plan = |phase: &str, id: u128| {
+            let id = seinode_core::ids::PlanId::parse(&uuid::Uuid::from_u128(id).to_string()).unwrap();
+            let mut record = seinode_api::status::PlanStatus {
+                id: id.to_string(),
+                kind: Some("MarkReady".into()),
+                phase: phase.into(),
+                target: Some(id.to_string()),
+                started_at: Some(time(100)),
+                ..Default::default()
+            };
+            record.tasks.clear();
+            SeiNodeStatus { plan: Some(record), ..SeiNodeStatus::default() }
+        };
+        let none = SeiNodeStatus::default();
+        for (after, outcome) in
+            [(plan("Failed", 1), "failed"), (plan("Active", 2), "superseded"), (none.clone(), "complete")]
+        {
+            history.stored(&node(after), &plan("Active", 1), time(107).0);
+            let labels = [CONTROLLER, "sei", "mark-ready-reapply", outcome];
+            let took = history.plans.with_label_values(&labels);
+            assert_eq!((took.get_sample_count(), took.get_sample_sum()), (1, 7.0), "{outcome}");
+        }
+        history.stored(&node(plan("Active", 1)), &plan("Active", 1), time(107).0);
+        history.stored(&node(none), &plan("Failed", 1), time(107).0);
+    }
+
+    #[test]
+    fn losses_begin_at_0_and_go_with_the_node() {
+        let registry = Registry::new();
+        let history = History::register(&registry).unwrap();
+        history.seen("sei", "n0");
+        assert_eq!(history.losses.with_label_values(&["sei", "n0"]).get(), 0);
+        let sidecar = Some(SidecarStatus { last_lost: Some(MicroTime(time(1).0)), last_healed: None });
+        let lost = SeiNodeStatus { sidecar, ..SeiNodeStatus::default() };
+        history.stored(&node(lost.clone()), &SeiNodeStatus::default(), time(2).0);
+        history.stored(&node(lost.clone()), &lost, time(3).0);
+        assert_eq!(history.losses.with_label_values(&["sei", "n0"]).get(), 1);
+        history.forget("sei", "n0");
+        assert!(!registry.gather().iter().any(|family| family.name().contains("losses")));
+    }
+}
