@@ -40,7 +40,8 @@ pub fn by_the_earlier_operator(world: &mut World, node: &Key, image: &str) -> Re
         }
     });
     let volume = node.beside(Kind::Volume, &names::data_volume(&node.name));
-    let owner = world.api.get(node).and_then(|object| Some(Subject::of(object.node()?).node.owner_reference()));
+    let owner =
+        world.api.get(node).and_then(|object| Some(Subject::of(object.node()?).node.owner_reference()));
     world.api.update(&volume, |volume| {
         volume.meta_mut().annotations = None;
         volume.meta_mut().owner_references = owner.map(|owner| vec![owner]);

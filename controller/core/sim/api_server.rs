@@ -162,9 +162,10 @@ impl ApiServer {
     /// What an object owns is nobody's from now on.
     fn orphan(&mut self, key: &Key) {
         let Some(uid) = self.objects.get(key).map(|object| object.uid().to_owned()) else { return };
-        let owned = self.objects.values().filter(|object| {
-            object.meta().owner_references.iter().flatten().any(|owner| owner.uid == uid)
-        });
+        let owned = self
+            .objects
+            .values()
+            .filter(|object| object.meta().owner_references.iter().flatten().any(|owner| owner.uid == uid));
         for dependent in owned.map(|object| object.key()).collect::<Vec<_>>() {
             self.update(&dependent, |object| {
                 object.meta_mut().owner_references.get_or_insert_default().retain(|owner| owner.uid != uid);

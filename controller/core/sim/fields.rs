@@ -172,7 +172,9 @@ fn remove(value: &mut Value, path: &[String]) {
     let Some(inner) = enter(value, step) else { return };
     remove(inner, rest);
     let is_empty = match inner {
-        Value::Object(members) => members.keys().all(|key| key == "name") && step.starts_with("k:") || members.is_empty(),
+        Value::Object(members) => {
+            members.keys().all(|key| key == "name") && step.starts_with("k:") || members.is_empty()
+        }
         Value::Array(items) => items.is_empty(),
         _ => rest.is_empty(),
     };

@@ -21,7 +21,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_core::{node::NodeRef, observation::{KeyCheck, Slot}, task::Until};
+use seinode_core::{
+    node::NodeRef,
+    observation::{KeyCheck, Slot},
+    task::Until,
+};
 
 use self::{caches::Caches, fresh::Fresh, pass::Pass, postponed::Postponed, probes::Probes, slots::Slots};
 pub use self::{fault::Fault, pass::step, platform::settings, slots::is_rolling};

@@ -34,10 +34,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "s3", nodes: &[("n0", "sei", "validator: {snapshot: {s3: {targetHeight: 7}}}")] },
     Scenario { name: "archive", nodes: &[("n0", "sei", "archive: {}")] },
-    Scenario {
-        name: "two nodes",
-        nodes: &[("n0", "sei", "fullNode: {}"), ("n1", "sei", "fullNode: {}")],
-    },
+    Scenario { name: "two nodes", nodes: &[("n0", "sei", "fullNode: {}"), ("n1", "sei", "fullNode: {}")] },
     Scenario {
         name: "archive that publishes",
         nodes: &[("n0", "sei", "archive: {snapshotGeneration: {tendermint: {keepRecent: 2, publish: {}}}}")],

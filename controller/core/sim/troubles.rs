@@ -263,7 +263,8 @@ fn volume_name(node: &SeiNode) -> Option<String> {
 
 fn has_recorded_its_volume(world: &World, node: &Key) -> bool {
     let status = world.api.get(node).and_then(|object| object.node()?.status.as_ref());
-    let imports = world.api.get(node).and_then(|object| object.node()?.spec.data_volume.as_ref()?.import.as_ref());
+    let imports =
+        world.api.get(node).and_then(|object| object.node()?.spec.data_volume.as_ref()?.import.as_ref());
     imports.is_some() || status.is_some_and(|status| status.data_volume.is_some())
 }
 

@@ -1,7 +1,10 @@
 //! The kubelet: starts and ends the processes of pods, and says whether they are ready.
 
 use k8s_openapi::{
-    api::core::v1::{ContainerState, ContainerStateRunning, ContainerStateWaiting, ContainerStatus, Pod, PodCondition, PodStatus},
+    api::core::v1::{
+        ContainerState, ContainerStateRunning, ContainerStateWaiting, ContainerStatus, Pod, PodCondition,
+        PodStatus,
+    },
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use seinode_core::observation::{SEID, SIDECAR};
@@ -80,7 +83,8 @@ pub fn start(world: &mut World, key: &Key) {
         world.say(|| format!("{key} cannot start: an image is not there"));
         let waiting = ContainerStateWaiting { reason: Some("ImagePullBackOff".into()), message: None };
         let state = ContainerState { waiting: Some(waiting), ..ContainerState::default() };
-        let waits = ContainerStatus { name: "seid-init".into(), state: Some(state), ..ContainerStatus::default() };
+        let waits =
+            ContainerStatus { name: "seid-init".into(), state: Some(state), ..ContainerStatus::default() };
         return change(world, key, |status| {
             status.phase = Some("Pending".into());
             status.pod_ip = Some("10.0.0.1".into());

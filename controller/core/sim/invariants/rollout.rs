@@ -28,7 +28,8 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     match touch.effect {
         Effect::DeletePod { name, uid, version } => {
             let pod = world.api.get(&touch.node.beside(Kind::Pod, name));
-            let pod = pod.filter(|pod| pod.uid() == uid && pod.meta().resource_version.as_ref() == Some(version));
+            let pod =
+                pod.filter(|pod| pod.uid() == uid && pod.meta().resource_version.as_ref() == Some(version));
             let Some(pod) = pod else { return Ok(()) };
             if is_present(world, touch.node, pod) {
                 let message = format!("{} of revision {:?}", pod.key(), pod.label(REVISION));
@@ -44,7 +45,10 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
             let as_seen = touch.seen.workload.as_ref().map(|seen| &seen.version) == version;
             let refused = *touch.effect == Effect::ApplyWorkload && !as_seen;
             if replicas == Some(0) && world.ledger.people.stopped.contains(touch.node) && !refused {
-                return broken("an emergency stop is never undone without being asked", touch.node.to_string());
+                return broken(
+                    "an emergency stop is never undone without being asked",
+                    touch.node.to_string(),
+                );
             }
             Ok(())
         }
@@ -60,7 +64,9 @@ const TEMPLATE_HASH: &str = names::TEMPLATE_HASH_ANNOTATION;
 /// operator did, nobody can know in time.
 fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
     let key = node.beside(Kind::Set, &node.name);
-    let Some(object) = world.api.get(&key).filter(|set| pod.is_controlled_by(set.uid())) else { return false };
+    let Some(object) = world.api.get(&key).filter(|set| pod.is_controlled_by(set.uid())) else {
+        return false;
+    };
     let by_us = !world.ledger.people.edited.contains(&key) && !world.ledger.races;
     let status = object.set().and_then(|set| set.status.as_ref());
     by_us
@@ -91,9 +97,11 @@ fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
 
 /// What is handed to the sidecar of a node that is being rolled out.
 fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<(), Violation> {
-    let plan = touch.status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate);
+    let plan =
+        touch.status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate);
     let (Some(plan), Some(seen)) = (plan, touch.seen.host()) else { return Ok(()) };
-    let Some(pod) = world.api.get(&touch.node.beside(Kind::Pod, &seen.name)).filter(|pod| pod.uid() == seen.uid)
+    let Some(pod) =
+        world.api.get(&touch.node.beside(Kind::Pod, &seen.name)).filter(|pod| pod.uid() == seen.uid)
     else {
         return Ok(());
     };
@@ -101,7 +109,10 @@ fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<
     let awaited = later.filter(|task| task.kind.by() != By::Background).count();
     let opens = submission.task == TaskType::MarkReady;
     if opens && awaited > 0 && is_as_rendered(world, touch) && is_present(world, touch.node, pod) {
-        return broken("a pod of the target revision gets mark-ready as the last task", touch.node.to_string());
+        return broken(
+            "a pod of the target revision gets mark-ready as the last task",
+            touch.node.to_string(),
+        );
     }
     let writes = matches!(
         submission.task,
@@ -142,7 +153,8 @@ pub fn hold(world: &World) -> Result<(), Violation> {
         let key = object.key();
         rolling += usize::from(is_rolling(node));
         let says = node.status.as_ref().and_then(|status| status.current_image.clone());
-        if let Some(image) = says.filter(|image| !world.ledger.images.contains(&(key.clone(), image.clone()))) {
+        if let Some(image) = says.filter(|image| !world.ledger.images.contains(&(key.clone(), image.clone())))
+        {
             return broken("currentImage is an image that the node has run", format!("{key} says {image}"));
         }
     }

@@ -10,9 +10,7 @@ use seinode_core::{
     import,
     intent::Intent,
     keys::{Finding, Fingerprint},
-    observation::{
-        DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Workload,
-    },
+    observation::{DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Workload},
     render,
     subject::Subject,
 };
@@ -84,9 +82,7 @@ pub fn ask(
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
             Fact::Data(DataCheck::of(claim.and_then(|it| it.volume())))
         }
-        Question::Slot => {
-            Fact::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name)))
-        }
+        Question::Slot => Fact::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name))),
         Question::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
             Fact::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))

@@ -58,8 +58,7 @@ impl Operator {
             let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
             let sets: Vec<_> = self.caches.list(Kind::Set).filter_map(|set| set.set()).collect();
             let jobs: Vec<_> = self.caches.list(Kind::Job).filter_map(|job| job.job()).collect();
-            seen.rivals =
-                Rivals::of(node, workload, &nodes, &pods).and_makers(node, &nodes, &sets, &jobs);
+            seen.rivals = Rivals::of(node, workload, &nodes, &pods).and_makers(node, &nodes, &sets, &jobs);
         }
         if intent.label_sources().next().is_some() {
             let nodes = self.nodes();

@@ -150,9 +150,7 @@ impl Hands<'_> {
             Effect::DeleteService(uid) => {
                 self.delete(Kind::Service, &node.name, uid, Propagation::Background)
             }
-            Effect::DeletePod { name, uid, version } => {
-                self.delete_pod(name, uid, version)
-            }
+            Effect::DeletePod { name, uid, version } => self.delete_pod(name, uid, version),
             Effect::Submit(submission) => self.submit(submission),
             Effect::RemoveLegacyFinalizer => Outcome::FinalizerRemoved,
         }
@@ -239,7 +237,8 @@ impl Hands<'_> {
         if foreign.is_empty() || self.node.owner_of(live.meta()) != Owner::Us {
             return outcome;
         }
-        let mended = self.world.api.edit(&key, names::FIELD_MANAGER, |set| *set = fields::without(set, &foreign));
+        let mended =
+            self.world.api.edit(&key, names::FIELD_MANAGER, |set| *set = fields::without(set, &foreign));
         mended.map_or_else(conflict, |set| self.outcome(&set))
     }
 

@@ -98,7 +98,10 @@ impl Hand {
             }
             Self::Label => {
                 world.api.edit(&set, KUBECTL, |set| {
-                    set.meta_mut().labels.get_or_insert_default().insert(names::NODE_LABEL.into(), "x".into());
+                    set.meta_mut()
+                        .labels
+                        .get_or_insert_default()
+                        .insert(names::NODE_LABEL.into(), "x".into());
                 });
                 return;
             }

@@ -1,11 +1,7 @@
 //! What must hold of a node that was rolled out, or whose rollout waits, once the world has come to rest.
 
 use k8s_openapi::api::core::v1::PodSpec;
-use seinode_api::{
-    conditions::find,
-    names,
-    status::Phase,
-};
+use seinode_api::{conditions::find, names, status::Phase};
 use seinode_core::{
     configuration, edits,
     intent::{Intent, VolumeSource},
@@ -133,7 +129,10 @@ impl Rested<'_> {
         }
         let hash = |set: &Object| set.annotation(names::TEMPLATE_HASH_ANNOTATION).map(str::to_owned);
         let same = hash(set) == hash(&rendered);
-        self.is("children are as rendered", matches!(outdated, Some("Adopted" | "ConfigurationChanged")) || same)
+        self.is(
+            "children are as rendered",
+            matches!(outdated, Some("Adopted" | "ConfigurationChanged")) || same,
+        )
     }
 
     /// What was written to the volume last is what the spec asks for, its peers included.
