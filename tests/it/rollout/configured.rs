@@ -63,6 +63,7 @@ async fn configured(ns: &Namespace, spec: Value) -> Vec<Submission> {
 
 pub async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
+    let before = ns.sidecar("n0").submissions().len();
     ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigValidate, Times::Always, "evm.http_port is taken");
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "1"}}})).await;
     let failing = ns
@@ -82,4 +83,7 @@ pub async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "2"}}})).await;
     ns.rolled("n0", "v1").await;
     assert_ne!(ns.pod("n0").await.uid(), pod, "another configuration is another revision");
+    let given = names(&given(&ns, before));
+    let opened: Vec<_> = (0..given.len()).filter(|at| given[*at] == "mark-ready").collect();
+    assert_eq!(opened, [given.len() - 1], "the gate was opened once, at the end: {given:#?}");
 }
