@@ -112,20 +112,20 @@ pub async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_nex
     ns.delete::<Secret>(SIGNING, PropagationPolicy::Background).await;
     behaviour.release(TaskType::ConfigValidate);
     is_at(&ns, "validate-signing-key").await;
-    // It has seen that the gate is shut, and has had the time to do something about it.
-    ns.says("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
-    for look in ["1", "2"] {
-        ns.retry("n0", look).await;
-    }
     let pod = ns.pod_uid("n0").await;
     assert_ne!(pod, before);
-    let opened =
-        sidecar.submissions().into_iter().filter(|it| it.pod_uid == pod && it.task == TaskType::MarkReady);
-    assert_eq!(
-        (opened.count(), sidecar.is_ready()),
-        (0, false),
-        "seid runs on a configuration that is not valid"
-    );
+    let stays_shut = async |why: &str| {
+        // The operator has seen that the gate is shut, and has had the time to do something about it.
+        ns.says("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
+        ns.retry("n0", why).await;
+        let opened = sidecar.submissions().into_iter();
+        let opened = opened.filter(|it| it.pod_uid == pod && it.task == TaskType::MarkReady).count();
+        assert_eq!((opened, sidecar.is_ready()), (0, false), "{why}: seid runs on a bad configuration");
+    };
+    stays_shut("the same spec is tried again").await;
+    change(&ns, json!({"overrides": {"evm.http_port": "2"}})).await;
+    is_at(&ns, "validate-signing-key").await;
+    stays_shut("another spec takes its place").await;
 
     behaviour.reset();
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "8545"}}})).await;
