@@ -1,6 +1,8 @@
 //! Random walks: many troubles at random points, everybody in random order, every watch behind by its own number of
 //! changes. In the end peace returns, and the world has to come to rest as if nothing had been.
 
+use seinode_api::status::Phase;
+
 use crate::{
     actors::Deed,
     invariants::Violation,
@@ -34,7 +36,9 @@ impl Walk {
             world.operators.push(Operator::default());
             world.ledger.races = true;
         }
+        let slots = prng.below(3);
         for operator in &mut world.operators {
+            operator.slots.most = slots;
             Kind::ALL.into_iter().for_each(|kind| operator.lag(kind, prng.below(4)));
         }
         (Self { prng, world }, scenario.name)
@@ -56,9 +60,12 @@ impl Walk {
     fn strike(&mut self) {
         let nodes: Vec<Key> = self.world.api.list(Kind::Node).map(|node| node.key()).collect();
         let Some(node) = self.prng.pick(&nodes).cloned() else { return };
+        let runs = self.world.api.get(&node).and_then(|object| object.node()?.status.as_ref()?.phase);
+        let runs = runs == Some(Phase::Running);
+        let troubles: &[Trouble] = if runs { &Trouble::RUNNING } else { &Trouble::ALL };
         let trouble = match self.prng.once_in(3) {
             true => self.prng.pick(&Fault::ALL).copied().map(Trouble::Request),
-            false => self.prng.pick(&Trouble::ALL).copied(),
+            false => self.prng.pick(troubles).copied(),
         };
         if let Some(trouble) = trouble {
             self.world.ledger.races |= trouble == Trouble::Takeover;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use seinode_core::{
     effect::Outcome,
-    observation::{Headless, Workload},
+    observation::{Headless, Pod, Stay, Workload},
 };
 
 use crate::objects::Key;
@@ -18,6 +18,8 @@ const BEHIND: SignedDuration = SignedDuration::from_secs(5);
 pub struct Fresh {
     workloads: BTreeMap<Key, (Timestamp, Workload)>,
     services: BTreeMap<Key, (Timestamp, Headless)>,
+    /// UID of the pod that was deleted last.
+    deleted: BTreeMap<Key, (Timestamp, String)>,
 }
 
 impl Fresh {
@@ -26,6 +28,18 @@ impl Fresh {
             Outcome::Workload(set) => drop(self.workloads.insert(node.clone(), (now, set.clone()))),
             Outcome::Service(service) => drop(self.services.insert(node.clone(), (now, service.clone()))),
             _ => {}
+        }
+    }
+
+    pub fn deleted(&mut self, node: &Key, uid: &str, now: Timestamp) {
+        self.deleted.insert(node.clone(), (now, uid.to_owned()));
+    }
+
+    /// Of the pods the one that was deleted goes, whatever the cache says.
+    pub fn pods(&self, node: &Key, pods: &mut [Pod], now: Timestamp) {
+        let Some((at, uid)) = self.deleted.get(node) else { return };
+        if now.duration_since(*at) < BEHIND {
+            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.stay = Stay::Going);
         }
     }
 
@@ -47,6 +61,7 @@ impl Fresh {
     pub fn forget(&mut self, node: &Key) {
         self.workloads.remove(node);
         self.services.remove(node);
+        self.deleted.remove(node);
     }
 }
 

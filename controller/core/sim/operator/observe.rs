@@ -44,6 +44,7 @@ impl Operator {
             let mine = mine.filter(|pod| pod.label(names::COMPONENT_LABEL).is_some());
             seen.pods.extend(mine.filter_map(|pod| pod.pod()).map(Pod::of));
         }
+        self.fresh.pods(key, &mut seen.pods, now);
         if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
             seen.rendering = Some(render::rendering(node, intent, &platform::settings()));
         }

@@ -223,7 +223,11 @@ impl Pass {
             }
         };
         if fault.is_none() {
-            world.operators[index].fresh.note(node, &outcome, world.now);
+            let fresh = &mut world.operators[index].fresh;
+            fresh.note(node, &outcome, world.now);
+            if let (Effect::DeletePod { uid, .. }, Outcome::Deleted) = (effect, &outcome) {
+                fresh.deleted(node, uid, world.now);
+            }
         }
         let kind = format!("{effect:?}");
         world.say(|| format!("operator {index} performs {kind:.120}: {}", outcome_brief(&outcome)));

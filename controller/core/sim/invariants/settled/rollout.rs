@@ -43,7 +43,8 @@ impl Rested<'_> {
             }
             self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"))?;
             let watched = intent.volume == VolumeSource::Own;
-            if self.pod().is_some() && updates {
+            // The scheduler says itself why a pod that was made anew does not start.
+            if self.pod().is_some() && updates && !self.pod_is_current() {
                 self.says("DataVolumeReady", "False", reason)?;
                 self.says("RolloutBlocked", "True", "DataVolumeNotReady")?;
             } else if watched {
