@@ -104,9 +104,9 @@ impl Ledger {
     /// The status of a node is stored.
     pub fn stored(&mut self, api: &ApiServer, node: &Key, status: &SeiNodeStatus) {
         if let Some(done) = &status.bootstrap
-            && let Some((uid, volume, _)) = bootstrap(api, node)
+            && let Some((uid, ..)) = bootstrap(api, node)
         {
-            self.bootstraps.insert((uid, volume, done.target_height));
+            self.bootstraps.insert((uid, done.volume_uid.clone(), done.target_height));
         }
         if exclusive::read(&status.claims).iter().any(|claim| claim.hold == Hold::Held) {
             self.people.unclaimed.remove(node);
