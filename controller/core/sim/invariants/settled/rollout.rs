@@ -38,7 +38,8 @@ impl Rested<'_> {
         let updates = plan.is_some_and(|plan| plan.kind == PlanKind::NodeUpdate);
         if let Some(reason) = self.data_is_in_danger(intent) {
             let works = self.pod().is_some_and(|pod| self.world.sidecars.has(pod.uid()));
-            if works && !updates && self.pod_is_current() {
+            let lost = reason == "Lost" && intent.volume == VolumeSource::Own;
+            if works && !updates && !lost && self.pod_is_current() {
                 return Ok(false);
             }
             self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"))?;
@@ -154,7 +155,9 @@ impl Rested<'_> {
         let name = intent.data_volume(&self.subject.node);
         let there = self.world.api.get(&self.key.beside(Kind::Volume, &name)).map(|volume| volume.uid());
         let uses = self.pod().and_then(|pod| self.world.sidecars.volume(pod.uid()));
-        there.is_none() || uses.is_none() || there == uses
+        // Another PVC of the name that is imported is a person's doing.
+        let own = intent.volume == VolumeSource::Own;
+        !own || there.is_none() || uses.is_none() || there == uses
     }
 
     fn pod_is_current(&self) -> bool {
