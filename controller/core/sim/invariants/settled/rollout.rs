@@ -23,7 +23,12 @@ impl Rested<'_> {
     /// Whether it is an emergency stop that keeps the node from running; then it has to say so.
     pub(super) fn is_stopped(&self) -> Result<bool, Violation> {
         let replicas = self.set().and_then(|set| set.set()?.spec.as_ref()?.replicas);
-        if replicas != Some(0) || !self.world.ledger.people.stopped.contains(&self.key) {
+        // A request to go on that came before the stop was noticed does not count.
+        let noticed = self.status.scaled_by_hand.is_some();
+        let people = &self.world.ledger.people;
+        let by_a_person = people.stopped.contains(&self.key)
+            || (noticed && people.spoiled.contains(&self.key.beside(Kind::Set, &self.key.name)));
+        if replicas != Some(0) || !by_a_person {
             return Ok(false);
         }
         self.is("a stopped node has no pod", self.pod().is_none())?;
@@ -123,8 +128,9 @@ impl Rested<'_> {
         };
         let wanted = fields::json(&render::service(node, intent).into());
         let edits = edits::of("Service", &fields::json(service), &wanted);
-        // What the spec said when an adopted node was first seen is taken for what it has.
-        if outdated != Some("Adopted") && !edits.is_empty() {
+        // What an adopted node has when it is first seen is taken for what it should have.
+        let adopted = self.world.ledger.people.adopted.contains(&self.key);
+        if !adopted && !edits.is_empty() {
             return Err(self.broken("children are as rendered", &format!("{edits:?}")));
         }
         let rendered: Object = render::stateful_set(node, intent, &settings()).into();
