@@ -21,6 +21,7 @@ use seinode_core::{
     observation::{Observation, Volume},
     plan::{Plan, PlanPhase},
     subject::Subject,
+    task::{Progress, Task},
     task_type::TaskType,
 };
 
@@ -104,9 +105,9 @@ impl Ledger {
     /// The status of a node is stored.
     pub fn stored(&mut self, api: &ApiServer, node: &Key, status: &SeiNodeStatus) {
         if let Some(done) = &status.bootstrap
-            && let Some((uid, volume, _)) = bootstrap(api, node)
+            && let Some((uid, ..)) = bootstrap(api, node)
         {
-            self.bootstraps.insert((uid, volume, done.target_height));
+            self.bootstraps.insert((uid, done.volume_uid.clone(), done.target_height));
         }
         if exclusive::read(&status.claims).iter().any(|claim| claim.hold == Hold::Held) {
             self.people.unclaimed.remove(node);
@@ -138,7 +139,7 @@ impl Ledger {
         let adopted = self.people.adopted.contains(*node);
         let made = match effect {
             Effect::ApplyWorkload => adopted || children.stateful_set.is_some(),
-            Effect::ApplyService => adopted || children.service.is_some(),
+            Effect::ApplyService => adopted || children.service.is_some() || has_applied_service(status),
             _ => false,
         };
         // What follows from the spec alone needs no plan.
@@ -210,6 +211,13 @@ impl Ledger {
             self.violated("a task that was accepted is never run twice", message);
         }
     }
+}
+
+/// Whether the stored plan has its Service already: one that was as it should be is not recorded.
+fn has_applied_service(status: &SeiNodeStatus) -> bool {
+    let plan = status.plan.as_ref().and_then(Plan::read);
+    let is_it = |task: &Task| task.kind == TaskType::ApplyService && task.progress == Progress::Complete;
+    plan.is_some_and(|plan| plan.tasks.iter().any(is_it))
 }
 
 /// UIDs of a node and of the volume that it uses, and the height that its bootstrap runs up to.

@@ -151,7 +151,7 @@ impl Operator {
 
     fn ask_for_a_slot(&mut self, node: &Key) -> Slot {
         let rolling = self.rolling();
-        self.slots.ask(rolling, node)
+        self.slots.ask(&rolling, node)
     }
 
     /// A node needs a pass.

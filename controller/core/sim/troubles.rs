@@ -226,7 +226,7 @@ fn help(world: &mut World, key: &Key, node: &SeiNode) {
     let status = node.status.clone().unwrap_or_default();
     let given_up =
         |plan: &seinode_api::status::PlanStatus| plan.phase == "Failed" && plan.next_attempt.is_none();
-    if status.plan.as_ref().is_some_and(given_up) || world.ledger.people.stopped.contains(key) {
+    if status.plan.as_ref().is_some_and(given_up) || status.scaled_by_hand.is_some() {
         Trouble::Retry.strike(world, key);
     }
     if node.spec.image.contains(BAD) {

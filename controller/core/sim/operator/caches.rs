@@ -1,6 +1,9 @@
 //! What the watches have brought: one for each kind, each of which may be behind by some changes.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use seinode_core::peers;
 
@@ -85,7 +88,8 @@ impl Caches {
     /// Whom a change concerns (`controller/src/watch.rs`).
     fn news(&self, key: &Key, before: Option<&Object>, now: Option<&Object>) -> News {
         if key.kind != Kind::Node {
-            let woken = now.or(before).and_then(Object::node_key);
+            // A label that was changed by hand names another node than before.
+            let woken: BTreeSet<Key> = before.into_iter().chain(now).filter_map(Object::node_key).collect();
             return News { woken: woken.into_iter().collect(), gone: None };
         }
         let mut news = News { woken: Vec::new(), gone: now.is_none().then(|| key.clone()) };

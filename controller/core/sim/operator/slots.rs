@@ -21,7 +21,7 @@ pub struct Slots {
 
 impl Slots {
     /// Gives a node a slot, or says who has them all; `rolling` are the nodes whose plans are stored.
-    pub fn ask(&mut self, rolling: BTreeSet<Key>, node: &Key) -> Slot {
+    pub fn ask(&mut self, rolling: &BTreeSet<Key>, node: &Key) -> Slot {
         if self.most == 0 {
             return Slot::Granted;
         }

@@ -23,7 +23,12 @@ impl Rested<'_> {
     /// Whether it is an emergency stop that keeps the node from running; then it has to say so.
     pub(super) fn is_stopped(&self) -> Result<bool, Violation> {
         let replicas = self.set().and_then(|set| set.set()?.spec.as_ref()?.replicas);
-        if replicas != Some(0) || !self.world.ledger.people.stopped.contains(&self.key) {
+        // A request to go on that came before the stop was noticed does not count.
+        let noticed = self.status.scaled_by_hand.is_some();
+        let people = &self.world.ledger.people;
+        let by_a_person = people.stopped.contains(&self.key)
+            || (noticed && people.spoiled.contains(&self.key.beside(Kind::Set, &self.key.name)));
+        if replicas != Some(0) || !by_a_person {
             return Ok(false);
         }
         self.is("a stopped node has no pod", self.pod().is_none())?;
@@ -38,7 +43,8 @@ impl Rested<'_> {
         let updates = plan.is_some_and(|plan| plan.kind == PlanKind::NodeUpdate);
         if let Some(reason) = self.data_is_in_danger(intent) {
             let works = self.pod().is_some_and(|pod| self.world.sidecars.has(pod.uid()));
-            if works && !updates && self.pod_is_current() {
+            let lost = reason == "Lost" && intent.volume == VolumeSource::Own;
+            if works && !updates && !lost && self.pod_is_current() {
                 return Ok(false);
             }
             self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"))?;
@@ -107,6 +113,8 @@ impl Rested<'_> {
         if outdated.is_none() {
             let sidecar = image(pod, SIDECAR) == Some(&intent.sidecar.image);
             self.is("the pod has the sidecar of the newest spec", sidecar)?;
+        }
+        if outdated.is_none() && !adopted {
             self.is_configured(intent)?;
         }
         self.is("the pod runs on the volume that there is", self.is_on_its_volume(intent))
@@ -120,7 +128,9 @@ impl Rested<'_> {
         };
         let wanted = fields::json(&render::service(node, intent).into());
         let edits = edits::of("Service", &fields::json(service), &wanted);
-        if !edits.is_empty() {
+        // What an adopted node has when it is first seen is taken for what it should have.
+        let adopted = self.world.ledger.people.adopted.contains(&self.key);
+        if !adopted && !edits.is_empty() {
             return Err(self.broken("children are as rendered", &format!("{edits:?}")));
         }
         let rendered: Object = render::stateful_set(node, intent, &settings()).into();
@@ -151,7 +161,9 @@ impl Rested<'_> {
         let name = intent.data_volume(&self.subject.node);
         let there = self.world.api.get(&self.key.beside(Kind::Volume, &name)).map(|volume| volume.uid());
         let uses = self.pod().and_then(|pod| self.world.sidecars.volume(pod.uid()));
-        there.is_none() || uses.is_none() || there == uses
+        // Another PVC of the name that is imported is a person's doing.
+        let own = intent.volume == VolumeSource::Own;
+        !own || there.is_none() || uses.is_none() || there == uses
     }
 
     fn pod_is_current(&self) -> bool {
