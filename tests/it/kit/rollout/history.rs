@@ -13,7 +13,7 @@ use seinode_api::SeiNode;
 use crate::kit::rolling::seid_image;
 
 /// When something was seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The change, in the order of all changes of the cluster.
     pub change: u64,
@@ -113,7 +113,7 @@ impl History {
             .filter(|it| it.name == "seid")
             .any(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()));
         if runs && moment.stays {
-            story.ran.get_or_insert_with(|| moment.clone());
+            story.ran.get_or_insert(moment);
         }
         if !moment.stays || pod.metadata.deletion_timestamp.is_some() {
             story.deleted.get_or_insert(moment);
@@ -139,10 +139,9 @@ impl History {
     /// Moves of `currentImage` to what no pod of the node ran at that moment.
     pub fn told_too_early(&self) -> Vec<String> {
         let runs_then = |pod: &&PodStory, told: &Told| {
-            let before = |moment: &Option<Moment>| {
-                moment.as_ref().is_some_and(|moment| moment.change < told.moment.change)
-            };
-            pod.node == told.node && pod.image == told.image && before(&pod.ran) && !before(&pod.deleted)
+            let before =
+                |moment: Option<Moment>| moment.is_some_and(|moment| moment.change < told.moment.change);
+            pod.node == told.node && pod.image == told.image && before(pod.ran) && !before(pod.deleted)
         };
         let lies = self.told.iter().filter(|told| !self.pods.iter().any(|pod| runs_then(&pod, told)));
         lies.map(|told| format!("{} at {}: {}", told.node, told.moment.change, told.image)).collect()
@@ -153,8 +152,8 @@ impl History {
         self.pods.iter().filter(|pod| {
             let deleted = pod.deleted.as_ref().filter(|deleted| deleted.live);
             deleted.is_some_and(|deleted| {
-                let states = self.sets.get(&pod.node).into_iter().flatten();
-                let then = states.filter(|state| state.change < deleted.change).last();
+                let states = self.sets.get(&pod.node).into_iter().flatten().rev();
+                let then = states.into_iter().find(|state| state.change < deleted.change);
                 then.is_some_and(|then| then.uid == pod.owner && then.target == pod.revision)
                     && pod.revision.is_some()
             })
