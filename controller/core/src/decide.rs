@@ -16,7 +16,7 @@ use crate::{
     answer::Question,
     conditions,
     decision::{Act, Decision, Rest},
-    effect::Effect,
+    effect::{Effect, Replicas},
     exclusive,
     failure::Class,
     import::ImportFinding,
@@ -233,6 +233,13 @@ fn recreate_volume(
     }
     match &seen.data {
         None => Some(Act::Look(Question::Data)),
+        // What still runs on the volume that is gone goes first: it would never see the new one.
+        Some(DataCheck::Missing) if seen.workload.as_ref().is_some_and(|set| set.replicas > 0) => {
+            Some(Act::Perform(Effect::Scale(Replicas::Zero)))
+        }
+        Some(DataCheck::Missing) if !seen.pods.is_empty() => {
+            Some(rest("the pod goes before a new data PVC is made", Until::Event))
+        }
         Some(DataCheck::Missing) => {
             next.data_volume = None;
             next.background.clear();

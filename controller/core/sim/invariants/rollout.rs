@@ -89,7 +89,10 @@ fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     let Ok(intent) = &touch.subject.intent else { return Ok(()) };
     let key = touch.node.beside(Kind::Volume, &intent.data_volume(&touch.subject.node));
     let stays = world.api.get(&key).is_some_and(|volume| !volume.is_going());
-    if stays || touch.seen.data == Some(DataCheck::Safe) {
+    // A person gave the data of this very volume up.
+    let lost = touch.status.data_volume.as_ref().map(|volume| &volume.uid);
+    let given_up = lost.is_some() && touch.subject.recreate.as_ref() == lost && world.api.get(&key).is_none();
+    if stays || given_up || touch.seen.data == Some(DataCheck::Safe) {
         return Ok(());
     }
     broken("no pod goes while its volume would go with it", format!("{:?} and {key}", touch.effect))

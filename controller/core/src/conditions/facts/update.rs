@@ -82,7 +82,10 @@ pub(in crate::conditions) fn why_blocked(
     if task == TaskType::ReplacePod && !matches!(seen.data, None | Some(DataCheck::Safe)) {
         return Some(("DataVolumeNotReady", "the pod is not replaced: see DataVolumeReady".to_owned()));
     }
-    let pod = seen.pod().filter(|_| !matches!(task, TaskType::ReplacePod | TaskType::ApplyStatefulset))?;
+    // The trouble of a pod that is to be replaced is none of the rollout's.
+    let revision = seen.workload.as_ref().and_then(|set| set.update_revision.as_ref());
+    let pod =
+        seen.pod().filter(|pod| plan.has_done(TaskType::ReplacePod) && pod.revision.as_ref() == revision)?;
     pod.trouble(seen.now).map(|trouble| (trouble.reason, trouble.message.clone()))
 }
 
