@@ -286,8 +286,9 @@ pub fn hold(world: &World) -> Result<(), Violation> {
         let Some(pod) = object.pod().filter(|pod| !pod.has_ended()) else { continue };
         let key = object.key();
         let namespace = key.namespace.to_string();
-        // A second pod that a person asked for waits until the volume is free.
-        let waits = !pod.has_started() && key.name.ends_with("-1");
+        // Of two pods that a person asked for one waits until the volume is free.
+        let set = object.node_key().map(|node| node.beside(Kind::Set, &node.name));
+        let waits = !pod.has_started() && set.is_some_and(|set| world.ledger.people.spoiled.contains(&set));
         if let Some(claim) = pod.claim().filter(|_| !waits)
             && let Some(other) = volumes.insert((namespace.clone(), claim.to_owned()), key.clone())
         {

@@ -166,6 +166,9 @@ impl Rested<'_> {
             (VolumeSource::Import(_), None) => {
                 return Some(Obstacle::new("ImportPVCReady", "PVCNotReady", name));
             }
+            (VolumeSource::Import(_), Some(pvc)) if pvc.metadata.deletion_timestamp.is_some() => {
+                return Some(Obstacle::new("ImportPVCReady", "PVCNotReady", name));
+            }
             (VolumeSource::Import(_), Some(pvc)) => {
                 let owner = pvc.metadata.owner_references.iter().flatten().next();
                 if let Some(owner) = owner {
