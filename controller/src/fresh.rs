@@ -44,6 +44,15 @@ impl Fresh {
         }
     }
 
+    /// Whether the watches have not brought all that was written yet, and when they are believed all the same.
+    pub(crate) fn ahead_until(&self, node: &NodeRef) -> Option<Timestamp> {
+        let all = self.lock();
+        let written = all.get(node)?;
+        let set = written.workload.as_ref().map(|(at, _)| *at + BEHIND);
+        let service = written.service.as_ref().map(|(at, _)| *at + BEHIND);
+        set.into_iter().chain(service).max()
+    }
+
     /// Remembers that a pod was deleted.
     pub(crate) fn deleted(&self, node: &NodeRef, uid: &str, now: Timestamp) {
         self.lock().entry(node.clone()).or_default().deleted = Some((now, uid.to_owned()));

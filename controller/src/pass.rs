@@ -227,7 +227,11 @@ impl<'a> Pass<'a> {
             }
             Until::Event => {
                 self.context.patience.reset(namespace, name);
-                Action::await_change()
+                // What was written and is not seen yet may have been deleted before anybody saw it.
+                match self.context.fresh.ahead_until(&self.subject.node) {
+                    Some(at) => Action::requeue(pause(at, now)),
+                    None => Action::await_change(),
+                }
             }
         }
     }

@@ -254,7 +254,9 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
     }
 }
 
+/// The SeiNode that owns a child; where none does, the one that its label names. Anybody can change a label.
 fn node_of<K: Resource>(child: &K) -> Option<ObjectRef<Guarded>> {
-    let name = child.labels().get(names::NODE_LABEL)?;
+    let owner = child.owner_references().iter().find(|owner| owner.kind == "SeiNode").map(|it| &it.name);
+    let name = owner.or_else(|| child.labels().get(names::NODE_LABEL))?;
     Some(ObjectRef::new(name).within(&child.namespace()?))
 }

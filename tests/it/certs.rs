@@ -143,8 +143,8 @@ pub async fn a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and
 pub async fn authorities_follow_each_other_under_load_and_no_call_fails(kit: Arc<Kit>) {
     let mut stage = Stage::of(&kit).await;
     stage.given.lives = Lives {
-        authority: Duration::from_secs(20),
-        leaf: Duration::from_secs(5),
+        authority: Duration::from_secs(40),
+        leaf: Duration::from_secs(10),
         back_dating: Duration::from_secs(2),
         settling: Duration::from_secs(1),
         margin: Duration::ZERO,

@@ -30,7 +30,7 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use history::PodStory;
 use history::{History, Moment};
 
-use super::{Namespace, within};
+use super::{Namespace, eventually, within};
 
 /// A running watch; it ends when it is dropped.
 pub struct RolloutWatch {
@@ -59,8 +59,13 @@ impl RolloutWatch {
     }
 
     /// The images that `status.currentImage` moved to, in order.
-    pub fn told(&self, node: &str) -> Vec<String> {
-        self.history.lock().unwrap().told(node)
+    /// The watch may be behind what the scenario has read: this is the last of them.
+    pub async fn told(&self, node: &str, last: &str) -> Vec<String> {
+        eventually(&format!("{last} is told of {node}"), async || {
+            let told = self.history.lock().unwrap().told(node);
+            if told.last().is_some_and(|image| image == last) { Ok(told) } else { Err(told) }
+        })
+        .await
     }
 
     /// Fails with what happened if a promise was broken.

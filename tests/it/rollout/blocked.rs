@@ -50,7 +50,7 @@ async fn told_and_cured(kit: &Kit, (tag, reason, words): (&str, &str, &str)) {
     metric(&operator, None).await;
     told_once(&ns, reason).await;
     watch.holds();
-    assert_eq!(watch.told("n0"), [image("v2")], "nobody ran the other one");
+    assert_eq!(watch.told("n0", &image("v2")).await, [image("v2")], "nobody ran the other one");
     assert_eq!(watch.pods("n0").len(), 3, "{reason}: one pod for each image");
 }
 

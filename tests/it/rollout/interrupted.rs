@@ -55,7 +55,7 @@ async fn strike(kit: &Kit, what: Strike, gap: &str) {
     ns.patch("n0", wish(tag, "2")).await;
     ns.rolled("n0", tag).await;
     watch.holds();
-    assert_eq!(watch.told("n0"), [image(tag)], "{what:?} at {gap}");
+    assert_eq!(watch.told("n0", &image(tag)).await, [image(tag)], "{what:?} at {gap}");
     let given = ns.sidecar("n0").submissions();
     let config = given.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
     assert_eq!(json!(config.params)["overrides"]["evm.http_port"], "2", "{what:?} at {gap}");

@@ -8,7 +8,7 @@ use seinode_api::{
 use super::{fail, mend, rest, running, set_phase};
 use crate::{
     answer::{Health, Question},
-    configuration,
+    children, configuration,
     decision::Act,
     exclusive::{self, Claim, Resource},
     intent::Intent,
@@ -61,6 +61,9 @@ pub(super) fn advance(
                 return Act::Persist;
             }
             Step::Done => {
+                if let (TaskType::ApplyService, Some(service)) = (task.kind, &seen.service) {
+                    children::applied_service(subject, next, service);
+                }
                 if task.kind == TaskType::ObserveImage {
                     next.current_image = seen.pod().and_then(|pod| pod.seid_image.clone());
                 }

@@ -40,13 +40,13 @@ pub(super) fn watch_over(
     if let Some(act) = resume(subject, next, seen) {
         return act;
     }
+    note_what_runs(intent, next, seen);
     if !update::drift(intent, next, seen).is_empty() && !matches!(seen.slot, Some(Slot::Taken(_))) {
         return update::begin(subject, intent, next, seen, 0, None);
     }
     if let Some(act) = mend::children(subject, next, seen) {
         return act;
     }
-    note_what_runs(intent, next, seen);
     if let Some(act) = look(subject, intent, next, seen) {
         return act;
     }
