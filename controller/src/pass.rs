@@ -4,11 +4,13 @@
 //! where the process may die, and then costs one pass and nothing else. Nothing returns early past the status
 //! write: what failed is a value that the status tells.
 
+mod news;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
-use seinode_api::{SeiNode, SeiNodeStatus, conditions, status::Phase};
+use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use seinode_core::{
     absorb::{absorb, absorb_answer},
     answer::Question,
@@ -21,7 +23,7 @@ use seinode_core::{
     node::{Life, NodeRef},
     notice,
     observation::Observation,
-    plan::{Plan, PlanKind, PlanPhase},
+    plan::{Plan, PlanKind},
     subject::Subject,
     task::Until,
 };
@@ -38,15 +40,6 @@ use crate::{
     probe::Incarnation,
     slots, unreadable,
 };
-
-/// The conditions that follow the readiness of a sidecar.
-const OF_READINESS: [&str; 5] = [
-    conditions::READY,
-    conditions::RECONCILING,
-    conditions::STALLED,
-    conditions::AVAILABLE,
-    conditions::SIDECAR_READY,
-];
 
 /// More steps than any plan has: a pass that takes more turns in a circle.
 const MAX_STEPS: usize = 100;
@@ -184,12 +177,13 @@ impl<'a> Pass<'a> {
     /// Ends the pass: what is known is written, also when something failed.
     async fn rest(&mut self, rest: Rest) -> Action {
         let now = (self.context.clock)();
+        let stored = self.object.status.clone().unwrap_or_default();
         // Somebody else was first: what was to be done is decided anew in a moment, and is no news.
         let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
         if overtaken {
             self.context.metrics.error(Class::Conflict);
         }
-        if (overtaken || self.only_waits(&rest))
+        if (overtaken || news::only_waits(&stored, &self.status, &rest))
             && let Some(due) = self.context.postponed.put_off(&self.object, &self.status, now)
         {
             let sooner = match rest.until {
@@ -202,7 +196,7 @@ impl<'a> Pass<'a> {
             };
             return Action::requeue(sooner.min(pause(due, now)));
         }
-        let flaps = self.only_readiness_changed();
+        let flaps = news::only_readiness(&stored, &self.status);
         if flaps && let Some(due) = self.context.postponed.calm_down(&self.object, &self.status, now) {
             return Action::requeue(pause(due, now));
         }
@@ -236,38 +230,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether the status has nothing new but how far a plan has come and what it waits for.
-    fn only_waits(&self, rest: &Rest) -> bool {
-        let stored = self.object.status.clone().unwrap_or_default();
-        // An attempt is stored before it is made, and what went wrong with the last one at once.
-        let goes_on = |status: &SeiNodeStatus| {
-            let plan = status.plan.as_ref().and_then(Plan::read);
-            let plan = plan.filter(|plan| plan.phase == PlanPhase::Active)?;
-            let attempts = plan.tasks.into_iter().map(|task| (task.id, task.error));
-            Some((plan.id, attempts.collect::<Vec<_>>()))
-        };
-        let patient = !matches!(rest.until, Until::Retry(Class::User | Class::Denied | Class::Invariant));
-        stored != self.status
-            && patient
-            && stored.phase == self.status.phase
-            && is_blocked(&stored) == is_blocked(&self.status)
-            && stored.observed_generation == self.status.observed_generation
-            && goes_on(&stored).is_some()
-            && goes_on(&stored) == goes_on(&self.status)
-    }
-
-    /// Whether the status has nothing new but that the sidecar, and with it the node, is ready or is not.
-    fn only_readiness_changed(&self) -> bool {
-        let rest = |status: &SeiNodeStatus| {
-            let mut status = status.clone();
-            status.sidecar = None;
-            status.conditions.retain(|it| !OF_READINESS.contains(&it.type_.as_str()));
-            status
-        };
-        let stored = self.object.status.clone().unwrap_or_default();
-        stored != self.status && self.status.plan.is_none() && rest(&stored) == rest(&self.status)
-    }
-
     /// Stores the status if it differs from what is stored, then publishes what changed.
     async fn persist(&mut self) -> Result<Presence, Failure> {
         let before = self.object.status.clone().unwrap_or_default();
@@ -277,7 +239,7 @@ impl<'a> Pass<'a> {
         }
         match persist::status(self.context, &self.object, &self.status).await {
             Written::Stored(stored) => {
-                if !stored.status.as_ref().is_some_and(|kept| remembers(kept, &self.status)) {
+                if !stored.status.as_ref().is_some_and(|kept| news::remembers(kept, &self.status)) {
                     self.object = stored;
                     return Err(forgetful());
                 }
@@ -332,12 +294,6 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What a rollout waits for a person for.
-fn is_blocked(status: &SeiNodeStatus) -> Option<&str> {
-    let blocked = conditions::find(&status.conditions, conditions::ROLLOUT_BLOCKED)?;
-    (blocked.status == "True").then_some(&blocked.reason)
-}
-
 /// Whether the SeiNode is still there.
 enum Presence {
     Stays,
@@ -365,17 +321,6 @@ impl std::fmt::Debug for Brief<'_> {
 fn without_intent() -> Failure {
     let message = "defect of the operator: something is done for a spec that does not parse".into();
     Failure { class: Class::Invariant, message }
-}
-
-/// Whether the API server kept all that a later pass builds on. What its CRD does not know it prunes, and a plan or a
-/// claim that is not kept would be made anew with every pass.
-fn remembers(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
-    let memory = |status: &SeiNodeStatus| {
-        let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());
-        let known = (status.background.clone(), status.baseline.clone(), status.children.clone());
-        (work, known, status.configured.clone(), status.scaled_by_hand.clone(), status.repairs.clone())
-    };
-    memory(kept) == memory(written)
 }
 
 fn forgetful() -> Failure {

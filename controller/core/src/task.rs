@@ -15,7 +15,7 @@ use crate::{
     exclusive::{Bid, Claim, Contest, Hold, Resource, hold},
     failure::Class,
     ids::TaskId,
-    observation::Observation,
+    observation::{Observation, Pod, Trouble},
     subject::Subject,
     task_type::TaskType,
 };
@@ -113,6 +113,15 @@ pub(crate) fn secure(subject: &Subject, claims: &[Claim], seen: &Observation, re
 
 fn wait(why: &str, until: Until) -> Step {
     Step::Wait(Wait { why: why.to_owned(), until })
+}
+
+/// A pod that is on its way, with what keeps it.
+fn starting(pod: &Pod, now: Timestamp) -> Step {
+    match (pod.trouble(now), &pod.trouble) {
+        (Some(trouble), _) => wait(&trouble.message, Until::Event),
+        (None, Some(Trouble { since: Some(since), .. })) => wait("the pod is starting", Until::At(*since)),
+        (None, _) => wait("the pod is starting", Until::Event),
+    }
 }
 
 /// Why a task does nothing now, and for how long.

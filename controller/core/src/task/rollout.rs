@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 use seinode_api::status::StatefulSetStatus;
 
-use super::{Step, Until, sidecar::starting, wait};
+use super::{Step, Until, starting, wait};
 use crate::{
     answer::Question,
     effect::{Effect, Replicas},

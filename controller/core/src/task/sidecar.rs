@@ -7,14 +7,14 @@ mod params;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Place, Progress, Step, Task, Until, bootstrap, wait};
+use super::{Place, Progress, Step, Task, Until, bootstrap, starting, wait};
 use crate::{
     answer::{Health, Question, Silence, TaskReport},
     effect::{Effect, Replicas, Submission},
     failure::Class,
     intent::Intent,
     node::NodeRef,
-    observation::{Observation, Pod, Reply, Trouble},
+    observation::{Observation, Pod, Reply},
     task_type::{By, TaskType},
 };
 
@@ -101,15 +101,6 @@ fn opened(pod: &Pod, seen: &Observation) -> Step {
         Reply::Is(Health::NotReady) => {
             Step::Failed("the sidecar was restarted after mark-ready and its gate is shut again".into())
         }
-    }
-}
-
-/// A pod that is on its way, with what keeps it.
-pub(super) fn starting(pod: &Pod, now: Timestamp) -> Step {
-    match (pod.trouble(now), &pod.trouble) {
-        (Some(trouble), _) => wait(&trouble.message, Until::Event),
-        (None, Some(Trouble { since: Some(since), .. })) => wait("the pod is starting", Until::At(*since)),
-        (None, _) => wait("the pod is starting", Until::Event),
     }
 }
 
