@@ -39,13 +39,14 @@ pub(crate) async fn perform(
     effect: &Effect,
 ) -> Outcome {
     let node = &subject.node;
-    let gives_a_pod = match effect {
+    let makes = match effect {
         // One that is there has its pod already.
         Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::ApplyService => seen.service.is_none(),
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
     };
-    if gives_a_pod && let Err(failure) = still_wanted(context, node).await {
+    if makes && let Err(failure) = still_wanted(context, node).await {
         return Outcome::Failed(failure);
     }
     let done = match effect {
@@ -80,7 +81,7 @@ pub(crate) async fn perform(
     outcome
 }
 
-/// What gives a node a pod is done only while the SeiNode is there, seen live. Its watch may be behind, and a pod of a
+/// What gives a node a pod or a child is done only while the SeiNode is there, seen live. Its watch may be behind, and a pod of a
 /// node that is gone would have a volume or a key that a successor has a right to.
 async fn still_wanted(context: &Context, node: &NodeRef) -> Result<(), Failure> {
     let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &node.namespace);

@@ -17,7 +17,7 @@ use seinode_core::{
     plan::{Plan, PlanKind},
 };
 
-/// For so long the first wait of a plan is put off, and each further one longer than the one before by this factor.
+/// For so long the first wait of a plan is put off, and each further one longer than the one before by a factor, up to 8 s.
 fn moment(plan: PlanKind, told: u32) -> SignedDuration {
     let (first, factor) = match plan {
         // A new node takes many steps, and people watch it.
@@ -25,8 +25,11 @@ fn moment(plan: PlanKind, told: u32) -> SignedDuration {
         // A whole fleet may be rolled out at once.
         PlanKind::NodeUpdate | PlanKind::MarkReady | PlanKind::Resubmit => (SignedDuration::from_secs(1), 4),
     };
-    first * factor.pow(told.min(4))
+    (first * factor.pow(told.min(4))).min(LONGEST)
 }
+
+/// What a plan waits for is never told later than this.
+const LONGEST: SignedDuration = SignedDuration::from_secs(8);
 
 /// So far apart are the waits of different nodes written.
 const APART: SignedDuration = SignedDuration::from_millis(50);

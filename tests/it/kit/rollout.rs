@@ -74,15 +74,18 @@ impl RolloutWatch {
         let early = history.told_too_early();
         assert!(early.is_empty(), "currentImage moved before a pod ran it: {early:#?}\n{history:#?}");
         let needless: Vec<_> =
-            history.deleted_at_target().filter(|pod| self.deleted_by_operator(pod)).collect();
+            history.deleted_at_target().filter(|pod| self.deleted_by_operator(pod, &history)).collect();
         assert!(needless.is_empty(), "deleted by the operator at the target: {needless:#?}\n{history:#?}");
     }
 
     /// The record of requests does not name UIDs; that a request of the operator took effect right before the watch told
     /// of it is enough to suspect it.
-    fn deleted_by_operator(&self, pod: &PodStory) -> bool {
+    fn deleted_by_operator(&self, pod: &PodStory, history: &History) -> bool {
         let Some(deleted) = &pod.deleted else { return false };
-        let since = deleted.seen - SignedDuration::from_secs(1);
+        // What came before its predecessor went was the end of that one.
+        let before = history.pods().iter().filter_map(|other| other.deleted.as_ref()).map(|other| other.seen);
+        let before = before.filter(|seen| *seen < deleted.seen).max();
+        let since = before.unwrap_or_default().max(deleted.seen - SignedDuration::from_secs(1));
         let requests = devcluster::audit::requests(&self.audit_log, since).unwrap();
         requests.iter().any(|it| {
             it.user_agent.starts_with("seinode-operator/")

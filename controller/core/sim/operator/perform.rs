@@ -115,6 +115,7 @@ pub fn perform(
     let Ok(intent) = &subject.intent else { return (conflict(), None) };
     let gives_a_pod = match effect {
         Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::ApplyService => seen.service.is_none(),
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
     };

@@ -147,6 +147,11 @@ impl History {
         lies.map(|told| format!("{} at {}: {}", told.node, told.moment.change, told.image)).collect()
     }
 
+    /// Every pod that there was.
+    pub fn pods(&self) -> &[PodStory] {
+        &self.pods
+    }
+
     /// Pods that were deleted when they were what the StatefulSet asked for.
     pub fn deleted_at_target(&self) -> impl Iterator<Item = &PodStory> {
         self.pods.iter().filter(|pod| {
