@@ -63,7 +63,9 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     let registry = admin::registry()?;
     let readiness = Readiness::default();
     let gate = readiness.gate("process", "it is starting");
-    let clients = clients::connect(configuration.cluster.clone()).await?;
+    let clients =
+        clients::connect(configuration.cluster.clone(), &clients::count::Requests::register(&registry)?)
+            .await?;
     let (health, metrics) = doors(&configuration)?;
 
     let mut fleet = Fleet::default();
