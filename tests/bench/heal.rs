@@ -12,11 +12,13 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
+#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod arena;
 #[path = "heal/cost.rs"]
 mod cost;
 #[path = "heal/crowd.rs"]
 mod crowd;
+#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod frame;
 #[path = "../it/kit/operator.rs"]
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
