@@ -2,6 +2,7 @@
 //!
 //! - [`endpoint`]: the questions that an API server may ask, and their paths;
 //! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
+//! - [`guard`]: the rules of StatefulSets, in words and in CEL;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
 //!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
 //!   same of the same spec.
@@ -11,5 +12,9 @@
 //! The gate being shut must never keep a SeiNode from being deleted.
 
 pub mod endpoint;
+pub mod guard;
 pub mod review;
 pub mod verdict;
+
+#[cfg(test)]
+mod tests;
