@@ -1,6 +1,8 @@
 //! The gate: admission of SeiNodes and of the StatefulSets that run them.
 //!
 //! - [`endpoint`]: the questions that an API server may ask, and their paths;
+//! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
+//!   `metrics`: what is counted of it;
 //! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
 //!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
@@ -11,5 +13,10 @@
 //! The gate being shut must never keep a SeiNode from being deleted.
 
 pub mod endpoint;
+mod metrics;
 pub mod review;
+mod serve;
 pub mod verdict;
+
+pub use metrics::Metrics;
+pub use serve::{Door, Judge, Limits, serve};

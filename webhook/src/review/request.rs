@@ -68,7 +68,9 @@ pub(super) enum Problem {
     #[error("request.uid is empty: the answer has to repeat it")]
     Nameless,
     /// A question for another endpoint.
-    #[error("the request is about {asked}, and {path} judges {judged}: correct `rules` of the webhook's entry")]
+    #[error(
+        "the request is about {asked}, and {path} judges {judged}: correct `rules` of the webhook's entry"
+    )]
     Misdirected {
         /// What it is about.
         asked: String,
@@ -148,8 +150,7 @@ impl Request {
             Operation::Delete => (false, true),
             Operation::Connect => (false, false),
         };
-        for (field, needed, value) in
-            [("object", new, &asked.object), ("oldObject", old, &asked.old_object)]
+        for (field, needed, value) in [("object", new, &asked.object), ("oldObject", old, &asked.old_object)]
         {
             if needed && !value.is_object() {
                 return Err(Problem::Empty { field, operation: operation.as_str() });

@@ -4,8 +4,8 @@ use k8s_openapi::{
     ByteString,
     apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails},
 };
-use serde::Serialize;
 use seinode_core::violation::Violation;
+use serde::Serialize;
 use serde_json::json;
 
 use super::request::{Problem, Request};

@@ -67,9 +67,10 @@ impl Patch {
     fn make(&mut self, missing: &[&str], below: &[&str], members: &[(&str, Value, &'static str)]) {
         let named = members.iter().map(|(name, value, _)| ((*name).to_owned(), value.clone()));
         let inner = Value::Object(named.collect());
-        let value = below.iter().rev().fold(inner, |inner, token| {
-            Value::Object(Map::from_iter([((*token).to_owned(), inner)]))
-        });
+        let value = below
+            .iter()
+            .rev()
+            .fold(inner, |inner, token| Value::Object(Map::from_iter([((*token).to_owned(), inner)])));
         let path = pointer(missing.iter().copied());
         self.operations.push(PatchOperation::Add(AddOperation { path, value }));
         self.fields.extend(members.iter().map(|(_, _, field)| field));
