@@ -29,6 +29,7 @@ mod modes;
 mod quiet;
 mod repair;
 mod rollout;
+mod serving;
 mod sidecars;
 mod slots;
 mod standing;
@@ -258,6 +259,10 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_configuration_or_a_right_that_is_missing_is_named_and_waited_for
             a_certificate_in_files_is_trusted_through_the_bundle_beside_it
             a_certificate_that_others_look_after_waits_until_they_have_it_trusted;
+        serving:
+            two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails
+            an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
+            a_thousand_half_open_handshakes_do_not_keep_a_call_out;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

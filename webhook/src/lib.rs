@@ -1,6 +1,8 @@
 //! The gate: admission of SeiNodes and of the StatefulSets that run them.
 //!
 //! - [`endpoint`]: the questions that an API server may ask, and their paths;
+//! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
+//!   `metrics`: what is counted of it;
 //! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
 //! - [`guard`]: the rules of StatefulSets, in words and in CEL;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
@@ -13,8 +15,13 @@
 
 pub mod endpoint;
 pub mod guard;
+mod metrics;
 pub mod review;
+mod serve;
 pub mod verdict;
+
+pub use metrics::Metrics;
+pub use serve::{Door, Judge, Limits, serve};
 
 #[cfg(test)]
 mod tests;
