@@ -21,8 +21,7 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::{Headless, Observation, Workload},
-    render,
+    observation::{Observation, Workload},
     subject::Subject,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -46,7 +45,7 @@ pub(crate) async fn perform(
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
     };
-    if makes && let Err(failure) = still_wanted(context, node).await {
+    if makes && let Err(failure) = still_wanted(context, subject).await {
         return Outcome::Failed(failure);
     }
     let done = match effect {
@@ -56,9 +55,7 @@ pub(crate) async fn perform(
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
         Effect::ApplyService => service::apply(context, node, intent, seen.service.as_ref()).await,
         Effect::ApplyBootstrapService => {
-            let service = render::bootstrap_service(node, intent);
-            let applied = apply(context, node, &service, Known::of(seen.service.as_ref())).await;
-            applied.map(|service| Outcome::Service(Headless::of(node, &service)))
+            service::apply_for_bootstrap(context, node, intent, seen.service.as_ref()).await
         }
         Effect::CreateJob => bootstrap::create(context, node, intent).await,
         Effect::SuspendJob(run) => bootstrap::suspend(context, node, seen, *run).await,
@@ -81,17 +78,23 @@ pub(crate) async fn perform(
     outcome
 }
 
-/// What gives a node a pod or a child is done only while the SeiNode is there, seen live. Its watch may be behind, and a pod of a
-/// node that is gone would have a volume or a key that a successor has a right to.
-async fn still_wanted(context: &Context, node: &NodeRef) -> Result<(), Failure> {
+/// What gives a node a pod or a child is done only while the SeiNode is there and asks for what it asked for, seen live. Its
+/// watch may be behind, and a pod of a node that is gone would have a volume or a key that a successor has a right to; one
+/// of an earlier spec might start beside the bootstrap Job of the newest.
+async fn still_wanted(context: &Context, subject: &Subject) -> Result<(), Failure> {
+    let node = &subject.node;
     let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &node.namespace);
     let found = api.get_metadata_opt(&node.name).await;
     let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {}", node.name)))?;
-    let same = |meta: &ObjectMeta| meta.uid.as_ref() == Some(&node.uid) && meta.deletion_timestamp.is_none();
+    let same = |meta: &ObjectMeta| {
+        meta.uid.as_ref() == Some(&node.uid)
+            && meta.deletion_timestamp.is_none()
+            && meta.generation == Some(subject.generation)
+    };
     match found.is_some_and(|found| same(&found.metadata)) {
         true => Ok(()),
         false => {
-            let message = format!("SeiNode {} is gone, or is being deleted", node.name);
+            let message = format!("SeiNode {} is gone, is being deleted, or has another spec now", node.name);
             Err(Failure { class: Class::Conflict, message })
         }
     }

@@ -32,7 +32,7 @@ fn moment(plan: PlanKind, told: u32) -> SignedDuration {
 const LONGEST: SignedDuration = SignedDuration::from_secs(8);
 
 /// So far apart are the waits of different nodes written.
-const APART: SignedDuration = SignedDuration::from_millis(50);
+const APART: SignedDuration = SignedDuration::from_millis(100);
 
 /// So many writes of one status within a minute that only tell of readiness are made at once.
 const MOST: usize = 3;

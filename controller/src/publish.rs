@@ -1,12 +1,16 @@
 //! Tells people: events, after the status they speak of is stored.
 //!
 //! Events are news, not records: they go through a bounded queue, and one that cannot be sent is counted and
-//! forgotten. No pass ever waits for one or fails because of one. What is said again and again of the same object in the
+//! forgotten. No pass ever waits for one or fails because of one, and where the API server is busy events give way to the
+//! work that they tell of. What is said again and again of the same object in the
 //! same words becomes one event that is counted up.
 
 mod said;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -32,7 +36,12 @@ use crate::metrics::Metrics;
 /// Longest note that the API server takes (events.k8s.io/v1).
 const MAX_NOTE: usize = 1024;
 /// News that wait to be sent; more than that are dropped.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 4096;
+/// After each event its sender rests so many times as long as the request took, so that it takes a quarter of one
+/// connection's time at most.
+const REST: u32 = 3;
+/// It never rests longer.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The end of the queue that passes put news into.
 #[derive(Clone)]
@@ -108,7 +117,8 @@ async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metr
         let namespace = event.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
         let name = event.metadata.name.clone().unwrap_or_default();
         let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
-        let sent = match said.again(&event, Instant::now()) {
+        let begin = Instant::now();
+        let sent = match said.again(&event, begin) {
             Again::Never => api.create(&PostParams::default(), &event).await.map(drop),
             Again::Counted => {
                 metrics.event("counted");
@@ -130,6 +140,10 @@ async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metr
                 metrics.event("failed");
                 tracing::debug!(event = name, %error, "an event could not be stored");
             }
+        }
+        // At the end there is no work left to give way to.
+        if !news.is_closed() {
+            tokio::time::sleep((begin.elapsed() * REST).min(LONGEST_REST)).await;
         }
     }
 }

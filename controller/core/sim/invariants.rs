@@ -62,9 +62,13 @@ pub struct Ledger {
     ours: BTreeSet<String>,
     /// What people did.
     pub people: People,
-    /// Between the look of one operator and its hand-over another may hand the task over, and it may fail. The sidecar's
-    /// contract leaves no way to guard against that.
+    /// Two operators lead. Between the look of one and its hand-over the other may hand the task over, and it may fail: the
+    /// sidecar's contract leaves no way to guard against that. One that is behind may do again what the other has done,
+    /// or put back what it has applied. Neither may endanger data or keys; the Lease keeps all of it from happening.
     pub races: bool,
+    /// Nodes whose sidecar forgot its tasks while an operator forgot too how far it was: the tasks are done again, and one
+    /// that the sidecar did twice meanwhile passes for the second time although config-apply came after it.
+    pub forgotten: BTreeSet<Key>,
     violation: Option<Violation>,
 }
 
@@ -77,6 +81,8 @@ pub struct People {
     pub spoiled: BTreeSet<Key>,
     /// Nodes that were stopped by an emergency stop, and not asked to go on since.
     pub stopped: BTreeSet<Key>,
+    /// Nodes whose StatefulSet was deleted without its pod, in a walk.
+    pub orphaned: BTreeSet<Key>,
     /// Nodes of the earlier operator, of which this one knows nothing at first.
     pub adopted: BTreeSet<Key>,
     /// Those of them that hold nothing yet.
@@ -137,7 +143,9 @@ impl Ledger {
         // What was made by a stored plan, or by the earlier operator, is put back without another one.
         let children = status.children.clone().unwrap_or_default();
         let adopted = self.people.adopted.contains(*node);
+        let runs = status.phase == Some(seinode_api::status::Phase::Running);
         let made = match effect {
+            Effect::DeleteJob(_) => runs,
             Effect::ApplyWorkload => adopted || children.stateful_set.is_some(),
             Effect::ApplyService => adopted || children.service.is_some() || has_applied_service(status),
             _ => false,
@@ -199,7 +207,8 @@ impl Ledger {
 
     /// A bootstrap Job is about to be made.
     pub fn bootstraps(&mut self, api: &ApiServer, node: &Key) {
-        if let Some(wanted) = bootstrap(api, node).filter(|wanted| self.bootstraps.contains(wanted)) {
+        let done = |wanted: &_| self.bootstraps.contains(wanted) && !self.races;
+        if let Some(wanted) = bootstrap(api, node).filter(done) {
             self.violated("a bootstrap that is done is not done again", format!("{node}: {wanted:?}"));
         }
     }
@@ -286,9 +295,10 @@ pub fn hold(world: &World) -> Result<(), Violation> {
         let Some(pod) = object.pod().filter(|pod| !pod.has_ended()) else { continue };
         let key = object.key();
         let namespace = key.namespace.to_string();
-        // Of two pods that a person asked for one waits until the volume is free.
+        // Of two pods that a person asked for, or two leaders, one waits until the volume is free.
         let set = object.node_key().map(|node| node.beside(Kind::Set, &node.name));
-        let waits = !pod.has_started() && set.is_some_and(|set| world.ledger.people.spoiled.contains(&set));
+        let asked_for = |set| world.ledger.people.spoiled.contains(&set);
+        let waits = !pod.has_started() && (set.is_some_and(asked_for) || world.ledger.races);
         if let Some(claim) = pod.claim().filter(|_| !waits)
             && let Some(other) = volumes.insert((namespace.clone(), claim.to_owned()), key.clone())
         {

@@ -6,8 +6,8 @@
 //! invariants are checked, and again when the world has come to rest.
 //!
 //! - `exhaustive`: every scenario, every trouble at every point: a sample of them in `cargo test`, all in `cargo prove`.
-//! - `walks`: many troubles at random points in random order. `SIM_RUNS` says how many walks, `SIM_SEED` where to begin;
-//!   a walk that fails prints its seed.
+//! - `walks`: many troubles at random points in random order. `SIM_RUNS` says how many walks, `SIM_SEED` where to begin:
+//!   `cargo test` goes the same ways every time, `cargo prove` others. A walk that fails prints its seed.
 //!
 //! Read `world` first, then `actors`, `operator` and `invariants`. What fails is told with the whole way that led there.
 

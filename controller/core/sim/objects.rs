@@ -136,6 +136,13 @@ impl Object {
         self.meta().annotations.as_ref()?.get(name).map(String::as_str)
     }
 
+    /// The SeiNode that owns it.
+    pub fn owner_key(&self) -> Option<Key> {
+        let namespace = self.meta().namespace.as_deref().unwrap_or_default();
+        let owner = self.meta().owner_references.iter().flatten().find(|owner| owner.kind == "SeiNode")?;
+        Some(Key::new(Kind::Node, namespace, &owner.name))
+    }
+
     /// The node that a child says it belongs to.
     pub fn node_key(&self) -> Option<Key> {
         let namespace = self.meta().namespace.as_deref().unwrap_or_default();

@@ -184,7 +184,7 @@ impl Operator {
         if !matches!(until, Until::Retry(_)) {
             self.fruitless.remove(node);
         }
-        let Some(at) = at.into_iter().chain(self.fresh.ends(node)).min() else { return };
+        let Some(at) = at.into_iter().chain(self.fresh.ends(node, now)).min() else { return };
         // A watch may have woken the node during the pass.
         let due = self.due.entry(node.clone()).or_insert(at);
         *due = at.min(*due);

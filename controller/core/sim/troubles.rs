@@ -199,7 +199,11 @@ impl Trouble {
         let before = world.stirrings();
         world.stir();
         match self {
-            Self::Pause => edit(world, node, |spec| spec.paused = None),
+            Self::Pause => {
+                // To let a node run again is to ask.
+                world.ledger.people.stopped.remove(node);
+                edit(world, node, |spec| spec.paused = None);
+            }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "false"),
             Self::Deafen => world.sidecars.deaf = 0,
             Self::Hand(Hand::Replicas(0)) => drop(Self::Retry.strike(world, node)),

@@ -1,12 +1,15 @@
 //! Random walks: many troubles at random points, everybody in random order, every watch behind by its own number of
 //! changes. In the end peace returns, and the world has to come to rest as if nothing had been.
 
+use std::rc::Rc;
+
 use seinode_api::status::Phase;
 
 use crate::{
     actors::Deed,
+    api_server::Propagation,
     invariants::Violation,
-    objects::{Key, Kind},
+    objects::{Key, Kind, Object},
     operator::{Fault, Operator},
     prng::Prng,
     run::conclude,
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// Walks in the ordinary `cargo test`.
-const FEW: u64 = 60;
+const FEW: u64 = 100;
 /// Walks in `cargo prove`.
 const MANY: u64 = 5_000;
 
@@ -69,6 +72,12 @@ impl Walk {
         };
         if let Some(trouble) = trouble {
             self.world.ledger.races |= trouble == Trouble::Takeover;
+            let ledger = &mut self.world.ledger;
+            match trouble {
+                Trouble::LoseStore => drop(ledger.forgotten.insert(node.clone())),
+                Trouble::LoseSet(Propagation::Orphan) => drop(ledger.people.orphaned.insert(node.clone())),
+                _ => {}
+            }
             trouble.strike(&mut self.world, &node);
             if self.prng.once_in(2) {
                 trouble.lift(&mut self.world, &node);
@@ -86,10 +95,19 @@ impl Walk {
         }
     }
 
-    /// What people have stopped goes on, and requests are answered again.
+    /// What people have stopped goes on, what they have left lying about goes, and requests are answered again.
     fn make_peace(&mut self) {
         self.world.say(|| "--- peace".to_owned());
         self.world.fault = None;
+        let api = &self.world.api;
+        let stray = |pod: &&Rc<Object>| {
+            let set = pod.node_key().map(|node| node.beside(Kind::Set, &node.name));
+            pod.controller().is_none() && set.is_some_and(|set| api.get(&set).is_none())
+        };
+        let strays: Vec<Key> = api.list(Kind::Pod).filter(stray).map(|pod| pod.key()).collect();
+        for pod in strays {
+            self.world.api.delete(&pod, Propagation::Background, self.world.now);
+        }
         let nodes: Vec<Key> = self.world.api.list(Kind::Node).map(|node| node.key()).collect();
         for node in nodes {
             // Of two that believe to lead neither does in the end.
@@ -121,24 +139,26 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Where chance begins: the caller says so, or the process, which is printed.
+/// Where chance begins in the ordinary `cargo test`: the caller says so, or it is the same every time.
 pub(crate) fn seed() -> u64 {
-    number("SIM_SEED").unwrap_or_else(|| u64::from(std::process::id()))
+    number("SIM_SEED").unwrap_or(1)
 }
 
-fn walk_all(runs: u64) {
-    let (runs, seed) = (number("SIM_RUNS").unwrap_or(runs), seed());
+/// Walks so many ways.
+fn walk_all(runs: u64, seed: u64) {
+    let runs = number("SIM_RUNS").unwrap_or(runs);
     println!("{runs} walks from seed {seed} on");
     (seed..seed.saturating_add(runs)).for_each(walk);
 }
 
 #[test]
 fn random_walks_come_to_rest_and_violate_nothing() {
-    walk_all(FEW);
+    walk_all(FEW, seed());
 }
 
 #[test]
 #[ignore = "cargo prove walks for minutes"]
 fn many_random_walks_come_to_rest_and_violate_nothing() {
-    walk_all(MANY);
+    // Other ways each time.
+    walk_all(MANY, number("SIM_SEED").unwrap_or_else(|| u64::from(std::process::id()) * MANY));
 }

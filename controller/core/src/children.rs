@@ -65,6 +65,14 @@ pub(crate) fn stopped_by_us(status: &mut SeiNodeStatus, set: &Workload) {
     known.replicas = Some(0);
 }
 
+/// Somebody took an emergency stop back. When its replicas are 0 again, that is another one.
+pub(crate) fn started_by_hand(status: &mut SeiNodeStatus, set: &Workload) {
+    let record = status.children.as_mut().and_then(|children| children.stateful_set.as_mut());
+    if let Some(record) = record.filter(|record| record.uid == set.uid) {
+        record.replicas = Some(set.replicas);
+    }
+}
+
 /// What is known of a child may not be what it should be: it is looked at again.
 pub(crate) fn doubt(status: &mut SeiNodeStatus, kind: &str) {
     let Some(children) = &mut status.children else { return };

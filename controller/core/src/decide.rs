@@ -171,9 +171,13 @@ fn begin(
     failures: u32,
 ) -> Act {
     let left_by = next.plan.as_ref().and_then(Plan::read);
-    let deployed = |plan: &Plan| plan.tasks.iter().any(|task| task.kind == TaskType::DeployBootstrapJob);
+    // The plan before this one may have been made to take away what the one before it had made.
+    let of_the_job = [TaskType::DeployBootstrapJob, TaskType::TeardownBootstrap];
+    let had_a_job = |plan: &Plan| plan.tasks.iter().any(|task| of_the_job.contains(&task.kind));
     let leftovers = Leftovers {
-        bootstrap: seen.job.is_some() || left_by.as_ref().is_some_and(deployed),
+        bootstrap: seen.job.is_some()
+            || seen.pods.iter().any(|pod| pod.job_uid.is_some())
+            || left_by.as_ref().is_some_and(had_a_job),
         workload: seen.workload.is_some() || next.children.is_some(),
     };
     // What is on the volume cannot be told until the sidecar was given it.

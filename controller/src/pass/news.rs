@@ -31,6 +31,8 @@ pub(super) fn only_waits(stored: &SeiNodeStatus, next: &SeiNodeStatus, rest: &Re
         && patient
         && stored.phase == next.phase
         && is_blocked(stored) == is_blocked(next)
+        // Others wait for what is let go.
+        && stored.claims == next.claims
         && stored.observed_generation == next.observed_generation
         && goes_on(stored).is_some()
         && goes_on(stored) == goes_on(next)

@@ -16,14 +16,16 @@ use super::{Known, mend};
 use crate::{api_error, context::Context};
 
 /// Server-side apply of the Service that was seen, or of a new one. Where it is refused because one of our ports has another
-/// number now, the ports are written as a whole; those that others added stay.
+/// number now, the ports are written as a whole; those that others added stay. One that was seen is named by its UID: the
+/// next of the name may be another SeiNode's.
 pub(super) async fn apply(
     context: &Context,
     node: &NodeRef,
     intent: &Intent,
     seen: Option<&Headless>,
 ) -> Result<Outcome, Failure> {
-    let wanted = render::service(node, intent);
+    let mut wanted = render::service(node, intent);
+    wanted.metadata.uid = seen.map(|service| service.uid.clone());
     let applied = match super::apply(context, node, &wanted, Known::of(seen)).await {
         Err(refused)
             if refused.class == Class::User && seen.is_some_and(|service| service.owner == Owner::Us) =>
@@ -38,6 +40,19 @@ pub(super) async fn apply(
         }
         other => other?,
     };
+    Ok(Outcome::Service(Headless::of(node, &applied)))
+}
+
+/// Server-side apply of the bootstrap Job's Service.
+pub(super) async fn apply_for_bootstrap(
+    context: &Context,
+    node: &NodeRef,
+    intent: &Intent,
+    seen: Option<&Headless>,
+) -> Result<Outcome, Failure> {
+    let mut wanted = render::bootstrap_service(node, intent);
+    wanted.metadata.uid = seen.map(|service| service.uid.clone());
+    let applied = super::apply(context, node, &wanted, Known::of(seen)).await?;
     Ok(Outcome::Service(Headless::of(node, &applied)))
 }
 

@@ -10,6 +10,7 @@ use seinode_core::{
     intent::{Activity, Intent, VolumeSource},
     node::{Life, Owner, Suspension},
     observation::{SEID, Volume},
+    plan::Plan,
     subject::Subject,
     task_type::TaskType,
 };
@@ -126,7 +127,8 @@ impl Rested<'_> {
 
     /// What is said of the pod and its sidecar is true.
     fn facts(&self, intent: &Intent) -> Result<(), Violation> {
-        let pod = self.pod();
+        // One that nothing controls is no pod of the node: a person orphaned it.
+        let pod = self.pod().filter(|pod| pod.controller().is_some());
         let ready = pod.and_then(|pod| pod.pod()).is_some_and(PodFacts::is_ready);
         self.is("Available tells the truth", (self.truth("Available") == Some("True")) == ready)?;
         let open = pod.is_some_and(|pod| self.world.sidecars.is_open(pod.uid()));
@@ -155,11 +157,15 @@ impl Rested<'_> {
     /// What keeps the node from running, seen from outside, and how it has to say so.
     fn obstacle(&self, intent: &Intent) -> Option<Obstacle> {
         if self.status.phase == Some(Phase::Running) {
-            return None;
+            let lost_its_peers = self.looks_for_peers(intent);
+            return lost_its_peers.then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()));
         }
         let name = intent.data_volume(&self.subject.node);
         let volume = self.world.api.get(&self.key.beside(Kind::Volume, &name)).and_then(|it| it.volume());
         match (&intent.volume, volume) {
+            (VolumeSource::Own, Some(pvc)) if pvc.metadata.deletion_timestamp.is_some() => {
+                return Some(Obstacle::new("DataVolumeReady", "Terminating", String::new()));
+            }
             (VolumeSource::Own, Some(pvc)) if Volume::of(&self.subject.node, pvc).owner != Owner::Us => {
                 return Some(Obstacle::new("DataVolumeReady", "Foreign", name));
             }
@@ -177,7 +183,9 @@ impl Rested<'_> {
                 let maker = name.strip_prefix("data-").map(|maker| self.key.beside(Kind::Node, maker));
                 let maker = maker.filter(|maker| self.world.api.get(maker).is_some());
                 let maker = maker.map(|maker| format!("{}/{}", maker.namespace, maker.name));
-                if let Some(holder) = maker.or_else(|| self.holder(&Resource::Volume(name))) {
+                let stray = self.pod().filter(|pod| pod.controller().is_none());
+                let stray = stray.and_then(|pod| pod.meta().name.clone());
+                if let Some(holder) = maker.or_else(|| self.holder(&Resource::Volume(name))).or(stray) {
                     return Some(Obstacle::new("ImportPVCReady", "InUse", holder));
                 }
             }
@@ -186,13 +194,24 @@ impl Rested<'_> {
         if let Some((secret, _)) = intent.key_secrets() {
             let secret = (self.subject.node.namespace.clone(), secret.to_owned());
             let key = self.world.secrets.get(&secret)?;
-            if let Some(holder) = self.holder(&Resource::SigningKey(*key)) {
+            if let Some(holder) = self.holder(&Resource::SigningKey(*key)).or_else(|| self.unexamined()) {
                 return Some(Obstacle::new("SigningKeyReady", "InUse", holder));
             }
         }
-        let selects = intent.label_sources().next().is_some();
-        let found = self.status.resolved_peers.is_empty();
-        (selects && found).then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()))
+        let finds_nobody = self.finds_nobody(intent);
+        finds_nobody.then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()))
+    }
+
+    fn finds_nobody(&self, intent: &Intent) -> bool {
+        intent.label_sources().next().is_some() && self.status.resolved_peers.is_empty()
+    }
+
+    /// The peers went while the plan was on its way that writes them anew.
+    fn looks_for_peers(&self, intent: &Intent) -> bool {
+        let plan = self.status.plan.as_ref().and_then(Plan::read);
+        let looks =
+            plan.is_some_and(|plan| plan.current().is_some_and(|task| task.kind == TaskType::DiscoverPeers));
+        looks && self.finds_nobody(intent)
     }
 
     /// Another node of this namespace, or of any if it is a key, that holds the thing.
@@ -211,6 +230,19 @@ impl Rested<'_> {
                 exclusive::hold(&exclusive::read(claims), resource) == Some(Hold::Held)
             })
             .map(|other| Subject::of(other).node.to_string())
+    }
+
+    /// An older signer that waits for something else: whether it has the same key nobody has looked yet.
+    fn unexamined(&self) -> Option<String> {
+        let created = &self.object.metadata.creation_timestamp;
+        let others = self.world.api.list(Kind::Node).filter_map(|object| object.node());
+        others
+            .filter(|other| other.metadata.uid.as_ref() != Some(&self.subject.node.uid))
+            .filter(|other| other.metadata.creation_timestamp <= *created)
+            .map(|other| (Subject::of(other), other.status.clone().unwrap_or_default()))
+            .filter(|(other, _)| other.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some()))
+            .find(|(_, status)| find(&status.conditions, "SigningKeyReady").is_none())
+            .map(|(other, _)| other.node.to_string())
     }
 
     /// A node that was never up: its image is not there, or its volume is being deleted.

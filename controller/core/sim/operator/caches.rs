@@ -88,8 +88,9 @@ impl Caches {
     /// Whom a change concerns (`controller/src/watch.rs`).
     fn news(&self, key: &Key, before: Option<&Object>, now: Option<&Object>) -> News {
         if key.kind != Kind::Node {
-            // A label that was changed by hand names another node than before.
-            let woken: BTreeSet<Key> = before.into_iter().chain(now).filter_map(Object::node_key).collect();
+            // A label that was changed by hand names another node than the one that owns the child.
+            let concerned = |object: &Object| object.owner_key().or_else(|| object.node_key());
+            let woken: BTreeSet<Key> = before.into_iter().chain(now).filter_map(concerned).collect();
             return News { woken: woken.into_iter().collect(), gone: None };
         }
         let mut news = News { woken: Vec::new(), gone: now.is_none().then(|| key.clone()) };

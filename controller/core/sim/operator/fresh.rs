@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use seinode_core::{
     effect::Outcome,
+    node::NodeRef,
     observation::{Headless, Pod, Stay, Workload},
 };
 
@@ -16,14 +17,14 @@ const BEHIND: SignedDuration = SignedDuration::from_secs(5);
 /// The newest version of each child that a write returned.
 #[derive(Clone, Debug, Default)]
 pub struct Fresh {
-    workloads: BTreeMap<Key, (Timestamp, Workload)>,
-    services: BTreeMap<Key, (Timestamp, Headless)>,
+    workloads: BTreeMap<NodeRef, (Timestamp, Workload)>,
+    services: BTreeMap<NodeRef, (Timestamp, Headless)>,
     /// UID of the pod that was deleted last.
-    deleted: BTreeMap<Key, (Timestamp, String)>,
+    deleted: BTreeMap<NodeRef, (Timestamp, String)>,
 }
 
 impl Fresh {
-    pub fn note(&mut self, node: &Key, outcome: &Outcome, now: Timestamp) {
+    pub fn note(&mut self, node: &NodeRef, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Outcome::Workload(set) => drop(self.workloads.insert(node.clone(), (now, set.clone()))),
             Outcome::Service(service) => drop(self.services.insert(node.clone(), (now, service.clone()))),
@@ -31,43 +32,47 @@ impl Fresh {
         }
     }
 
-    pub fn deleted(&mut self, node: &Key, uid: &str, now: Timestamp) {
+    pub fn deleted(&mut self, node: &NodeRef, uid: &str, now: Timestamp) {
         self.deleted.insert(node.clone(), (now, uid.to_owned()));
     }
 
     /// Of the pods the one that was deleted goes, whatever the cache says.
-    pub fn pods(&self, node: &Key, pods: &mut [Pod], now: Timestamp) {
+    pub fn pods(&self, node: &NodeRef, pods: &mut [Pod], now: Timestamp) {
         let Some((at, uid)) = self.deleted.get(node) else { return };
         if now.duration_since(*at) < BEHIND {
             pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.stay = Stay::Going);
         }
     }
 
-    pub fn workload(&mut self, node: &Key, cached: Option<Workload>, now: Timestamp) -> Option<Workload> {
+    pub fn workload(&mut self, node: &NodeRef, cached: Option<Workload>, now: Timestamp) -> Option<Workload> {
         newest(&mut self.workloads, node, cached, now, |set| (&set.uid, &set.version))
     }
 
-    pub fn service(&mut self, node: &Key, cached: Option<Headless>, now: Timestamp) -> Option<Headless> {
+    pub fn service(&mut self, node: &NodeRef, cached: Option<Headless>, now: Timestamp) -> Option<Headless> {
         newest(&mut self.services, node, cached, now, |service| (&service.uid, &service.version))
     }
 
     /// When what is believed against the caches is believed no more: then the node is looked at again.
-    pub fn ends(&self, node: &Key) -> Option<Timestamp> {
-        let workload = self.workloads.get(node).map(|(at, _)| *at);
-        let service = self.services.get(node).map(|(at, _)| *at);
-        workload.into_iter().chain(service).min().map(|at| at + BEHIND)
+    pub fn ends(&self, node: &Key, now: Timestamp) -> Option<Timestamp> {
+        let workloads = self.workloads.iter().filter(|(it, _)| is(it, node)).map(|(_, (at, _))| *at);
+        let services = self.services.iter().filter(|(it, _)| is(it, node)).map(|(_, (at, _))| *at);
+        workloads.chain(services).map(|at| at + BEHIND).filter(|end| *end > now).min()
     }
 
-    pub fn forget(&mut self, node: &Key) {
-        self.workloads.remove(node);
-        self.services.remove(node);
-        self.deleted.remove(node);
+    pub fn forget(&mut self, gone: &Key) {
+        self.workloads.retain(|node, _| !is(node, gone));
+        self.services.retain(|node, _| !is(node, gone));
+        self.deleted.retain(|node, _| !is(node, gone));
     }
 }
 
+fn is(node: &NodeRef, key: &Key) -> bool {
+    (&*node.namespace, &*node.name) == (&*key.namespace, &*key.name)
+}
+
 fn newest<T: Clone>(
-    ours: &mut BTreeMap<Key, (Timestamp, T)>,
-    node: &Key,
+    ours: &mut BTreeMap<NodeRef, (Timestamp, T)>,
+    node: &NodeRef,
     cached: Option<T>,
     now: Timestamp,
     identity: fn(&T) -> (&String, &String),

@@ -31,9 +31,9 @@ impl Operator {
         let volume = cached(Kind::Volume, &names::data_volume(&node.name)).and_then(|it| it.volume());
         seen.volume = volume.map(|pvc| Volume::of(node, pvc));
         let set = cached(Kind::Set, &node.name).and_then(|it| it.set());
-        seen.workload = self.fresh.workload(key, set.map(|set| Workload::of(node, set)), now);
+        seen.workload = self.fresh.workload(node, set.map(|set| Workload::of(node, set)), now);
         let service = cached(Kind::Service, &node.name).and_then(|it| it.service());
-        seen.service = self.fresh.service(key, service.map(|service| Headless::of(node, service)), now);
+        seen.service = self.fresh.service(node, service.map(|service| Headless::of(node, service)), now);
         let job = cached(Kind::Job, &names::bootstrap_job(&node.name)).and_then(|it| it.job());
         seen.job = job.map(|job| Job::of(node, job));
         let pod = cached(Kind::Pod, &format!("{}-0", node.name)).and_then(|it| it.pod());
@@ -44,7 +44,7 @@ impl Operator {
             let mine = mine.filter(|pod| pod.label(names::COMPONENT_LABEL).is_some());
             seen.pods.extend(mine.filter_map(|pod| pod.pod()).map(Pod::of));
         }
-        self.fresh.pods(key, &mut seen.pods, now);
+        self.fresh.pods(node, &mut seen.pods, now);
         if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
             seen.rendering = Some(render::rendering(node, intent, &platform::settings()));
         }

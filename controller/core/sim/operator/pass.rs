@@ -224,9 +224,9 @@ impl Pass {
         };
         if fault.is_none() {
             let fresh = &mut world.operators[index].fresh;
-            fresh.note(node, &outcome, world.now);
+            fresh.note(&self.subject.node, &outcome, world.now);
             if let (Effect::DeletePod { uid, .. }, Outcome::Deleted) = (effect, &outcome) {
-                fresh.deleted(node, uid, world.now);
+                fresh.deleted(&self.subject.node, uid, world.now);
             }
         }
         let kind = format!("{effect:?}");

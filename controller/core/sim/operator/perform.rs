@@ -2,7 +2,7 @@
 //!
 //! What is guarded here is guarded there, and nothing else: a change of an object that was seen names the UID of the one
 //! that was seen; a Job is made only when, seen live, neither the StatefulSet nor any pod has the volume; what may give
-//! a node a pod is done only when, seen live, the SeiNode is still there.
+//! a node a pod is done only when, seen live, the SeiNode is still there with the same spec.
 
 use std::rc::Rc;
 
@@ -119,7 +119,10 @@ pub fn perform(
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
     };
-    let live = world.api.get(&object.key()).filter(|live| live.uid() == object.uid() && !live.is_going());
+    let live = world.api.get(&object.key()).filter(|live| {
+        let same = live.uid() == object.uid() && live.meta().generation == Some(subject.generation);
+        same && !live.is_going()
+    });
     if gives_a_pod && live.is_none() {
         return (conflict(), None);
     }
@@ -129,7 +132,7 @@ pub fn perform(
 
 impl Hands<'_> {
     fn perform(&mut self, effect: &Effect) -> Outcome {
-        let (node, seen) = (self.node, self.seen);
+        let node = self.node;
         match effect {
             Effect::CreateVolume => self.create_volume(),
             Effect::MarkVolume(retention) => self.mark_volume(*retention),
@@ -137,11 +140,11 @@ impl Hands<'_> {
             Effect::Scale(replicas) => self.scale(*replicas),
             Effect::ApplyService => {
                 let service = render::service(node, self.intent);
-                self.apply(service.into(), Known::of(seen.service.as_ref()))
+                self.apply_service(service.into())
             }
             Effect::ApplyBootstrapService => {
                 let service = render::bootstrap_service(node, self.intent);
-                self.apply(service.into(), Known::of(seen.service.as_ref()))
+                self.apply_service(service.into())
             }
             Effect::CreateJob => self.create_job(),
             Effect::SuspendJob(run) => self.suspend_job(*run),
@@ -241,6 +244,16 @@ impl Hands<'_> {
         let mended =
             self.world.api.edit(&key, names::FIELD_MANAGER, |set| *set = fields::without(set, &foreign));
         mended.map_or_else(conflict, |set| self.outcome(&set))
+    }
+
+    /// One that was seen is named by its UID.
+    fn apply_service(&mut self, wanted: Object) -> Outcome {
+        let seen = self.seen.service.as_ref();
+        let live = self.world.api.get(&wanted.key()).map(|live| live.uid().to_owned());
+        if seen.is_some_and(|seen| live.as_ref() != Some(&seen.uid)) {
+            return conflict();
+        }
+        self.apply(wanted, Known::of(seen))
     }
 
     /// Server-side apply. What the cache has not seen may still be there, and somebody else's: that is looked for first.

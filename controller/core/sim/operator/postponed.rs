@@ -70,6 +70,7 @@ pub fn only_waits(stored: &SeiNodeStatus, status: &SeiNodeStatus, rest: &Rest) -
     stored != status
         && patient
         && stored.phase == status.phase
+        && stored.claims == status.claims
         && stored.observed_generation == status.observed_generation
         && goes_on(stored).is_some()
         && goes_on(stored) == goes_on(status)

@@ -119,8 +119,11 @@ impl Hand {
         let people = &mut world.ledger.people;
         people.edited.insert(set.clone());
         people.spoiled.insert(set);
-        if self == Self::Replicas(0) && replicas.unwrap_or(1) > 0 {
-            people.stopped.insert(node.clone());
+        match self {
+            Self::Replicas(0) if replicas.unwrap_or(1) > 0 => drop(people.stopped.insert(node.clone())),
+            // They have undone their stop themselves.
+            Self::Replicas(_) => drop(people.stopped.remove(node)),
+            Self::Template | Self::Strategy | Self::Label | Self::Service => {}
         }
     }
 

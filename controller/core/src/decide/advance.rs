@@ -29,7 +29,7 @@ pub(super) fn advance(
     mut plan: Plan,
     seen: &Observation,
 ) -> Act {
-    if let Some(act) = tend(subject, next, &mut plan, seen) {
+    if let Some(act) = tend(subject, intent, next, &mut plan, seen) {
         return act;
     }
     loop {
@@ -101,7 +101,13 @@ pub(super) fn advance(
 }
 
 /// What a plan has made is kept as it made it, and a pod that was made of an earlier revision meanwhile goes too.
-fn tend(subject: &Subject, next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+fn tend(
+    subject: &Subject,
+    intent: &Intent,
+    next: &mut SeiNodeStatus,
+    plan: &mut Plan,
+    seen: &Observation,
+) -> Option<Act> {
     if let Some(act) = open_before_replacing(next, plan, seen) {
         return Some(act);
     }
@@ -111,6 +117,12 @@ fn tend(subject: &Subject, next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Obs
     }
     if let Some(act) = mend::children(subject, next, seen) {
         return Some(act);
+    }
+    if plan.has_done(TaskType::ApplyStatefulset) && rollout::is_of_another_spec(intent, seen) {
+        plan.back_to(TaskType::ApplyStatefulset);
+        // The new ids of what the sidecar is given again are stored first.
+        next.plan = Some(plan.write(None));
+        return Some(Act::Persist);
     }
     let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
     if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, seen).is_some() {

@@ -10,6 +10,7 @@ use crate::{
     decision::Act,
     edits::Edit,
     effect::Effect,
+    failure::Class,
     node::Owner,
     observation::{Observation, Serves, Stay, Workload},
     repairs,
@@ -51,8 +52,10 @@ pub(super) fn stopped(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observ
     let record = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
     let record = record.filter(|record| record.uid == set.uid);
     if set.replicas > 0 {
-        if record.and_then(|record| record.generation).is_none_or(|generation| set.generation > generation) {
-            next.scaled_by_hand = None;
+        let newer =
+            record.and_then(|record| record.generation).is_none_or(|generation| set.generation > generation);
+        if newer && next.scaled_by_hand.take().is_some() {
+            children::started_by_hand(next, set);
         }
         return None;
     }
@@ -87,7 +90,10 @@ fn workload(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> 
     match kin(&set.owner, set.stay) {
         Kin::Ours => {}
         Kin::Leaving => {
-            return Some(rest("the StatefulSet is being deleted and will be put back", Until::Event));
+            // One that was looked for live has lost its label: no watch tells when it is gone.
+            let watched = seen.live_workload.is_none();
+            let until = if watched { Until::Event } else { Until::Retry(Class::Transient) };
+            return Some(rest("the StatefulSet is being deleted and will be put back", until));
         }
         Kin::Foreign if !is_known(next, set) => {
             return Some(rest("a StatefulSet of this name belongs to somebody else", Until::Event));

@@ -6,7 +6,7 @@ use seinode_api::{
     status::{BackgroundStatus, DataVolumeStatus},
 };
 
-use super::{fail, mend, rest, secured, update};
+use super::{fail, mend, rest, secured, standing, update};
 use crate::{
     answer::{Health, Question, TaskReport},
     decision::{Act, Rest},
@@ -37,6 +37,9 @@ pub(super) fn watch_over(
     seen: &Observation,
     failures: u32,
 ) -> Act {
+    if let Some(effect) = standing::no_job(seen) {
+        return Act::Perform(effect);
+    }
     if let Some(act) = resume(subject, next, seen) {
         return act;
     }

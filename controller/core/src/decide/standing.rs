@@ -1,4 +1,5 @@
-//! What follows from the spec at any time and needs no plan: whose the volume is, and that a paused node has no pod.
+//! What follows from the spec at any time and needs no plan: whose the volume is, that a paused node has no pod, and that
+//! one that runs has no bootstrap Job.
 //!
 //! Each of these effects changes one field of a child that is ours, and is derived anew in every pass.
 
@@ -30,6 +31,12 @@ pub(super) fn volume(life: Life, intent: &Intent, seen: &Observation) -> Option<
         return None;
     }
     (volume.tie != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(intent.retention))
+}
+
+/// A node that runs has no bootstrap Job: its pod would write to the same volume.
+pub(super) fn no_job(seen: &Observation) -> Option<Effect> {
+    let job = seen.job.as_ref().filter(|job| job.owner == Owner::Us && job.stay == Stay::Staying)?;
+    Some(Effect::DeleteJob(job.uid.clone()))
 }
 
 /// A paused node has no pod. Its plan stays as it is, and so does everything else.

@@ -319,6 +319,24 @@ fn a_new_image_is_rolled_out_by_a_plan_of_its_own_and_other_changes_are_not() {
 }
 
 #[test]
+fn peers_go_with_the_next_rollout_unless_they_are_all_gone() {
+    let spec = full_node("  peers: [{label: {selector: {role: sentry}}}]\n");
+    let mut world = World::new(&spec);
+    world.peers.insert("p-0.p.sei.svc.cluster.local".into());
+    world.settle();
+    let has_peers =
+        |world: &World| plan(&world.stored).tasks.iter().any(|it| it.kind == TaskType::DiscoverPeers);
+    world.peers.clear();
+    world.edit(&spec.replace("seid:1", "seid:2"));
+    world.settle();
+    assert!(!has_peers(&world), "the node would stand still until there is one (W19)");
+    world.peers.insert("q-0.q.sei.svc.cluster.local".into());
+    world.edit(&spec.replace("seid:1", "seid:3"));
+    world.settle();
+    assert!(has_peers(&world));
+}
+
+#[test]
 fn a_condition_moves_its_transition_time_only_with_its_status() {
     let mut world = World::new(&full_node(""));
     world.settle();

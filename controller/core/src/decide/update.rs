@@ -88,7 +88,8 @@ pub(super) fn begin(
 }
 
 /// Whether the sidecar has to be given the configuration: because the spec changed it, or because peers or our own part of
-/// it changed since it was given it last, which starts no plan but goes with the next.
+/// it changed since it was given it last, which starts no plan but goes with the next. Peers that are all gone are no
+/// news to bring: an empty list is waited for (W19), and the node would stand still meanwhile.
 fn configuration(
     intent: &Intent,
     next: &SeiNodeStatus,
@@ -99,7 +100,9 @@ fn configuration(
     let given = next.configured.as_ref().is_none_or(|given| {
         let has_peers = intent.label_sources().next().is_some();
         given.config == Some(configuration::hash(intent))
-            && (!has_peers || given.peers == Some(configuration::peers_hash(&seen.peers)))
+            && (!has_peers
+                || seen.peers.is_empty()
+                || given.peers == Some(configuration::peers_hash(&seen.peers)))
     });
     match given && !drift.iter().any(|reason| by_spec.contains(reason)) {
         true => Configuration::Same,

@@ -47,6 +47,15 @@ fn is_outdated(pod: &Pod, set: &Workload, revision: &str) -> bool {
         && pod.revision.as_deref().is_some_and(|made_from| made_from != revision)
 }
 
+/// Whether the StatefulSet makes pods of another image, because it was rendered from another spec: a request of ours that was
+/// late, or another leader whose watch was behind, has applied it after the plan did.
+pub(crate) fn is_of_another_spec(intent: &Intent, seen: &Observation) -> bool {
+    let (Some(set), Some(rendering)) = (&seen.workload, &seen.rendering) else { return false };
+    let made = |pod: &Pod| pod.revision.is_some() && pod.revision == set.update_revision;
+    set.template_hash.as_ref() != Some(&rendering.template)
+        && seen.pod().is_some_and(|pod| made(pod) && pod.seid_image.as_ref() != Some(&intent.image))
+}
+
 /// `replace-pod`: no pod of an earlier revision is left. Deleted with the normal grace period, never by force.
 pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observation) -> Step {
     let (set, revision) = match target(applied, seen) {

@@ -102,11 +102,12 @@ impl Rested<'_> {
             Some("Adopted") => adopted,
             Some("ConfigurationChanged") => labels || adopted,
             // A repair restarts no pod.
-            Some("PodOutdated") => spoiled || adopted,
-            Some(_) => false,
+            Some("PodOutdated") => spoiled || adopted || self.world.ledger.races,
+            // One of two that believe to lead may put back what the other has applied for a newer spec.
+            Some(_) => self.world.ledger.races,
         };
         self.is("the template is up to date", tolerated)?;
-        let current = outdated == Some("PodOutdated") || self.pod_is_current();
+        let current = outdated == Some("PodOutdated") || self.pod_is_current() || self.world.ledger.races;
         self.is("the pod is of the newest revision", current)?;
         self.has_its_children(intent, outdated)?;
         let Some(pod) = self.pod().and_then(|pod| pod.pod()?.spec.as_ref()) else { return Ok(()) };
@@ -142,7 +143,7 @@ impl Rested<'_> {
         let same = hash(set) == hash(&rendered);
         self.is(
             "children are as rendered",
-            matches!(outdated, Some("Adopted" | "ConfigurationChanged")) || same,
+            matches!(outdated, Some("Adopted" | "ConfigurationChanged")) || same || self.world.ledger.races,
         )
     }
 
@@ -154,16 +155,19 @@ impl Rested<'_> {
         self.is("the configuration is that of the spec", *config == Some(configuration::payload(intent)))?;
         let written = |kind| self.world.sidecars.written(volume, kind).is_some();
         let peers = written(TaskType::DiscoverPeers) || written(TaskType::SetGenesisPeers);
-        self.is("the configuration has peers", intent.peers.is_empty() || peers)
+        let forgotten = self.world.ledger.forgotten.contains(&self.key);
+        self.is("the configuration has peers", intent.peers.is_empty() || peers || forgotten)
     }
 
     fn is_on_its_volume(&self, intent: &Intent) -> bool {
         let name = intent.data_volume(&self.subject.node);
         let there = self.world.api.get(&self.key.beside(Kind::Volume, &name)).map(|volume| volume.uid());
         let uses = self.pod().and_then(|pod| self.world.sidecars.volume(pod.uid()));
-        // Another PVC of the name that is imported is a person's doing.
+        // Another PVC of the name that is imported is a person's doing, and so is a pod that was kept when its StatefulSet and
+        // its node were deleted, while its volume was taken away by force.
         let own = intent.volume == VolumeSource::Own;
-        !own || there.is_none() || uses.is_none() || there == uses
+        let kept = self.world.ledger.people.orphaned.contains(&self.key);
+        !own || kept || there.is_none() || uses.is_none() || there == uses
     }
 
     fn pod_is_current(&self) -> bool {

@@ -164,6 +164,14 @@ fn replicas_0_by_hand_is_an_emergency_stop_until_somebody_takes_it_back() {
     );
     seen.live_workload = None;
     assert!(matches!(decide(&subject, &status, &seen).act, Act::Rest(_)), "nobody is asked again");
+    let started = Workload { generation: 3, replicas: 1, ..edited() };
+    seen.workload = Some(started);
+    let again = decide(&subject, &status, &seen).status;
+    assert_eq!(again.scaled_by_hand, None);
+    let stopped = Workload { generation: 4, replicas: 0, ..edited() };
+    let second = Observation { workload: Some(stopped.clone()), ..seen.clone() };
+    assert_eq!(decide(&subject, &again, &second).act, Act::Look(Question::Workload), "it is another stop");
+    seen.workload = Some(Workload { generation: 2, ..stopped });
     subject.retry = Some("go".into());
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
 }
