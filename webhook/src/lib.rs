@@ -4,6 +4,7 @@
 //! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
 //!   `metrics`: what is counted of it;
 //! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
+//! - [`guard`]: the rules of StatefulSets, in words and in CEL;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
 //!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
 //!   same of the same spec.
@@ -13,6 +14,7 @@
 //! The gate being shut must never keep a SeiNode from being deleted.
 
 pub mod endpoint;
+pub mod guard;
 mod metrics;
 pub mod review;
 mod serve;
@@ -20,3 +22,6 @@ pub mod verdict;
 
 pub use metrics::Metrics;
 pub use serve::{Door, Judge, Limits, serve};
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,10 @@ fn what_belongs_together_must_come_together() {
         &full("{snapshot: {s3: {targetHeight: 0}}}"),
         &[("spec.fullNode.snapshot.s3.targetHeight", "not a height")],
     );
-    refused(&full("{snapshotGeneration: {}}"), &[("spec.fullNode.snapshotGeneration", "says nothing")]);
+    refused(
+        &full("{snapshotGeneration: {}}"),
+        &[("spec.fullNode.snapshotGeneration.tendermint", "says nothing")],
+    );
     refused(
         &full("{snapshotGeneration: {tendermint: {keepRecent: 1, publish: {}}}}"),
         &[("spec.fullNode.snapshotGeneration.tendermint.keepRecent", "second newest")],
@@ -147,7 +150,7 @@ fn a_replayer_needs_s3_and_peers() {
         &[
             ("spec.replayer.snapshot", "S3 snapshot"),
             ("spec.peers", "needs peers"),
-            ("spec.replayer.resultExport", "says nothing"),
+            ("spec.replayer.resultExport.shadowResult", "says nothing"),
         ],
     );
 }
@@ -169,7 +172,7 @@ fn keys_come_in_pairs_from_two_secrets_and_not_in_a_ceremony() {
     );
     refused(
         &validator("{signingKey: {}, nodeKey: {secret: {secretName: b}}}"),
-        &[("spec.validator.signingKey", "names no Secret")],
+        &[("spec.validator.signingKey.secret", "no source")],
     );
     refused(
         &validator("{genesisCeremony: {chainId: '', stakingAmount: '', accountBalance: 1usei, index: 0}}"),
