@@ -68,6 +68,18 @@ impl Endpoint {
         Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }
 
+    /// Kind of the object that a person thinks of.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::MutateSeiNode | Self::ValidateSeiNode | Self::WarnSeiNodeDeletion => "SeiNode",
+            Self::MutateStatefulSet
+            | Self::ValidateStatefulSet
+            | Self::WarnStatefulSetDeletion
+            | Self::ValidateScale => "StatefulSet",
+        }
+    }
+
     /// What it judges: group, resource and subresource.
     #[must_use]
     pub const fn resource(self) -> (&'static str, &'static str, &'static str) {

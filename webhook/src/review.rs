@@ -54,7 +54,7 @@ pub fn answer(endpoint: Endpoint, body: &[u8]) -> Answer {
                 dry_run: request.dry_run,
                 patched: verdict.patch.fields(),
             };
-            Answer { status: 200, body: response::review(&request, &verdict), facts }
+            Answer { status: 200, body: response::review(endpoint, &request, &verdict), facts }
         }
         Err(problem) => {
             let code = 400;

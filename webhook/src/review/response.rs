@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::request::{Problem, Request};
-use crate::verdict::Verdict;
+use crate::{endpoint::Endpoint, verdict::Verdict};
 
 /// What every answer to a review has; `kubectl` prints `status` of one that does not allow.
 #[derive(Serialize)]
@@ -28,13 +28,13 @@ struct Response<'a> {
 }
 
 /// An `AdmissionReview` that answers a request.
-pub(super) fn review(request: &Request, verdict: &Verdict) -> Vec<u8> {
+pub(super) fn review(endpoint: Endpoint, request: &Request, verdict: &Verdict) -> Vec<u8> {
     let refused = !verdict.violations.is_empty();
     let patch = (!refused).then(|| verdict.patch.to_json()).flatten();
     let response = Response {
         uid: &request.uid,
         allowed: !refused,
-        status: refused.then(|| refusal(verdict)),
+        status: refused.then(|| refusal(endpoint, request, verdict)),
         patch_type: patch.as_ref().map(|_| "JSONPatch"),
         patch: patch.map(ByteString),
         warnings: &verdict.warnings,
@@ -44,8 +44,9 @@ pub(super) fn review(request: &Request, verdict: &Verdict) -> Vec<u8> {
     review.to_string().into_bytes()
 }
 
-/// A refusal, so that `kubectl` prints every path: reason Invalid, with a cause for each violation.
-fn refusal(verdict: &Verdict) -> Status {
+/// A refusal, so that `kubectl` prints every path: reason Invalid, with a cause for each violation of the object that is
+/// named.
+fn refusal(endpoint: Endpoint, request: &Request, verdict: &Verdict) -> Status {
     let causes = verdict.violations.iter().map(|Violation { field, rule, remedy }| StatusCause {
         field: Some(field.clone()),
         message: Some(format!("{rule}; {remedy}")),
@@ -57,7 +58,13 @@ fn refusal(verdict: &Verdict) -> Status {
         message: Some(said.join("\n")),
         reason: Some("Invalid".into()),
         code: Some(i32::from(verdict.code())),
-        details: Some(StatusDetails { causes: Some(causes.collect()), ..StatusDetails::default() }),
+        details: Some(StatusDetails {
+            group: Some(endpoint.resource().0.into()),
+            kind: Some(endpoint.kind().into()),
+            name: Some(request.name.clone()),
+            causes: Some(causes.collect()),
+            ..StatusDetails::default()
+        }),
         ..Status::default()
     }
 }

@@ -92,8 +92,13 @@ fn unreadable(request: &Request, violation: Violation) -> Verdict {
 
 fn read(object: &Value) -> Result<SeiNode, Violation> {
     serde_path_to_error::deserialize(object).map_err(|error| {
-        let rule = format!("it cannot be read: {}", error.inner());
-        Violation::new(&error.path().to_string(), rule, "write it as `kubectl explain seinode.spec` says")
+        let said = error.inner().to_string();
+        let rule = format!("it cannot be read: {said}");
+        // serde names the object that lacks a member, the API server the member.
+        let missing = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        let path = error.path().to_string();
+        let field = missing.map_or_else(|| path.clone(), |member| format!("{path}.{member}"));
+        Violation::new(field.trim_start_matches('.'), rule, "write it as `kubectl explain seinode.spec` says")
     })
 }
 
