@@ -14,7 +14,6 @@
 
 #[path = "admission/caller.rs"]
 mod caller;
-#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod frame;
 #[path = "admission/review.rs"]
 mod review;
