@@ -1,11 +1,8 @@
 //! A Service in front of operators, as a kube-proxy makes one: a new connection goes to one of those that are ready, and
-//! stays there for as long as it lasts.
+//! stays there for as long as it lasts. It is the one with the fewest, so that a newcomer gets the next.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -31,13 +28,14 @@ pub struct Service {
 #[derive(Default)]
 struct Routes {
     members: Mutex<Vec<Member>>,
-    turn: AtomicUsize,
 }
 
 struct Member {
     health: String,
     address: String,
     ready: bool,
+    /// Shared by its connections.
+    connections: Arc<()>,
 }
 
 impl Service {
@@ -55,16 +53,19 @@ impl Service {
     /// Adds an operator, which gets connections while it is ready.
     pub async fn add(&self, operator: &Operator) {
         let (health, address) = (operator.address("health").await, operator.address("webhooks").await);
-        self.routes.members.lock().unwrap().push(Member { health, address, ready: false });
+        let member = Member { health, address, ready: false, connections: Arc::default() };
+        self.routes.members.lock().unwrap().push(member);
     }
 }
 
 async fn accept_all(listener: TcpListener, routes: Arc<Routes>) {
     while let Ok((mut client, _)) = listener.accept().await {
-        let Some(address) = routes.next() else { continue };
+        let Some((address, counted)) = routes.next() else { continue };
         tokio::spawn(async move {
             let mut server = TcpStream::connect(address).await?;
-            copy_bidirectional(&mut client, &mut server).await
+            let copied = copy_bidirectional(&mut client, &mut server).await;
+            drop(counted);
+            copied
         });
     }
 }
@@ -87,10 +88,10 @@ async fn probe_all(routes: Arc<Routes>) {
 }
 
 impl Routes {
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<(String, Arc<()>)> {
         let members = self.members.lock().unwrap();
-        let ready: Vec<_> = members.iter().filter(|member| member.ready).collect();
-        let turn = self.turn.fetch_add(1, Relaxed);
-        ready.get(turn % ready.len().max(1)).map(|member| member.address.clone())
+        let ready = members.iter().filter(|member| member.ready);
+        let least = ready.min_by_key(|member| Arc::strong_count(&member.connections))?;
+        Some((least.address.clone(), Arc::clone(&least.connections)))
     }
 }

@@ -128,7 +128,7 @@ impl Request {
             return Err(Problem::Stranger { kind, version: api_version });
         }
         let Some(asked) = request else {
-            return Err(serde::de::Error::missing_field("request")).map_err(Problem::Malformed);
+            return Err(Problem::Malformed(serde::de::Error::missing_field("request")));
         };
         if asked.uid.is_empty() {
             return Err(Problem::Nameless);

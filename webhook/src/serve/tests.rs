@@ -65,7 +65,7 @@ async fn a_header_that_does_not_come_ends_the_connection_and_an_idle_one_stays()
     assert_eq!(idle.post(b"{}").await.status, 200);
     let mut slow = Client::connect(&served).await;
     slow.stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nX: ").await.unwrap();
-    slow.is_closed().await;
+    slow.until_closed().await;
     assert_eq!(idle.post(b"{}").await.status, 200);
 }
 
@@ -74,7 +74,7 @@ async fn a_connection_that_is_idle_for_long_ends() {
     let served = Served::start(Limits { idle: Duration::from_millis(50), ..patient() }, allow).await;
     let mut client = Client::connect(&served).await;
     assert_eq!(client.post(b"{}").await.status, 200);
-    client.is_closed().await;
+    client.until_closed().await;
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_connection_that_is_old_ends_with_an_answer() {
     let mut client = Client::connect(&served).await;
     let Reply { status, head, .. } = client.post(b"{}").await;
     assert!(status == 200 && head.contains("connection: close"), "{head}");
-    client.is_closed().await;
+    client.until_closed().await;
 }
 
 #[tokio::test]
@@ -227,14 +227,14 @@ async fn after_the_stop_it_serves_on_and_answers_end_their_connections() {
     held.may_end.send(()).unwrap();
     let Reply { status, head, .. } = known.post(b"{}").await;
     assert!(status == 200 && head.contains("connection: close"), "{head}");
-    known.is_closed().await;
+    known.until_closed().await;
     let held = held.begun().await;
 
     // One that comes now, and is under way when the grace is over.
     let mut late = Client::connect(&served).await;
     let late = tokio::spawn(async move { late.post(b"{}").await.status });
     let held = held.begun().await;
-    idle.is_closed().await;
+    idle.until_closed().await;
     assert!(TcpStream::connect(served.address).await.is_err(), "it still listens");
     held.may_end.send(()).unwrap();
     assert_eq!(late.await.unwrap(), 200);

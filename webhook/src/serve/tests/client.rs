@@ -1,6 +1,6 @@
 //! A client that speaks HTTP/1.1 over TLS by hand, so that it can also do so badly.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
@@ -11,7 +11,7 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// Waits until the server has ended the connection.
-    pub(super) async fn is_closed(mut self) {
+    pub(super) async fn until_closed(mut self) {
         let read = timeout(PATIENCE, self.stream.read(&mut [0])).await.expect("it is still open");
         assert!(!matches!(read, Ok(1..)), "more came");
     }
