@@ -56,16 +56,9 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_HEALTH_PROBE_BIND_ADDRESS", hide_env_values = true)]
     pub health_probe_bind_address: String,
 
-    /// Address kept for admission webhooks. It is checked, but this version serves no webhook: nothing listens there.
-    #[arg(long, value_name = "ADDRESS", default_value = "[::]:10250")]
-    #[arg(env = "SEINODE_WEBHOOK_BIND_ADDRESS", hide_env_values = true)]
-    pub webhook_bind_address: String,
-
-    /// Do not serve webhooks. Without effect in this version, which serves none.
-    #[arg(long, value_name = "BOOL", default_value = "false")]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(env = "SEINODE_DISABLE_WEBHOOKS", hide_env_values = true)]
-    pub disable_webhooks: String,
+    /// Everything about admission webhooks.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 
     /// Elect one leader among several replicas. Not built in this version: `true` is refused, run a single replica.
     #[arg(long, value_name = "BOOL", default_value = "false")]
@@ -104,6 +97,54 @@ pub struct RunArgs {
     pub sidecar_probe_interval: String,
 }
 
+/// The flags of admission webhooks, unjudged. Every replica serves them, whoever leads.
+#[derive(Debug, Clone, Args)]
+pub struct WebhookArgs {
+    /// Address of the admission webhooks, in HTTPS; written as above.
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:10250")]
+    #[arg(env = "SEINODE_WEBHOOK_BIND_ADDRESS", hide_env_values = true)]
+    pub webhook_bind_address: String,
+
+    /// Do not serve webhooks. Without their configurations in the cluster the operator would never be ready.
+    #[arg(long, value_name = "BOOL", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(env = "SEINODE_DISABLE_WEBHOOKS", hide_env_values = true)]
+    pub disable_webhooks: String,
+
+    /// The names and IP addresses that API servers call the webhooks by; repeat the flag or separate by commas for more
+    /// [default: seinode-operator-webhook.NAMESPACE.svc, in the operator's own namespace].
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(env = "SEINODE_WEBHOOK_NAMES", hide_env_values = true)]
+    pub webhook_names: Vec<String>,
+
+    /// The Secret, in the operator's own namespace, that keeps the authority of the webhooks' certificate. The operator
+    /// makes and renews it.
+    #[arg(long, value_name = "NAME", default_value = "seinode-operator-webhook-authority")]
+    #[arg(env = "SEINODE_WEBHOOK_CERTIFICATE_SECRET", hide_env_values = true)]
+    pub webhook_certificate_secret: String,
+
+    /// A directory with tls.crt and tls.key, which somebody else renews: then there is no authority of our own.
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    #[arg(env = "SEINODE_WEBHOOK_CERTIFICATE_DIRECTORY", hide_env_values = true)]
+    pub webhook_certificate_directory: String,
+
+    /// The authorities of that certificate, in PEM, to be put into the configurations. Without it somebody else does
+    /// that, such as cert-manager's cainjector.
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(env = "SEINODE_WEBHOOK_CA_BUNDLE", hide_env_values = true)]
+    pub webhook_ca_bundle: String,
+
+    /// The MutatingWebhookConfiguration whose caBundle is looked after.
+    #[arg(long, value_name = "NAME", default_value = "seinode-operator")]
+    #[arg(env = "SEINODE_MUTATING_WEBHOOK_CONFIGURATION", hide_env_values = true)]
+    pub mutating_webhook_configuration: String,
+
+    /// The ValidatingWebhookConfiguration whose caBundle is looked after.
+    #[arg(long, value_name = "NAME", default_value = "seinode-operator")]
+    #[arg(env = "SEINODE_VALIDATING_WEBHOOK_CONFIGURATION", hide_env_values = true)]
+    pub validating_webhook_configuration: String,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -123,7 +164,7 @@ mod tests {
             assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
             seen += 1;
         }
-        assert_eq!(seen, 11);
+        assert_eq!(seen, 17);
     }
 
     #[test]

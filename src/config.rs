@@ -2,6 +2,7 @@
 //!
 //! Pure: what it reads is given to it. It reports everything that is wrong at once, and never a part of it.
 
+pub mod admission;
 pub mod flags;
 pub mod listen;
 pub mod platform;
@@ -15,7 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 use seinode_controller::{Scope, SidecarUrl};
 use seinode_core::platform::Platform;
 
-use self::problem::Findings;
+use self::{admission::Admission, problem::Findings};
 pub use self::{
     listen::Listen,
     problem::{Problem, Problems},
@@ -33,6 +34,8 @@ pub struct Configuration {
     pub metrics: Listen,
     /// Where `/livez` and `/readyz` are served.
     pub health: Listen,
+    /// The admission webhooks; `None` when none is served.
+    pub admission: Option<Admission>,
     /// Which namespaces are served.
     pub scope: Scope,
     /// How a sidecar is reached.
@@ -64,8 +67,7 @@ impl Configuration {
         let RunArgs {
             metrics_bind_address,
             health_probe_bind_address,
-            webhook_bind_address,
-            disable_webhooks,
+            webhooks,
             leader_elect,
             sidecar_url_template,
             watch_namespace,
@@ -77,8 +79,7 @@ impl Configuration {
         let mut findings = Findings::default();
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
         let health = findings.take(flags::listen("health-probe-bind-address", health_probe_bind_address));
-        findings.take(flags::listen("webhook-bind-address", webhook_bind_address));
-        findings.take(flags::disable_webhooks(disable_webhooks));
+        let admission = findings.absorb(Admission::parse(webhooks, environment));
         findings.take(flags::leader_elect(leader_elect));
         let sidecar_url = findings.take(flags::sidecar_url(sidecar_url_template));
         let scope = findings.take(flags::scope(watch_namespace));
@@ -92,6 +93,7 @@ impl Configuration {
             Some(Self {
                 metrics: metrics?,
                 health: health?,
+                admission: admission?,
                 scope: scope?,
                 sidecar_url: sidecar_url?,
                 concurrency: concurrency?,

@@ -4,6 +4,7 @@
 //! signal asked it to stop, 2 when a setting is wrong, 1 otherwise. It decides nothing about nodes.
 
 mod admin;
+mod admission;
 mod cli;
 mod clients;
 mod config;

@@ -1,6 +1,7 @@
 //! Starts everything, waits for a reason to stop, and stops in order.
 //!
-//! Readiness goes first, then no new pass begins and running ones end, then the endpoints close. A second signal ends
+//! Readiness goes first, then no new pass begins and running ones end, while webhooks are served on for those who have
+//! not learned of it; then the endpoints close. A second signal ends
 //! the process at once; a part that ends by itself takes the process down with it, so that Kubernetes starts it anew.
 
 mod crew;
@@ -15,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::crew::{Crew, Ended};
 use crate::{
-    admin, clients,
+    admin, admission, clients,
     config::{Configuration, Listen},
 };
 
 /// How long running passes may go on after a signal. Their pod must be granted more: terminationGracePeriodSeconds.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How much longer the controller may take to send its last events before it is left behind.
-const OVERDUE: Duration = Duration::from_secs(3);
+/// How much longer the controller may take to send its last events, and the webhooks to answer the last calls, before
+/// they are left behind. The webhooks take 13 s at most: `seinode_webhook::Limits`, grace and finish.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Why the operator did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum Failure {
     /// A metric of ours is defined wrongly.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Admission cannot begin.
+    #[error(transparent)]
+    Admission(#[from] admission::Unprepared),
     /// A part ended by itself.
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -66,7 +71,7 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     let clients =
         clients::connect(configuration.cluster.clone(), &clients::count::Requests::register(&registry)?)
             .await?;
-    let (health, metrics) = doors(&configuration)?;
+    let Doors { health, metrics, webhooks } = doors(&configuration)?;
 
     let mut fleet = Fleet::default();
     let mut open = |name, listener: Option<TcpListener>, routes| {
@@ -77,6 +82,14 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     };
     open("the health endpoint", health, admin::health_routes(readiness.clone()));
     open("the metrics endpoint", metrics, admin::metrics_routes(registry.clone()));
+
+    if let Some((admission, listener)) = configuration.admission.as_ref().zip(webhooks) {
+        let parts = admission::assemble(admission, &clients, &registry)?;
+        let gate = readiness.gate("webhooks", "there is no certificate yet");
+        fleet.working.add("the webhook endpoint", parts.serve(listener, fleet.rest.clone()));
+        // Whoever still calls during the drain needs a certificate.
+        fleet.serving.add("the keeper of certificates", parts.keep(gate, fleet.close.clone()));
+    }
 
     let settings = Settings {
         watch_client: clients.watch,
@@ -105,8 +118,15 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     fleet.until_stopped(signals, &gate, DRAIN + OVERDUE).await
 }
 
-/// Opens both sockets, so that the message names every address that is taken. Health comes first.
-fn doors(configuration: &Configuration) -> Result<(Option<TcpListener>, Option<TcpListener>), Failure> {
+/// The sockets, each where it is wanted.
+struct Doors {
+    health: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+    webhooks: Option<TcpListener>,
+}
+
+/// Opens all sockets, so that the message names every address that is taken. Health comes first.
+fn doors(configuration: &Configuration) -> Result<Doors, Failure> {
     let mut refused = Vec::new();
     let mut open = |endpoint: &str, flag: &str, listen: Listen| {
         let listener = admin::bind::bind(listen).unwrap_or_else(|error| {
@@ -120,7 +140,9 @@ fn doors(configuration: &Configuration) -> Result<(Option<TcpListener>, Option<T
     };
     let health = open("health", "health-probe-bind-address", configuration.health);
     let metrics = open("metrics", "metrics-bind-address", configuration.metrics);
-    if refused.is_empty() { Ok((health, metrics)) } else { Err(Failure::Bind(refused)) }
+    let webhooks = configuration.admission.as_ref().map_or(Listen::Off, |admission| admission.listen);
+    let webhooks = open("webhooks", "webhook-bind-address", webhooks);
+    if refused.is_empty() { Ok(Doors { health, metrics, webhooks }) } else { Err(Failure::Bind(refused)) }
 }
 
 /// Everything that runs, and how it is told to stop.

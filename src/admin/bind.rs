@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 
 use crate::config::Listen;
 
-/// Connections that may wait for their turn.
-const BACKLOG: i32 = 128;
+/// Connections that may wait for their turn. A client whose connection finds no room tries again after a second.
+const BACKLOG: i32 = 1024;
 
 /// Opens a socket, or none for [`Listen::Off`]. Must be called inside the runtime.
 ///

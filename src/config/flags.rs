@@ -17,18 +17,13 @@ pub fn variable_of(flag: &str) -> String {
 }
 
 /// A problem of a flag; names the variable too, as the value may have come from there.
-fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<String>) -> Problem {
+pub(super) fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<String>) -> Problem {
     Problem::of(format!("--{flag} ({})", variable_of(flag)), reason, remedy)
 }
 
 /// An address to listen on.
 pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
     text.parse().map_err(|why: BadListen| problem(flag, format!("is wrong: {why}"), Listen::FORMS))
-}
-
-/// Webhooks are not served yet; what is said about them must still be right, so that an upgrade does not fail on it.
-pub fn disable_webhooks(text: &str) -> Result<(), Problem> {
-    boolean("disable-webhooks", text).map(drop)
 }
 
 /// Refuses election, so that nobody runs two replicas in the belief that one of them rests.
@@ -124,7 +119,7 @@ pub fn probe_interval(text: &str) -> Result<Duration, Problem> {
 }
 
 /// The spellings that Go programs accept too, since operators are configured alike.
-fn boolean(flag: &str, text: &str) -> Result<bool, Problem> {
+pub(super) fn boolean(flag: &str, text: &str) -> Result<bool, Problem> {
     match text {
         "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
         "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),

@@ -77,6 +77,7 @@ pub fn help() -> String {
     }
     text.push_str(
         "\nPOD_NAME (else HOSTNAME) names this process in events.\n\
+         POD_NAMESPACE is the operator's own namespace; else it is the one of its credentials.\n\
          RUST_LOG chooses what is logged, such as warn,seinode_controller=debug.",
     );
     text

@@ -46,6 +46,7 @@ fn without_flags_the_defaults_hold() {
     let Configuration {
         metrics,
         health,
+        admission,
         scope,
         sidecar_url,
         concurrency,
@@ -59,6 +60,7 @@ fn without_flags_the_defaults_hold() {
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
     assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
+    assert_eq!(admission.unwrap().listen, Listen::All(10250));
     assert_eq!(probe_interval, Duration::from_secs(5));
     assert_eq!(sidecar_url, SidecarUrl::parse("http://{podIP}:{port}").unwrap());
     assert_eq!((log_format, log_filter), (LogFormat::Text, LogFilter::default()));
@@ -94,6 +96,7 @@ fn flags_say_something_else() {
     assert_eq!(changed.health, Listen::On("127.0.0.1:9000".parse().unwrap()));
     assert_eq!(changed.scope, Scope::Namespaces(vec!["a".into(), "b".into()]));
     assert_eq!(changed.log_format, LogFormat::Json);
+    assert_eq!(changed.admission, None);
     assert_eq!(good(&["--watch-namespace="]).scope, Scope::Cluster);
 }
 

@@ -10,7 +10,7 @@ mod nodes;
 mod original;
 mod ratchet;
 mod shape;
-mod table;
+pub mod table;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ pub mod pods;
 pub mod proxy;
 pub mod rolling;
 pub mod rollout;
+pub mod service;
 pub mod told;
 pub mod volumes;
 pub mod wait;

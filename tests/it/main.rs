@@ -10,6 +10,7 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod admission;
 mod background;
 mod binary;
 mod bootstrap;
@@ -29,6 +30,7 @@ mod modes;
 mod quiet;
 mod repair;
 mod rollout;
+mod serving;
 mod sidecars;
 mod slots;
 mod standing;
@@ -85,14 +87,20 @@ fn scenarios(runtime: &Arc<Runtime>) -> Vec<Trial> {
             vec![$(make(concat!("binary::", stringify!($scenario)), || binary::$scenario().boxed_local())),*]
         };
     }
-    alone! {
+    let agreement =
+        || admission::what_the_api_server_refuses_the_parser_refuses_at_the_same_place().boxed_local();
+    let agreement =
+        make("admission::what_the_api_server_refuses_the_parser_refuses_at_the_same_place", agreement);
+    let mut trials = alone! {
         wrong_settings_are_all_reported_at_once_and_exit_2
         without_credentials_it_ends_and_does_not_repeat_what_it_read
         a_taken_address_is_named_with_its_flag
         crds_prints_the_golden_definition
         it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well
         an_endpoint_can_be_switched_off
-    }
+    };
+    trials.push(agreement);
+    trials
 }
 
 /// Scenarios on the shared cluster.
@@ -105,6 +113,14 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         })
     };
     trials! { make,
+        admission:
+            the_sets_of_nodes_are_guarded_by_the_policy_alone_while_no_operator_is_up
+            the_sets_of_nodes_are_guarded_by_the_webhooks_alone
+            the_sets_of_nodes_are_guarded_by_both_in_the_same_words
+            a_node_is_labelled_and_judged_and_its_owner_is_told_why
+            nobody_slips_out_of_the_guard_and_what_is_put_back_is_told
+            the_operator_and_other_tenants_never_call_the_webhooks_of_sets
+            an_orphaned_set_is_let_go;
         crd:
             every_rule_has_an_accept_and_a_refuse_case
             the_original_differs_from_ours_where_the_table_says
@@ -250,7 +266,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
         certs:
             two_that_start_together_agree_and_are_called_through_the_bundle_of_one
-            a_bundle_that_somebody_wipes_is_put_back_within_a_second
+            a_bundle_that_somebody_wipes_is_put_back_at_once
             a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile
             a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails
             authorities_follow_each_other_under_load_and_no_call_fails
@@ -258,6 +274,10 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_configuration_or_a_right_that_is_missing_is_named_and_waited_for
             a_certificate_in_files_is_trusted_through_the_bundle_beside_it
             a_certificate_that_others_look_after_waits_until_they_have_it_trusted;
+        serving:
+            two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails
+            an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
+            a_thousand_half_open_handshakes_do_not_keep_a_call_out;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

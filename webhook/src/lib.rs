@@ -1,16 +1,27 @@
-//! The gate: admission of SeiNodes and of the StatefulSets that run them. Nothing is served yet.
+//! The gate: admission of SeiNodes and of the StatefulSets that run them.
 //!
-//! The room is kept free so that the doors between the rooms stand from the first day: this package may use
-//! `seinode-core` and `seinode-api`, and nothing else of ours. What the API server checks today are the CEL rules
-//! of the CRD (`seinode-api`); what they cannot say, the controller says in the condition `SpecValid`.
-//!
-//! What belongs here:
-//!
-//! - *serve*: HTTPS with the certificates that `seinode-certs` keeps, deadlines, and a drain at the end;
-//! - *review*: `AdmissionReview` in and out, whatever version and shape it has;
-//! - *verdict*: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
+//! - [`endpoint`]: the questions that an API server may ask, and their paths;
+//! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
+//!   `metrics`: what is counted of it;
+//! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
+//! - [`guard`]: the rules of StatefulSets, in words and in CEL;
+//! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
 //!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
 //!   same of the same spec.
 //!
-//! What never belongs here: a rule of its own, a call to the API server, or anything that changes an object. The
-//! gate being shut must never keep a SeiNode from being deleted.
+//! This package may use `seinode-core` and `seinode-api`, and nothing else of ours. What never belongs here: a rule
+//! of its own for SeiNodes, a call to the API server, or anything that changes an object behind its owner's back.
+//! The gate being shut must never keep a SeiNode from being deleted.
+
+pub mod endpoint;
+pub mod guard;
+mod metrics;
+pub mod review;
+mod serve;
+pub mod verdict;
+
+pub use metrics::Metrics;
+pub use serve::{Door, Judge, Limits, serve};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Later stages never see the raw spec. The same parser serves the controller and the admission webhook, so a
 //! rule has one wording (architecture: rooms). All violations are found at once.
 
+mod limits;
 mod mode;
 mod overrides;
 
@@ -144,12 +145,8 @@ impl Intent {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let spec = &object.spec;
         let mut found = Vec::new();
-        if spec.chain_id.is_empty() {
-            found.push(Violation::new("spec.chainId", "it is empty", "name the chain that the node joins"));
-        }
-        if spec.image.is_empty() {
-            found.push(Violation::new("spec.image", "it is empty", "name the seid image"));
-        }
+        limits::chain_id(&spec.chain_id, &mut found);
+        limits::image(&spec.image, &mut found);
         let mode = mode::parse(spec, &mut found);
         let peers = peers(&spec.peers, namespace, &mut found);
         let process = process(spec.entrypoint.as_ref(), &mut found);
@@ -214,6 +211,11 @@ impl Intent {
         }
     }
 
+    /// The keys of `spec.overrides` that passed only because an annotation lets unknown ones pass.
+    pub fn unknown_overrides(&self) -> impl Iterator<Item = &str> {
+        overrides::strangers(&self.overrides)
+    }
+
     /// The selectors of all label sources.
     pub fn label_sources(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
         self.peers.iter().filter_map(|source| match source {
@@ -267,18 +269,23 @@ fn peers(sources: &[spec::PeerSource], own_namespace: &str, found: &mut Vec<Viol
         let field = format!("spec.peers[{index}]");
         match (&source.ec2_tags, &source.fixed, &source.label) {
             (Some(ec2), None, None) => {
+                limits::ec2_tags(&field, ec2, found);
                 parsed.push(PeerSource::Ec2Tags { region: ec2.region.clone(), tags: ec2.tags.clone() });
             }
             (None, Some(fixed), None) => {
+                limits::filled(&format!("{field}.static.addresses"), fixed.addresses.len(), found);
                 parsed.push(PeerSource::Static { addresses: fixed.addresses.clone() });
             }
-            (None, None, Some(label)) => parsed.push(PeerSource::Label {
-                selector: label.selector.clone(),
-                namespace: match label.namespace.as_deref() {
-                    None | Some("") => own_namespace.to_owned(),
-                    Some(other) => other.to_owned(),
-                },
-            }),
+            (None, None, Some(label)) => {
+                limits::filled(&format!("{field}.label.selector"), label.selector.len(), found);
+                parsed.push(PeerSource::Label {
+                    selector: label.selector.clone(),
+                    namespace: match label.namespace.as_deref() {
+                        None | Some("") => own_namespace.to_owned(),
+                        Some(other) => other.to_owned(),
+                    },
+                });
+            }
             _ => found.push(Violation::new(
                 &field,
                 "exactly one of ec2Tags, static and label must be set",
@@ -295,6 +302,8 @@ fn process(entrypoint: Option<&spec::Entrypoint>, found: &mut Vec<Violation>) ->
         let remedy = "name the program, or remove spec.entrypoint for `seid start`";
         found.push(Violation::new("spec.entrypoint.command", "it is empty", remedy));
     }
+    limits::at_most("spec.entrypoint.command", entrypoint.command.len(), limits::COMMAND_WORDS, found);
+    limits::at_most("spec.entrypoint.args", entrypoint.args.len(), limits::ARGUMENTS, found);
     Process::Custom(entrypoint.command.iter().chain(&entrypoint.args).cloned().collect())
 }
 
@@ -309,6 +318,7 @@ fn sidecar(sidecar: Option<&spec::Sidecar>, found: &mut Vec<Violation>) -> Sidec
             DEFAULT_SIDECAR_PORT
         }),
     };
+    limits::resources(sidecar.and_then(|sidecar| sidecar.resources.as_ref()), found);
     SidecarIntent {
         image: image.unwrap_or_else(|| DEFAULT_SIDECAR_IMAGE.to_owned()),
         port,
@@ -320,9 +330,12 @@ fn volume(volume: Option<&spec::DataVolume>, found: &mut Vec<Violation>) -> Volu
     match volume.and_then(|volume| volume.import.as_ref()) {
         None => VolumeSource::Own,
         Some(import) => {
-            if import.pvc_name.is_empty() {
-                let field = "spec.dataVolume.import.pvcName";
-                found.push(Violation::new(field, "it is empty", "name the PVC that holds the data"));
+            limits::object_name("spec.dataVolume.import.pvcName", "PVC", &import.pvc_name, found);
+            if volume.is_some_and(|volume| volume.retain.is_some()) {
+                let rule =
+                    "retain says what becomes of a volume that the operator made, and this one is imported";
+                let remedy = "remove retain: an imported volume is never deleted";
+                found.push(Violation::new("spec.dataVolume.retain", rule, remedy));
             }
             VolumeSource::Import(import.pvc_name.clone())
         }

@@ -9,6 +9,7 @@
 //! [`notice::between`] says what people should hear of a change of status.
 
 pub mod absorb;
+pub mod advice;
 pub mod answer;
 mod children;
 pub mod conditions;
@@ -39,4 +40,5 @@ pub mod subject;
 pub mod task;
 pub mod task_type;
 mod time;
+pub mod transition;
 pub mod violation;

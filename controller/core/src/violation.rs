@@ -14,7 +14,9 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn new(field: &str, rule: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// A violation of a rule at a field.
+    #[must_use]
+    pub fn new(field: &str, rule: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { field: field.to_owned(), rule: rule.into(), remedy: remedy.into() }
     }
 }

@@ -38,12 +38,21 @@ pub enum Tool {
     Kwok,
     /// For people and tests.
     Kubectl,
+    /// Renders the chart, for people and tests.
+    Helm,
 }
 
 impl Tool {
     /// All of them, in the order in which they are built.
-    pub const ALL: [Self; 6] =
-        [Self::Etcd, Self::Apiserver, Self::ControllerManager, Self::Scheduler, Self::Kwok, Self::Kubectl];
+    pub const ALL: [Self; 7] = [
+        Self::Etcd,
+        Self::Apiserver,
+        Self::ControllerManager,
+        Self::Scheduler,
+        Self::Kwok,
+        Self::Kubectl,
+        Self::Helm,
+    ];
 
     /// The name of its binary.
     #[must_use]
@@ -55,6 +64,7 @@ impl Tool {
             Self::Scheduler => "kube-scheduler",
             Self::Kwok => "kwok",
             Self::Kubectl => "kubectl",
+            Self::Helm => "helm",
         }
     }
 
@@ -182,5 +192,6 @@ fn expected(tool: Tool) -> Duration {
         Tool::Scheduler => 10,
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
+        Tool::Helm => 90,
     })
 }

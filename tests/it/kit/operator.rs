@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::{World, eventually, within};
 
+const NO_WEBHOOKS: &str = "--disable-webhooks";
+
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A running operator. Dropping it kills it.
@@ -24,9 +26,20 @@ impl Operator {
         Self::with_sidecars(world, kubeconfig, &world.sidecars.url_template(), arguments)
     }
 
+    /// Starts an operator that serves webhooks as these arguments and settings say.
+    pub fn with_webhooks(
+        world: &World,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let port = "--webhook-bind-address=127.0.0.1:0";
+        Self::spawn(world, kubeconfig, &world.sidecars.url_template(), arguments, settings, port)
+    }
+
     /// Starts an operator that reaches the sidecars another way.
     pub fn with_sidecars(world: &World, kubeconfig: &Path, sidecars: &str, arguments: &[&str]) -> Self {
-        Self::spawn(world, kubeconfig, sidecars, arguments, &[])
+        Self::spawn(world, kubeconfig, sidecars, arguments, &[], NO_WEBHOOKS)
     }
 
     fn spawn(
@@ -35,13 +48,15 @@ impl Operator {
         sidecars: &str,
         arguments: &[&str],
         settings: &[(&str, &str)],
+        webhooks: &str,
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
         command
             .arg("run")
-            .args(["--log-format=json", "--disable-webhooks"])
+            .arg("--log-format=json")
             .args(["--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"])
             .arg(format!("--sidecar-url-template={sidecars}"))
+            .arg(webhooks)
             .args(arguments)
             .env_clear()
             .envs(PLATFORM)
@@ -58,7 +73,7 @@ impl Operator {
         arguments: &[&str],
         settings: &[(&str, &str)],
     ) -> Self {
-        Self::spawn(world, kubeconfig, &world.sidecars.url_template(), arguments, settings)
+        Self::spawn(world, kubeconfig, &world.sidecars.url_template(), arguments, settings, NO_WEBHOOKS)
     }
 
     /// SIGKILL.
@@ -85,14 +100,26 @@ impl Operator {
 
     /// Fetches a path of its endpoint `health` or `metrics`: status and body.
     pub async fn get(&self, endpoint: &str, path: &str) -> (u16, String) {
-        let address = eventually(&format!("{endpoint} listens"), async || {
+        let address = self.address(endpoint).await;
+        let response = within("an answer", reqwest::get(format!("http://{address}{path}"))).await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Where its endpoint `health`, `metrics` or `webhooks` listens.
+    pub async fn address(&self, endpoint: &str) -> String {
+        eventually(&format!("{endpoint} listens"), async || {
             let log = self.log();
             let line = log.iter().find(|line| line["message"] == "listening" && line["endpoint"] == endpoint);
             line.and_then(|line| line["address"].as_str()).map(str::to_owned).ok_or(log.clone())
         })
-        .await;
-        let response = within("an answer", reqwest::get(format!("http://{address}{path}"))).await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        .await
+    }
+
+    /// The value of a series of its metrics, 0 where there is none.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let (_, text) = self.get("metrics", "/metrics").await;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// Waits until every gate is open.

@@ -177,6 +177,10 @@ fn start(field: &str, snapshot: Option<&spec::Snapshot>, found: &mut Vec<Violati
     let Some(snapshot) = snapshot else { return Start::BlockSync };
     let bootstrap_image = snapshot.bootstrap_image.clone().filter(|image| !image.is_empty());
     let (trust_period, backfill_blocks) = (snapshot.trust_period.clone(), snapshot.backfill_blocks);
+    if let Some(blocks) = backfill_blocks.filter(|blocks| *blocks < 0) {
+        let rule = format!("{blocks} is no number of blocks");
+        found.push(Violation::new(&format!("{field}.backfillBlocks"), rule, "set 0 or more, or remove it"));
+    }
     match (&snapshot.s3, &snapshot.state_sync) {
         (Some(s3), None) => {
             if s3.target_height < 1 {
@@ -215,7 +219,8 @@ fn production(
     let field = format!("{mode}.snapshotGeneration");
     let Some(tendermint) = &generation?.tendermint else {
         let remedy = "set tendermint.keepRecent, or remove snapshotGeneration";
-        found.push(Violation::new(&field, "it says nothing about what to produce", remedy));
+        let field = format!("{field}.tendermint");
+        found.push(Violation::new(&field, "snapshotGeneration says nothing about what to produce", remedy));
         return None;
     };
     let made =
@@ -245,9 +250,17 @@ fn replay(spec: &spec::SeiNodeSpec, replayer: &spec::Replayer, found: &mut Vec<V
     if shadow == Some(None) {
         let remedy = "set shadowResult.canonicalRpc, or remove resultExport";
         found.push(Violation::new(
-            "spec.replayer.resultExport",
-            "it says nothing about what to export",
+            "spec.replayer.resultExport.shadowResult",
+            "resultExport says nothing about what to export",
             remedy,
+        ));
+    }
+    if shadow.flatten().is_some_and(|shadow| shadow.canonical_rpc.is_empty()) {
+        let field = "spec.replayer.resultExport.shadowResult.canonicalRpc";
+        found.push(Violation::new(
+            field,
+            "it is empty",
+            "set the URL of an RPC endpoint of the canonical chain",
         ));
     }
     Mode::Replayer { start, canonical_rpc: shadow.flatten().map(|shadow| shadow.canonical_rpc.clone()) }

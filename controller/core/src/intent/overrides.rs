@@ -146,6 +146,11 @@ pub(super) fn check(overrides: &BTreeMap<String, String>, unknown: Unknown, foun
     }
 }
 
+/// The keys that pass only because unknown ones may.
+pub(super) fn strangers(overrides: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+    overrides.keys().map(String::as_str).filter(|key| !is_known(key))
+}
+
 fn is_known(key: &str) -> bool {
     all().any(|known| known == key)
 }

@@ -128,7 +128,10 @@ fn what_belongs_together_must_come_together() {
         &full("{snapshot: {s3: {targetHeight: 0}}}"),
         &[("spec.fullNode.snapshot.s3.targetHeight", "not a height")],
     );
-    refused(&full("{snapshotGeneration: {}}"), &[("spec.fullNode.snapshotGeneration", "says nothing")]);
+    refused(
+        &full("{snapshotGeneration: {}}"),
+        &[("spec.fullNode.snapshotGeneration.tendermint", "says nothing")],
+    );
     refused(
         &full("{snapshotGeneration: {tendermint: {keepRecent: 1, publish: {}}}}"),
         &[("spec.fullNode.snapshotGeneration.tendermint.keepRecent", "second newest")],
@@ -147,7 +150,7 @@ fn a_replayer_needs_s3_and_peers() {
         &[
             ("spec.replayer.snapshot", "S3 snapshot"),
             ("spec.peers", "needs peers"),
-            ("spec.replayer.resultExport", "says nothing"),
+            ("spec.replayer.resultExport.shadowResult", "says nothing"),
         ],
     );
 }
@@ -169,7 +172,7 @@ fn keys_come_in_pairs_from_two_secrets_and_not_in_a_ceremony() {
     );
     refused(
         &validator("{signingKey: {}, nodeKey: {secret: {secretName: b}}}"),
-        &[("spec.validator.signingKey", "names no Secret")],
+        &[("spec.validator.signingKey.secret", "no source")],
     );
     refused(
         &validator("{genesisCeremony: {chainId: '', stakingAmount: '', accountBalance: 1usei, index: 0}}"),
@@ -178,4 +181,29 @@ fn keys_come_in_pairs_from_two_secrets_and_not_in_a_ceremony() {
             ("spec.validator.genesisCeremony.stakingAmount", "empty"),
         ],
     );
+}
+
+#[test]
+fn the_limits_of_the_schema_hold_here_too() {
+    let full = |rest: &str| format!("{FULL}  {rest}\n");
+    for (spec, field, words) in [
+        (
+            full("sidecar: {resources: {claims: [{request: a}]}}"),
+            "spec.sidecar.resources.claims[0].name",
+            "empty",
+        ),
+        (
+            full("sidecar: {resources: {limits: {memory: lots}}}"),
+            "spec.sidecar.resources.limits.memory",
+            "lots",
+        ),
+        (full("peers: [{ec2Tags: {region: '', tags: {a: b}}}]"), "spec.peers[0].ec2Tags.region", "empty"),
+        (full("peers: [{ec2Tags: {region: r, tags: {}}}]"), "spec.peers[0].ec2Tags.tags", "empty"),
+        (full("peers: [{static: {addresses: []}}]"), "spec.peers[0].static.addresses", "empty"),
+        (full("peers: [{label: {selector: {}}}]"), "spec.peers[0].label.selector", "empty"),
+        (full("dataVolume: {import: {pvcName: A}}"), "spec.dataVolume.import.pvcName", "lower-case"),
+        (full("dataVolume: {retain: true, import: {pvcName: a}}"), "spec.dataVolume.retain", "imported"),
+    ] {
+        refused(&spec, &[(field, words)]);
+    }
 }

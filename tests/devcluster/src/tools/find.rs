@@ -51,7 +51,13 @@ pub(super) fn choose(tool: Tool, candidates: Vec<Candidate>) -> Result<PathBuf, 
 }
 
 async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
-    let arguments: &[&str] = if tool == Tool::Kubectl { &["version", "--client"] } else { &["--version"] };
+    let arguments: &[&str] = match tool {
+        Tool::Kubectl => &["version", "--client"],
+        Tool::Helm => &["version", "--short"],
+        Tool::Etcd | Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kwok => {
+            &["--version"]
+        }
+    };
     let answer = tokio::process::Command::new(path)
         .args(arguments)
         .stdin(std::process::Stdio::null())

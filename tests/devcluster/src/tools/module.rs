@@ -49,12 +49,23 @@ pub(super) const KWOK: Module = Module {
     linker: "-s -w",
 };
 
+pub(super) const HELM: Module = Module {
+    name: "helm",
+    version: "v4.3.1",
+    files: &[
+        ("go.mod", include_str!("../../tools/helm/go.mod")),
+        ("go.sum", include_str!("../../tools/helm/go.sum")),
+    ],
+    linker: "-s -w",
+};
+
 /// The module that `tool` is built from.
 pub(super) fn module(tool: Tool) -> &'static Module {
     match tool {
         Tool::Etcd => &ETCD,
         Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubectl => &KUBERNETES,
         Tool::Kwok => &KWOK,
+        Tool::Helm => &HELM,
     }
 }
 
@@ -67,6 +78,7 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
         Tool::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
+        Tool::Helm => "helm.sh/helm/v4/cmd/helm",
     };
     ["build", "-ldflags", module(tool).linker, package]
 }
@@ -107,6 +119,7 @@ mod tests {
             (&ETCD, "go.etcd.io/etcd/server/v3"),
             (&KUBERNETES, "k8s.io/kubernetes"),
             (&KWOK, "sigs.k8s.io/kwok"),
+            (&HELM, "helm.sh/helm/v4"),
         ] {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK] {
+        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }

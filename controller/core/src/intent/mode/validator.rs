@@ -3,7 +3,7 @@
 use seinode_api::spec;
 
 use super::{Ceremony, Mode, Role, Start, start};
-use crate::violation::Violation;
+use crate::{intent::limits, violation::Violation};
 
 /// Parses what a validator is to do.
 pub(super) fn parse(validator: &spec::Validator, found: &mut Vec<Violation>) -> Mode {
@@ -13,7 +13,7 @@ pub(super) fn parse(validator: &spec::Validator, found: &mut Vec<Violation>) -> 
         (None, None, None) => Role::Observer,
         (None, None, Some(ceremony)) => Role::Genesis(ceremony_of(ceremony, found)),
         (Some(signing_secret), Some(node_secret), None) => {
-            if signing_secret == node_secret {
+            if signing_secret == node_secret && !signing_secret.is_empty() {
                 found.push(Violation::new(
                     "spec.validator",
                     "signingKey and nodeKey name the same Secret",
@@ -44,11 +44,13 @@ pub(super) fn parse(validator: &spec::Validator, found: &mut Vec<Violation>) -> 
 }
 
 fn secret(field: &str, source: Option<&spec::KeySource>, found: &mut Vec<Violation>) -> Option<String> {
-    let name = source?.secret.as_ref().map(|secret| secret.secret_name.clone()).unwrap_or_default();
-    if name.is_empty() {
-        found.push(Violation::new(field, "it names no Secret", "set secret.secretName"));
-    }
-    Some(name)
+    let Some(secret) = &source?.secret else {
+        let field = format!("{field}.secret");
+        found.push(Violation::new(&field, "this key has no source", "set secret.secretName"));
+        return Some(String::new());
+    };
+    limits::object_name(&format!("{field}.secret.secretName"), "Secret", &secret.secret_name, found);
+    Some(secret.secret_name.clone())
 }
 
 fn ceremony_of(ceremony: &spec::GenesisCeremony, found: &mut Vec<Violation>) -> Ceremony {
@@ -61,6 +63,10 @@ fn ceremony_of(ceremony: &spec::GenesisCeremony, found: &mut Vec<Violation>) -> 
             let field = format!("spec.validator.genesisCeremony.{member}");
             found.push(Violation::new(&field, "it is empty", "set it: the ceremony cannot do without"));
         }
+    }
+    if ceremony.index < 0 {
+        let rule = format!("{} is no number of a founder", ceremony.index);
+        found.push(Violation::new("spec.validator.genesisCeremony.index", rule, "count the founders from 0"));
     }
     Ceremony {
         chain_id: ceremony.chain_id.clone(),

@@ -1,0 +1,149 @@
+//! Judges what is said about the admission webhooks, and makes one setting of it.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use seinode_certs::{Files, Names};
+
+use super::{
+    flags::{boolean, listen, problem},
+    listen::Listen,
+    problem::{Findings, Problem, Problems},
+    rules,
+};
+use crate::cli::WebhookArgs;
+
+/// What admission is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Where it is served.
+    pub listen: Listen,
+    /// Where the certificate comes from.
+    pub authority: Authority,
+    /// The names that API servers call it by; none for the Service [`Self::SERVICE`] in the operator's namespace.
+    pub names: Vec<String>,
+    /// Name of the `MutatingWebhookConfiguration`.
+    pub mutating: String,
+    /// Name of the `ValidatingWebhookConfiguration`.
+    pub validating: String,
+    /// The operator's own namespace; `None` for the one of the credentials.
+    pub namespace: Option<String>,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authority {
+    /// From an authority of our own in the Secret of this name.
+    Secret(String),
+    /// From files, which somebody else renews.
+    Files(Files),
+}
+
+/// How often files are looked at. The kubelet itself brings a changed Secret within a minute or so.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+impl Admission {
+    /// Name of the Service when nothing else is said.
+    pub const SERVICE: &'static str = "seinode-operator-webhook";
+
+    /// Judges the flags; `None` when no webhook is to be served.
+    ///
+    /// # Errors
+    /// All that is wrong, also of what is switched off: it will be switched on one day.
+    pub fn parse(
+        flags: &WebhookArgs,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Option<Self>, Problems> {
+        let WebhookArgs {
+            webhook_bind_address,
+            disable_webhooks,
+            webhook_names,
+            webhook_certificate_secret,
+            webhook_certificate_directory,
+            webhook_ca_bundle,
+            mutating_webhook_configuration,
+            validating_webhook_configuration,
+        } = flags;
+        let mut findings = Findings::default();
+        let listen = findings.take(listen("webhook-bind-address", webhook_bind_address));
+        let disabled = findings.take(boolean("disable-webhooks", disable_webhooks));
+        let names = findings.take(names(webhook_names));
+        let secret = findings.take(name("webhook-certificate-secret", webhook_certificate_secret));
+        let files = findings.take(files(webhook_certificate_directory, webhook_ca_bundle));
+        let mutating = findings.take(name("mutating-webhook-configuration", mutating_webhook_configuration));
+        let validating =
+            findings.take(name("validating-webhook-configuration", validating_webhook_configuration));
+        let namespace = findings.take(namespace(environment));
+        let assemble = || {
+            let admission = Self {
+                listen: listen?,
+                authority: files?.map_or(Authority::Secret(secret?), Authority::Files),
+                names: names?,
+                mutating: mutating?,
+                validating: validating?,
+                namespace: namespace?,
+            };
+            let served = !disabled? && admission.listen != Listen::Off;
+            Some(served.then_some(admission))
+        };
+        let whole = assemble();
+        findings.conclude(whole)
+    }
+}
+
+fn names(names: &[String]) -> Result<Vec<String>, Problem> {
+    match names {
+        [] => Ok(Vec::new()),
+        [only] if only.is_empty() => Ok(Vec::new()),
+        names => match Names::parse(names) {
+            Ok(_) => Ok(names.to_vec()),
+            Err(why) => Err(problem(
+                "webhook-names",
+                format!("cannot be put into a certificate: {why}"),
+                "write names such as seinode-operator-webhook.sei-system.svc, separated by commas",
+            )),
+        },
+    }
+}
+
+fn name(flag: &str, name: &str) -> Result<String, Problem> {
+    rules::dns_subdomain(name).map(|()| name.to_owned()).map_err(|reason| {
+        problem(flag, format!("is {name:?}, which {reason}"), "write the name of an object")
+    })
+}
+
+fn files(directory: &str, bundle: &str) -> Result<Option<Files>, Problem> {
+    match (directory, bundle) {
+        ("", "") => Ok(None),
+        ("", _) => Err(problem(
+            "webhook-ca-bundle",
+            "is of use only for a certificate in files",
+            "say with --webhook-certificate-directory where that is, or leave both out",
+        )),
+        (directory, bundle) => {
+            let directory = PathBuf::from(directory);
+            Ok(Some(Files {
+                certificate: directory.join("tls.crt"),
+                key: directory.join("tls.key"),
+                bundle: (!bundle.is_empty()).then(|| PathBuf::from(bundle)),
+                interval: INTERVAL,
+            }))
+        }
+    }
+}
+
+fn namespace(environment: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+    const VARIABLE: &str = "POD_NAMESPACE";
+    match environment.get(VARIABLE).filter(|name| !name.is_empty()) {
+        None => Ok(None),
+        Some(name) => rules::dns_label(name).map(|()| Some(name.clone())).map_err(|reason| {
+            Problem::of(
+                VARIABLE,
+                format!("is {name:?}, which {reason}"),
+                "write the namespace of the operator",
+            )
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

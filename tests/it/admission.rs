@@ -1,0 +1,18 @@
+//! The guardrails through a real API server: the chart's configurations and policies, the real binary behind them, and
+//! people with kubectl in front.
+
+mod agreement;
+mod hands;
+mod nodes;
+mod sets;
+mod stage;
+
+pub use agreement::what_the_api_server_refuses_the_parser_refuses_at_the_same_place;
+pub use nodes::a_node_is_labelled_and_judged_and_its_owner_is_told_why;
+pub use sets::{
+    an_orphaned_set_is_let_go, nobody_slips_out_of_the_guard_and_what_is_put_back_is_told,
+    the_operator_and_other_tenants_never_call_the_webhooks_of_sets,
+    the_sets_of_nodes_are_guarded_by_both_in_the_same_words,
+    the_sets_of_nodes_are_guarded_by_the_policy_alone_while_no_operator_is_up,
+    the_sets_of_nodes_are_guarded_by_the_webhooks_alone,
+};

@@ -1,0 +1,152 @@
+//! A namespace that the chart guards: its configurations and policies as the real helm renders them, with the Service
+//! that they name replaced by a loopback address.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use devcluster::Tool;
+use serde_json::{Value, json};
+
+use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, service::Service};
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/seinode-operator");
+
+/// What guards the namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guards {
+    Policy,
+    Webhooks,
+    Both,
+}
+
+pub struct Stage {
+    pub ns: Namespace,
+    service: Service,
+    kubeconfig: PathBuf,
+    name: String,
+}
+
+impl Stage {
+    /// With an account for the operator that has every right in the namespace, and in the cluster only those to the two
+    /// configurations by name.
+    pub async fn of(kit: &Kit, guards: Guards) -> Self {
+        let ns = kit.namespace().await;
+        let name = format!("admission-{}", ns.name);
+        let kubeconfig = ns.account_with_every_right_here().await;
+        let kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+        ns.grant_everywhere(json!([{"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
+                                    "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
+            .await;
+        let stage = Self { service: Service::start().await, ns, kubeconfig, name };
+        stage.install(guards);
+        stage
+    }
+
+    /// Renders the chart and creates what comes of it.
+    fn install(&self, guards: Guards) {
+        let values = json!({
+            "fullname": self.name,
+            "serviceAccount": {"name": "operator"},
+            "admission": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.ns.name}},
+                "exemptUsers": [],
+                "webhooks": {"enabled": guards != Guards::Policy, "port": 443},
+                "policy": {"enabled": guards != Guards::Webhooks},
+            },
+        });
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("values.json");
+        std::fs::write(&file, values.to_string()).unwrap();
+        let helm = Command::new(self.ns.world.cluster.tools().path(Tool::Helm))
+            .args(["template", "it", CHART, "--namespace", &self.ns.name, "--values"])
+            .arg(&file)
+            .env("HELM_CACHE_HOME", scratch.path())
+            .output()
+            .unwrap();
+        assert!(helm.status.success(), "{}", String::from_utf8_lossy(&helm.stderr));
+        let rendered = String::from_utf8(helm.stdout).unwrap();
+        let objects = serde_norway::Deserializer::from_str(&rendered)
+            .map(|document| serde::Deserialize::deserialize(document).unwrap())
+            .filter(|object: &Value| object.is_object())
+            .map(|object| self.on_loopback(object));
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects.collect::<Vec<_>>()});
+        let file = scratch.path().join("rendered.json");
+        std::fs::write(&file, list.to_string()).unwrap();
+        let (created, said) = self.kubectl(&["create", "-f", path(&file)]);
+        assert!(created, "{said}");
+    }
+
+    fn on_loopback(&self, mut object: Value) -> Value {
+        for webhook in object.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+            let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
+            assert!(webhook["clientConfig"].get("caBundle").is_none(), "the chart rendered a caBundle");
+            let url = format!("https://127.0.0.1:{}{path}", self.service.port);
+            webhook["clientConfig"] = json!({"url": url});
+        }
+        object
+    }
+
+    /// Starts a replica, and waits until it is ready and gets connections.
+    pub async fn replica(&self) -> Operator {
+        let arguments = [
+            format!("--watch-namespace={}", self.ns.name),
+            "--webhook-names=127.0.0.1".to_owned(),
+            format!("--mutating-webhook-configuration={}", self.name),
+            format!("--validating-webhook-configuration={}", self.name),
+        ];
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let settings = [("POD_NAMESPACE", &*self.ns.name)];
+        let operator = Operator::with_webhooks(&self.ns.world, &self.kubeconfig, &arguments, &settings);
+        self.service.add(&operator).await;
+        operator.ready().await;
+        eventually("the API server asks the webhooks of SeiNodes", async || self.asked()).await;
+        operator
+    }
+
+    /// Has both webhooks of SeiNodes called, as a dry run: whether one judged and the other stamped.
+    fn asked(&self) -> Result<(), String> {
+        let node: Value = serde_norway::from_str(&full_node("asked", "")).unwrap();
+        match self.kubectl_with(&["create", "--dry-run=server", "-o", "json"], &node) {
+            (true, said) if said.contains("sei.io/chain") => Ok(()),
+            (_, said) => Err(said),
+        }
+    }
+
+    /// Runs kubectl in the namespace: whether it succeeded, and all that it printed.
+    pub fn kubectl(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self
+            .ns
+            .world
+            .cluster
+            .kubectl()
+            .args(["--namespace", &self.ns.name])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    }
+
+    /// Writes an object into a file and has kubectl do this with it.
+    pub fn kubectl_with(&self, arguments: &[&str], object: &Value) -> (bool, String) {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("object.json");
+        std::fs::write(&file, object.to_string()).unwrap();
+        self.kubectl(&[arguments, &["-f", path(&file)]].concat())
+    }
+
+    /// Waits until the API server itself has learned of what was installed: until it refuses this.
+    pub async fn refused_in_the_end(&self, what: &str, attempt: impl Fn() -> (bool, String)) -> String {
+        eventually(what, async || match attempt() {
+            (false, said) => Ok(said),
+            (true, said) => Err(said),
+        })
+        .await
+    }
+}
+
+fn path(file: &Path) -> &str {
+    file.to_str().unwrap()
+}

@@ -1,0 +1,80 @@
+//! The webhooks of the real binary, called by a real API server through a Service: replicas come and go, their authority
+//! is lost, and strangers stand in the door, all while calls go on.
+
+mod house;
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+use tokio::net::TcpStream;
+
+use self::house::{House, SECRET};
+use crate::kit::{Kit, eventually};
+
+pub async fn two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails(kit: Arc<Kit>) {
+    let house = House::of(&kit).await;
+    let (first, second) = (house.replica().await, house.replica().await);
+    house.callable().await;
+    let successors = house
+        .under_load(async {
+            let third = house.replica().await;
+            assert!(first.stop().await.success());
+            let fourth = house.replica().await;
+            assert!(second.stop().await.success());
+            [third, fourth]
+        })
+        .await;
+    for replica in [&first, &second] {
+        let lines = replica.log();
+        assert!(!lines.iter().any(|line| line["level"] == "ERROR"), "{lines:#?}");
+        assert!(lines.iter().any(|line| line["message"] == "stopped"), "{lines:#?}");
+    }
+    for replica in &successors {
+        assert!(house.answered_by(replica).await > 0.0, "a successor was never called");
+    }
+}
+
+pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails(kit: Arc<Kit>) {
+    let house = House::of(&kit).await;
+    let (first, _second) = (house.replica().await, house.replica().await);
+    house.callable().await;
+    let third = house
+        .under_load(async {
+            let secrets = house.ns.api::<Secret>();
+            let lost = secrets.get(SECRET).await.unwrap();
+            secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
+            eventually("there is another authority", async || {
+                let found = secrets.get_opt(SECRET).await.unwrap();
+                found.filter(|found| found.data != lost.data).map(|_| ()).ok_or_else(|| first.log())
+            })
+            .await;
+            // Whoever comes now has a certificate of the new authority; the others keep theirs until all API servers
+            // have had the time to learn of that.
+            let third = house.replica().await;
+            assert!(first.stop().await.success());
+            third
+        })
+        .await;
+    assert!(house.answered_by(&third).await > 0.0, "the newcomer was never called");
+    for kind in ["mutating", "validating"] {
+        let in_sync = format!("sei_webhook_ca_bundle_in_sync{{configuration=\"{kind}\"}}");
+        assert_eq!(third.metric(&in_sync).await, 1.0, "{kind}");
+    }
+    assert_eq!(third.metric("sei_tls_handshake_failures_total{reason=\"certificate_rejected\"}").await, 0.0);
+}
+
+pub async fn a_thousand_half_open_handshakes_do_not_keep_a_call_out(kit: Arc<Kit>) {
+    let house = House::of(&kit).await;
+    let replica = house.replica().await;
+    let address = replica.address("webhooks").await;
+    let mut half_open = Vec::new();
+    for _ in 0..1000 {
+        half_open.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // The first calls of this API server: each needs a handshake of its own.
+    house.callable().await;
+    let displaced = replica.metric("sei_tls_handshake_failures_total{reason=\"displaced\"}").await;
+    assert!(displaced > 400.0, "{displaced} gave way");
+    assert_eq!(replica.metric("sei_admission_shed_total").await, 0.0);
+}

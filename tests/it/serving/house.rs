@@ -1,0 +1,130 @@
+//! A namespace whose SeiNodes are judged by replicas of its own, behind a Service.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use futures::future::join_all;
+use kube::{
+    Api,
+    api::{DynamicObject, PostParams},
+};
+use seinode_api::SeiNode;
+use seinode_certs::Kind;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, service::Service};
+
+/// The Secret of the authority.
+pub const SECRET: &str = "webhook-authority";
+
+pub struct House {
+    pub ns: Namespace,
+    service: Service,
+    kubeconfig: PathBuf,
+    name: String,
+}
+
+impl House {
+    /// With both configurations, and an account that has every right in the namespace but in the cluster only those
+    /// to the two configurations by name.
+    pub async fn of(kit: &Kit) -> Self {
+        let ns = kit.namespace().await;
+        let name = format!("serving-{}", ns.name);
+        let kubeconfig = ns.account_with_every_right_here().await;
+        let kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+        ns.grant_everywhere(json!([{"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
+                                    "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
+            .await;
+        let house = Self { service: Service::start().await, ns, kubeconfig, name };
+        house.configure(Kind::Mutating, "mutate").await;
+        house.configure(Kind::Validating, "validate").await;
+        house
+    }
+
+    async fn configure(&self, kind: Kind, verb: &str) {
+        let resource = kind.resource();
+        let configuration = json!({
+            "apiVersion": resource.api_version, "kind": resource.kind,
+            "metadata": {"name": self.name},
+            "webhooks": [{
+                "name": format!("{verb}.serving.sei.io"),
+                "clientConfig": {"url": format!("https://127.0.0.1:{}/{verb}/seinode", self.service.port)},
+                "rules": [{"apiGroups": ["sei.io"], "apiVersions": ["v1alpha1"], "resources": ["seinodes"],
+                           "operations": ["CREATE"]}],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.ns.name}},
+                "failurePolicy": "Fail",
+                "sideEffects": "None",
+                "timeoutSeconds": 3,
+                "admissionReviewVersions": ["v1"],
+            }],
+        });
+        let api: Api<DynamicObject> = Api::all_with(self.ns.client.clone(), &resource);
+        let configuration = serde_json::from_value(configuration).unwrap();
+        api.create(&PostParams::default(), &configuration).await.unwrap();
+    }
+
+    /// Starts a replica, and waits until it is ready and gets connections.
+    pub async fn replica(&self) -> Operator {
+        let arguments = [
+            format!("--watch-namespace={}", self.ns.name),
+            "--webhook-names=127.0.0.1".to_owned(),
+            format!("--webhook-certificate-secret={SECRET}"),
+            format!("--mutating-webhook-configuration={}", self.name),
+            format!("--validating-webhook-configuration={}", self.name),
+        ];
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let settings = [("POD_NAMESPACE", &*self.ns.name)];
+        let operator = Operator::with_webhooks(&self.ns.world, &self.kubeconfig, &arguments, &settings);
+        self.service.add(&operator).await;
+        operator.ready().await;
+        operator
+    }
+
+    /// Has the API server call both webhooks, as a dry run.
+    async fn call(&self) -> Result<(), String> {
+        let node: SeiNode = serde_norway::from_str(&full_node("called", "")).unwrap();
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        let called = self.ns.api::<SeiNode>().create(&dry, &node).await;
+        called.map(|_| ()).map_err(|error| match error {
+            kube::Error::Api(status) => status.message.clone(),
+            other => other.to_string(),
+        })
+    }
+
+    /// Waits until the API server itself has learned of the configurations and their bundles.
+    pub async fn callable(&self) {
+        eventually("every webhook can be called", async || self.call().await).await;
+    }
+
+    /// Does something while calls go on, none of which may fail.
+    pub async fn under_load<T>(&self, what: impl Future<Output = T>) -> T {
+        let (stop, calls) = (CancellationToken::new(), AtomicU64::new(0));
+        let caller = async || {
+            while !stop.is_cancelled() {
+                if let Err(words) = self.call().await {
+                    panic!("call {} failed: {words}", calls.load(Relaxed));
+                }
+                calls.fetch_add(1, Relaxed);
+            }
+        };
+        let doing = async {
+            let done = what.await;
+            stop.cancel();
+            done
+        };
+        let (done, _) = tokio::join!(doing, join_all([caller(), caller(), caller(), caller()]));
+        let calls = calls.into_inner();
+        assert!(calls > 100, "too few calls to mean anything: {calls}");
+        done
+    }
+
+    /// How many dry runs of SeiNodes a replica has allowed.
+    pub async fn answered_by(&self, replica: &Operator) -> f64 {
+        let labels = "allowed=\"true\",code=\"200\",dry_run=\"true\",operation=\"CREATE\",subresource=\"\"";
+        let series = format!("sei_admission_requests_total{{{labels},webhook=\"vseinode.sei.io\"}}");
+        replica.metric(&series).await
+    }
+}
