@@ -287,7 +287,11 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe
             a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers
             a_sidecar_that_does_not_answer_is_unreachable_and_no_loss
-            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan;
+            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan
+            every_transition_of_the_gate_is_told_as_the_table_says
+            a_mark_ready_that_is_refused_is_told_and_sent_again_later
+            a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later
+            a_sidecar_that_flaps_once_a_second_floods_nobody;
         rollout:
             an_image_goes_there_and_back_and_every_pod_is_replaced_once
             quick_changes_end_on_the_last_one
