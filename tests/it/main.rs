@@ -266,7 +266,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
         certs:
             two_that_start_together_agree_and_are_called_through_the_bundle_of_one
-            a_bundle_that_somebody_wipes_is_put_back_within_a_second
+            a_bundle_that_somebody_wipes_is_put_back_at_once
             a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile
             a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails
             authorities_follow_each_other_under_load_and_no_call_fails

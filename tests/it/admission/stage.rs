@@ -9,7 +9,7 @@ use std::{
 use devcluster::Tool;
 use serde_json::{Value, json};
 
-use crate::kit::{Kit, Namespace, Operator, eventually, service::Service};
+use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, service::Service};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/seinode-operator");
 
@@ -79,7 +79,7 @@ impl Stage {
     }
 
     fn on_loopback(&self, mut object: Value) -> Value {
-        for webhook in object["webhooks"].as_array_mut().into_iter().flatten() {
+        for webhook in object.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
             let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
             assert!(webhook["clientConfig"].get("caBundle").is_none(), "the chart rendered a caBundle");
             let url = format!("https://127.0.0.1:{}{path}", self.service.port);
@@ -101,7 +101,17 @@ impl Stage {
         let operator = Operator::with_webhooks(&self.ns.world, &self.kubeconfig, &arguments, &settings);
         self.service.add(&operator).await;
         operator.ready().await;
+        eventually("the API server asks the webhooks of SeiNodes", async || self.asked()).await;
         operator
+    }
+
+    /// Has both webhooks of SeiNodes called, as a dry run: whether one judged and the other stamped.
+    fn asked(&self) -> Result<(), String> {
+        let node: Value = serde_norway::from_str(&full_node("asked", "")).unwrap();
+        match self.kubectl_with(&["create", "--dry-run=server", "-o", "json"], &node) {
+            (true, said) if said.contains("sei.io/chain") => Ok(()),
+            (_, said) => Err(said),
+        }
     }
 
     /// Runs kubectl in the namespace: whether it succeeded, and all that it printed.

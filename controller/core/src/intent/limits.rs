@@ -95,6 +95,12 @@ pub(super) fn resources(resources: Option<&ResourceRequirements>, found: &mut Ve
             }
         }
     }
+    for (index, claim) in resources.claims.iter().flatten().enumerate() {
+        if claim.name.is_empty() {
+            let field = format!("spec.sidecar.resources.claims[{index}].name");
+            found.push(Violation::new(&field, EMPTY, "name a claim of the pod"));
+        }
+    }
 }
 
 /// `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`.

@@ -182,3 +182,28 @@ fn keys_come_in_pairs_from_two_secrets_and_not_in_a_ceremony() {
         ],
     );
 }
+
+#[test]
+fn the_limits_of_the_schema_hold_here_too() {
+    let full = |rest: &str| format!("{FULL}  {rest}\n");
+    for (spec, field, words) in [
+        (
+            full("sidecar: {resources: {claims: [{request: a}]}}"),
+            "spec.sidecar.resources.claims[0].name",
+            "empty",
+        ),
+        (
+            full("sidecar: {resources: {limits: {memory: lots}}}"),
+            "spec.sidecar.resources.limits.memory",
+            "lots",
+        ),
+        (full("peers: [{ec2Tags: {region: '', tags: {a: b}}}]"), "spec.peers[0].ec2Tags.region", "empty"),
+        (full("peers: [{ec2Tags: {region: r, tags: {}}}]"), "spec.peers[0].ec2Tags.tags", "empty"),
+        (full("peers: [{static: {addresses: []}}]"), "spec.peers[0].static.addresses", "empty"),
+        (full("peers: [{label: {selector: {}}}]"), "spec.peers[0].label.selector", "empty"),
+        (full("dataVolume: {import: {pvcName: A}}"), "spec.dataVolume.import.pvcName", "lower-case"),
+        (full("dataVolume: {retain: true, import: {pvcName: a}}"), "spec.dataVolume.retain", "imported"),
+    ] {
+        refused(&spec, &[(field, words)]);
+    }
+}
