@@ -3,12 +3,15 @@
 //! Building them sends nothing: an unreachable API server is found out, and waited for, by whoever uses them. Only
 //! credentials that cannot be read end the start.
 
+pub mod count;
 mod redact;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use http::{HeaderValue, header::USER_AGENT};
-use kube::{Client, Config, config::KubeConfigOptions};
+use kube::{Client, Config, client::ClientBuilder, config::KubeConfigOptions};
+
+use self::count::Requests;
 
 /// How a request names its sender; audit logs and flow schemas of the API server see it.
 const AGENT: &str = concat!("seinode-operator/", env!("CARGO_PKG_VERSION"));
@@ -64,11 +67,11 @@ pub enum Source {
     Home,
 }
 
-/// Reads the credentials and builds the clients.
+/// Reads the credentials and builds the clients, whose requests are counted.
 ///
 /// # Errors
 /// When no credentials are found, or they are of no use.
-pub async fn connect(source: Source) -> Result<Clients, NoCluster> {
+pub async fn connect(source: Source, requests: &Requests) -> Result<Clients, NoCluster> {
     // The workspace has one TLS provider. Naming it keeps rustls from having to guess when a dependency brings another;
     // that it is named already is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -83,25 +86,27 @@ pub async fn connect(source: Source) -> Result<Clients, NoCluster> {
     // Not the whole URL: it may hold a password.
     let (host, port) = (config.cluster_url.host(), config.cluster_url.port_u16());
     tracing::info!(host, port, "using the API server of {source}");
-    both(config)
+    both(config, requests)
 }
 
-fn both(mut config: Config) -> Result<Clients, NoCluster> {
+fn both(mut config: Config, requests: &Requests) -> Result<Clients, NoCluster> {
     config.connect_timeout = Some(CONNECT);
     config.write_timeout = Some(WRITE);
     config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     // kube would repeat any request, deletes too, for minutes; retries are the controller's decision.
     config.default_retry = false;
-    let watch = client(config.clone())?;
+    let watch = client(config.clone(), requests)?;
 
     config.read_timeout = Some(READ);
     // Else the time that a pooled connection was idle counts as waiting.
     config.reset_reader_on_write = true;
-    Ok(Clients { watch, request: client(config)? })
+    Ok(Clients { watch, request: client(config, requests)? })
 }
 
-fn client(config: Config) -> Result<Client, NoCluster> {
-    Client::try_from(config).map_err(|error| NoCluster::Credentials(redact::client(&error)))
+fn client(config: Config, requests: &Requests) -> Result<Client, NoCluster> {
+    let builder =
+        ClientBuilder::try_from(config).map_err(|error| NoCluster::Credentials(redact::client(&error)))?;
+    Ok(builder.with_layer(requests).build())
 }
 
 impl fmt::Display for Source {
@@ -164,7 +169,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_names_us_and_is_sent_once_even_when_the_server_is_overloaded() {
         let (url, mut heads) = overloaded().await;
-        let Clients { watch, request } = both(Config::new(url)).unwrap();
+        let requests = Requests::register(&prometheus::Registry::new()).unwrap();
+        let Clients { watch, request } = both(Config::new(url), &requests).unwrap();
         for client in [watch, request] {
             let answer = tokio::time::timeout(Duration::from_secs(10), client.apiserver_version()).await;
             answer.expect("the request is still repeated").unwrap_err();

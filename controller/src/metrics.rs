@@ -2,6 +2,7 @@
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
 mod history;
+mod queue;
 mod watched;
 
 use std::{sync::Arc, time::Duration};
@@ -16,7 +17,7 @@ use seinode_core::{
     failure::Class,
 };
 
-use self::{history::History, watched::Watched};
+use self::{history::History, queue::Queue, watched::Watched};
 use crate::cache::Fleet;
 
 /// What is counted; clones share the counters.
@@ -29,6 +30,7 @@ pub(crate) struct Metrics {
     probe_seconds: Histogram,
     heal_seconds: Histogram,
     history: History,
+    queue: Queue,
 }
 
 impl Metrics {
@@ -78,22 +80,20 @@ impl Metrics {
                 .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
             )?,
             history: History::register(registry)?,
+            queue: Queue::register(registry)?,
         };
         registry.register(Box::new(metrics.probe_seconds.clone()))?;
         registry.register(Box::new(metrics.heal_seconds.clone()))?;
         registry.register(Box::new(Watched::new(Arc::clone(fleet))?))?;
+        // From 0 on: the first error is an increase.
+        for class in [Class::Conflict, Class::Transient, Class::Denied, Class::User, Class::Invariant] {
+            metrics.errors.with_label_values(&[label(class)]);
+        }
         Ok(metrics)
     }
 
     pub(crate) fn error(&self, class: Class) {
-        let class = match class {
-            Class::Conflict => "conflict",
-            Class::Transient => "transient",
-            Class::Denied => "denied",
-            Class::User => "user",
-            Class::Invariant => "invariant",
-        };
-        self.errors.with_label_values(&[class]).inc();
+        self.errors.with_label_values(&[label(class)]).inc();
     }
 
     pub(crate) fn effect(&self, effect: &Effect, outcome: &Outcome) {
@@ -141,10 +141,47 @@ impl Metrics {
     /// A node is gone, and its series with it.
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
         self.history.forget(namespace, name);
+        self.queue.forget(namespace, name);
+    }
+
+    /// Something changed around a node: it waits for a pass.
+    pub(crate) fn woken(&self, namespace: &str, name: &str) {
+        self.queue.woken(namespace, name);
+    }
+
+    /// A pass over a node begins.
+    pub(crate) fn begun(&self, namespace: &str, name: &str) {
+        self.queue.begun(namespace, name);
     }
 
     pub(crate) fn event(&self, fate: &str) {
         self.events.with_label_values(&[fate]).inc();
+    }
+}
+
+/// Makes the counter of watches that broke, by plural of what they watch. It is there before the watches are.
+///
+/// # Errors
+/// When its name is taken.
+pub(crate) fn watch_restarts(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let restarts = IntCounterVec::new(
+        Opts::new(
+            "sei_controller_watch_restarts_total",
+            "How often a watch could not be opened or broke, and was opened anew.",
+        ),
+        &["kind"],
+    )?;
+    registry.register(Box::new(restarts.clone()))?;
+    Ok(restarts)
+}
+
+fn label(class: Class) -> &'static str {
+    match class {
+        Class::Conflict => "conflict",
+        Class::Transient => "transient",
+        Class::Denied => "denied",
+        Class::User => "user",
+        Class::Invariant => "invariant",
     }
 }
 

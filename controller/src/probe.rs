@@ -20,7 +20,7 @@ use seinode_core::{
     observation::Pod,
 };
 use tokio::sync::{Semaphore, mpsc};
-use tokio_util::time::DelayQueue;
+use tokio_util::time::{DelayQueue, delay_queue::Key};
 
 use self::pace::Pace;
 use crate::{cache::Fleet, metrics::Metrics, sidecar::Sidecar};
@@ -166,6 +166,15 @@ struct Prober {
 struct Course {
     sidecar: Sidecar,
     pace: Pace,
+    /// Its place among those that are due; none while it is being asked.
+    next: Option<Key>,
+}
+
+impl Course {
+    /// Puts it among those that are due, unless it is there.
+    fn ask_after(&mut self, pause: Duration, node: NodeRef, due: &mut DelayQueue<NodeRef>) {
+        self.next.get_or_insert_with(|| due.insert(node, pause));
+    }
 }
 
 impl Prober {
@@ -178,18 +187,25 @@ impl Prober {
             tokio::select! {
                 order = orders.recv() => match order {
                     None => return,
-                    Some(Order::Leave(node)) => drop(courses.remove(&node)),
-                    Some(Order::Watch(node, sidecar)) => {
-                        let is_new = !courses.contains_key(&node);
-                        courses.insert(node.clone(), Course { sidecar, pace: Pace::begin() });
-                        if is_new {
-                            due.insert(node, Duration::ZERO);
+                    Some(Order::Leave(node)) => {
+                        if let Some(key) = courses.remove(&node).and_then(|course| course.next) {
+                            due.remove(&key);
                         }
+                    }
+                    Some(Order::Watch(node, sidecar)) => {
+                        // What was due at a steady pace is due at once.
+                        if let Some(key) = courses.remove(&node).and_then(|course| course.next) {
+                            due.remove(&key);
+                        }
+                        let mut course = Course { sidecar, pace: Pace::begin(), next: None };
+                        course.ask_after(Duration::ZERO, node.clone(), &mut due);
+                        courses.insert(node, course);
                     }
                 },
                 Some(expired) = due.next(), if !due.is_empty() => {
                     let node = expired.into_inner();
-                    let Some(course) = courses.get(&node) else { continue };
+                    let Some(course) = courses.get_mut(&node) else { continue };
+                    course.next = None;
                     let (sidecar, permits, done) = (course.sidecar.clone(), Arc::clone(&permits), done.clone());
                     tokio::spawn(async move {
                         let begun = Instant::now();
@@ -205,7 +221,7 @@ impl Prober {
                     let Some(course) = courses.get_mut(&node) else { continue };
                     if asked != course.sidecar {
                         // It belongs to an earlier incarnation, and so did its pace.
-                        due.insert(node, Duration::ZERO);
+                        course.ask_after(Duration::ZERO, node, &mut due);
                         continue;
                     }
                     self.metrics.probe(&node.namespace, &fact, took);
@@ -215,8 +231,8 @@ impl Prober {
                         _ => Answer::Silent(Silence::Refused),
                     };
                     let pause = course.pace.next(&answer, &node, self.interval, waiting);
+                    course.ask_after(pause, node.clone(), &mut due);
                     self.news(&node, answer);
-                    due.insert(node, pause);
                 },
             }
         }

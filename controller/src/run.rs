@@ -2,10 +2,13 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use futures::{StreamExt, future};
-use kube::runtime::{
-    controller::{self, Action, Controller},
-    reflector::ObjectRef,
+use futures::{StreamExt, TryStreamExt, future};
+use kube::{
+    ResourceExt,
+    runtime::{
+        controller::{self, Action, Controller},
+        reflector::ObjectRef,
+    },
 };
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +19,7 @@ use crate::{
     flaps::Flaps,
     fresh::Fresh,
     keyring::Keyring,
-    metrics::Metrics,
+    metrics::{self, Metrics},
     pass::pass,
     patience::Patience,
     postponed::Postponed,
@@ -40,7 +43,8 @@ pub async fn run(
     metrics: &Registry,
     shutdown: CancellationToken,
 ) -> Result<(), prometheus::Error> {
-    let (fleet, slices, unsynced) = watch::fleet(&settings.watch_client, &settings.scope, readiness);
+    let (fleet, slices, unsynced) =
+        watch::fleet(&settings.watch_client, &settings.scope, readiness, &metrics::watch_restarts(metrics)?);
     let metrics = Metrics::register(metrics, &fleet)?;
     let (publisher, news) = Publisher::new(settings.client.clone(), &settings.instance, metrics.clone());
     let news = tokio::spawn(news);
@@ -100,6 +104,12 @@ async fn control(
     let Slice { caches, nodes, triggers } = slice;
     let config = controller::Config::default().concurrency(concurrency);
     let step = Arc::new(Step { context, caches: Arc::clone(&caches), unsynced, shutdown: shutdown.clone() });
+    // What makes a node wait for a pass: a change of its own, or one around it.
+    let (changed, touched) = (step.context.metrics.clone(), step.context.metrics.clone());
+    let nodes =
+        nodes.inspect_ok(move |node| changed.woken(&node.namespace().unwrap_or_default(), &node.name_any()));
+    let triggers = triggers
+        .inspect(move |node| touched.woken(node.namespace.as_deref().unwrap_or_default(), &node.name));
     Controller::for_stream(nodes, caches.nodes.clone())
         .with_config(config)
         .reconcile_on(triggers)
@@ -131,6 +141,8 @@ async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infa
         },
         () = step.shutdown.cancelled() => return Ok(Action::await_change()),
     }
+    let namespace = object.namespace().unwrap_or_default();
+    step.context.metrics.begun(&namespace, &object.name_any());
     Ok(pass(&step.context, &step.caches, object).await)
 }
 

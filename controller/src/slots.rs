@@ -32,6 +32,8 @@ pub(crate) struct Slots {
 struct Queue {
     /// Nodes that were given a slot and have not stored their plan yet.
     granted: BTreeSet<NodeRef>,
+    /// Nodes that had one when their last pass was over. The write that gave it back may be known by the watch only.
+    held: BTreeSet<NodeRef>,
     /// Nodes that were refused one.
     waiting: BTreeSet<NodeRef>,
 }
@@ -66,8 +68,10 @@ impl Slots {
             return;
         }
         let mut queue = self.lock();
-        let granted = queue.granted.remove(node);
-        if (had || granted) && !has {
+        let had = had | queue.granted.remove(node) | queue.held.remove(node);
+        if has {
+            queue.held.insert(node.clone());
+        } else if had {
             std::mem::take(&mut queue.waiting).iter().for_each(|node| fleet.wake(node));
         }
     }
@@ -80,6 +84,7 @@ impl Slots {
         let other = |node: &NodeRef| (node.namespace.as_str(), node.name.as_str()) != (namespace, name);
         let mut queue = self.lock();
         queue.granted.retain(other);
+        queue.held.retain(other);
         queue.waiting.retain(other);
         std::mem::take(&mut queue.waiting).iter().for_each(|node| fleet.wake(node));
     }

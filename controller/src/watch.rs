@@ -22,6 +22,7 @@ use kube::{
         watcher,
     },
 };
+use prometheus::IntCounterVec;
 use seinode_api::names;
 use seinode_core::peers;
 use serde::de::DeserializeOwned;
@@ -55,6 +56,7 @@ pub(crate) fn fleet(
     client: &Client,
     scope: &Scope,
     readiness: &Readiness,
+    restarts: &IntCounterVec,
 ) -> (Arc<Fleet>, Vec<Slice>, Unsynced) {
     let scopes = match scope {
         Scope::Cluster => vec![None],
@@ -70,7 +72,7 @@ pub(crate) fn fleet(
     let slices = parts
         .into_iter()
         .map(|(namespace, stores)| {
-            let source = Source { client, namespace, readiness, unsynced: &unsynced };
+            let source = Source { client, namespace, readiness, restarts, unsynced: &unsynced };
             stores.watch(&source, &fleet)
         })
         .collect();
@@ -82,6 +84,8 @@ struct Source<'a> {
     client: &'a Client,
     namespace: Option<&'a str>,
     readiness: &'a Readiness,
+    /// How often watches were opened anew.
+    restarts: &'a IntCounterVec,
     unsynced: &'a Unsynced,
 }
 
@@ -167,7 +171,9 @@ impl Source<'_> {
     where
         K: Resource<DynamicType = ()>,
     {
-        let mut progress = Progress::begin(self.gate::<K>(), self.unsynced.clone(), &K::plural(&()));
+        let plural = K::plural(&());
+        let restarts = self.restarts.with_label_values(&[&plural]);
+        let mut progress = Progress::begin(self.gate::<K>(), self.unsynced.clone(), &plural, restarts);
         move |event| progress.see(event)
     }
 

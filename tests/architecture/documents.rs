@@ -19,7 +19,7 @@ struct Vocabulary {
 const VOCABULARIES: [Vocabulary; 7] = [
     Vocabulary {
         what: "metric",
-        sources: &["controller/src/", "src/admin"],
+        sources: &["controller/src/", "src/admin", "src/clients"],
         belongs: |word| {
             (word.starts_with("sei_controller_") || word.starts_with("process_")) && !word.contains(' ')
         },

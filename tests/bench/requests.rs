@@ -13,7 +13,10 @@ use crate::eventually;
 
 /// How often what was asked.
 #[derive(Default)]
-pub struct Requests(BTreeMap<String, usize>);
+pub struct Requests {
+    kinds: BTreeMap<String, usize>,
+    throttled: usize,
+}
 
 impl Requests {
     /// What the operator has asked since `begun`, once nothing more comes.
@@ -30,30 +33,43 @@ impl Requests {
         })
         .await;
         let mut kinds = BTreeMap::new();
+        let throttled = all.iter().filter(|request| request.code == 429).count();
         for Request { verb, resource, subresource, .. } in all {
             let part = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
             *kinds.entry(format!("{verb} {resource}{part}")).or_default() += 1;
         }
-        Self(kinds)
+        Self { kinds, throttled }
     }
 
     /// Both together.
     pub fn and(mut self, other: Self) -> Self {
-        for (kind, times) in other.0 {
-            *self.0.entry(kind).or_default() += times;
+        for (kind, times) in other.kinds {
+            *self.kinds.entry(kind).or_default() += times;
         }
+        self.throttled += other.throttled;
         self
     }
 
     /// How many each of so many rollouts took.
     pub fn each(&self, rollouts: usize) -> f64 {
-        mean(self.0.values().sum(), rollouts)
+        mean(self.kinds.values().sum(), rollouts)
+    }
+
+    /// How many writes each of so many took.
+    pub fn writes(&self, count: usize) -> f64 {
+        let reads = |kind: &str| kind.starts_with("get ") || kind.starts_with("list ");
+        mean(self.kinds.iter().filter(|(kind, _)| !reads(kind)).map(|(_, times)| times).sum(), count)
+    }
+
+    /// How many were answered 429.
+    pub fn throttled(&self) -> f64 {
+        mean(self.throttled, 1)
     }
 
     /// Prints what was asked, by verb and resource.
     pub fn show(&self, rollouts: usize) {
         println!("requests of the operator, each rollout:");
-        for (kind, times) in &self.0 {
+        for (kind, times) in &self.kinds {
             println!("  {:6.2}  {kind}", mean(*times, rollouts));
         }
     }

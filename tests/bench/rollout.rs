@@ -19,6 +19,7 @@ mod frame;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
+#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod requests;
 #[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod run;

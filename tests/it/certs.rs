@@ -49,7 +49,7 @@ pub async fn two_that_start_together_agree_and_are_called_through_the_bundle_of_
     assert_eq!(keys, ["tls.crt", "tls.key"], "no leaf is stored");
 }
 
-pub async fn a_bundle_that_somebody_wipes_is_put_back_within_a_second(kit: Arc<Kit>) {
+pub async fn a_bundle_that_somebody_wipes_is_put_back_at_once(kit: Arc<Kit>) {
     let stage = Stage::of(&kit).await;
     let (a, b) = tokio::join!(Replica::start(&stage.given), Replica::start(&stage.given));
     stage.configure(&[&a, &b]).await;
@@ -63,7 +63,10 @@ pub async fn a_bundle_that_somebody_wipes_is_put_back_within_a_second(kit: Arc<K
             if bundles == good { Ok(()) } else { Err(bundles) }
         })
         .await;
-        assert!(wiped.elapsed() < Duration::from_secs(1), "{configuration}: {:?}", wiped.elapsed());
+        // The keeper looks by itself once a minute: so soon only because it watches. On a quiet machine it is well under a
+        // second.
+        assert!(wiped.elapsed() < Duration::from_secs(10), "{configuration}: {:?}", wiped.elapsed());
+        println!("{configuration}: the bundle was back after {:?}", wiped.elapsed());
         let object = stage.api(configuration).get(&configuration.name).await.unwrap();
         assert_eq!(object.data["webhooks"][1]["timeoutSeconds"], 10, "what is not ours stays");
         let ours: Vec<_> = object

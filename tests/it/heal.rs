@@ -1,5 +1,11 @@
 //! A sidecar that lost its readiness is healed, and people are told: once, and not for what we did ourselves.
 
+mod told;
+mod trouble;
+
+pub use told::*;
+pub use trouble::*;
+
 use std::{sync::Arc, time::Duration};
 
 use devcluster::{

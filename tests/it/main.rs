@@ -266,7 +266,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
         certs:
             two_that_start_together_agree_and_are_called_through_the_bundle_of_one
-            a_bundle_that_somebody_wipes_is_put_back_within_a_second
+            a_bundle_that_somebody_wipes_is_put_back_at_once
             a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile
             a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails
             authorities_follow_each_other_under_load_and_no_call_fails
@@ -287,7 +287,11 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe
             a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers
             a_sidecar_that_does_not_answer_is_unreachable_and_no_loss
-            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan;
+            a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan
+            every_transition_of_the_gate_is_told_as_the_table_says
+            a_mark_ready_that_is_refused_is_told_and_sent_again_later
+            a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later
+            a_sidecar_that_flaps_once_a_second_floods_nobody;
         rollout:
             an_image_goes_there_and_back_and_every_pod_is_replaced_once
             quick_changes_end_on_the_last_one

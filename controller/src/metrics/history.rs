@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
-use seinode_api::{SeiNode, SeiNodeStatus};
+use seinode_api::{SeiNode, SeiNodeStatus, conditions};
 use seinode_core::plan::{Plan, PlanKind, PlanPhase};
 
 const CONTROLLER: &str = "seinode";
@@ -14,6 +14,7 @@ pub(super) struct History {
     transitions: IntCounterVec,
     phases: HistogramVec,
     plans: HistogramVec,
+    rollouts: HistogramVec,
     losses: IntCounterVec,
 }
 
@@ -43,6 +44,14 @@ impl History {
                 .buckets(vec![1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]),
                 &["controller", "namespace", "plan_type", "outcome"],
             )?,
+            rollouts: HistogramVec::new(
+                HistogramOpts::new(
+                    "sei_controller_seinode_rollout_duration_seconds",
+                    "From the beginning of a rollout until it was complete or failed, changes of mind included.",
+                )
+                .buckets(vec![1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0]),
+                &["namespace", "outcome"],
+            )?,
             losses: IntCounterVec::new(
                 Opts::new(
                     "sei_controller_seinode_sidecar_readiness_losses_total",
@@ -51,10 +60,11 @@ impl History {
                 &["namespace", "name"],
             )?,
         };
-        let Self { transitions, phases, plans, losses } = &history;
+        let Self { transitions, phases, plans, rollouts, losses } = &history;
         registry.register(Box::new(transitions.clone()))?;
         registry.register(Box::new(phases.clone()))?;
         registry.register(Box::new(plans.clone()))?;
+        registry.register(Box::new(rollouts.clone()))?;
         registry.register(Box::new(losses.clone()))?;
         Ok(history)
     }
@@ -75,6 +85,10 @@ impl History {
             let labels = [CONTROLLER, &namespace, plan_type(plan.kind), outcome];
             let took = now.duration_since(plan.started_at).as_secs_f64();
             self.plans.with_label_values(&labels).observe(took);
+        }
+        if let Some((begun, outcome)) = rolled(before, after) {
+            let took = now.duration_since(begun).as_secs_f64();
+            self.rollouts.with_label_values(&[&*namespace, outcome]).observe(took);
         }
         let lost = |status: &SeiNodeStatus| status.sidecar.as_ref().and_then(|it| it.last_lost.clone());
         if lost(after).is_some() && lost(after) != lost(before) {
@@ -105,6 +119,22 @@ fn ended(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Plan, &'stati
     Some((old, outcome))
 }
 
+/// The rollout that went on before and does not now: when it began, and how it ended. Of a node that changed its mind in
+/// between it is one rollout, of several plans.
+fn rolled(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Timestamp, &'static str)> {
+    let told = |status: &SeiNodeStatus| {
+        conditions::find(&status.conditions, conditions::NODE_UPDATE_IN_PROGRESS).cloned()
+    };
+    let begun = told(before).filter(|it| it.status == "True")?;
+    let ended = told(after).filter(|it| it.status != "True")?;
+    let outcome = match ended.reason.as_str() {
+        "UpdateComplete" => "complete",
+        "UpdateFailed" => "failed",
+        _ => return None,
+    };
+    Some((begun.last_transition_time.0, outcome))
+}
+
 fn plan_type(kind: PlanKind) -> &'static str {
     match kind {
         PlanKind::Init => "init",
@@ -117,7 +147,7 @@ fn plan_type(kind: PlanKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
     use seinode_api::status::{Phase, SidecarStatus};
 
     fn node(status: SeiNodeStatus) -> SeiNode {
@@ -176,6 +206,35 @@ mod tests {
         }
         history.stored(&node(plan("Active", 1)), &plan("Active", 1), time(107).0);
         history.stored(&node(none), &plan("Failed", 1), time(107).0);
+    }
+
+    #[test]
+    fn a_rollout_is_measured_from_its_beginning_to_its_end() {
+        let history = History::register(&Registry::new()).unwrap();
+        let told = |status: &str, reason: &str, since: i64| {
+            let condition = Condition {
+                type_: conditions::NODE_UPDATE_IN_PROGRESS.into(),
+                status: status.into(),
+                reason: reason.into(),
+                message: String::new(),
+                last_transition_time: time(since),
+                observed_generation: None,
+            };
+            SeiNodeStatus { conditions: vec![condition], ..SeiNodeStatus::default() }
+        };
+        let (first, second) = (told("True", "UpdateStarted", 100), told("True", "UpdateSuperseded", 100));
+        history.stored(&node(second.clone()), &first, time(103).0);
+        history.stored(&node(told("False", "UpdateComplete", 109)), &second, time(109).0);
+        history.stored(&node(told("False", "UpdateFailed", 105)), &first, time(105).0);
+        history.stored(
+            &node(told("False", "UpdateFailed", 105)),
+            &told("False", "UpdateFailed", 105),
+            time(106).0,
+        );
+        for (outcome, seconds) in [("complete", 9.0), ("failed", 5.0)] {
+            let took = history.rollouts.with_label_values(&["sei", outcome]);
+            assert_eq!((took.get_sample_count(), took.get_sample_sum()), (1, seconds), "{outcome}");
+        }
     }
 
     #[test]

@@ -22,12 +22,14 @@ pub(super) struct Pace {
     silent_since: Option<Instant>,
     /// How often it did not, in a row, after the hurry.
     slow: u32,
+    /// How often it answered since a container was started or stopped.
+    answered: u32,
 }
 
 impl Pace {
     /// A container was started or stopped: the first question is asked at once.
     pub(super) fn begin() -> Self {
-        Self { silent_since: None, slow: 0 }
+        Self { silent_since: None, slow: 0, answered: 0 }
     }
 
     /// Whether it is asked as fast as useful.
@@ -45,8 +47,10 @@ impl Pace {
     ) -> Duration {
         match answer {
             Answer::Gate(_) => {
-                *self = Self::begin();
-                jittered(interval, node)
+                // A pod's status may come before its process has gone: who answers first may be the one from before.
+                let soon = HURRIED.saturating_mul(2_u32.saturating_pow(self.answered.min(8)));
+                *self = Self { answered: self.answered.saturating_add(1), ..Self::begin() };
+                soon.min(jittered(interval, node))
             }
             // It has waited for two seconds already.
             Answer::Silent(Silence::Timeout) => SLOW.min(interval),
@@ -82,12 +86,21 @@ mod tests {
 
     #[test]
     fn one_that_answers_is_asked_steadily_and_no_two_in_step() {
-        let mut pace = Pace::begin();
-        let pauses: std::collections::BTreeSet<_> = (0..50)
-            .map(|index| pace.next(&Answer::Gate(Health::Ready), &node(&format!("uid-{index}")), STEADY, 0))
-            .collect();
+        let ready = Answer::Gate(Health::Ready);
+        let steady = |index| {
+            let (mut pace, node) = (Pace::begin(), node(&format!("uid-{index}")));
+            (0..8).map(|_| pace.next(&ready, &node, STEADY, 0)).last().unwrap()
+        };
+        let pauses: std::collections::BTreeSet<_> = (0..50).map(steady).collect();
         assert!(pauses.len() > 5, "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= STEADY && *pause >= STEADY * 9 / 10), "{pauses:?}");
+    }
+
+    #[test]
+    fn the_first_answers_after_a_change_are_checked_soon() {
+        let (mut pace, ready) = (Pace::begin(), Answer::Gate(Health::Ready));
+        let pauses: Vec<_> = (0..4).map(|_| pace.next(&ready, &node("u"), STEADY, 0)).collect();
+        assert_eq!(pauses, [1, 2, 4, 8].map(|times| HURRIED * times));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::runtime::watcher;
+use prometheus::IntCounter;
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::trouble;
@@ -28,6 +29,8 @@ pub(super) struct Progress {
     gate: Gate,
     unsynced: Unsynced,
     plural: String,
+    /// How often it was opened anew.
+    restarts: IntCounter,
     listed: Listed,
     /// What was wrong last; the same trouble is logged once, however often it is met.
     trouble: Option<String>,
@@ -40,9 +43,9 @@ enum Listed {
 }
 
 impl Progress {
-    pub(super) fn begin(gate: Gate, unsynced: Unsynced, plural: &str) -> Self {
+    pub(super) fn begin(gate: Gate, unsynced: Unsynced, plural: &str, restarts: IntCounter) -> Self {
         unsynced.0.send_modify(|count| *count += 1);
-        Self { gate, unsynced, plural: plural.to_owned(), listed: Listed::NotYet, trouble: None }
+        Self { gate, unsynced, plural: plural.to_owned(), restarts, listed: Listed::NotYet, trouble: None }
     }
 
     pub(super) fn see<K>(&mut self, event: &Result<watcher::Event<K>, watcher::Error>) {
@@ -59,6 +62,7 @@ impl Progress {
             }
             Ok(_) => {}
             Err(error) => {
+                self.restarts.inc();
                 let words = trouble::say(error, &self.plural);
                 if self.trouble.as_ref() != Some(&words) {
                     tracing::warn!(kind = self.plural, "{words}; trying again");

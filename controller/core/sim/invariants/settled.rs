@@ -157,6 +157,15 @@ impl Rested<'_> {
     /// What keeps the node from running, seen from outside, and how it has to say so.
     fn obstacle(&self, intent: &Intent) -> Option<Obstacle> {
         if self.status.phase == Some(Phase::Running) {
+            // It was adopted, and its pod was orphaned before it held its key.
+            let people = &self.world.ledger.people;
+            let stray =
+                self.pod().filter(|pod| pod.controller().is_none() && people.unclaimed.contains(&self.key));
+            if let Some(name) =
+                stray.filter(|_| intent.key_secrets().is_some()).and_then(|it| it.meta().name.clone())
+            {
+                return Some(Obstacle::new("SigningKeyReady", "InUse", name));
+            }
             let lost_its_peers = self.looks_for_peers(intent);
             return lost_its_peers.then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()));
         }

@@ -16,6 +16,7 @@ pub struct Slots {
     /// How many there are; 0 for no limit.
     pub most: usize,
     granted: BTreeSet<Key>,
+    held: BTreeSet<Key>,
     waiting: BTreeSet<Key>,
 }
 
@@ -39,13 +40,17 @@ impl Slots {
 
     /// A pass over a node is over; returns who is to look again.
     pub fn pass_ended(&mut self, node: &Key, had: bool, has: bool) -> BTreeSet<Key> {
-        let granted = self.granted.remove(node);
-        if (had || granted) && !has { std::mem::take(&mut self.waiting) } else { BTreeSet::new() }
+        let had = had | self.granted.remove(node) | self.held.remove(node);
+        if has {
+            self.held.insert(node.clone());
+        }
+        if had && !has { std::mem::take(&mut self.waiting) } else { BTreeSet::new() }
     }
 
     /// A node is gone; returns who is to look again.
     pub fn forget(&mut self, node: &Key) -> BTreeSet<Key> {
         self.granted.remove(node);
+        self.held.remove(node);
         self.waiting.remove(node);
         std::mem::take(&mut self.waiting)
     }

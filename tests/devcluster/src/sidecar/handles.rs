@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+
 use super::{
     address::NodeKey,
     behaviour::{Delay, Fault, Interruption, Scope, Times},
@@ -121,6 +123,12 @@ impl Node {
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
         Behaviour::new(Arc::clone(&self.shared), Some(self.key.clone()))
+    }
+
+    /// When each of its processes began to answer, in order.
+    #[must_use]
+    pub fn starts(&self) -> Vec<Timestamp> {
+        self.look(|node| node.journal.starts.clone())
     }
 
     /// Every request so far, in order of arrival.

@@ -103,6 +103,8 @@ pub struct Overlap {
 /// Everything recorded about one node.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
+    /// When each process began to answer.
+    pub(super) starts: Vec<Timestamp>,
     pub(super) requests: Vec<Request>,
     pub(super) submissions: Vec<Submission>,
     pub(super) executions: Vec<Execution>,

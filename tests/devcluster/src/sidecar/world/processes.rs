@@ -63,6 +63,7 @@ impl World {
         };
         process.memory = Some(Memory::default());
         let volume = process.volume.clone();
+        self.node(key).journal.starts.push(now);
         let home = self.homes.entry(volume).or_insert_with_key(Home::new);
         for row in home.store.running() {
             self.begin_run(key, row, Cause::Resumed, now);

@@ -1,0 +1,111 @@
+//! What people are told when a gate shuts and opens: every transition of the condition, and the events that belong to it.
+
+use std::sync::Arc;
+
+use devcluster::sidecar::{Endpoint, Fault, Scope, TaskType, Times};
+use http::StatusCode;
+use kube::api::PostParams;
+use seinode_api::SeiNode;
+
+use crate::kit::{Kit, Namespace, Operator, eventually, wait::PATIENCE};
+
+/// How often an operator announced a loss, and its end. The log has each; of events the same words are one.
+fn told(operator: &Operator) -> [usize; 2] {
+    let log = operator.log();
+    let said = |reason: &str| log.iter().filter(|line| line["reason"] == reason).count();
+    ["SidecarReadinessLost", "SidecarReadinessRestored"].map(said)
+}
+
+async fn tells(ns: &Namespace, operator: &Operator, (status, reason): (&str, &str), events: [usize; 2]) {
+    ns.says("n0", ("SidecarReady", status, reason), &[]).await;
+    eventually(&format!("of losses and their ends it announced {events:?}"), async || {
+        let told = told(operator);
+        if told == events { Ok(()) } else { Err(told) }
+    })
+    .await;
+}
+
+fn operator(ns: &Namespace) -> Operator {
+    let scope = format!("--watch-namespace={}", ns.name);
+    let flags = [&*scope, "--sidecar-probe-interval=200ms"];
+    Operator::start(&ns.world, ns.world.cluster.kubeconfig(), &flags)
+}
+
+/// Takes the condition away, as if another operator had brought the node up.
+async fn forget_condition(ns: &Namespace) {
+    let api = ns.api::<SeiNode>();
+    let mut node = api.get("n0").await.unwrap();
+    let status = node.status.as_mut().unwrap();
+    status.conditions.retain(|it| it.type_ != "SidecarReady");
+    api.replace_status("n0", &PostParams::default(), &node).await.unwrap();
+}
+
+/// Sends mark-ready to the sidecar, past every operator.
+async fn open_by_hand(ns: &Namespace) {
+    let url = format!("{}/v0/tasks", ns.world.sidecars.url(&ns.name, "n0"));
+    let task = serde_json::json!({"type": "mark-ready"});
+    let answer = reqwest::Client::new().post(url).json(&task).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    ns.sidecar("n0").until(PATIENCE, |it| it.is_ready()).await.unwrap();
+}
+
+pub async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let first = operator(&ns);
+    ns.full_node("n0", "").await;
+    ns.running("n0").await;
+    let sidecar = ns.sidecar("n0");
+    let (open, shut, silent) = (("True", "Ready"), ("False", "NotReady"), ("Unknown", "Unreachable"));
+    let unwell = || {
+        let fault = Fault::Status(StatusCode::INTERNAL_SERVER_ERROR);
+        sidecar.behaviour().disturb(fault, Scope::Only(Endpoint::Healthz), Times::Always);
+    };
+    // It came up: nothing was lost.
+    tells(&ns, &first, open, [0, 0]).await;
+    // True to Unknown and back: nothing is known to be lost.
+    unwell();
+    tells(&ns, &first, silent, [0, 0]).await;
+    ns.says("n0", ("SidecarReady", "Unknown", "Unreachable"), &["500"]).await;
+    sidecar.behaviour().reset();
+    tells(&ns, &first, open, [0, 0]).await;
+    // True to False, and to True.
+    sidecar.behaviour().hold(TaskType::MarkReady);
+    sidecar.restart_process();
+    tells(&ns, &first, shut, [1, 0]).await;
+    sidecar.behaviour().release(TaskType::MarkReady);
+    tells(&ns, &first, open, [1, 1]).await;
+    // Unknown to False.
+    sidecar.stop_process();
+    tells(&ns, &first, silent, [1, 1]).await;
+    sidecar.behaviour().refuse_submit(TaskType::MarkReady, Times::Next(1), "not yet");
+    sidecar.start_process();
+    tells(&ns, &first, shut, [2, 1]).await;
+    // False to Unknown to True: somebody opens the gate by hand meanwhile.
+    unwell();
+    tells(&ns, &first, silent, [2, 1]).await;
+    open_by_hand(&ns).await;
+    sidecar.behaviour().reset();
+    tells(&ns, &first, open, [2, 2]).await;
+    // What another operator has told is not repeated: neither that it is open, nor that it is shut.
+    first.stop().await;
+    let second = operator(&ns);
+    second.ready().await;
+    sidecar.behaviour().hold(TaskType::MarkReady);
+    sidecar.restart_process();
+    tells(&ns, &second, shut, [1, 0]).await;
+    second.kill();
+    let third = operator(&ns);
+    third.ready().await;
+    sidecar.behaviour().release(TaskType::MarkReady);
+    tells(&ns, &third, open, [0, 1]).await;
+    // Absent to True, and absent to False.
+    third.stop().await;
+    forget_condition(&ns).await;
+    let fourth = operator(&ns);
+    tells(&ns, &fourth, open, [0, 0]).await;
+    fourth.stop().await;
+    forget_condition(&ns).await;
+    sidecar.restart_process();
+    let fifth = operator(&ns);
+    tells(&ns, &fifth, open, [1, 1]).await;
+}
