@@ -68,9 +68,8 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     let registry = admin::registry()?;
     let readiness = Readiness::default();
     let gate = readiness.gate("process", "it is starting");
-    let clients =
-        clients::connect(configuration.cluster.clone(), &clients::count::Requests::register(&registry)?)
-            .await?;
+    let counted = clients::count::Requests::register(&registry)?;
+    let clients = clients::connect(configuration.cluster.clone(), &counted).await?;
     let Doors { health, metrics, webhooks } = doors(&configuration)?;
 
     let mut fleet = Fleet::default();

@@ -2,6 +2,10 @@
 
 /// Label that ties pods and children to their SeiNode; the only selector label.
 pub const NODE_LABEL: &str = "sei.io/node";
+/// Label that admission puts on a SeiNode: its chain.
+pub const CHAIN_LABEL: &str = "sei.io/chain";
+/// Label that admission puts on a SeiNode: its mode, as the spec's member is called.
+pub const MODE_LABEL: &str = "sei.io/mode";
 /// Label that tells a bootstrap's Service, Job and pod from the node's own.
 pub const COMPONENT_LABEL: &str = "sei.io/component";
 /// Value of [`COMPONENT_LABEL`] on what belongs to a bootstrap.

@@ -3,7 +3,7 @@
 use seinode_webhook::endpoint::Endpoint;
 use serde_json::{Value, json};
 
-/// A change of a SeiNode: the judge compares the old with the new.
+/// A change of a SeiNode that breaks no rule.
 pub fn small() -> Vec<u8> {
     request(&json!({}))
 }
@@ -26,7 +26,7 @@ fn request(annotations: &Value) -> Vec<u8> {
             "spec": {
                 "chainId": "pacific-1", "image": image, "fullNode": {},
                 "peers": [{ "static": { "addresses": ["0123456789012345678901234567890123456789@a.example.com:26656"] } }],
-                "overrides": { "p2p.max_num_inbound_peers": "40", "rpc.max_open_connections": "900" },
+                "overrides": { "evm.http_port": "8545", "network.rpc.max_open_connections": "900" },
             },
         })
     };

@@ -23,8 +23,11 @@ pub async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() 
     }
 }
 
+/// The field of a violation and what is said of it.
+type Cause = (String, String);
+
 /// What the webhook says to what should be let in, and to what should not.
-fn play(case: &Case) -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn play(case: &Case) -> (Vec<Cause>, Vec<Cause>) {
     match &case.stored {
         None => (causes(&case.accept, &Value::Null), causes(&case.refuse, &Value::Null)),
         Some(stored) => {
@@ -35,7 +38,7 @@ fn play(case: &Case) -> (Vec<(String, String)>, Vec<(String, String)>) {
 }
 
 /// The causes of a refusal, as field and message.
-fn causes(object: &Value, old: &Value) -> Vec<(String, String)> {
+fn causes(object: &Value, old: &Value) -> Vec<Cause> {
     let typed = |object: &Value| match object {
         Value::Null => Value::Null,
         object => merged(object.clone(), &json!({ "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode" })),

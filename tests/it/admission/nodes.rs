@@ -13,8 +13,8 @@ fn node(spec: Value) -> Value {
         "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"name": "n0"},
         "spec": {"chainId": "atlantic-2", "image": "registry.example.com/seid:latest", "fullNode": {}, "paused": true},
     });
-    for (name, value) in spec.as_object().into_iter().flatten() {
-        object["spec"][name] = value.clone();
+    if let Value::Object(members) = spec {
+        members.into_iter().for_each(|(name, value)| object["spec"][name] = value);
     }
     object
 }

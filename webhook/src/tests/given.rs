@@ -29,10 +29,11 @@ fn asked(operation: Operation, object: Value, old: Value) -> Request {
 
 /// A SeiNode with this spec.
 pub fn node(spec: Value) -> Value {
-    json!({
-        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode",
-        "metadata": { "name": "a", "namespace": "sei" }, "spec": spec,
-    })
+    let mut object = json!({
+        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": { "name": "a", "namespace": "sei" },
+    });
+    object["spec"] = spec;
+    object
 }
 
 /// The StatefulSet of node `a` as the API server completes it, with these members of its spec in place of the usual.
@@ -50,8 +51,8 @@ pub fn set(spec: Value) -> Value {
             "template": { "metadata": {}, "spec": { "terminationGracePeriodSeconds": 30 } },
         },
     });
-    for (name, value) in spec.as_object().into_iter().flatten() {
-        object["spec"][name] = value.clone();
+    if let Value::Object(members) = spec {
+        members.into_iter().for_each(|(name, value)| object["spec"][name] = value);
     }
     object
 }

@@ -2,7 +2,7 @@
 
 mod introduced;
 
-use seinode_api::SeiNode;
+use seinode_api::{SeiNode, names};
 use seinode_core::{advice, intent::Intent, node::NodeRef, transition, violation::Violation};
 use serde_json::Value;
 
@@ -11,11 +11,6 @@ use crate::{
     verdict::{Patch, Verdict},
 };
 
-/// Label: the chain of a node.
-pub const CHAIN_LABEL: &str = "sei.io/chain";
-/// Label: the mode of a node.
-pub const MODE_LABEL: &str = "sei.io/mode";
-
 const MODES: [&str; 4] = ["fullNode", "archive", "replayer", "validator"];
 
 /// Stamps the labels that people select nodes by. Removes nothing, and leaves what it cannot read to validation.
@@ -23,11 +18,11 @@ pub(super) fn mutate(request: &Request) -> Verdict {
     let spec = &request.object["spec"];
     let mut labels = Vec::new();
     if let Some(chain) = spec["chainId"].as_str().filter(|chain| fits_a_label(chain)) {
-        labels.push((CHAIN_LABEL, Value::from(chain), "chain"));
+        labels.push((names::CHAIN_LABEL, Value::from(chain), "chain"));
     }
     let mut modes = MODES.into_iter().filter(|mode| spec.get(mode).is_some_and(|value| !value.is_null()));
     if let (Some(mode), None) = (modes.next(), modes.next()) {
-        labels.push((MODE_LABEL, Value::from(mode), "mode"));
+        labels.push((names::MODE_LABEL, Value::from(mode), "mode"));
     }
     let mut patch = Patch::default();
     if !labels.is_empty() {
