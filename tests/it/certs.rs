@@ -66,7 +66,6 @@ pub async fn a_bundle_that_somebody_wipes_is_put_back_at_once(kit: Arc<Kit>) {
         // The keeper looks by itself once a minute: so soon only because it watches. On a quiet machine it is well under a
         // second.
         assert!(wiped.elapsed() < Duration::from_secs(10), "{configuration}: {:?}", wiped.elapsed());
-        println!("{configuration}: the bundle was back after {:?}", wiped.elapsed());
         let object = stage.api(configuration).get(&configuration.name).await.unwrap();
         assert_eq!(object.data["webhooks"][1]["timeoutSeconds"], 10, "what is not ours stays");
         let ours: Vec<_> = object
