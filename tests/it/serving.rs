@@ -30,14 +30,14 @@ pub async fn two_replicas_are_restarted_one_after_the_other_under_load_and_no_ca
         assert!(!lines.iter().any(|line| line["level"] == "ERROR"), "{lines:#?}");
         assert!(lines.iter().any(|line| line["message"] == "stopped"), "{lines:#?}");
     }
-    for replica in &successors {
-        assert!(house.answered_by(replica).await > 0.0, "a successor was never called");
-    }
+    // Which of the two an API server calls is for its connections to say.
+    let [third, fourth] = [house.answered_by(&successors[0]).await, house.answered_by(&successors[1]).await];
+    assert!(third + fourth > 0.0, "no successor was ever called");
 }
 
 pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
-    let (first, _second) = (house.replica().await, house.replica().await);
+    let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
     let third = house
         .under_load(async {
@@ -52,7 +52,8 @@ pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
             // Whoever comes now has a certificate of the new authority; the others keep theirs until all API servers
             // have had the time to learn of that.
             let third = house.replica().await;
-            assert!(first.stop().await.success());
+            let (first, second) = tokio::join!(first.stop(), second.stop());
+            assert!(first.success() && second.success());
             third
         })
         .await;

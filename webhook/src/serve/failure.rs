@@ -46,7 +46,7 @@ pub(super) fn of(error: &io::Error) -> Reason {
     }
 }
 
-/// RFC 8446 §6.2: these are about the certificate.
+/// Which alerts are about the certificate: <https://www.rfc-editor.org/rfc/rfc8446#section-6.2>.
 fn of_alert(alert: AlertDescription) -> Reason {
     match alert {
         AlertDescription::BadCertificate
