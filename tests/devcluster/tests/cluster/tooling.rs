@@ -30,6 +30,9 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+/// etcd, four programs of Kubernetes, kubectl and helm.
+const TOOLS: usize = 7;
+
 fn without_go() -> Result<(), Failed> {
     let said = complaint(&tools(&room(None)?).output()?);
     assert!(said.contains("no `go` on PATH") && said.contains("Go 1.26.0 or newer"), "{said}");
@@ -63,18 +66,18 @@ fn two_processes() -> Result<(), Failed> {
         let output = process.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{output:?}");
-        assert_eq!(said.lines().count(), 6, "{said}");
+        assert_eq!(said.lines().count(), TOOLS, "{said}");
     }
-    assert_eq!(built(room.path()).len(), 6);
+    assert_eq!(built(room.path()).len(), TOOLS);
     Ok(())
 }
 
 fn second_run() -> Result<(), Failed> {
     let room = room(Some(GO))?;
     assert!(tools(&room).output()?.status.success());
-    assert_eq!(built(room.path()).len(), 6);
+    assert_eq!(built(room.path()).len(), TOOLS);
     let output = tools(&room).output()?;
-    assert_eq!(built(room.path()).len(), 6, "built again");
+    assert_eq!(built(room.path()).len(), TOOLS, "built again");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let etcd = said.lines().find_map(|line| line.strip_prefix("etcd ")).expect("a path").trim();
     let recorded = fs::read_to_string(etcd)?;
