@@ -2,12 +2,14 @@
 //! people with kubectl in front.
 
 mod agreement;
+mod generated;
 mod hands;
 mod nodes;
 mod sets;
 mod stage;
 
 pub use agreement::what_the_api_server_refuses_the_parser_refuses_at_the_same_place;
+pub use generated::the_api_server_and_the_parser_agree_on_generated_objects;
 pub use nodes::a_node_is_labelled_and_judged_and_its_owner_is_told_why;
 pub use sets::{
     an_orphaned_set_is_let_go, nobody_slips_out_of_the_guard_and_what_is_put_back_is_told,

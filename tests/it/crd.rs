@@ -6,7 +6,7 @@
 
 mod admission;
 mod demands;
-mod nodes;
+pub mod nodes;
 mod original;
 mod ratchet;
 mod shape;

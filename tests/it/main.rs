@@ -120,7 +120,8 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_node_is_labelled_and_judged_and_its_owner_is_told_why
             nobody_slips_out_of_the_guard_and_what_is_put_back_is_told
             the_operator_and_other_tenants_never_call_the_webhooks_of_sets
-            an_orphaned_set_is_let_go;
+            an_orphaned_set_is_let_go
+            the_api_server_and_the_parser_agree_on_generated_objects;
         crd:
             every_rule_has_an_accept_and_a_refuse_case
             the_original_differs_from_ours_where_the_table_says

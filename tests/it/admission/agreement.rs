@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::crd::table::{Case, cases, merged};
 
 /// What the API server says of another place than the parser: the server has no name for the whole object.
-const ELSEWHERE: [(&str, &str); 1] = [("", "metadata.name")];
+pub const ELSEWHERE: [(&str, &str); 1] = [("", "metadata.name")];
 
 /// What only the parser and the rules of changes refuse. The API server lets these in.
-const ONLY_HERE: [&str; 1] = ["cannot be added to a node that exists"];
+pub const ONLY_HERE: [&str; 1] = ["cannot be added to a node that exists"];
 
 pub async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() {
     for case in cases() {
@@ -24,7 +24,7 @@ pub async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() 
 }
 
 /// The field of a violation and what is said of it.
-type Cause = (String, String);
+pub type Cause = (String, String);
 
 /// What the webhook says to what should be let in, and to what should not.
 fn play(case: &Case) -> (Vec<Cause>, Vec<Cause>) {
@@ -38,7 +38,7 @@ fn play(case: &Case) -> (Vec<Cause>, Vec<Cause>) {
 }
 
 /// The causes of a refusal, as field and message.
-fn causes(object: &Value, old: &Value) -> Vec<Cause> {
+pub fn causes(object: &Value, old: &Value) -> Vec<Cause> {
     let typed = |object: &Value| match object {
         Value::Null => Value::Null,
         object => merged(object.clone(), &json!({ "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode" })),

@@ -150,27 +150,27 @@ impl fmt::Display for ModeName {
     }
 }
 
-/// Parses the mode; `None` only when a violation was found.
+/// Parses the mode; `None` only when a violation was found. Of several modes each is looked at: all is told at once.
 pub(super) fn parse(spec: &spec::SeiNodeSpec, found: &mut Vec<Violation>) -> Option<Mode> {
-    match (&spec.full_node, &spec.archive, &spec.replayer, &spec.validator) {
-        (Some(full), None, None, None) => Some(Mode::FullNode {
-            start: start("spec.fullNode.snapshot", full.snapshot.as_ref(), found),
-            snapshots: production("spec.fullNode", full.snapshot_generation.as_ref(), found),
-        }),
-        (None, Some(archive), None, None) => Some(Mode::Archive {
-            snapshots: production("spec.archive", archive.snapshot_generation.as_ref(), found),
-        }),
-        (None, None, Some(replayer), None) => Some(replay(spec, replayer, found)),
-        (None, None, None, Some(validator)) => Some(validator::parse(validator, found)),
-        _ => {
-            found.push(Violation::new(
-                "spec",
-                "exactly one of fullNode, archive, replayer and validator must be set",
-                "keep the one that says what the node is",
-            ));
-            None
-        }
+    let full = spec.full_node.as_ref().map(|full| Mode::FullNode {
+        start: start("spec.fullNode.snapshot", full.snapshot.as_ref(), found),
+        snapshots: production("spec.fullNode", full.snapshot_generation.as_ref(), found),
+    });
+    let archive = spec.archive.as_ref().map(|archive| Mode::Archive {
+        snapshots: production("spec.archive", archive.snapshot_generation.as_ref(), found),
+    });
+    let replayer = spec.replayer.as_ref().map(|replayer| replay(spec, replayer, found));
+    let validator = spec.validator.as_ref().map(|validator| validator::parse(validator, found));
+    let mut modes = [full, archive, replayer, validator].into_iter().flatten();
+    if let (Some(mode), None) = (modes.next(), modes.next()) {
+        return Some(mode);
     }
+    found.push(Violation::new(
+        "spec",
+        "exactly one of fullNode, archive, replayer and validator must be set",
+        "keep the one that says what the node is",
+    ));
+    None
 }
 
 fn start(field: &str, snapshot: Option<&spec::Snapshot>, found: &mut Vec<Violation>) -> Start {
@@ -181,28 +181,23 @@ fn start(field: &str, snapshot: Option<&spec::Snapshot>, found: &mut Vec<Violati
         let rule = format!("{blocks} is no number of blocks");
         found.push(Violation::new(&format!("{field}.backfillBlocks"), rule, "set 0 or more, or remove it"));
     }
+    if let Some(s3) = snapshot.s3.as_ref().filter(|s3| s3.target_height < 1) {
+        let rule = format!("{} is not a height", s3.target_height);
+        let field = format!("{field}.s3.targetHeight");
+        found.push(Violation::new(&field, rule, "set a height of at least 1"));
+    }
+    if bootstrap_image.is_some() && snapshot.s3.is_none() {
+        found.push(Violation::new(
+            &format!("{field}.bootstrapImage"),
+            "a bootstrap Job restores an S3 snapshot, and s3 is not set",
+            "set s3.targetHeight, or remove bootstrapImage",
+        ));
+    }
     match (&snapshot.s3, &snapshot.state_sync) {
         (Some(s3), None) => {
-            if s3.target_height < 1 {
-                let rule = format!("{} is not a height", s3.target_height);
-                found.push(Violation::new(
-                    &format!("{field}.s3.targetHeight"),
-                    rule,
-                    "set a height of at least 1",
-                ));
-            }
             Start::S3 { target_height: s3.target_height, bootstrap_image, trust_period, backfill_blocks }
         }
-        (None, Some(spec::StateSync {})) => {
-            if bootstrap_image.is_some() {
-                found.push(Violation::new(
-                    &format!("{field}.bootstrapImage"),
-                    "a bootstrap Job restores an S3 snapshot, and s3 is not set",
-                    "set s3.targetHeight, or remove bootstrapImage",
-                ));
-            }
-            Start::StateSync { trust_period, backfill_blocks }
-        }
+        (None, Some(spec::StateSync {})) => Start::StateSync { trust_period, backfill_blocks },
         _ => {
             let remedy = "keep one; remove the whole snapshot to sync from genesis";
             found.push(Violation::new(field, "exactly one of s3 and stateSync must be set", remedy));

@@ -9,36 +9,31 @@ use crate::{intent::limits, violation::Violation};
 pub(super) fn parse(validator: &spec::Validator, found: &mut Vec<Violation>) -> Mode {
     let signing = secret("spec.validator.signingKey", validator.signing_key.as_ref(), found);
     let node = secret("spec.validator.nodeKey", validator.node_key.as_ref(), found);
-    let role = match (signing, node, &validator.genesis_ceremony) {
-        (None, None, None) => Role::Observer,
-        (None, None, Some(ceremony)) => Role::Genesis(ceremony_of(ceremony, found)),
-        (Some(signing_secret), Some(node_secret), None) => {
-            if signing_secret == node_secret && !signing_secret.is_empty() {
-                found.push(Violation::new(
-                    "spec.validator",
-                    "signingKey and nodeKey name the same Secret",
-                    "keep them in two Secrets, so that nothing that needs one can read the other",
-                ));
-            }
-            Role::Signer { signing_secret, node_secret }
+    let ceremony = validator.genesis_ceremony.as_ref().map(|ceremony| ceremony_of(ceremony, found));
+    let snapshot = start("spec.validator.snapshot", validator.snapshot.as_ref(), found);
+    if signing == node && signing.as_ref().is_some_and(|secret| !secret.is_empty()) {
+        found.push(Violation::new(
+            "spec.validator",
+            "signingKey and nodeKey name the same Secret",
+            "keep them in two Secrets, so that nothing that needs one can read the other",
+        ));
+    }
+    if signing.is_some() != node.is_some() {
+        let rule = "signingKey and nodeKey go together";
+        found.push(Violation::new("spec.validator", rule, "set both, or neither"));
+    }
+    let has_keys = signing.is_some() || node.is_some();
+    let (role, start) = match (signing.zip(node), ceremony) {
+        (_, Some(_)) if has_keys => {
+            let rule = "a genesis ceremony makes its own keys";
+            found.push(Violation::new("spec.validator", rule, "remove genesisCeremony, or both keys"));
+            (Role::Observer, snapshot)
         }
-        (signing, node, ceremony) => {
-            if ceremony.is_some() {
-                let rule = "a genesis ceremony makes its own keys";
-                found.push(Violation::new("spec.validator", rule, "remove genesisCeremony, or both keys"));
-            }
-            if signing.is_some() != node.is_some() {
-                let rule = "signingKey and nodeKey go together";
-                found.push(Violation::new("spec.validator", rule, "set both, or neither"));
-            }
-            Role::Observer
+        (_, Some(ceremony)) => (Role::Genesis(ceremony), Start::BlockSync),
+        (Some((signing_secret, node_secret)), None) => {
+            (Role::Signer { signing_secret, node_secret }, snapshot)
         }
-    };
-    let start = match role {
-        Role::Genesis(_) => Start::BlockSync,
-        Role::Observer | Role::Signer { .. } => {
-            start("spec.validator.snapshot", validator.snapshot.as_ref(), found)
-        }
+        (None, None) => (Role::Observer, snapshot),
     };
     Mode::Validator { start, role }
 }

@@ -1,0 +1,105 @@
+//! 5,000 SeiNodes, each made of cases of the table by chance, as the API server judges them in a dry run and as the webhook
+//! does: whatever schema or CEL refuses the parser refuses too, at the same place; what only the parser refuses is a list.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use super::agreement::{ELSEWHERE, ONLY_HERE, causes};
+use crate::{
+    crd::{
+        nodes::{Nodes, Run},
+        table::{cases, merged},
+    },
+    kit::Kit,
+};
+
+const OBJECTS: u64 = 5_000;
+const AT_ONCE: usize = 16;
+
+pub async fn the_api_server_and_the_parser_agree_on_generated_objects(kit: Arc<Kit>) {
+    let namespace = kit.namespace().await;
+    let nodes = Nodes::shared(&namespace.client, &namespace.name);
+    let parts: Vec<[Value; 2]> = cases()
+        .into_iter()
+        .filter(|case| case.stored.is_none())
+        .map(|case| [case.accept, case.refuse])
+        .collect();
+    let judged: Vec<_> = stream::iter(1..=OBJECTS)
+        .map(|seed| compare(&nodes, generated(&parts, seed)))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let refused = judged.iter().filter(|outcome| matches!(outcome, Ok(Verdict::Refused))).count();
+    let differ: Vec<_> = judged.into_iter().filter_map(Result::err).collect();
+    assert!(
+        differ.is_empty(),
+        "{} differ, the first of them: {:#?}",
+        differ.len(),
+        &differ[..differ.len().min(5)]
+    );
+    let range = OBJECTS as usize / 10..OBJECTS as usize * 9 / 10;
+    assert!(range.contains(&refused), "{refused} of {OBJECTS} are refused: that tells of one kind only");
+}
+
+/// What both say.
+enum Verdict {
+    LetIn,
+    Refused,
+}
+
+async fn compare(nodes: &Nodes, object: Value) -> Result<Verdict, String> {
+    let here = causes(&object, &Value::Null);
+    match nodes.create(&object, Run::Dry).await {
+        Ok(_) => {
+            let beyond = here.iter().find(|(_, said)| !ONLY_HERE.iter().any(|only| said.contains(only)));
+            match beyond {
+                None => Ok(Verdict::LetIn),
+                Some(beyond) => {
+                    Err(format!("the API server lets in what is refused here: {beyond:?}\n{object}"))
+                }
+            }
+        }
+        Err(there) => {
+            let place = |field: &str| {
+                let known = ELSEWHERE.iter().find(|(there, _)| *there == field);
+                known.map_or_else(|| field.to_owned(), |(_, here)| (*here).to_owned())
+            };
+            // What cannot be read as a SeiNode is refused for the first reason: nothing more can be told of it.
+            if here.iter().any(|(_, said)| said.contains("it cannot be read")) {
+                return Ok(Verdict::Refused);
+            }
+            let missed = there.iter().find(|(field, _)| !here.iter().any(|(ours, _)| *ours == place(field)));
+            match missed {
+                None => Ok(Verdict::Refused),
+                Some(missed) => {
+                    Err(format!("only the API server refuses {missed:?}; here: {here:?}\n{object}"))
+                }
+            }
+        }
+    }
+}
+
+/// One to three cases in one object, each as it should be or as it should not.
+fn generated(parts: &[[Value; 2]], seed: u64) -> Value {
+    let mut state = seed;
+    let mut below = |limit: usize| {
+        // splitmix64: it spreads well enough and needs no library.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed >> 33) as usize) % limit
+    };
+    let mut object = Value::Null;
+    for _ in 0..=below(3) {
+        let part = parts[below(parts.len())][usize::from(below(3) == 0)].clone();
+        if object.is_null() {
+            object = part;
+            continue;
+        }
+        let spec = part["spec"].clone();
+        object["spec"] = merged(object["spec"].take(), &spec);
+    }
+    object
+}
