@@ -76,7 +76,16 @@ async fn is_put_right(ns: &Namespace, node: &str, edit: &Edit) {
             "{what}: one edit, one repair: {repair:#}"
         );
     }
-    assert_eq!(ns.notes(node, "HandEditRepaired").await.len(), repairs.len(), "{what}: {repairs:#?}");
+    is_told_so_often(ns, node, repairs.len()).await;
+}
+
+/// Each repair is announced, once. Events are sent after the work that they tell of.
+async fn is_told_so_often(ns: &Namespace, node: &str, times: usize) {
+    eventually("each repair is announced", async || {
+        let notes = ns.notes(node, "HandEditRepaired").await;
+        if notes.len() == times { Ok(()) } else { Err(notes) }
+    })
+    .await;
 }
 
 /// Waits until the set is as the operator left it, its pod is of its newest revision, and there is no other.
@@ -124,11 +133,8 @@ pub async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
     assert_eq!(set.spec.unwrap().revision_history_limit, Some(3));
     let ports = service.spec.unwrap().ports.unwrap_or_default();
     assert!(ports.iter().any(|port| port.port == 6060), "{ports:#?}");
-    assert_eq!(
-        ns.notes("n0", "HandEditRepaired").await.len(),
-        2,
-        "what is not ours is nobody's edit of ours"
-    );
+    // What is not ours is nobody's edit of ours.
+    is_told_so_often(&ns, "n0", 2).await;
 }
 
 pub async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<Kit>) {
