@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything here takes, also on a machine under load.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes, also on a machine under load: a new authority settles for a minute.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Awaits something that must happen in time.
