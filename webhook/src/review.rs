@@ -50,7 +50,7 @@ pub struct Facts {
 pub fn answer(endpoint: Endpoint, body: &[u8]) -> Answer {
     // SeiNodes that can be read need not become raw JSON first. What cannot be read is looked at again, to say where.
     if endpoint == Endpoint::ValidateSeiNode
-        && let Ok(request) = Request::<Option<SeiNode>>::read(endpoint, body)
+        && let Ok(request) = Request::<Option<Box<SeiNode>>>::read(endpoint, body)
         && let Some(verdict) = verdict::of_nodes(&request)
     {
         return said(endpoint, &request, &verdict);

@@ -48,7 +48,7 @@ pub fn judge(endpoint: Endpoint, request: &Request) -> Verdict {
 }
 
 /// Judges SeiNodes that were read, as [`judge`] does at [`Endpoint::ValidateSeiNode`]; `None` when there is none.
-pub(crate) fn of_nodes(request: &Request<Option<SeiNode>>) -> Option<Verdict> {
+pub(crate) fn of_nodes(request: &Request<Option<Box<SeiNode>>>) -> Option<Verdict> {
     let new = request.object.as_ref()?;
-    Some(seinode::judge(request.operation, new, request.old.as_ref()))
+    Some(seinode::judge(request.operation, new, request.old.as_deref()))
 }

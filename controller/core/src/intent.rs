@@ -166,7 +166,7 @@ impl Intent {
                     Some(true) => Activity::Paused,
                     Some(false) | None => Activity::Runs,
                 },
-                read_from: ReadFrom { spec: spec.clone(), namespace: namespace.to_owned() },
+                read_from: ReadFrom { spec: Box::new(spec.clone()), namespace: namespace.to_owned() },
                 mode,
             }),
             _ => Err(found),

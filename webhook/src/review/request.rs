@@ -103,7 +103,7 @@ impl Object for Value {
     }
 }
 
-impl Object for Option<SeiNode> {
+impl Object for Option<Box<SeiNode>> {
     fn is_there(&self) -> bool {
         self.is_some()
     }

@@ -9,7 +9,7 @@ use crate::{drift::Wishes, ids::Target};
 /// What an intent was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReadFrom {
-    pub(super) spec: SeiNodeSpec,
+    pub(super) spec: Box<SeiNodeSpec>,
     /// The node's own, where label peers without namespace are sought.
     pub(super) namespace: String,
 }
@@ -18,7 +18,7 @@ impl Intent {
     /// Hash of what the spec asks for. Pausing a node, or keeping its volume, leads a plan nowhere else.
     #[must_use]
     pub fn target(&self) -> Target {
-        let mut spec = self.read_from.spec.clone();
+        let mut spec = (*self.read_from.spec).clone();
         spec.paused = None;
         if let Some(volume) = &mut spec.data_volume {
             volume.retain = None;
