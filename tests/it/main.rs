@@ -25,6 +25,7 @@ mod heal;
 mod imports;
 mod keys;
 mod kit;
+mod leading;
 mod lifecycle;
 mod modes;
 mod quiet;
@@ -312,6 +313,10 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_configuration_that_is_not_valid_keeps_the_gate_shut
             a_rollout_takes_ten_requests_at_most
             sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end;
+        leading:
+            of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes
+            a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded
+            a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes;
         quiet:
             running_nodes_cost_no_request_in_a_minute;
         crash:

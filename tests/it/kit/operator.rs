@@ -87,6 +87,21 @@ impl Operator {
         within("the operator stops", self.process.wait()).await
     }
 
+    /// SIGSTOP: it stands still until [`Self::resume`].
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&self) -> ExitStatus {
+        self.process.wait().await
+    }
+
     /// How it ended, if it did.
     pub fn exited(&self) -> Option<ExitStatus> {
         self.process.exited()
