@@ -196,6 +196,13 @@ impl<'a> Pass<'a> {
             };
             return Action::requeue(sooner.min(pause(due, now)));
         }
+        // The API server's time belongs to the gates that are still shut.
+        if news::only_healed(&stored, &self.status)
+            && self.context.probes.is_crowded()
+            && let Some(due) = self.context.postponed.give_way(&self.object, &self.status, now)
+        {
+            return Action::requeue(pause(due, now));
+        }
         let flaps = news::only_readiness(&stored, &self.status);
         if flaps && let Some(due) = self.context.postponed.calm_down(&self.object, &self.status, now) {
             return Action::requeue(pause(due, now));

@@ -34,6 +34,9 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(8);
 /// So far apart are the waits of different nodes written.
 const APART: SignedDuration = SignedDuration::from_millis(100);
 
+/// That a gate is open again is told this much later while many others are shut, and looked at again this often.
+const GIVE_WAY: SignedDuration = SignedDuration::from_millis(500);
+
 /// So many writes of one status within a minute that only tell of readiness are made at once.
 const MOST: usize = 3;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -108,6 +111,25 @@ impl Postponed {
         let due = last.map_or(due, |last| due.max(last + APART));
         *last = Some(due);
         due
+    }
+
+    /// Puts a write off that nobody waits for, because others have work to do; `None` when it has given way for long
+    /// enough.
+    pub(crate) fn give_way(
+        &self,
+        object: &SeiNode,
+        status: &SeiNodeStatus,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut writes = self.lock();
+        let key = key(object);
+        let due = writes.get(&key).map_or(now + LONGEST, |write| write.due);
+        if now >= due {
+            return None;
+        }
+        let (version, uid) = (object.resource_version(), object.uid());
+        writes.insert(key, Write { version, uid, status: status.clone(), due });
+        Some(due.min(now + GIVE_WAY))
     }
 
     /// Puts a write off because so many were made within a minute: something flaps.
@@ -188,6 +210,17 @@ mod tests {
         assert_eq!(postponed.status(&node("1")), Some(later.clone()));
         assert_eq!(postponed.put_off(&node("1"), &later, due), None, "now it is written");
         assert_eq!(postponed.status(&node("1")), None);
+    }
+
+    #[test]
+    fn a_write_gives_way_again_and_again_but_not_for_ever() {
+        let (postponed, status) = (Postponed::default(), SeiNodeStatus::default());
+        let give_way =
+            |millis| postponed.give_way(&node("1"), &status, Timestamp::from_millisecond(millis).unwrap());
+        assert_eq!(give_way(0), Timestamp::from_millisecond(500).ok());
+        assert_eq!(give_way(500), Timestamp::from_second(1).ok());
+        assert_eq!(give_way(7_900), Timestamp::from_second(8).ok());
+        assert_eq!(give_way(8_000), None);
     }
 
     #[test]

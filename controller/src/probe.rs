@@ -28,6 +28,11 @@ use crate::{cache::Fleet, metrics::Metrics, sidecar::Sidecar};
 /// So many probes at once: each takes two seconds at worst.
 const AT_ONCE: usize = 256;
 
+/// So many gates that were shut lately are a crowd: nodes whose gates are open give way to them.
+const CROWD: usize = 10;
+/// A gate that is shut for longer has another trouble than a crowd.
+const LATELY: Duration = Duration::from_secs(30);
+
 /// One run of one sidecar container: what an answer belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Incarnation {
@@ -141,6 +146,13 @@ impl Probes {
         };
         let mut known = lock(&self.known);
         known.get_mut(node).filter(|known| known.incarnation == *incarnation)?.take(answer)
+    }
+
+    /// Whether many gates are shut and wait to be opened.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let known = lock(&self.known);
+        let shut = known.values().filter_map(|known| known.shut_since);
+        shut.filter(|since| since.elapsed() < LATELY).nth(CROWD - 1).is_some()
     }
 
     /// The sidecar was given something that may open its gate: what it answered before counts no more.

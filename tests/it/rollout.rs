@@ -110,9 +110,13 @@ pub async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
     let names: Vec<_> = (0..100).map(|index| format!("n{index}")).collect();
     let ns = &ns;
     join_all(names.iter().map(|name| ns.full_node(name, ""))).await;
-    join_all(names.iter().map(|name| ns.running(name))).await;
+    for name in &names {
+        ns.running(name).await;
+    }
     let watch = RolloutWatch::begin(ns).await;
     join_all(names.iter().map(|name| ns.image(name, "v2"))).await;
-    join_all(names.iter().map(|name| ns.rolled(name, "v2"))).await;
+    for name in &names {
+        ns.rolled(name, "v2").await;
+    }
     watch.holds();
 }

@@ -29,7 +29,9 @@ async fn up(ns: &Namespace, nodes: &[&str]) {
     for node in nodes {
         ns.full_node(node, "").await;
     }
-    join_all(nodes.iter().map(|node| ns.running(node))).await;
+    for node in nodes {
+        ns.running(node).await;
+    }
 }
 
 async fn update(ns: &Namespace, node: &str, image: &str) {

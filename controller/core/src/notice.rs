@@ -218,3 +218,21 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_node_is_announced_when_it_fails_and_not_again() {
+        let runs = SeiNodeStatus { phase: Some(Phase::Initializing), ..SeiNodeStatus::default() };
+        let fails = SeiNodeStatus { phase: Some(Phase::Failed), ..SeiNodeStatus::default() };
+        let announced = |before, after| {
+            let notices = between(before, after);
+            notices.iter().filter(|notice| notice.reason == "NodeFailed").count()
+        };
+        assert_eq!(announced(&runs, &fails), 1);
+        assert_eq!(announced(&fails, &fails), 0, "W37");
+        assert_eq!(announced(&fails, &runs), 0);
+    }
+}

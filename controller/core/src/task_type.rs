@@ -148,4 +148,11 @@ mod tests {
         }
         assert_eq!(TaskType::parse("replace-everything"), None);
     }
+
+    #[test]
+    fn what_others_publish_later_is_asked_for_again() {
+        let patient = [TaskType::ConfigureGenesis, TaskType::DiscoverPeers, TaskType::SetGenesisPeers];
+        assert!(patient.iter().all(|task| task.max_retries() >= 20), "W36: the list comes after the genesis");
+        assert_eq!(TaskType::GenerateGentx.max_retries(), 0, "it is not safe to run again");
+    }
 }

@@ -4,7 +4,7 @@ use seinode_api::{SeiNodeStatus, conditions};
 use seinode_core::{
     decision::Rest,
     failure::Class,
-    plan::{Plan, PlanPhase},
+    plan::{Plan, PlanKind, PlanPhase},
     task::Until,
 };
 
@@ -47,6 +47,16 @@ pub(super) fn only_readiness(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bo
         status
     };
     stored != next && next.plan.is_none() && rest(stored) == rest(next)
+}
+
+/// Whether the status tells that the gate is open again, and nothing else has to be done.
+pub(super) fn only_healed(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
+    let plan = stored.plan.as_ref().and_then(Plan::read);
+    plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady && plan.phase == PlanPhase::Active)
+        && next.plan.is_none()
+        && stored.phase == next.phase
+        && stored.claims == next.claims
+        && stored.observed_generation == next.observed_generation
 }
 
 /// What a rollout waits for a person for.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use devcluster::sidecar::{Endpoint, Fault, Scope, TaskType, Times};
 use http::StatusCode;
-use kube::api::PostParams;
+use kube::api::{PostParams, PropagationPolicy};
 use seinode_api::SeiNode;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, wait::PATIENCE};
@@ -29,6 +29,17 @@ fn operator(ns: &Namespace) -> Operator {
     let scope = format!("--watch-namespace={}", ns.name);
     let flags = [&*scope, "--sidecar-probe-interval=200ms"];
     Operator::start(&ns.world, ns.world.cluster.kubeconfig(), &flags)
+}
+
+/// Waits until the metrics say how many nodes have a plan, `None` when they know of no node (W11).
+async fn counts_plans(ns: &Namespace, operator: &Operator, count: Option<usize>) {
+    let series = format!("sei_controller_plan_active{{controller=\"seinode\",namespace=\"{}\"}} ", ns.name);
+    eventually(&format!("{series}{count:?}"), async || {
+        let (_, text) = operator.get("metrics", "/metrics").await;
+        let said = text.lines().find_map(|line| line.strip_prefix(&series)).map(str::to_owned);
+        if said == count.map(|it| it.to_string()) { Ok(()) } else { Err(said) }
+    })
+    .await;
 }
 
 /// Takes the condition away, as if another operator had brought the node up.
@@ -72,8 +83,10 @@ pub async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit
     sidecar.behaviour().hold(TaskType::MarkReady);
     sidecar.restart_process();
     tells(&ns, &first, shut, [1, 0]).await;
+    counts_plans(&ns, &first, Some(1)).await;
     sidecar.behaviour().release(TaskType::MarkReady);
     tells(&ns, &first, open, [1, 1]).await;
+    counts_plans(&ns, &first, Some(0)).await;
     // Unknown to False.
     sidecar.stop_process();
     tells(&ns, &first, silent, [1, 1]).await;
@@ -108,4 +121,7 @@ pub async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit
     sidecar.restart_process();
     let fifth = operator(&ns);
     tells(&ns, &fifth, open, [1, 1]).await;
+    // A node that is gone leaves no series.
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    counts_plans(&ns, &fifth, None).await;
 }

@@ -46,7 +46,9 @@ pub async fn what_people_edit_by_hand_is_put_right_and_no_pod_is_restarted(kit: 
     for node in &nodes {
         ns.full_node(node, "  podLabels: {team: ours}\n").await;
     }
-    join_all(nodes.iter().map(|node| ns.running(node))).await;
+    for node in &nodes {
+        ns.running(node).await;
+    }
     for (node, edit) in nodes.iter().zip(&EDITS) {
         is_put_right(&ns, node, edit).await;
     }
