@@ -102,18 +102,18 @@ pub async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(ki
     let woken = Timestamp::now();
     first.resume();
 
-    let status = within("who led once ends", first.ended()).await;
+    let account = format!("system:serviceaccount:{}:operator", ns.name);
+    let log = ns.world.cluster.audit_log().unwrap();
+    let status = eventually("who led once ends", async || {
+        let asked = audit::requests(&log, woken).unwrap().into_iter().filter(|it| it.user == account);
+        let written: Vec<_> = asked.filter(|it| !["get", "list", "watch"].contains(&&*it.verb)).collect();
+        assert!(written.is_empty(), "{written:#?}");
+        first.exited().ok_or("it goes on")
+    })
+    .await;
     assert_eq!(status.code(), Some(1));
     let said = first.log();
     assert!(said.iter().any(|line| says(line, "this replica leads no more")), "{said:#?}");
-    let account = format!("system:serviceaccount:{}:operator", ns.name);
-    let log = ns.world.cluster.audit_log().unwrap();
-    let written: Vec<_> = audit::requests(&log, woken)
-        .unwrap()
-        .into_iter()
-        .filter(|request| request.user == account && !["get", "list", "watch"].contains(&&*request.verb))
-        .collect();
-    assert!(written.is_empty(), "{written:#?}");
     second.resume();
 }
 

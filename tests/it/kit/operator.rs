@@ -110,11 +110,6 @@ impl Operator {
         self.process.resume();
     }
 
-    /// Waits until it has ended by itself.
-    pub async fn ended(&self) -> ExitStatus {
-        self.process.wait().await
-    }
-
     /// How it ended, if it did.
     pub fn exited(&self) -> Option<ExitStatus> {
         self.process.exited()
