@@ -60,11 +60,17 @@ pub struct RunArgs {
     #[command(flatten)]
     pub webhooks: WebhookArgs,
 
-    /// Elect one leader among several replicas. Not built in this version: `true` is refused, run a single replica.
-    #[arg(long, value_name = "BOOL", default_value = "false")]
+    /// Elect one leader among several replicas; only the leader works on nodes [default: true in a pod, else false].
+    #[arg(long, value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(env = "SEINODE_LEADER_ELECT", hide_env_values = true)]
-    pub leader_elect: String,
+    pub leader_elect: Option<String>,
+
+    /// The namespace of the Lease bc1f5b0a.sei.io, by which replicas keep each other and the original operator out
+    /// [default: the operator's own].
+    #[arg(long, value_name = "NAMESPACE", default_value = "", hide_default_value = true)]
+    #[arg(env = "SEINODE_LEADER_ELECTION_NAMESPACE", hide_env_values = true)]
+    pub leader_election_namespace: String,
 
     /// Base URL of a node's sidecar; {podIP}, {name}, {namespace} and {port} are filled in for each node.
     #[arg(long, value_name = "URL", default_value = seinode_controller::SidecarUrl::DEFAULT)]
@@ -164,7 +170,7 @@ mod tests {
             assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
             seen += 1;
         }
-        assert_eq!(seen, 17);
+        assert_eq!(seen, 18);
     }
 
     #[test]
@@ -189,8 +195,8 @@ mod tests {
                 Command::Crds => unreachable!("run was asked for"),
             }
         };
-        assert_eq!(leader_elect(&[]), "false");
-        assert_eq!(leader_elect(&["--leader-elect"]), "true");
-        assert_eq!(leader_elect(&["--leader-elect=false"]), "false");
+        assert_eq!(leader_elect(&[]), None);
+        assert_eq!(leader_elect(&["--leader-elect"]).as_deref(), Some("true"));
+        assert_eq!(leader_elect(&["--leader-elect=false"]).as_deref(), Some("false"));
     }
 }

@@ -1,9 +1,10 @@
-//! The two clients of the Kubernetes API: one for watches, one for everything else.
+//! The clients of the Kubernetes API: one for watches, one for everything else, and one for what only a leader may do.
 //!
 //! Building them sends nothing: an unreachable API server is found out, and waited for, by whoever uses them. Only
 //! credentials that cannot be read end the start.
 
 pub mod count;
+mod fenced;
 mod redact;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -11,7 +12,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{Client, Config, client::ClientBuilder, config::KubeConfigOptions};
 
-use self::count::Requests;
+use seinode_controller::Fence;
+
+use self::{count::Requests, fenced::Fencing};
 
 /// How a request names its sender; audit logs and flow schemas of the API server see it.
 const AGENT: &str = concat!("seinode-operator/", env!("CARGO_PKG_VERSION"));
@@ -23,12 +26,14 @@ const WRITE: Duration = Duration::from_secs(10);
 /// Waiting for the response of a request that is no watch; the API server itself gives up after 60 s.
 const READ: Duration = Duration::from_secs(15);
 
-/// Both clients.
+/// The clients.
 pub struct Clients {
     /// For watches: no read timeout, as silence is normal there and the watcher has its own idle timeout.
     pub watch: Client,
     /// For everything else.
     pub request: Client,
+    /// The same for the controller: behind the fence.
+    pub fenced: Client,
 }
 
 /// Why there is no way to an API server.
@@ -71,7 +76,7 @@ pub enum Source {
 ///
 /// # Errors
 /// When no credentials are found, or they are of no use.
-pub async fn connect(source: Source, requests: &Requests) -> Result<Clients, NoCluster> {
+pub async fn connect(source: Source, requests: &Requests, fence: &Fence) -> Result<Clients, NoCluster> {
     // The workspace has one TLS provider. Naming it keeps rustls from having to guess when a dependency brings another;
     // that it is named already is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -86,27 +91,26 @@ pub async fn connect(source: Source, requests: &Requests) -> Result<Clients, NoC
     // Not the whole URL: it may hold a password.
     let (host, port) = (config.cluster_url.host(), config.cluster_url.port_u16());
     tracing::info!(host, port, "using the API server of {source}");
-    both(config, requests)
+    all(config, requests, fence)
 }
 
-fn both(mut config: Config, requests: &Requests) -> Result<Clients, NoCluster> {
+fn all(mut config: Config, requests: &Requests, fence: &Fence) -> Result<Clients, NoCluster> {
     config.connect_timeout = Some(CONNECT);
     config.write_timeout = Some(WRITE);
     config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
     // kube would repeat any request, deletes too, for minutes; retries are the controller's decision.
     config.default_retry = false;
-    let watch = client(config.clone(), requests)?;
+    let builder = |config| {
+        ClientBuilder::try_from(config).map_err(|error| NoCluster::Credentials(redact::client(&error)))
+    };
+    let watch = builder(config.clone())?.with_layer(requests).build();
 
     config.read_timeout = Some(READ);
     // Else the time that a pooled connection was idle counts as waiting.
     config.reset_reader_on_write = true;
-    Ok(Clients { watch, request: client(config, requests)? })
-}
-
-fn client(config: Config, requests: &Requests) -> Result<Client, NoCluster> {
-    let builder =
-        ClientBuilder::try_from(config).map_err(|error| NoCluster::Credentials(redact::client(&error)))?;
-    Ok(builder.with_layer(requests).build())
+    let request = builder(config.clone())?.with_layer(requests).build();
+    let fenced = builder(config)?.with_layer(requests).with_layer(&Fencing(fence.clone())).build();
+    Ok(Clients { watch, request, fenced })
 }
 
 impl fmt::Display for Source {
@@ -170,8 +174,8 @@ mod tests {
     async fn a_request_names_us_and_is_sent_once_even_when_the_server_is_overloaded() {
         let (url, mut heads) = overloaded().await;
         let requests = Requests::register(&prometheus::Registry::new()).unwrap();
-        let Clients { watch, request } = both(Config::new(url), &requests).unwrap();
-        for client in [watch, request] {
+        let Clients { watch, request, fenced } = all(Config::new(url), &requests, &Fence::open()).unwrap();
+        for client in [watch, request, fenced] {
             let answer = tokio::time::timeout(Duration::from_secs(10), client.apiserver_version()).await;
             answer.expect("the request is still repeated").unwrap_err();
             let head = heads.recv().await.unwrap().to_lowercase();

@@ -3,6 +3,7 @@
 //! Pure: what it reads is given to it. It reports everything that is wrong at once, and never a part of it.
 
 pub mod admission;
+pub mod election;
 pub mod flags;
 pub mod listen;
 pub mod platform;
@@ -16,7 +17,7 @@ use std::{collections::BTreeMap, time::Duration};
 use seinode_controller::{Scope, SidecarUrl};
 use seinode_core::platform::Platform;
 
-use self::{admission::Admission, problem::Findings};
+use self::{admission::Admission, election::Election, problem::Findings};
 pub use self::{
     listen::Listen,
     problem::{Problem, Problems},
@@ -34,6 +35,8 @@ pub struct Configuration {
     pub metrics: Listen,
     /// Where `/livez` and `/readyz` are served.
     pub health: Listen,
+    /// How one of several replicas comes to lead; `None` when this is the only one.
+    pub election: Option<Election>,
     /// The admission webhooks; `None` when none is served.
     pub admission: Option<Admission>,
     /// Which namespaces are served.
@@ -69,6 +72,7 @@ impl Configuration {
             health_probe_bind_address,
             webhooks,
             leader_elect,
+            leader_election_namespace,
             sidecar_url_template,
             watch_namespace,
             log_format,
@@ -80,7 +84,13 @@ impl Configuration {
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
         let health = findings.take(flags::listen("health-probe-bind-address", health_probe_bind_address));
         let admission = findings.absorb(Admission::parse(webhooks, environment));
-        findings.take(flags::leader_elect(leader_elect));
+        let cluster = Source::of(environment);
+        let election = findings.absorb(Election::parse(
+            leader_elect.as_deref(),
+            leader_election_namespace,
+            &cluster,
+            environment,
+        ));
         let sidecar_url = findings.take(flags::sidecar_url(sidecar_url_template));
         let scope = findings.take(flags::scope(watch_namespace));
         let log_format = findings.take(flags::log_format(log_format));
@@ -93,6 +103,7 @@ impl Configuration {
             Some(Self {
                 metrics: metrics?,
                 health: health?,
+                election: election?,
                 admission: admission?,
                 scope: scope?,
                 sidecar_url: sidecar_url?,
@@ -102,7 +113,7 @@ impl Configuration {
                 log_format: log_format?,
                 log_filter: log_filter?,
                 instance: instance(environment),
-                cluster: Source::of(environment),
+                cluster,
                 platform: platform?,
             })
         };

@@ -10,13 +10,15 @@ mod signals;
 use std::{convert::Infallible, pin::pin, task::Poll, time::Duration};
 
 use futures::{FutureExt, poll};
-use seinode_controller::{Gate, Readiness, Settings};
+use seinode_controller::{Baton, Election, Fence, Gate, Readiness, Settings, Terms};
 use tokio::{net::TcpListener, sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::crew::{Crew, Ended};
 use crate::{
-    admin, admission, clients,
+    admin, admission,
+    clients::{self, Clients},
     config::{Configuration, Listen},
 };
 
@@ -69,7 +71,14 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     let readiness = Readiness::default();
     let gate = readiness.gate("process", "it is starting");
     let counted = clients::count::Requests::register(&registry)?;
-    let clients = clients::connect(configuration.cluster.clone(), &counted).await?;
+    let (fence, baton) = match configuration.election {
+        Some(_) => {
+            let (fence, baton) = Fence::contested();
+            (fence, Some(baton))
+        }
+        None => (Fence::open(), None),
+    };
+    let clients = clients::connect(configuration.cluster.clone(), &counted, &fence).await?;
     let Doors { health, metrics, webhooks } = doors(&configuration)?;
 
     let mut fleet = Fleet::default();
@@ -91,8 +100,10 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     }
 
     let settings = Settings {
+        election: baton.map(|baton| candidate(&configuration, &clients, baton)),
         watch_client: clients.watch,
-        client: clients.request,
+        client: clients.fenced,
+        fence,
         scope: configuration.scope,
         platform: configuration.platform,
         sidecar_url: configuration.sidecar_url,
@@ -115,6 +126,19 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
         }
     });
     fleet.until_stopped(signals, &gate, DRAIN + OVERDUE).await
+}
+
+/// A candidate for the Lease. Its identity is new with each process: one that was restarted in its pod is another.
+fn candidate(configuration: &Configuration, clients: &Clients, baton: Baton) -> Election {
+    let named = configuration.election.as_ref().and_then(|election| election.namespace.clone());
+    Election {
+        client: clients.request.clone(),
+        namespace: named.unwrap_or_else(|| clients.request.default_namespace().to_owned()),
+        name: Election::LEASE.to_owned(),
+        identity: format!("{}_{}", configuration.instance, Uuid::new_v4()),
+        terms: Terms::default(),
+        baton,
+    }
 }
 
 /// The sockets, each where it is wanted.

@@ -10,6 +10,8 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+#[path = "architecture/charts.rs"]
+mod charts;
 #[path = "architecture/circles.rs"]
 mod circles;
 #[path = "architecture/documents.rs"]

@@ -5,12 +5,17 @@
 use kube::core::Status;
 use seinode_core::failure::{Class, Failure};
 
+use crate::fence::NotLeading;
+
 /// Reads an error that came of `verb`ing `what`, as "apply StatefulSet n0".
 pub(crate) fn read(error: &kube::Error, what: &str) -> Failure {
     match error {
         kube::Error::Api(status) => refused(status, what),
         kube::Error::SerdeError(_) | kube::Error::BuildRequest(_) | kube::Error::InferKubeconfig(_) => {
             failure(Class::Invariant, format!("{what}: defect of the operator: {error}"))
+        }
+        kube::Error::Service(error) if error.is::<NotLeading>() => {
+            failure(Class::Transient, format!("{what}: {NotLeading}"))
         }
         // Connection, TLS, time-out, a reader cut off: the request may or may not have been carried out.
         _ => failure(Class::Transient, format!("{what}: the API server cannot be reached")),

@@ -7,15 +7,17 @@ use kube::Client;
 use seinode_core::platform::Platform;
 
 use crate::{
-    cache::Fleet, flaps::Flaps, fresh::Fresh, keyring::Keyring, metrics::Metrics, patience::Patience,
-    postponed::Postponed, probe::Probes, publish::Publisher, settings::Scope, sidecar::Sidecars,
-    slots::Slots,
+    cache::Fleet, fence::Fence, flaps::Flaps, fresh::Fresh, keyring::Keyring, metrics::Metrics,
+    patience::Patience, postponed::Postponed, probe::Probes, publish::Publisher, settings::Scope,
+    sidecar::Sidecars, slots::Slots,
 };
 
 /// What every pass needs.
 pub(crate) struct Context {
     /// Client of all requests but watches.
     pub(crate) client: Client,
+    /// Whether this process may change anything now. The client is behind it; sidecars are not.
+    pub(crate) fence: Fence,
     /// Platform settings.
     pub(crate) platform: Platform,
     /// Caches of all served namespaces.

@@ -2,13 +2,14 @@
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
 mod history;
+mod leader;
 mod queue;
 mod watched;
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
     answer::Health,
@@ -17,8 +18,8 @@ use seinode_core::{
     failure::Class,
 };
 
-use self::{history::History, queue::Queue, watched::Watched};
-use crate::cache::Fleet;
+use self::{history::History, leader::Leader, queue::Queue, watched::Watched};
+use crate::{cache::Fleet, fence::Fence};
 
 /// What is counted; clones share the counters.
 #[derive(Clone)]
@@ -31,6 +32,10 @@ pub(crate) struct Metrics {
     heal_seconds: Histogram,
     history: History,
     queue: Queue,
+    /// How often the leader changed, as the Lease says.
+    pub(crate) transitions: IntGauge,
+    /// Whether the installed CRD is older than this operator.
+    pub(crate) outdated: IntGauge,
 }
 
 impl Metrics {
@@ -38,7 +43,11 @@ impl Metrics {
     ///
     /// # Errors
     /// When a name is malformed or taken.
-    pub(crate) fn register(registry: &Registry, fleet: &Arc<Fleet>) -> Result<Self, prometheus::Error> {
+    pub(crate) fn register(
+        registry: &Registry,
+        fleet: &Arc<Fleet>,
+        fence: &Fence,
+    ) -> Result<Self, prometheus::Error> {
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counter.clone()))?;
@@ -81,10 +90,21 @@ impl Metrics {
             )?,
             history: History::register(registry)?,
             queue: Queue::register(registry)?,
+            transitions: IntGauge::with_opts(Opts::new(
+                "sei_controller_leader_transitions",
+                "How often the leader changed, as the Lease says.",
+            ))?,
+            outdated: IntGauge::with_opts(Opts::new(
+                "sei_controller_crd_outdated",
+                "1 while the installed CRD lacks fields that this operator writes, else 0.",
+            ))?,
         };
         registry.register(Box::new(metrics.probe_seconds.clone()))?;
         registry.register(Box::new(metrics.heal_seconds.clone()))?;
-        registry.register(Box::new(Watched::new(Arc::clone(fleet))?))?;
+        registry.register(Box::new(metrics.transitions.clone()))?;
+        registry.register(Box::new(metrics.outdated.clone()))?;
+        registry.register(Box::new(Leader::new(fence.clone())?))?;
+        registry.register(Box::new(Watched::new(Arc::clone(fleet), fence.clone())?))?;
         // From 0 on: the first error is an increase.
         for class in [Class::Conflict, Class::Transient, Class::Denied, Class::User, Class::Invariant] {
             metrics.errors.with_label_values(&[label(class)]);

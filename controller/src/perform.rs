@@ -27,7 +27,7 @@ use seinode_core::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{api_error, ask, context::Context};
+use crate::{api_error, ask, context::Context, fence::NotLeading};
 
 /// Carries one effect out. Removing the finalizer changes the SeiNode itself and is `persist`'s business.
 pub(crate) async fn perform(
@@ -38,6 +38,9 @@ pub(crate) async fn perform(
     effect: &Effect,
 ) -> Outcome {
     let node = &subject.node;
+    if !context.fence.holds() {
+        return Outcome::Failed(Failure { class: Class::Transient, message: NotLeading.to_string() });
+    }
     let makes = match effect {
         // One that is there has its pod already.
         Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),

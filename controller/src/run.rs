@@ -11,14 +11,16 @@ use kube::{
     },
 };
 use prometheus::Registry;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     cache::{Caches, Guarded},
     context::Context,
+    definition,
     flaps::Flaps,
     fresh::Fresh,
     keyring::Keyring,
+    lease::{Contest, Deposed},
     metrics::{self, Metrics},
     pass::pass,
     patience::Patience,
@@ -32,26 +34,46 @@ use crate::{
     watch::{self, Slice, Unsynced},
 };
 
+/// Why the controller ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The registry holds a metric of the same name already.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// It does not lead any more. Whoever begins anew does so with what is stored, in a new process.
+    #[error("this replica leads no more: {0}")]
+    Deposed(Deposed),
+}
+
 /// Runs the controller until `shutdown` is cancelled: from then on no pass begins, and those under way have
-/// the drain time to end.
+/// the drain time to end. Where there is an election, passes begin when this replica leads, and the Lease is released
+/// after the last of them; the watches run before, so that the next leader need not list everything first.
 ///
 /// # Errors
-/// When a metric cannot be registered: the registry holds one of the same name already.
+/// When a metric cannot be registered, or this replica led and does no more: then all passes were cut off.
 pub async fn run(
     settings: Settings,
     readiness: &Readiness,
     metrics: &Registry,
     shutdown: CancellationToken,
-) -> Result<(), prometheus::Error> {
+) -> Result<(), Failure> {
     let (fleet, slices, unsynced) =
         watch::fleet(&settings.watch_client, &settings.scope, readiness, &metrics::watch_restarts(metrics)?);
-    let metrics = Metrics::register(metrics, &fleet)?;
+    let metrics = Metrics::register(metrics, &fleet, &settings.fence)?;
+    let mut contest = settings.election.map(|election| {
+        let gate = readiness.gate("lease", "it was not read yet");
+        Contest::new(election, gate, metrics.transitions.clone())
+    });
     let (publisher, news) = Publisher::new(settings.client.clone(), &settings.instance, metrics.clone());
     let news = tokio::spawn(news);
     let (probes, probing) = Probes::new(Arc::clone(&fleet), metrics.clone(), settings.probe_interval);
     tokio::spawn(probing);
+    let definition =
+        definition::watch(settings.watch_client, settings.client.clone(), metrics.outdated.clone());
+    let _watched = AbortOnDropHandle::new(tokio::spawn(definition));
     let context = Arc::new(Context {
         client: settings.client,
+        fence: settings.fence,
         platform: settings.platform,
         fleet,
         scope: settings.scope,
@@ -81,7 +103,15 @@ pub async fn run(
             tracing::warn!("passes that did not end within the drain time are cut off");
         }
     };
+    let led = async {
+        match &mut contest {
+            Some(contest) => contest.run().await,
+            None => future::pending().await,
+        }
+    };
     tokio::select! {
+        biased;
+        why = led => return Err(Failure::Deposed(why)),
         _ = all => {}
         () = overdue => {}
     }
@@ -89,6 +119,9 @@ pub async fn run(
     drop(context);
     if tokio::time::timeout(std::time::Duration::from_secs(2), news).await.is_err() {
         tracing::warn!("events that were not sent within two seconds are dropped");
+    }
+    if let Some(contest) = contest {
+        contest.release().await;
     }
     Ok(())
 }
@@ -106,10 +139,18 @@ async fn control(
     let step = Arc::new(Step { context, caches: Arc::clone(&caches), unsynced, shutdown: shutdown.clone() });
     // What makes a node wait for a pass: a change of its own, or one around it.
     let (changed, touched) = (step.context.metrics.clone(), step.context.metrics.clone());
-    let nodes =
-        nodes.inspect_ok(move |node| changed.woken(&node.namespace().unwrap_or_default(), &node.name_any()));
-    let triggers = triggers
-        .inspect(move |node| touched.woken(node.namespace.as_deref().unwrap_or_default(), &node.name));
+    // A replica that does not lead keeps nobody waiting.
+    let (leads, works) = (step.context.fence.clone(), step.context.fence.clone());
+    let nodes = nodes.inspect_ok(move |node| {
+        if leads.holds() {
+            changed.woken(&node.namespace().unwrap_or_default(), &node.name_any());
+        }
+    });
+    let triggers = triggers.inspect(move |node| {
+        if works.holds() {
+            touched.woken(node.namespace.as_deref().unwrap_or_default(), &node.name);
+        }
+    });
     Controller::for_stream(nodes, caches.nodes.clone())
         .with_config(config)
         .reconcile_on(triggers)
@@ -134,9 +175,14 @@ struct Step {
 
 async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infallible> {
     let mut unsynced = step.unsynced.subscribe();
-    tokio::select! {
+    let begins = async {
         // Until everything was listed once, what is missing may only not be listed yet.
-        listed = unsynced.wait_for(|count| *count == 0) => if listed.is_err() {
+        let listed = unsynced.wait_for(|count| *count == 0).await.is_ok();
+        step.context.fence.opens().await;
+        listed
+    };
+    tokio::select! {
+        listed = begins => if !listed {
             return Ok(Action::await_change());
         },
         () = step.shutdown.cancelled() => return Ok(Action::await_change()),

@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use seinode_core::platform::Platform;
 
+use crate::{fence::Fence, lease::Election};
+
 /// What the controller is told at start.
 pub struct Settings {
     /// Client of the watches: no read timeout, the watcher has its own idle timeout.
     pub watch_client: kube::Client,
-    /// Client of all other requests: with deadlines, without automatic retries.
+    /// Client of all other requests: with deadlines, without automatic retries. Behind `fence`: it sends nothing that
+    /// changes anything while that is shut.
     pub client: kube::Client,
+    /// Whether this process may change anything.
+    pub fence: Fence,
+    /// How it comes to lead; `None` when it is the only one.
+    pub election: Option<Election>,
     /// Which namespaces are served.
     pub scope: Scope,
     /// Platform settings.

@@ -1,7 +1,7 @@
 //! The watches: they fill the caches and say which node needs a pass. Nothing is polled.
 
 mod progress;
-mod trouble;
+pub(crate) mod trouble;
 
 use std::{fmt::Debug, sync::Arc};
 

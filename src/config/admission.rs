@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use seinode_certs::{Files, Names};
 
 use super::{
-    flags::{boolean, listen, problem},
+    flags::{boolean, listen, own_namespace, problem},
     listen::Listen,
     problem::{Findings, Problem, Problems},
     rules,
@@ -72,7 +72,7 @@ impl Admission {
         let mutating = findings.take(name("mutating-webhook-configuration", mutating_webhook_configuration));
         let validating =
             findings.take(name("validating-webhook-configuration", validating_webhook_configuration));
-        let namespace = findings.take(namespace(environment));
+        let namespace = findings.take(own_namespace(environment));
         let assemble = || {
             let admission = Self {
                 listen: listen?,
@@ -128,20 +128,6 @@ fn files(directory: &str, bundle: &str) -> Result<Option<Files>, Problem> {
                 interval: INTERVAL,
             }))
         }
-    }
-}
-
-fn namespace(environment: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
-    const VARIABLE: &str = "POD_NAMESPACE";
-    match environment.get(VARIABLE).filter(|name| !name.is_empty()) {
-        None => Ok(None),
-        Some(name) => rules::dns_label(name).map(|()| Some(name.clone())).map_err(|reason| {
-            Problem::of(
-                VARIABLE,
-                format!("is {name:?}, which {reason}"),
-                "write the namespace of the operator",
-            )
-        }),
     }
 }
 

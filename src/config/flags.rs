@@ -1,6 +1,6 @@
 //! Judges the flags of `run` one by one.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use seinode_controller::{Scope, SidecarUrl};
 
@@ -24,18 +24,6 @@ pub(super) fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<S
 /// An address to listen on.
 pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
     text.parse().map_err(|why: BadListen| problem(flag, format!("is wrong: {why}"), Listen::FORMS))
-}
-
-/// Refuses election, so that nobody runs two replicas in the belief that one of them rests.
-pub fn leader_elect(text: &str) -> Result<(), Problem> {
-    match boolean("leader-elect", text)? {
-        false => Ok(()),
-        true => Err(problem(
-            "leader-elect",
-            "asks for leader election, which this version does not have",
-            "leave it false and run a single replica",
-        )),
-    }
 }
 
 /// How a sidecar is reached. A template with credentials is not repeated in the message.
@@ -124,5 +112,20 @@ pub(super) fn boolean(flag: &str, text: &str) -> Result<bool, Problem> {
         "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
         "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),
         other => Err(problem(flag, format!("is {other:?}"), "write true or false")),
+    }
+}
+
+/// The operator's own namespace, where the environment says it.
+pub(super) fn own_namespace(environment: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+    const VARIABLE: &str = "POD_NAMESPACE";
+    match environment.get(VARIABLE).filter(|name| !name.is_empty()) {
+        None => Ok(None),
+        Some(name) => rules::dns_label(name).map(|()| Some(name.clone())).map_err(|reason| {
+            Problem::of(
+                VARIABLE,
+                format!("is {name:?}, which {reason}"),
+                "write the namespace of the operator",
+            )
+        }),
     }
 }

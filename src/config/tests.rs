@@ -46,6 +46,7 @@ fn without_flags_the_defaults_hold() {
     let Configuration {
         metrics,
         health,
+        election,
         admission,
         scope,
         sidecar_url,
@@ -59,6 +60,7 @@ fn without_flags_the_defaults_hold() {
         platform,
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
+    assert_eq!(election, None);
     assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
     assert_eq!(admission.unwrap().listen, Listen::All(10250));
     assert_eq!(probe_interval, Duration::from_secs(5));
@@ -163,7 +165,10 @@ fn a_bad_flag_is_named_with_its_variable_and_the_forms() {
         ("--webhook-bind-address=:x", ["(SEINODE_WEBHOOK_BIND_ADDRESS)", "\":x\"", bind]),
         ("--disable-webhooks=maybe", ["(SEINODE_DISABLE_WEBHOOKS)", "\"maybe\"", "true or false"]),
         ("--leader-elect=yes", ["(SEINODE_LEADER_ELECT)", "\"yes\"", "true or false"]),
-        ("--leader-elect", ["(SEINODE_LEADER_ELECT)", "does not have", "single replica"]),
+        (
+            "--leader-election-namespace=Sei",
+            ["(SEINODE_LEADER_ELECTION_NAMESPACE)", "other than a-z", "name of a namespace"],
+        ),
         (
             "--sidecar-url-template=https://{podIP}",
             ["(SEINODE_SIDECAR_URL_TEMPLATE)", "begin with http://", "{port}"],
@@ -199,6 +204,21 @@ fn credentials_in_a_template_are_not_repeated() {
     check_refused(&["--sidecar-url-template=https://me:hunter2@{podIP}"], &[], &["has credentials"]);
     let message = problems(&["--sidecar-url-template=https://me:hunter2@{podIP}"], &[]).concat();
     assert!(!message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn there_is_an_election_in_a_pod_and_wherever_it_is_asked_for() {
+    let elected = |arguments: &[&str], changes: &[(&str, &str)]| {
+        let mut environment = environment();
+        environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Configuration::parse(&flags(arguments), &environment).unwrap().election
+    };
+    let pod = [("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_NAMESPACE", "sei-system")];
+    let namespace = |name: &str| Some(Election { namespace: Some(name.to_owned()) });
+    assert_eq!(elected(&[], &pod), namespace("sei-system"));
+    assert_eq!(elected(&["--leader-elect=false"], &pod), None);
+    assert_eq!(elected(&["--leader-elect"], &[]), Some(Election { namespace: None }));
+    assert_eq!(elected(&["--leader-elect", "--leader-election-namespace=sei"], &pod), namespace("sei"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::kit::eventually;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
-    let mut command = operator(&["run", "--leader-elect", "--metrics-bind-address=nowhere"]);
+    let mut command = operator(&["run", "--leader-elect=perhaps", "--metrics-bind-address=nowhere"]);
     command.env("SEINODE_LOG_FORMAT", "xml").env("SEI_STORAGE_SIZE_DEFAULT", "2TB");
     command.env_remove("SEI_NODEPOOL_NAME").env_remove("SEI_GENESIS_REGION");
     let (code, said) = end(command).await;
@@ -75,8 +75,10 @@ pub async fn a_taken_address_is_named_with_its_flag() {
 pub async fn crds_prints_the_golden_definition() {
     let Output { status, stdout, .. } = operator(&["crds"]).output().await.unwrap();
     assert!(status.success());
-    let golden =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/controller/api/crds/seinode.yaml"));
+    let golden = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/charts/seinode-crds/files/seinodes.sei.io.yaml"
+    ));
     assert!(
         String::from_utf8(stdout).unwrap() == golden.unwrap(),
         "`seinode-operator crds` differs from the file"

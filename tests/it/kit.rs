@@ -10,6 +10,7 @@ pub mod operator;
 pub mod plans;
 pub mod pods;
 pub mod proxy;
+pub mod release;
 pub mod rolling;
 pub mod rollout;
 pub mod service;

@@ -15,6 +15,7 @@ mod background;
 mod binary;
 mod bootstrap;
 mod certs;
+mod chart;
 mod crash;
 mod crd;
 mod deletion;
@@ -25,6 +26,7 @@ mod heal;
 mod imports;
 mod keys;
 mod kit;
+mod leading;
 mod lifecycle;
 mod modes;
 mod quiet;
@@ -315,6 +317,18 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_configuration_that_is_not_valid_keeps_the_gate_shut
             a_rollout_takes_ten_requests_at_most
             sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end;
+        leading:
+            of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes
+            a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded
+            a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes;
+        chart:
+            what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values
+            the_operators_pod_is_let_in_where_pods_are_restricted
+            wrong_values_are_refused_by_their_place
+            the_chart_of_the_crd_says_what_the_operator_prints
+            no_right_is_missing_and_none_is_granted_in_vain
+            in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain
+            both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on;
         quiet:
             running_nodes_cost_no_request_in_a_minute;
         crash:

@@ -141,13 +141,22 @@ pub async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_
     ns.full_node("n0", "").await;
     eventually("the log asks for the new CRD", async || {
         let log = operator.log();
-        let asks = |line: &serde_json::Value| line.to_string().contains("is older than this operator");
+        let asks = |line: &serde_json::Value| line.to_string().contains("drops parts of its status");
         if log.iter().any(asks) { Ok(()) } else { Err(log.last().cloned()) }
     })
     .await;
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none());
+    let outdated = "sei_controller_crd_outdated";
+    assert_eq!(operator.metric(outdated).await, 1.0);
+    let names = |line: &serde_json::Value| line.to_string().contains("drops .spec");
+    assert!(operator.log().iter().any(names), "{:#?}", operator.log());
 
     install_crd(&ns.client).await;
+    eventually("the CRD is seen to be up to date", async || match operator.metric(outdated).await {
+        0.0 => Ok(()),
+        other => Err(other),
+    })
+    .await;
     ns.running("n0").await;
     eventually("the old finalizer is off", async || {
         let finalizers = raw.get("hollow").await.unwrap().finalizers().to_vec();

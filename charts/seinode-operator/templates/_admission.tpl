@@ -13,7 +13,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 admissionReviewVersions: [v1]
 sideEffects: None
 matchPolicy: Equivalent
-namespaceSelector: {{ .root.Values.admission.namespaceSelector | toJson }}
+namespaceSelector: {{ include "seinode-operator.namespaces" .root }}
 clientConfig:
   service:
     name: {{ .root.Values.fullname }}-webhook

@@ -16,6 +16,7 @@ pub mod conditions;
 pub mod configuration;
 pub mod decide;
 pub mod decision;
+pub mod definition;
 pub mod drift;
 pub mod edits;
 pub mod effect;

@@ -1,4 +1,5 @@
 //! Gauges that are read from the watched objects at the scrape: they can neither leak nor outlive their object (W11, W12).
+//! Only the leader shows them, so that each node has one series.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +11,7 @@ use prometheus::{
 use seinode_api::{SeiNode, conditions, status::Phase};
 use seinode_core::plan::{Plan, PlanPhase};
 
-use crate::cache::Fleet;
+use crate::{cache::Fleet, fence::Fence};
 
 const PHASES: [Phase; 5] =
     [Phase::Pending, Phase::Initializing, Phase::Running, Phase::Failed, Phase::Terminating];
@@ -18,6 +19,7 @@ const PHASES: [Phase; 5] =
 /// The gauges of all nodes.
 pub(super) struct Watched {
     fleet: Arc<Fleet>,
+    fence: Fence,
     descriptions: Vec<Desc>,
 }
 
@@ -36,9 +38,9 @@ struct Gauges {
 }
 
 impl Watched {
-    pub(super) fn new(fleet: Arc<Fleet>) -> Result<Self, prometheus::Error> {
+    pub(super) fn new(fleet: Arc<Fleet>, fence: Fence) -> Result<Self, prometheus::Error> {
         let descriptions = Gauges::new()?.all().iter().flat_map(|gauge| gauge.desc()).cloned().collect();
-        Ok(Self { fleet, descriptions })
+        Ok(Self { fleet, fence, descriptions })
     }
 }
 
@@ -49,6 +51,9 @@ impl Collector for Watched {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let Ok(gauges) = Gauges::new() else { return Vec::new() };
+        if !self.fence.holds() {
+            return Vec::new();
+        }
         let nodes: Vec<_> = self.fleet.nodes().collect();
         let mut plans = BTreeMap::new();
         for node in nodes.iter().filter_map(|node| node.0.as_ref().ok()) {

@@ -3,7 +3,7 @@
 use kube::{core::Status, runtime::watcher};
 
 /// Says what is wrong with the watch of a kind.
-pub(super) fn say(error: &watcher::Error, plural: &str) -> String {
+pub(crate) fn say(error: &watcher::Error, plural: &str) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -38,6 +38,8 @@ pub struct Options {
     pub keep: Keep,
     /// Whether a pod needs its ServiceAccount.
     pub service_accounts: ServiceAccounts,
+    /// Whether owner references are guarded.
+    pub owners: Owners,
     /// Where claims get their volumes from.
     pub volumes: Volumes,
     /// Kinds of its own that are served before the controllers start. The garbage collector looks for new kinds only
@@ -65,6 +67,17 @@ pub enum ServiceAccounts {
     Ignored,
     /// As in a real cluster.
     Required,
+}
+
+/// Whether the admission plugin `OwnerReferencesPermissionEnforcement` guards owner references: to change those of an object
+/// that exists takes the right to delete it, and to block the deletion of the owner the right to update its finalizers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owners {
+    /// Whoever may change an object may change its owners, as Kubernetes has it by default.
+    #[default]
+    Free,
+    /// As OpenShift has it.
+    Guarded,
 }
 
 /// Where claims of the [`STORAGE_CLASSES`] get their volumes from.

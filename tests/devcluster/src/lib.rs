@@ -57,7 +57,7 @@ mod steady;
 pub mod tools;
 pub mod volumes;
 
-pub use cluster::{Audit, Cluster, ClusterError, LIMITED_TOKEN, Options, ServiceAccounts, Volumes};
+pub use cluster::{Audit, Cluster, ClusterError, LIMITED_TOKEN, Options, Owners, ServiceAccounts, Volumes};
 pub use guardian::{Guard, Keep};
 pub use platform::PLATFORM;
 pub use process::Process;

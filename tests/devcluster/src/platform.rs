@@ -1,6 +1,8 @@
 //! What a platform team tells the operator about this control plane. Values only; the buckets do not exist, for nothing
 //! here ever opens one.
 
+use serde_json::{Value, json};
+
 /// The operator's platform variables. Node pools and storage classes are those of every [`Cluster`](crate::Cluster),
 /// the rest is as the shipped manifest of the original has it (crd-and-workload §5).
 pub const PLATFORM: [(&str, &str); 19] = [
@@ -24,6 +26,22 @@ pub const PLATFORM: [(&str, &str); 19] = [
     ("SEI_RESULT_EXPORT_REGION", "us-east-2"),
     ("SEI_RESULT_EXPORT_PREFIX", "shadow-results/"),
 ];
+
+/// The same as `platform` in the values of the operator's chart, but for what the chart has by default.
+#[must_use]
+pub fn values() -> Value {
+    let of = |variable: &str| PLATFORM.iter().find(|(name, _)| *name == variable).map(|(_, value)| *value);
+    json!({
+        "nodePool": { "default": of("SEI_NODEPOOL_NAME"), "archive": of("SEI_NODEPOOL_ARCHIVE") },
+        "storage": {
+            "default": { "class": of("SEI_STORAGE_CLASS_PERF") },
+            "archive": { "class": of("SEI_STORAGE_CLASS_ARCHIVE") },
+        },
+        "snapshots": { "bucket": of("SEI_SNAPSHOT_BUCKET"), "region": of("SEI_SNAPSHOT_REGION") },
+        "genesis": { "bucket": of("SEI_GENESIS_BUCKET"), "region": of("SEI_GENESIS_REGION") },
+        "results": { "bucket": of("SEI_RESULT_EXPORT_BUCKET"), "region": of("SEI_RESULT_EXPORT_REGION") },
+    })
+}
 
 #[cfg(test)]
 mod tests {

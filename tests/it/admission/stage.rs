@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use devcluster::chart::Guardrails;
 use serde_json::{Value, json};
 
-use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, service::Service};
-
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/seinode-operator");
+use crate::kit::{
+    Kit, Namespace, Operator, eventually,
+    namespace::full_node,
+    release::{self, OPERATOR as CHART},
+    service::Service,
+};
 
 /// What guards the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,16 +46,16 @@ impl Stage {
 
     /// Renders the chart and creates what comes of it.
     async fn install(&self, guards: Guards) {
-        let values = json!({
+        let values = release::values(&json!({
             "fullname": self.name,
-            "serviceAccount": {"name": "operator"},
+            "serviceAccount": {"create": false, "name": "operator", "annotations": {}},
             "admission": {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.ns.name}},
                 "exemptUsers": [],
                 "webhooks": {"enabled": guards != Guards::Policy, "port": 443},
                 "policy": {"enabled": guards != Guards::Webhooks},
             },
-        });
+        }));
         let tools = self.ns.world.cluster.tools();
         let guardrails = Guardrails::render(tools, Path::new(CHART), &self.ns.name, &values).await.unwrap();
         assert!(!format!("{guardrails:?}").contains("caBundle"), "the chart renders a caBundle");

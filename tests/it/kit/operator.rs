@@ -66,6 +66,19 @@ impl Operator {
         Self { process: world.cluster.spawn(&name, command).unwrap() }
     }
 
+    /// Starts an operator with exactly these arguments and variables.
+    pub fn as_told(
+        world: &World,
+        kubeconfig: &Path,
+        arguments: &[String],
+        variables: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
+        command.args(arguments).env_clear().envs(variables.iter().cloned()).env("KUBECONFIG", kubeconfig);
+        let name = format!("operator-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        Self { process: world.cluster.spawn(&name, command).unwrap() }
+    }
+
     /// Starts an operator with other platform settings.
     pub fn with_settings(
         world: &World,
@@ -85,6 +98,16 @@ impl Operator {
     pub async fn stop(&self) -> ExitStatus {
         self.process.terminate();
         within("the operator stops", self.process.wait()).await
+    }
+
+    /// SIGSTOP: it stands still until [`Self::resume`].
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// How it ended, if it did.

@@ -1,5 +1,5 @@
 //! A proxy between the operator and all it talks to: API server and sidecars. It counts what would change the
-//! world, and can stop one such request right before or right after it takes effect, for good or for a while.
+//! world (events and Leases aside), and can stop one such request right before or right after it takes effect, for good or for a while.
 
 use std::{
     path::PathBuf,
@@ -105,7 +105,8 @@ impl Drop for Proxy {
 
 async fn forward(State(wire): State<Arc<Wire>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    let changes = ![Method::GET, Method::HEAD].contains(request.method()) && !path.contains("/events");
+    let beside = path.contains("/events") || path.contains("/leases");
+    let changes = ![Method::GET, Method::HEAD].contains(request.method()) && !beside;
     let cut = changes.then(|| wire.count()).flatten();
     if cut == Some(Cut::Before) {
         wire.stop().await;

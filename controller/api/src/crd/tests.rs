@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{fingerprint, seinode, yaml};
 use crate::names;
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/seinode.yaml");
+const GOLDEN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/seinode-crds/files/seinodes.sei.io.yaml");
 
 #[test]
 fn the_golden_file_is_what_the_types_say() {

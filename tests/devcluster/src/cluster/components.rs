@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::ServiceAccounts;
 use super::pki::Pki;
+use super::{Owners, ServiceAccounts};
 use crate::tools::{Tool, Tools};
 
 /// The controllers that tests rely on. Those of Deployments, DaemonSets and cloud machines have no work here.
@@ -60,6 +60,7 @@ pub(super) fn apiserver(
     pki: &Pki,
     ports: Ports,
     service_accounts: ServiceAccounts,
+    owners: Owners,
     audit: Option<(PathBuf, PathBuf)>,
 ) -> Command {
     let mut command = Command::new(tools.path(Tool::Apiserver));
@@ -82,6 +83,9 @@ pub(super) fn apiserver(
     serve_tls(&mut command, pki);
     if service_accounts == ServiceAccounts::Ignored {
         command.arg("--disable-admission-plugins=ServiceAccount");
+    }
+    if owners == Owners::Guarded {
+        command.arg("--enable-admission-plugins=OwnerReferencesPermissionEnforcement");
     }
     if let Some((policy, record)) = audit {
         command.arg("--audit-policy-file").arg(policy).arg("--audit-log-path").arg(record);

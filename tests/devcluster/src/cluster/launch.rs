@@ -51,7 +51,8 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Audit::Off => None,
         Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
     };
-    let command = components::apiserver(tools, directory, &pki, ports, options.service_accounts, audit);
+    let command =
+        components::apiserver(tools, directory, &pki, ports, options.service_accounts, options.owners, audit);
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
     let client = access.client(access::DEVCLUSTER.token, "devcluster")?;

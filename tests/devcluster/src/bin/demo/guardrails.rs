@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use devcluster::Cluster;
 use devcluster::chart::Guardrails;
+use devcluster::{Cluster, platform};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     authentication::v1::TokenRequest,
@@ -74,7 +74,7 @@ pub(crate) async fn account(cluster: &Cluster) -> anyhow::Result<PathBuf> {
 /// When helm refuses.
 pub(crate) async fn render(cluster: &Cluster) -> anyhow::Result<Guardrails> {
     let chart = checkout().join("charts/seinode-operator");
-    let values = json!({"serviceAccount": {"name": ACCOUNT}});
+    let values = json!({"platform": platform::values()});
     Ok(Guardrails::render(cluster.tools(), &chart, HOME, &values).await?)
 }
 

@@ -1,0 +1,8 @@
+//! The charts: what they render is taken by a real API server, what is wrong with values is refused, the rights that they
+//! grant are those that are used, and the operator runs as they say.
+
+mod installed;
+mod rendered;
+mod rights;
+
+pub use self::{installed::*, rendered::*, rights::*};
