@@ -147,9 +147,12 @@ pub async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_
     .await;
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none());
     let outdated = "sei_controller_crd_outdated";
+    eventually("the log names what is missing", async || {
+        let names = |line: &serde_json::Value| line.to_string().contains("drops .spec");
+        if operator.log().iter().any(names) { Ok(()) } else { Err(operator.log()) }
+    })
+    .await;
     assert_eq!(operator.metric(outdated).await, 1.0);
-    let names = |line: &serde_json::Value| line.to_string().contains("drops .spec");
-    assert!(operator.log().iter().any(names), "{:#?}", operator.log());
 
     install_crd(&ns.client).await;
     eventually("the CRD is seen to be up to date", async || match operator.metric(outdated).await {
