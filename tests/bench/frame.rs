@@ -63,11 +63,11 @@ pub fn label(round: usize) -> String {
     if round == 0 { "warm-up".to_owned() } else { format!("round {round}") }
 }
 
-/// The median of some times.
-pub fn median(times: impl IntoIterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.into_iter().collect();
-    times.sort();
-    times[times.len() / 2]
+/// The median of some values.
+pub fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.into_iter().collect();
+    values.sort();
+    values[values.len() / 2]
 }
 
 /// How many times as long as `floor` something took.

@@ -2,13 +2,19 @@
 //! people with kubectl in front.
 
 mod agreement;
+mod down;
 mod generated;
 mod hands;
 mod nodes;
 mod sets;
 mod stage;
+mod wording;
 
 pub use agreement::what_the_api_server_refuses_the_parser_refuses_at_the_same_place;
+pub use down::{
+    while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete,
+    without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does,
+};
 pub use generated::the_api_server_and_the_parser_agree_on_generated_objects;
 pub use nodes::a_node_is_labelled_and_judged_and_its_owner_is_told_why;
 pub use sets::{

@@ -4,7 +4,7 @@
 //! The cases are a table, `crd/cases.yaml`. CRDs have no namespace; scenarios that install the original's do
 //! it under another group and name, so they disturb nobody.
 
-mod admission;
+pub mod admission;
 mod demands;
 pub mod nodes;
 mod original;

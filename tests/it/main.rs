@@ -123,6 +123,8 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             nobody_slips_out_of_the_guard_and_what_is_put_back_is_told
             the_operator_and_other_tenants_never_call_the_webhooks_of_sets
             an_orphaned_set_is_let_go
+            while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete
+            without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does
             the_api_server_and_the_parser_agree_on_generated_objects;
         crd:
             every_rule_has_an_accept_and_a_refuse_case
@@ -280,6 +282,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
         serving:
             two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails
             an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
+            an_authority_that_has_aged_is_followed_up_under_load_and_no_call_fails
             a_thousand_half_open_handshakes_do_not_keep_a_call_out;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out

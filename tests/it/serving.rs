@@ -1,12 +1,13 @@
 //! The webhooks of the real binary, called by a real API server through a Service: replicas come and go, their authority
 //! is lost, and strangers stand in the door, all while calls go on.
 
+mod aged;
 mod house;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, PostParams};
 use tokio::net::TcpStream;
 
 use self::house::{House, SECRET};
@@ -17,7 +18,7 @@ pub async fn two_replicas_are_restarted_one_after_the_other_under_load_and_no_ca
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
     let successors = house
-        .under_load(async {
+        .under_load(Duration::ZERO, async {
             let third = house.replica().await;
             assert!(first.stop().await.success());
             let fourth = house.replica().await;
@@ -40,7 +41,7 @@ pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
     let third = house
-        .under_load(async {
+        .under_load(Duration::ZERO, async {
             let secrets = house.ns.api::<Secret>();
             let lost = secrets.get(SECRET).await.unwrap();
             secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
@@ -63,6 +64,44 @@ pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
         assert_eq!(third.metric(&in_sync).await, 1.0, "{kind}");
     }
     assert_eq!(third.metric("sei_tls_handshake_failures_total{reason=\"certificate_rejected\"}").await, 0.0);
+}
+
+/// With the lives of every day: what takes a year has happened before, and a successor settles for a minute.
+pub async fn an_authority_that_has_aged_is_followed_up_under_load_and_no_call_fails(kit: Arc<Kit>) {
+    let house = House::of(&kit).await;
+    let secrets = house.ns.api::<Secret>();
+    let aged = secrets.create(&PostParams::default(), &aged::authority()).await.unwrap().data.unwrap();
+    let replicas = [house.replica().await, house.replica().await];
+    house.callable().await;
+    let follow = async {
+        let followed = eventually("another authority signs, and the old one is trusted still", async || {
+            let now = secrets.get(SECRET).await.unwrap().data.unwrap();
+            let retired = now.get("retired.json").map(|text| String::from_utf8_lossy(&text.0).into_owned());
+            let is_over =
+                now["tls.crt"] != aged["tls.crt"] && retired.is_some_and(|text| text.contains("BEGIN"));
+            if is_over { Ok(now) } else { Err(now.into_keys().collect::<Vec<_>>()) }
+        });
+        followed.await;
+        for replica in &replicas {
+            let renewals = |result: &str| {
+                format!("sei_webhook_certificate_renewals_total{{cert=\"leaf\",result=\"{result}\"}}")
+            };
+            eventually("the replica has a certificate of the new authority", async || {
+                let (done, failed) =
+                    (replica.metric(&renewals("success")).await, replica.metric(&renewals("error")).await);
+                if (done, failed) == (2.0, 0.0) { Ok(()) } else { Err((done, failed)) }
+            })
+            .await;
+        }
+    };
+    // A minute of calls without a pause would be felt by every scenario beside this one.
+    house.under_load(Duration::from_millis(50), follow).await;
+    // The API server has had to connect anew, as its bundle changed, and trusts what it is shown.
+    house.callable().await;
+    for replica in &replicas {
+        let rejected = "sei_tls_handshake_failures_total{reason=\"certificate_rejected\"}";
+        assert_eq!(replica.metric(rejected).await, 0.0);
+    }
 }
 
 pub async fn a_thousand_half_open_handshakes_do_not_keep_a_call_out(kit: Arc<Kit>) {

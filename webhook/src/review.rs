@@ -1,14 +1,19 @@
 //! `AdmissionReview` v1, in and out: bytes to a request, a verdict to bytes. Never fails: what cannot be read is
 //! answered with a 4xx that says why.
 //!
-//! Objects stay raw JSON: a typed round trip would lose fields that this version does not know.
+//! Objects that may be patched stay raw JSON: a typed round trip would lose fields that this version does not know.
 
 mod request;
 mod response;
 
 pub use request::{Operation, Request};
 
-use crate::{endpoint::Endpoint, verdict};
+use seinode_api::SeiNode;
+
+use crate::{
+    endpoint::Endpoint,
+    verdict::{self, Verdict},
+};
 
 /// What is sent back for one body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,25 +48,33 @@ pub struct Facts {
 /// A pure function of its arguments: no clock, no request to anybody, the same answer for a dry run.
 #[must_use]
 pub fn answer(endpoint: Endpoint, body: &[u8]) -> Answer {
+    // SeiNodes that can be read need not become raw JSON first. What cannot be read is looked at again, to say where.
+    if endpoint == Endpoint::ValidateSeiNode
+        && let Ok(request) = Request::<Option<Box<SeiNode>>>::read(endpoint, body)
+        && let Some(verdict) = verdict::of_nodes(&request)
+    {
+        return said(endpoint, &request, &verdict);
+    }
     match Request::read(endpoint, body) {
-        Ok(request) => {
-            let verdict = verdict::judge(endpoint, &request);
-            let facts = Facts {
-                operation: request.operation.as_str(),
-                subresource: endpoint.resource().2,
-                allowed: verdict.violations.is_empty(),
-                code: verdict.code(),
-                dry_run: request.dry_run,
-                patched: verdict.patch.fields(),
-            };
-            Answer { status: 200, body: response::review(endpoint, &request, &verdict), facts }
-        }
+        Ok(request) => said(endpoint, &request, &verdict::judge(endpoint, &request)),
         Err(problem) => {
             let code = 400;
             let facts = Facts { code, ..Facts::default() };
             Answer { status: code, body: response::problem(code, &problem), facts }
         }
     }
+}
+
+fn said<T>(endpoint: Endpoint, request: &Request<T>, verdict: &Verdict) -> Answer {
+    let facts = Facts {
+        operation: request.operation.as_str(),
+        subresource: endpoint.resource().2,
+        allowed: verdict.violations.is_empty(),
+        code: verdict.code(),
+        dry_run: request.dry_run,
+        patched: verdict.patch.fields(),
+    };
+    Answer { status: 200, body: response::review(endpoint, request, verdict), facts }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod scale;
 mod seinode;
 mod stateful_set;
 
+use seinode_api::SeiNode;
 use seinode_core::violation::Violation;
 
 pub use patch::Patch;
@@ -44,4 +45,10 @@ pub fn judge(endpoint: Endpoint, request: &Request) -> Verdict {
         Endpoint::WarnStatefulSetDeletion => stateful_set::deletion(request),
         Endpoint::ValidateScale => scale::validate(request),
     }
+}
+
+/// Judges SeiNodes that were read, as [`judge`] does at [`Endpoint::ValidateSeiNode`]; `None` when there is none.
+pub(crate) fn of_nodes(request: &Request<Option<Box<SeiNode>>>) -> Option<Verdict> {
+    let new = request.object.as_ref()?;
+    Some(seinode::judge(request.operation, new, request.old.as_deref()))
 }

@@ -127,7 +127,7 @@ fn follow(
         }
         PlanKind::NodeUpdate => update::begin(subject, intent, next, seen, failures, None),
     };
-    if plan.target != intent.target {
+    if plan.target != intent.target() {
         if plan.kind == PlanKind::NodeUpdate {
             let unfinished = (plan.phase == PlanPhase::Active).then_some(plan.id);
             return update::begin(subject, intent, next, seen, 0, unfinished);
@@ -183,7 +183,7 @@ fn begin(
     // What is on the volume cannot be told until the sidecar was given it.
     next.configured = Some(seinode_api::status::ConfiguredStatus::default());
     let tasks = init::tasks(intent, bootstrapped(intent, next, seen), leftovers);
-    let plan = Plan::new(PlanKind::Init, &subject.node.uid, intent.target, seen.now, failures, &tasks);
+    let plan = Plan::new(PlanKind::Init, &subject.node.uid, intent.target(), seen.now, failures, &tasks);
     next.plan = Some(plan.write(None));
     // A node of which nothing has been made waits for others first.
     let phase = match next.phase {
@@ -197,7 +197,7 @@ fn begin(
 /// A volume that was bootstrapped is told by its UID, and an imported one is not watched: it is looked at before a plan
 /// can be made.
 fn before_another_bootstrap(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Option<Act> {
-    let goes_on = |plan: &Plan| plan.phase == PlanPhase::Active && plan.target == intent.target;
+    let goes_on = |plan: &Plan| plan.phase == PlanPhase::Active && plan.target == intent.target();
     let begins = next.phase != Some(Phase::Running)
         && !next.plan.as_ref().and_then(Plan::read).is_some_and(|plan| goes_on(&plan));
     let imported = matches!(intent.volume, VolumeSource::Import(_));

@@ -3,6 +3,7 @@
 //! Later stages never see the raw spec. The same parser serves the controller and the admission webhook, so a
 //! rule has one wording (architecture: rooms). All violations are found at once.
 
+mod hashes;
 mod limits;
 mod mode;
 mod overrides;
@@ -14,7 +15,8 @@ use seinode_api::{SeiNode, names, spec};
 
 pub use mode::{Ceremony, Mode, ModeName, Role, SnapshotProduction, Start};
 
-use crate::{drift::Wishes, ids::Target, node::NodeRef, violation::Violation};
+use self::hashes::ReadFrom;
+use crate::{node::NodeRef, violation::Violation};
 
 /// The sidecar image that runs when a spec names none (crd-and-workload §0).
 pub const DEFAULT_SIDECAR_IMAGE: &str =
@@ -47,12 +49,8 @@ pub struct Intent {
     pub retention: Retention,
     /// Whether the node is to run.
     pub activity: Activity,
-    /// Hash of what the spec asks for, whether it is paused and what becomes of its volume aside.
-    pub target: Target,
-    /// What a node that runs follows, part by part.
-    pub wishes: Wishes,
-    /// Hash of what a bootstrap Job is made of: a change of anything else does not begin it anew.
-    pub bootstrap_target: Target,
+    /// What hashes are made of, when one is asked for. Nothing else reads it.
+    read_from: ReadFrom,
 }
 
 /// One source of peers.
@@ -168,9 +166,7 @@ impl Intent {
                     Some(true) => Activity::Paused,
                     Some(false) | None => Activity::Runs,
                 },
-                target: target(spec),
-                wishes: Wishes::of(spec, namespace),
-                bootstrap_target: bootstrap_target(spec, &mode),
+                read_from: ReadFrom { spec: Box::new(spec.clone()), namespace: namespace.to_owned() },
                 mode,
             }),
             _ => Err(found),
@@ -233,13 +229,6 @@ fn unknown_overrides(object: &SeiNode) -> overrides::Unknown {
     }
 }
 
-/// The hash of what a bootstrap Job is made of.
-fn bootstrap_target(spec: &spec::SeiNodeSpec, mode: &Mode) -> Target {
-    let import = spec.data_volume.as_ref().and_then(|volume| volume.import.as_ref());
-    let parts = (&spec.chain_id, &spec.sidecar, import, format!("{:?}", mode.start()));
-    Target::of(&serde_json::to_vec(&parts).unwrap_or_default())
-}
-
 /// A validator that signs keeps its volume unless told otherwise: it holds the double-sign state.
 fn retention(spec: &spec::SeiNodeSpec, mode: &Mode) -> Retention {
     let signs = matches!(mode, Mode::Validator { role: Role::Signer { .. }, .. });
@@ -247,20 +236,6 @@ fn retention(spec: &spec::SeiNodeSpec, mode: &Mode) -> Retention {
         true => Retention::Kept,
         false => Retention::GoesWithTheNode,
     }
-}
-
-/// The hash of a spec: equal for equal specs, whatever the order of members they were written in. Pausing a node, or
-/// keeping its volume, leads a plan nowhere else.
-fn target(spec: &spec::SeiNodeSpec) -> Target {
-    let mut spec = spec.clone();
-    spec.paused = None;
-    if let Some(volume) = &mut spec.data_volume {
-        volume.retain = None;
-    }
-    spec.data_volume = spec.data_volume.filter(|volume| volume.import.is_some());
-    // Structs serialise in the order of their fields and maps are BTreeMaps, so the text is canonical. A
-    // spec that was read from JSON serialises to JSON; the empty default is unreachable.
-    Target::of(&serde_json::to_vec(&spec).unwrap_or_default())
 }
 
 fn peers(sources: &[spec::PeerSource], own_namespace: &str, found: &mut Vec<Violation>) -> Vec<PeerSource> {

@@ -32,6 +32,7 @@
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
+//! | [`chart`] | the guardrails of the operator's chart, with an operator on loopback behind them |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |
@@ -42,6 +43,7 @@
 //! start.
 
 pub mod audit;
+pub mod chart;
 pub mod cluster;
 pub mod guardian;
 pub mod platform;

@@ -42,13 +42,23 @@ pub async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Ki
     assert_eq!(labels().await["sei.io/chain"], "atlantic-2");
     assert_eq!(labels().await["sei.io/mode"], "fullNode");
 
-    // A label is put right at once; others are nobody's business.
-    for arguments in [["label", "seinode/n0", "sei.io/mode-"], ["label", "seinode/n0", "team=rpc"]] {
-        let (done, said) = stage.kubectl(&arguments);
+    // A label of ours is put right at once; others are nobody's business, also where they look like ours.
+    for arguments in [
+        ["label", "seinode/n0", "sei.io/mode-"].as_slice(),
+        &["label", "seinode/n0", "sei.io/chain=other", "--overwrite"],
+        &["label", "seinode/n0", "team=rpc", "sei.io/foreign=x"],
+    ] {
+        let (done, said) = stage.kubectl(arguments);
         assert!(done, "{said}");
     }
-    assert_eq!(labels().await["sei.io/mode"], "fullNode");
-    assert_eq!(labels().await["team"], "rpc");
+    for (name, value) in [
+        ("sei.io/mode", "fullNode"),
+        ("sei.io/chain", "atlantic-2"),
+        ("team", "rpc"),
+        ("sei.io/foreign", "x"),
+    ] {
+        assert_eq!(labels().await[name], value, "{name}");
+    }
 
     // What would swap the volume, with all that is wrong beside it.
     let swap = node(json!({"dataVolume": {"import": {"pvcName": "other"}}, "overrides": {"zzz": "1"}}));
@@ -70,9 +80,16 @@ pub async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Ki
         metrics.lines().filter(of_nodes).map(str::to_owned).collect::<Vec<_>>()
     };
     let before = calls().await;
-    let (done, said) = stage.kubectl(&["annotate", "seinode/n0", "a=b"]);
-    assert!(done, "{said}");
+    for arguments in [["annotate", "seinode/n0", "sei.io/foreign=x"], ["label", "seinode/n0", "a=b"]] {
+        let (done, said) = stage.kubectl(&arguments);
+        assert!(done, "{said}");
+    }
     assert_eq!(calls().await, before);
+    // A label that looks like ours is judged, whoever's it is.
+    let (done, said) = stage.kubectl(&["label", "seinode/n0", "sei.io/foreign-"]);
+    assert!(done, "{said}");
+    assert_ne!(calls().await, before);
+    assert!(!labels().await.contains_key("sei.io/foreign"));
 
     let (done, said) = stage.kubectl(&["delete", "seinode/n0"]);
     assert!(done && said.contains("Warning: PVC data-n0 and its data go with SeiNode n0"), "{said}");

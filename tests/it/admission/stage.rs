@@ -1,12 +1,9 @@
-//! A namespace that the chart guards: its configurations and policies as the real helm renders them, with the Service
-//! that they name replaced by a loopback address.
+//! A namespace that the chart guards: its configurations and policies, and a Service in front of the operators that they
+//! ask.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
-use devcluster::Tool;
+use devcluster::chart::Guardrails;
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -43,12 +40,12 @@ impl Stage {
                                     "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
             .await;
         let stage = Self { service: Service::start().await, ns, kubeconfig, name };
-        stage.install(guards);
+        stage.install(guards).await;
         stage
     }
 
     /// Renders the chart and creates what comes of it.
-    fn install(&self, guards: Guards) {
+    async fn install(&self, guards: Guards) {
         let values = release::values(&json!({
             "fullname": self.name,
             "serviceAccount": {"create": false, "name": "operator", "annotations": {}},
@@ -59,36 +56,10 @@ impl Stage {
                 "policy": {"enabled": guards != Guards::Webhooks},
             },
         }));
-        let scratch = tempfile::tempdir().unwrap();
-        let file = scratch.path().join("values.json");
-        std::fs::write(&file, values.to_string()).unwrap();
-        let helm = Command::new(self.ns.world.cluster.tools().path(Tool::Helm))
-            .args(["template", "it", CHART, "--namespace", &self.ns.name, "--values"])
-            .arg(&file)
-            .env("HELM_CACHE_HOME", scratch.path())
-            .output()
-            .unwrap();
-        assert!(helm.status.success(), "{}", String::from_utf8_lossy(&helm.stderr));
-        let rendered = String::from_utf8(helm.stdout).unwrap();
-        let objects = serde_norway::Deserializer::from_str(&rendered)
-            .map(|document| serde::Deserialize::deserialize(document).unwrap())
-            .filter(|object: &Value| guards_something(object))
-            .map(|object| self.on_loopback(object));
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects.collect::<Vec<_>>()});
-        let file = scratch.path().join("rendered.json");
-        std::fs::write(&file, list.to_string()).unwrap();
-        let (created, said) = self.kubectl(&["create", "-f", path(&file)]);
-        assert!(created, "{said}");
-    }
-
-    fn on_loopback(&self, mut object: Value) -> Value {
-        for webhook in object.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
-            let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
-            assert!(webhook["clientConfig"].get("caBundle").is_none(), "the chart rendered a caBundle");
-            let url = format!("https://127.0.0.1:{}{path}", self.service.port);
-            webhook["clientConfig"] = json!({"url": url});
-        }
-        object
+        let tools = self.ns.world.cluster.tools();
+        let guardrails = Guardrails::render(tools, Path::new(CHART), &self.ns.name, &values).await.unwrap();
+        assert!(!format!("{guardrails:?}").contains("caBundle"), "the chart renders a caBundle");
+        guardrails.install(&self.ns.client, self.service.port).await.unwrap();
     }
 
     /// Starts a replica, and waits until it is ready and gets connections.
@@ -152,9 +123,4 @@ impl Stage {
 
 fn path(file: &Path) -> &str {
     file.to_str().unwrap()
-}
-
-/// Whether a rendered object is of admission; the operator itself runs as the scenario says.
-fn guards_something(object: &Value) -> bool {
-    object["apiVersion"].as_str().is_some_and(|version| version.starts_with("admissionregistration.k8s.io/"))
 }

@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use futures::future::join_all;
@@ -13,6 +14,7 @@ use kube::{
 use seinode_api::SeiNode;
 use seinode_certs::Kind;
 use serde_json::json;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, service::Service};
@@ -100,8 +102,8 @@ impl House {
         eventually("every webhook can be called", async || self.call().await).await;
     }
 
-    /// Does something while calls go on, none of which may fail.
-    pub async fn under_load<T>(&self, what: impl Future<Output = T>) -> T {
+    /// Does something while calls go on, each with a pause after it, none of which may fail.
+    pub async fn under_load<T>(&self, pause: Duration, what: impl Future<Output = T>) -> T {
         let (stop, calls) = (CancellationToken::new(), AtomicU64::new(0));
         let caller = async || {
             while !stop.is_cancelled() {
@@ -109,6 +111,7 @@ impl House {
                     panic!("call {} failed: {words}", calls.load(Relaxed));
                 }
                 calls.fetch_add(1, Relaxed);
+                sleep(pause).await;
             }
         };
         let doing = async {

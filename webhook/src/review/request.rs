@@ -1,14 +1,16 @@
 //! What an API server asks.
 
+use seinode_api::SeiNode;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::endpoint::Endpoint;
 
-/// One request, as far as verdicts need it.
+/// One request, as far as verdicts need it. Its objects are raw JSON, which keeps what this version does not know; where
+/// they are only looked at, they may be read straight into their type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct Request<T = Value> {
     /// Identity of the request; the answer repeats it.
     pub uid: String,
     /// What is to be done.
@@ -16,9 +18,9 @@ pub struct Request {
     /// Name of the object. Empty when the API server is to make one.
     pub name: String,
     /// The object as it would be stored; null for a deletion.
-    pub object: Value,
+    pub object: T,
     /// The object as it is stored; null for a creation.
-    pub old: Value,
+    pub old: T,
     /// Whether nothing is stored in the end.
     pub dry_run: bool,
 }
@@ -89,17 +91,35 @@ pub(super) enum Problem {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Review {
-    kind: String,
-    api_version: String,
-    request: Option<Asked>,
+/// What the objects of a request are read as.
+pub trait Object: for<'de> Deserialize<'de> + Default {
+    /// Whether there is an object at all.
+    fn is_there(&self) -> bool;
+}
+
+impl Object for Value {
+    fn is_there(&self) -> bool {
+        self.is_object()
+    }
+}
+
+impl Object for Option<Box<SeiNode>> {
+    fn is_there(&self) -> bool {
+        self.is_some()
+    }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
+#[serde(rename_all = "camelCase", bound = "T: Object")]
+struct Review<T> {
+    kind: String,
+    api_version: String,
+    request: Option<Asked<T>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: Object")]
+struct Asked<T> {
     uid: String,
     resource: Resource,
     sub_resource: Option<String>,
@@ -107,9 +127,9 @@ struct Asked {
     #[serde(default)]
     name: String,
     #[serde(default)]
-    object: Value,
+    object: T,
     #[serde(default)]
-    old_object: Value,
+    old_object: T,
     dry_run: Option<bool>,
 }
 
@@ -120,10 +140,10 @@ struct Resource {
     resource: String,
 }
 
-impl Request {
+impl<T: Object> Request<T> {
     /// Reads a body that was sent to an endpoint.
     pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, Problem> {
-        let Review { kind, api_version, request } = serde_json::from_slice(body)?;
+        let Review::<T> { kind, api_version, request } = serde_json::from_slice(body)?;
         if kind != "AdmissionReview" || api_version != "admission.k8s.io/v1" {
             return Err(Problem::Stranger { kind, version: api_version });
         }
@@ -152,7 +172,7 @@ impl Request {
         };
         for (field, needed, value) in [("object", new, &asked.object), ("oldObject", old, &asked.old_object)]
         {
-            if needed && !value.is_object() {
+            if needed && !value.is_there() {
                 return Err(Problem::Empty { field, operation: operation.as_str() });
             }
         }

@@ -6,10 +6,17 @@ use k8s_openapi::{
 };
 use seinode_core::violation::Violation;
 use serde::Serialize;
-use serde_json::json;
 
 use super::request::{Problem, Request};
 use crate::{endpoint::Endpoint, verdict::Verdict};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
 
 /// What every answer to a review has; `kubectl` prints `status` of one that does not allow.
 #[derive(Serialize)]
@@ -28,7 +35,7 @@ struct Response<'a> {
 }
 
 /// An `AdmissionReview` that answers a request.
-pub(super) fn review(endpoint: Endpoint, request: &Request, verdict: &Verdict) -> Vec<u8> {
+pub(super) fn review<T>(endpoint: Endpoint, request: &Request<T>, verdict: &Verdict) -> Vec<u8> {
     let refused = !verdict.violations.is_empty();
     let patch = (!refused).then(|| verdict.patch.to_json()).flatten();
     let response = Response {
@@ -39,14 +46,14 @@ pub(super) fn review(endpoint: Endpoint, request: &Request, verdict: &Verdict) -
         patch: patch.map(ByteString),
         warnings: &verdict.warnings,
     };
-    let review =
-        json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response });
-    review.to_string().into_bytes()
+    let review = Review { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
+    // Members that are text and numbers always serialise.
+    serde_json::to_vec(&review).unwrap_or_default()
 }
 
 /// A refusal, so that `kubectl` prints every path: reason Invalid, with a cause for each violation of the object that is
 /// named.
-fn refusal(endpoint: Endpoint, request: &Request, verdict: &Verdict) -> Status {
+fn refusal<T>(endpoint: Endpoint, request: &Request<T>, verdict: &Verdict) -> Status {
     let causes = verdict.violations.iter().map(|Violation { field, rule, remedy }| StatusCause {
         field: Some(field.clone()),
         message: Some(format!("{rule}; {remedy}")),

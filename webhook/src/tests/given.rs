@@ -27,6 +27,20 @@ fn asked(operation: Operation, object: Value, old: Value) -> Request {
     Request { uid: "1".into(), operation, name: "a".into(), object, old, dry_run: false }
 }
 
+/// The request as an API server sends it.
+pub fn sent(endpoint: Endpoint, request: &Request) -> Vec<u8> {
+    let (group, resource, subresource) = endpoint.resource();
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": request.uid, "name": request.name, "operation": request.operation.as_str(),
+            "resource": { "group": group, "version": "v1", "resource": resource }, "subResource": subresource,
+            "object": request.object, "oldObject": request.old, "dryRun": request.dry_run,
+        },
+    });
+    review.to_string().into_bytes()
+}
+
 /// A SeiNode with this spec.
 pub fn node(spec: Value) -> Value {
     let mut object = json!({

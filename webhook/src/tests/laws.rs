@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::{
     generate::{self, Chance},
-    given::{creation, mutated, update},
+    given::{creation, fields, mutated, sent, update},
 };
 use crate::{
     endpoint::Endpoint,
-    review::Request,
+    review::{Request, answer},
     verdict::{Verdict, judge},
 };
 
@@ -81,6 +81,26 @@ fn what_was_stamped_is_accepted() {
         let after = judge(Endpoint::ValidateSeiNode, &Request { object, ..request });
         assert_eq!(before, after, "stamping changes no verdict");
     }
+}
+
+#[test]
+fn whether_a_node_is_read_from_bytes_or_from_raw_json_the_answer_is_the_same() {
+    let (mut refused, mut warned) = (0, 0);
+    for request in requests(generate::node) {
+        let verdict = judge(Endpoint::ValidateSeiNode, &request);
+        let answer = answer(Endpoint::ValidateSeiNode, &sent(Endpoint::ValidateSeiNode, &request));
+        let said: Value = serde_json::from_slice(&answer.body).unwrap();
+        let list = |pointer: &str, member: &str| {
+            let items = said["response"].pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+            let text = items.map(|item| if member.is_empty() { item } else { &item[member] });
+            text.map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(list("/warnings", ""), verdict.warnings);
+        assert_eq!(list("/status/details/causes", "field"), fields(&verdict));
+        refused += u32::from(!answer.facts.allowed);
+        warned += u32::from(!verdict.warnings.is_empty());
+    }
+    assert!(refused > 500 && warned > 500, "{refused} {warned}");
 }
 
 #[test]

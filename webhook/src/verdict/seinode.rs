@@ -4,6 +4,7 @@ mod introduced;
 
 use seinode_api::{SeiNode, names};
 use seinode_core::{advice, intent::Intent, node::NodeRef, transition, violation::Violation};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -31,33 +32,48 @@ pub(super) fn mutate(request: &Request) -> Verdict {
     Verdict { patch, ..Verdict::default() }
 }
 
-/// Says all that is wrong with a new node, or with a change of one. What was wrong before the change is a warning:
-/// nobody is locked out of an object that exists.
+/// Says all that is wrong with a new node, or with a change of one, also where it cannot be read.
 pub(super) fn validate(request: &Request) -> Verdict {
-    let new = match read(&request.object) {
-        Ok(new) => new,
-        Err(violation) => return unreadable(request, violation),
-    };
-    let parsed = Intent::parse(&new);
+    let old = read(&request.old).ok();
+    match read(&request.object) {
+        Ok(new) => judge(request.operation, &new, old.as_ref()),
+        Err(violation) if request.operation == Operation::Update && old.is_none() => {
+            Verdict { warnings: vec![not_new(&violation)], ..Verdict::default() }
+        }
+        // Members have other types than the schema says. The API server refuses such a new one before us.
+        Err(violation) => Verdict { violations: vec![violation], ..Verdict::default() },
+    }
+}
+
+/// Judges what can be read; `old` is `None` where nothing was stored that can be. What was wrong before the change is a
+/// warning: nobody is locked out of an object that exists.
+pub(super) fn judge(operation: Operation, new: &SeiNode, old: Option<&SeiNode>) -> Verdict {
+    let parsed = Intent::parse(new);
     let mut warnings = parsed.as_ref().map(advice::of).unwrap_or_default();
     let found = parsed.err().unwrap_or_default();
-    let violations = match request.operation {
-        Operation::Create => found.into_iter().chain(transition::creation(&new)).collect(),
-        Operation::Update => {
-            let old = read(&request.old);
-            let before = old.as_ref().map(|old| Intent::parse(old).err().unwrap_or_default());
-            // What cannot be read broke we do not know which rules: none is held against the change.
-            let (introduced, older) = match before {
-                Ok(before) => introduced::split(found, before),
-                Err(_) => (Vec::new(), found),
+    let violations = match (operation, old) {
+        (Operation::Create, _) => found.into_iter().chain(transition::creation(new)).collect(),
+        (Operation::Update, Some(old)) => {
+            let before = match found.is_empty() {
+                true => Vec::new(),
+                false => Intent::parse(old).err().unwrap_or_default(),
             };
-            warnings.extend(older.iter().map(|violation| format!("not new, and still wrong: {violation}")));
-            let changed = old.map(|old| transition::change(&old, &new)).unwrap_or_default();
-            introduced.into_iter().chain(changed).collect()
+            let (introduced, older) = introduced::split(found, before);
+            warnings.extend(older.iter().map(not_new));
+            introduced.into_iter().chain(transition::change(old, new)).collect()
         }
-        Operation::Delete | Operation::Connect => Vec::new(),
+        // Nobody knows which rules it broke before: none is held against the change.
+        (Operation::Update, None) => {
+            warnings.extend(found.iter().map(not_new));
+            Vec::new()
+        }
+        (Operation::Delete | Operation::Connect, _) => Vec::new(),
     };
     Verdict { violations, warnings, ..Verdict::default() }
+}
+
+fn not_new(violation: &Violation) -> String {
+    format!("not new, and still wrong: {violation}")
 }
 
 /// Says what becomes of the volume.
@@ -73,19 +89,12 @@ pub(super) fn deletion(request: &Request) -> Verdict {
     Verdict { warnings: vec![warning], ..Verdict::default() }
 }
 
-/// An object whose members have other types than the schema says. The API server refuses a new one before us.
-fn unreadable(request: &Request, violation: Violation) -> Verdict {
-    let was_unreadable = request.operation == Operation::Update && read(&request.old).is_err();
-    match was_unreadable {
-        true => {
-            let warnings = vec![format!("not new, and still wrong: {violation}")];
-            Verdict { warnings, ..Verdict::default() }
-        }
-        false => Verdict { violations: vec![violation], ..Verdict::default() },
-    }
+fn read(object: &Value) -> Result<SeiNode, Violation> {
+    SeiNode::deserialize(object).or_else(|_| read_again(object))
 }
 
-fn read(object: &Value) -> Result<SeiNode, Violation> {
+/// Reads once more what cannot be read, to say where it cannot: keeping track of that takes its time.
+fn read_again(object: &Value) -> Result<SeiNode, Violation> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let said = error.inner().to_string();
         let rule = format!("it cannot be read: {said}");

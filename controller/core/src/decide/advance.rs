@@ -235,7 +235,7 @@ fn finish(
 
 /// The node is as its spec asks for: what differs later is news.
 fn settle(intent: &Intent, next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) {
-    next.baseline = intent.wishes.record();
+    next.baseline = intent.wishes().record();
     if plan.has_done(TaskType::ConfigApply) {
         let given = next.configured.get_or_insert_default();
         given.config.get_or_insert_with(|| configuration::hash(intent));

@@ -238,7 +238,7 @@ fn begin(
     seen: &Observation,
     failures: u32,
 ) -> Act {
-    let plan = Plan::new(kind, &subject.node.uid, intent.target, seen.now, failures, tasks);
+    let plan = Plan::new(kind, &subject.node.uid, intent.target(), seen.now, failures, tasks);
     next.plan = Some(plan.write(None));
     Act::Persist
 }

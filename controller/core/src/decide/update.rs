@@ -25,8 +25,9 @@ use crate::{
 /// What of the spec is to be rolled out. A node without a record takes what it has as its baseline: of an adopted one only
 /// an image that its pod does not run is news.
 pub(super) fn drift(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Vec<Reason> {
-    next.baseline = adopt(&intent.wishes, &next.baseline, seen);
-    let mut drift = intent.wishes.drift(&next.baseline);
+    let wishes = intent.wishes();
+    next.baseline = adopt(&wishes, &next.baseline, seen);
+    let mut drift = wishes.drift(&next.baseline);
     if !drift.contains(&Reason::Image) && runs_another_image(intent, seen) {
         drift.push(Reason::Image);
     }
@@ -82,7 +83,8 @@ pub(super) fn begin(
         // Until it is known again: what is on the volume cannot be told while it is on its way.
         next.configured = Some(seinode_api::status::ConfiguredStatus::default());
     }
-    let plan = Plan::new(PlanKind::NodeUpdate, &subject.node.uid, intent.target, seen.now, failures, &tasks);
+    let plan =
+        Plan::new(PlanKind::NodeUpdate, &subject.node.uid, intent.target(), seen.now, failures, &tasks);
     next.plan = Some(Plan { supersedes, ..plan }.write(None));
     Act::Persist
 }

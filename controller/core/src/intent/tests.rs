@@ -47,8 +47,8 @@ fn the_target_depends_on_the_spec_alone_and_not_on_the_order_of_its_members() {
     let one = parse("  chainId: c\n  image: i\n  fullNode: {}\n").unwrap();
     let same = parse("  fullNode: {}\n  image: i\n  chainId: c\n").unwrap();
     let other = parse("  chainId: c\n  image: j\n  fullNode: {}\n").unwrap();
-    assert_eq!(one.target, same.target);
-    assert_ne!(one.target, other.target);
+    assert_eq!(one.target(), same.target());
+    assert_ne!(one.target(), other.target());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
     match kin(&job.owner, job.stay) {
         Kin::Leaving => leaving("bootstrap Job"),
         Kin::Foreign => foreign("bootstrap Job"),
-        Kin::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target.to_string())) {
+        Kin::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target().to_string())) {
             (JobProgress::Runs | JobProgress::Suspended | JobProgress::Complete, true) => Step::Done,
             // It was made for an earlier spec, or it failed: another takes its place.
             (JobProgress::Failed(_), _) | (_, false) => Step::Do(Effect::DeleteJob(job.uid.clone())),

@@ -27,7 +27,7 @@ fn running() -> (Subject, SeiNodeStatus, Observation) {
     let status = SeiNodeStatus {
         phase: Some(Phase::Running),
         current_image: Some("seid:1".into()),
-        baseline: subject.intent.as_ref().unwrap().wishes.record(),
+        baseline: subject.intent.as_ref().unwrap().wishes().record(),
         children: Some(ChildrenStatus { stateful_set: Some(set), service: Some(service) }),
         ..SeiNodeStatus::default()
     };
@@ -196,7 +196,7 @@ fn an_adopted_set_is_taken_as_it_is() {
     let Decision { status, act } = decide(&subject, &status, &seen);
     assert!(matches!(act, Act::Rest(Rest { why: None, .. })), "{act:?}");
     assert_eq!(status.children.clone().unwrap().stateful_set.unwrap().generation, Some(7));
-    assert_eq!(status.baseline, subject.intent.as_ref().unwrap().wishes.record());
+    assert_eq!(status.baseline, subject.intent.as_ref().unwrap().wishes().record());
     assert_eq!(condition(&status, "TemplateOutdated").1, "Adopted");
 }
 

@@ -39,7 +39,7 @@ fn the_job_is_as_the_reference_says() {
             "metadata": {
                 "name": "n0-bootstrap", "namespace": "sei",
                 "labels": {"team":"rpc","sei.io/node":"n0","sei.io/component":"bootstrap"},
-                "annotations": {"sei.io/target": intent(&rest).bootstrap_target.to_string()},
+                "annotations": {"sei.io/target": intent(&rest).bootstrap_target().to_string()},
                 "ownerReferences": owner(),
             },
             "spec": {
@@ -172,7 +172,8 @@ fn a_spec_without_bootstrap_has_no_job() {
 #[test]
 fn a_job_is_made_anew_only_for_what_it_is_made_of() {
     const SNAPSHOT: &str = "snapshot: {s3: {targetHeight: 9}, bootstrapImage: seid:0}";
-    let target = |mode: &str, rest: &str| intent(&format!("  fullNode: {{{mode}}}\n{rest}")).bootstrap_target;
+    let target =
+        |mode: &str, rest: &str| intent(&format!("  fullNode: {{{mode}}}\n{rest}")).bootstrap_target();
     let before = target(SNAPSHOT, "");
     assert_eq!(before, target(SNAPSHOT, "  overrides: {evm.http_port: '1'}\n  podLabels: {a: b}\n"));
     assert_ne!(before, target(&SNAPSHOT.replace("seid:0", "seid:00"), ""));

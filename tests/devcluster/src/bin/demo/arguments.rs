@@ -11,8 +11,8 @@ Examples:
   cargo demo --keep --slow   slow enough to watch along with `kubectl get snode -A --watch`
   cargo demo | cat           plain lines, as in a CI log
 
-The first run takes some minutes: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok and kubectl are \
-built from source with Go, into $SEINODE_DEVCLUSTER_CACHE (default ~/.cache/seinode-operator/tools), once for all \
+The first run takes some minutes: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kubectl and \
+helm are built from source with Go, into $SEINODE_DEVCLUSTER_CACHE (default ~/.cache/seinode-operator/tools), once for all \
 checkouts. Tools of a fitting version in $KUBEBUILDER_ASSETS or on PATH are used instead.
 
 NO_COLOR=1 turns colours and the live display off. Exit code: 0 when the nodes came up, 1 when not, 130 after Ctrl-C.";
@@ -20,9 +20,10 @@ NO_COLOR=1 turns colours and the live display off. Exit code: 0 when the nodes c
 /// Watch three SeiNodes come up on a real Kubernetes API, on this machine.
 ///
 /// Starts etcd, the API server, the controllers and the scheduler, installs the SeiNode resource definition, runs the
-/// operator of this checkout, applies the three SeiNodes of examples/ and shows how their plans get on. No container
-/// engine is needed and no container runs: kwok plays the kubelet, and a small server plays the sidecar in each pod.
-/// Everything else is the real thing. Your own clusters and kubeconfigs are not touched, and nothing is left behind.
+/// operator of this checkout behind the guardrails of its chart, applies the three SeiNodes of examples/, shows how
+/// their plans get on, and makes edits by hand that are refused. No container engine is needed and no container runs:
+/// kwok plays the kubelet, and a small server plays the sidecar in each pod. Everything else is the real thing. Your
+/// own clusters and kubeconfigs are not touched, and nothing is left behind.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", bin_name = "cargo demo", after_help = EXAMPLES)]
 pub(crate) struct Arguments {

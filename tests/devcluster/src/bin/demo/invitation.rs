@@ -35,6 +35,7 @@ fn commands() -> impl Iterator<Item = (String, &'static str)> {
         ("kubectl describe snode rpc-0 -n NAMESPACE", "conditions and events of one"),
         ("kubectl get statefulset,service,pvc,pod -n NAMESPACE", "what it made of them"),
         ("kubectl explain seinode.spec.peers", "what can be asked for"),
+        ("kubectl scale sts/rpc-0 --replicas=2 -n NAMESPACE", "what is refused, and why"),
         ("kubectl delete snode trace-0 -n NAMESPACE", "all that it made of it goes along"),
         ("kubectl apply --server-side -f examples/", "and comes up again"),
     ]

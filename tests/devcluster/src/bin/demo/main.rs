@@ -8,6 +8,7 @@ mod arguments;
 mod compile;
 mod examples;
 mod follow;
+mod guardrails;
 mod invitation;
 mod operator;
 mod play;

@@ -9,6 +9,7 @@ use devcluster::sidecar::Sidecars;
 use devcluster::{Cluster, PLATFORM, Process};
 use kube::Client;
 
+use crate::guardrails::HOME;
 use crate::screen::Voice;
 
 /// How long the operator may take until its gates are open; it takes some hundred milliseconds.
@@ -25,23 +26,44 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Starts `binary` against `cluster`.
+    /// Starts `binary` against `cluster`, as whoever this kubeconfig is for.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(binary: &Path, cluster: &Cluster, sidecars: &Sidecars) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        binary: &Path,
+        cluster: &Cluster,
+        kubeconfig: &Path,
+        sidecars: &Sidecars,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(binary);
         command
             .arg("run")
-            .arg("--disable-webhooks")
             // Any free port; the log says which.
             .args(["--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"])
+            .args(["--webhook-bind-address=127.0.0.1:0", "--webhook-names=127.0.0.1"])
             .arg(format!("--sidecar-url-template={}", sidecars.url_template()))
             // Nothing of the user's environment may change what the demo shows.
             .env_clear()
             .envs(PLATFORM)
-            .env("KUBECONFIG", cluster.kubeconfig());
+            .env("POD_NAMESPACE", HOME)
+            .env("KUBECONFIG", kubeconfig);
         Ok(Self { process: cluster.spawn("operator", command)? })
+    }
+
+    /// Waits until it listens for API servers; the port.
+    ///
+    /// # Errors
+    /// When it ends, or takes too long.
+    pub(crate) async fn webhook_port(&self) -> anyhow::Result<u16> {
+        let begun = Instant::now();
+        loop {
+            if let Some(port) = self.url("webhooks").and_then(|url| url.rsplit(':').next()?.parse().ok()) {
+                return Ok(port);
+            }
+            self.check(begun, "it does not listen yet")?;
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     /// Waits until every gate of its readiness is open.
@@ -51,18 +73,20 @@ impl Operator {
     pub(crate) async fn ready(&self, voice: &Voice) -> anyhow::Result<()> {
         let begun = Instant::now();
         while let Err(shut) = self.gates().await {
-            if let Some(status) = self.process.exited() {
-                bail!("{}", self.ended(status));
-            }
-            if begun.elapsed() > PATIENCE {
-                bail!(
-                    "the operator is not ready after {} s ({shut}); {}",
-                    PATIENCE.as_secs(),
-                    self.log_end()
-                );
-            }
+            self.check(begun, &shut)?;
             voice.now(&format!("waiting: {shut}"));
             tokio::time::sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
+    /// Whether it is worth waiting longer.
+    fn check(&self, begun: Instant, why: &str) -> anyhow::Result<()> {
+        if let Some(status) = self.process.exited() {
+            bail!("{}", self.ended(status));
+        }
+        if begun.elapsed() > PATIENCE {
+            bail!("the operator is not ready after {} s ({why}); {}", PATIENCE.as_secs(), self.log_end());
         }
         Ok(())
     }
@@ -102,7 +126,7 @@ impl Operator {
             .request_text(request)
             .await
             .map(drop)
-            .map_err(|_| "its watches have not listed everything yet".into())
+            .map_err(|_| "not everything is listed, or its webhooks cannot be called yet".into())
     }
 }
 

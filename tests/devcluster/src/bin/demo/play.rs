@@ -11,7 +11,7 @@ use crate::arguments::{Arguments, Pace};
 use crate::operator::Operator;
 use crate::screen::{Screen, Voice, span};
 use crate::summary::{self, Story};
-use crate::{compile, examples, follow, invitation};
+use crate::{compile, examples, follow, guardrails, invitation};
 
 /// What runs. The operator goes first, then the sidecars, then the cluster.
 #[derive(Debug, Default)]
@@ -55,9 +55,13 @@ pub(crate) async fn play(
     let step = screen.step(4, "Operator", "starting it and waiting until it has listed everything");
     let sidecars = stage.sidecars.insert(Sidecars::start(cluster.client()).await?);
     set_pace(sidecars, arguments.pace());
-    let operator = stage.operator.insert(Operator::start(&binary, cluster, sidecars)?);
+    let kubeconfig = guardrails::account(cluster).await.context("the operator's account cannot be made")?;
+    let operator = stage.operator.insert(Operator::start(&binary, cluster, &kubeconfig, sidecars)?);
+    let (rendered, port) = tokio::try_join!(guardrails::render(cluster), operator.webhook_port())?;
+    rendered.install(&cluster.client(), port).await?;
     operator.ready(step.voice()).await?;
-    step.done("runs and has listed everything");
+    guardrails::asked(&cluster.client()).await?;
+    step.done("runs, has listed everything, and the API server asks it about changes");
 
     let names = examples::nodes()?;
     let step = screen.step(5, "SeiNodes", &format!("kubectl {}", examples::COMMAND.join(" ")));
@@ -85,7 +89,11 @@ pub(crate) async fn play(
         span(slowest)
     ));
 
-    let story = Story { cluster, sidecars, arrivals: &arrivals, since };
+    let step = screen.step(6, "By hand", "edits that a person should not make, with kubectl");
+    let refusals = guardrails::play(cluster).await?;
+    step.done(&format!("{} edits were made and refused", refusals.len()));
+
+    let story = Story { cluster, sidecars, arrivals: &arrivals, refusals: &refusals, since };
     screen.say(&summary::tell(&story).await.context("the nodes are up, but the summary cannot be made")?);
     Ok(())
 }

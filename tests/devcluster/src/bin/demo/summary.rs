@@ -16,6 +16,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::examples::NAMESPACE;
 use crate::follow::Arrival;
+use crate::guardrails::Refusal;
 use crate::screen::span;
 use crate::standing::condition;
 
@@ -28,6 +29,8 @@ pub(crate) struct Story<'a> {
     pub(crate) sidecars: &'a Sidecars,
     /// The nodes that came up.
     pub(crate) arrivals: &'a [Arrival],
+    /// What was refused.
+    pub(crate) refusals: &'a [Refusal],
     /// When the nodes were applied.
     pub(crate) since: Timestamp,
 }
@@ -54,6 +57,7 @@ pub(crate) async fn tell(story: &Story<'_>) -> anyhow::Result<String> {
         ));
         parts.push(format!("What it said about {name}:\n{}", indented(&events(story.cluster, &name).await?)));
     }
+    parts.push(format!("What it refused, as kubectl shows it:\n{}", refusals(story.refusals)));
     parts.push(format!("What this cost at the API server:\n{}", indented(&requests(story)?)));
     Ok(parts.join("\n\n"))
 }
@@ -126,6 +130,11 @@ fn tasks(sidecars: &Sidecars, name: &str) -> Vec<Vec<String>> {
         more => vec![task, format!("{more} attempts")],
     });
     rows.collect()
+}
+
+fn refusals(refusals: &[Refusal]) -> String {
+    let lines = refusals.iter().map(|Refusal { command, said }| format!("  $ {command}\n  {said}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 async fn events(cluster: &Cluster, name: &str) -> anyhow::Result<Vec<Vec<String>>> {

@@ -1,0 +1,122 @@
+//! While no operator is up: what holds, what people can still do, and what waits for it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use seinode_api::SeiNode;
+use seinode_webhook::guard::{ON_DELETE, ONE_REPLICA};
+
+use super::{
+    hands::stranger,
+    sets::words,
+    stage::{Guards, Stage},
+};
+use crate::kit::Kit;
+
+const OTHER_IMAGE: [&str; 4] = ["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"];
+
+pub async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete(kit: Arc<Kit>) {
+    let stage = abandoned(&kit, Guards::Both).await;
+    let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}"#;
+    let two = r#"{"spec":{"replicas":2}}"#;
+    for (arguments, rule) in [
+        (["scale", "statefulset/n0", "--replicas=2"].as_slice(), ONE_REPLICA),
+        (&["patch", "statefulset/n0", "-p", two], ONE_REPLICA),
+        (&["patch", "statefulset/n0", "--subresource=scale", "--type=merge", "-p", two], ONE_REPLICA),
+        (&["patch", "statefulset/n0", "-p", rolling], ON_DELETE),
+    ] {
+        let (done, said) = stage.kubectl(arguments);
+        assert!(!done && said.contains(&words(rule, "n0")), "{arguments:?}: {said}");
+    }
+    for arguments in [
+        ["label", "statefulset/n0", "team=rpc"].as_slice(),
+        &OTHER_IMAGE,
+        &["scale", "statefulset/n0", "--replicas=0"],
+        &["scale", "statefulset/n0", "--replicas=1"],
+    ] {
+        let (done, said) = stage.kubectl(arguments);
+        assert!(done, "{arguments:?}: {said}");
+    }
+    let set = stage.ns.api::<StatefulSet>().get("n0").await.unwrap();
+    let containers = set.spec.unwrap().template.spec.unwrap().containers;
+    assert!(containers.iter().any(|container| container.image.as_deref() == Some(&OTHER_IMAGE[3][5..])));
+
+    // Of a SeiNode only what would be judged waits, and whoever asks is told for whom.
+    let image = r#"{"spec":{"image":"registry.example.com/seid:v2"}}"#;
+    for arguments in [
+        ["patch", "seinode/n0", "--type=merge", "-p", image].as_slice(),
+        &["label", "seinode/n0", "sei.io/foreign=x"],
+    ] {
+        let (done, said) = stage.kubectl(arguments);
+        assert!(
+            !done && said.contains(r#"failed calling webhook "vseinode.sei.io""#),
+            "{arguments:?}: {said}"
+        );
+    }
+    for arguments in [["label", "seinode/n0", "team=rpc"], ["annotate", "seinode/n0", "sei.io/retry=now"]] {
+        let (done, said) = stage.kubectl(&arguments);
+        assert!(done, "{arguments:?}: {said}");
+    }
+    others_are_free(&stage);
+    goes(&stage).await;
+}
+
+pub async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does(kit: Arc<Kit>) {
+    let stage = abandoned(&kit, Guards::Webhooks).await;
+    for (arguments, webhook) in [
+        (["label", "statefulset/n0", "team=rpc"].as_slice(), "vstatefulset.sei.io"),
+        (&OTHER_IMAGE, "vstatefulset.sei.io"),
+        (&["scale", "statefulset/n0", "--replicas=0"], "vscale.statefulset.sei.io"),
+        (&["scale", "statefulset/n0", "--replicas=2"], "vscale.statefulset.sei.io"),
+    ] {
+        let (done, said) = stage.kubectl(arguments);
+        let expected = format!("failed calling webhook {webhook:?}");
+        assert!(!done && said.contains(&expected), "{arguments:?}: {said}");
+    }
+    others_are_free(&stage);
+    goes(&stage).await;
+}
+
+/// A namespace where node `n0` runs and its operator is gone.
+async fn abandoned(kit: &Kit, guards: Guards) -> Stage {
+    let stage = Stage::of(kit, guards).await;
+    let operator = stage.replica().await;
+    stage.ns.full_node("n0", "").await;
+    stage.ns.running("n0").await;
+    // Before it goes, the API server has learned of everything that was installed.
+    stage
+        .refused_in_the_end("the guard of the sets stands", || {
+            stage.kubectl(&["scale", "statefulset/n0", "--replicas=2", "--dry-run=server"])
+        })
+        .await;
+    stage
+        .refused_in_the_end("the guard of the labels stands", || {
+            stage.kubectl(&["label", "statefulset/n0", "sei.io/node-", "--dry-run=server"])
+        })
+        .await;
+    drop(operator);
+    stage
+}
+
+/// The sets of other tenants are as if we were not there.
+fn others_are_free(stage: &Stage) {
+    let (created, said) = stage.kubectl_with(&["create"], &stranger());
+    assert!(created && !said.contains("Warning"), "{said}");
+    for arguments in [
+        ["scale", "statefulset/stranger", "--replicas=3"].as_slice(),
+        &["label", "statefulset/stranger", "a=b"],
+        &["set", "image", "statefulset/stranger", "seid=registry.example.com/other:v2"],
+        &["delete", "statefulset/stranger"],
+    ] {
+        let (done, said) = stage.kubectl(arguments);
+        assert!(done && !said.contains("Warning"), "{arguments:?}: {said}");
+    }
+}
+
+/// A node can be deleted, and its set goes with it.
+async fn goes(stage: &Stage) {
+    let (deleted, said) = stage.kubectl(&["delete", "seinode/n0"]);
+    assert!(deleted, "{said}");
+    stage.ns.gone::<SeiNode>("n0").await;
+    stage.ns.gone::<StatefulSet>("n0").await;
+}
