@@ -19,6 +19,7 @@ use seinode_core::{
     effect::{Effect, Outcome},
     fact::Fact,
     failure::{Class, Failure},
+    heal,
     intent::Activity,
     node::{Life, NodeRef},
     notice,
@@ -139,7 +140,7 @@ impl<'a> Pass<'a> {
                     }
                     absorb_answer(&mut self.seen, question, fact);
                 }
-                Act::Persist => match self.persist().await {
+                Act::Persist => match self.settle().await {
                     Ok(Presence::Goes) => return Action::await_change(),
                     Ok(Presence::Stays) => self.note_plan(),
                     Err(failure) => return self.again(&failure),
@@ -196,14 +197,14 @@ impl<'a> Pass<'a> {
             };
             return Action::requeue(sooner.min(pause(due, now)));
         }
+        let flaps = heal::only_readiness(&stored, &self.status);
         // The API server's time belongs to the gates that are still shut.
-        if news::only_healed(&stored, &self.status)
+        if (flaps || heal::only_ends(&stored, &self.status))
             && self.context.probes.is_crowded()
             && let Some(due) = self.context.postponed.give_way(&self.object, &self.status, now)
         {
             return Action::requeue(pause(due, now));
         }
-        let flaps = news::only_readiness(&stored, &self.status);
         if flaps && let Some(due) = self.context.postponed.calm_down(&self.object, &self.status, now) {
             return Action::requeue(pause(due, now));
         }
@@ -235,6 +236,17 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+    }
+
+    /// Makes sure of what was decided before it is acted upon: by storing it, or in a crowd of gates that are shut by asking
+    /// whether the SeiNode is still as it was read.
+    async fn settle(&mut self) -> Result<Presence, Failure> {
+        let stored = self.object.status.clone().unwrap_or_default();
+        if !(heal::only_begins(&stored, &self.status) && self.context.probes.is_crowded()) {
+            return self.persist().await;
+        }
+        persist::unchanged(self.context, &self.object).await?;
+        Ok(Presence::Stays)
     }
 
     /// Stores the status if it differs from what is stored, then publishes what changed.

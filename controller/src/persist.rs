@@ -11,7 +11,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use seinode_api::{SeiNode, SeiNodeStatus, names};
-use seinode_core::failure::Failure;
+use seinode_core::failure::{Class, Failure};
 use serde::de::DeserializeOwned;
 
 use crate::{api_error, context::Context, perform::parameters};
@@ -40,6 +40,21 @@ pub(crate) async fn status(context: &Context, object: &SeiNode, status: &SeiNode
             Written::Stored(stored)
         }
         Err(error) => failed(&error, &format!("write the status of SeiNode {name}")),
+    }
+}
+
+/// Asks whether the object is still the one that was read: what a write would prove by its `resourceVersion`.
+pub(crate) async fn unchanged(context: &Context, object: &SeiNode) -> Result<(), Failure> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &namespace);
+    let found = api.get_metadata_opt(&name).await;
+    let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {name}")))?;
+    match found.is_some_and(|found| found.metadata.resource_version == object.metadata.resource_version) {
+        true => Ok(()),
+        false => {
+            let message = format!("SeiNode {name} was changed since it was read");
+            Err(Failure { class: Class::Conflict, message })
+        }
     }
 }
 

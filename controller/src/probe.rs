@@ -28,10 +28,10 @@ use crate::{cache::Fleet, metrics::Metrics, sidecar::Sidecar};
 /// So many probes at once: each takes two seconds at worst.
 const AT_ONCE: usize = 256;
 
-/// So many gates that were shut lately are a crowd: nodes whose gates are open give way to them.
+/// So many gates that shut lately are a crowd: nodes whose gates are open again give way to it.
 const CROWD: usize = 10;
-/// A gate that is shut for longer has another trouble than a crowd.
-const LATELY: Duration = Duration::from_secs(30);
+/// For so long a crowd is one after the last gates have shut.
+const LATELY: Duration = Duration::from_secs(3);
 
 /// One run of one sidecar container: what an answer belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ struct Known {
     answer: Option<Answer>,
     /// Since when its gate is shut, as far as is known.
     shut_since: Option<Instant>,
+    /// When its gate shut last, open again or not.
+    shut_last: Option<Instant>,
 }
 
 impl Known {
@@ -68,7 +70,10 @@ impl Known {
         let healed = match answer {
             Answer::Gate(Health::Ready) => self.shut_since.take().map(|since| since.elapsed()),
             Answer::Gate(Health::NotReady) => {
-                self.shut_since.get_or_insert_with(Instant::now);
+                if self.shut_since.is_none() {
+                    self.shut_since = Some(Instant::now());
+                    self.shut_last = self.shut_since;
+                }
                 None
             }
             Answer::Silent(_) => None,
@@ -117,8 +122,10 @@ impl Probes {
         if known.get(node).is_some_and(|known| known.incarnation == incarnation) {
             return;
         }
-        let shut_since = known.get(node).and_then(|before| before.shut_since);
-        known.insert(node.clone(), Known { incarnation, answer: None, shut_since });
+        let before = known.get(node);
+        let (shut_since, shut_last) =
+            (before.and_then(|it| it.shut_since), before.and_then(|it| it.shut_last));
+        known.insert(node.clone(), Known { incarnation, answer: None, shut_since, shut_last });
         // The prober lives as long as this memory.
         self.orders.send(Order::Watch(node.clone(), sidecar)).ok();
     }
@@ -148,11 +155,11 @@ impl Probes {
         known.get_mut(node).filter(|known| known.incarnation == *incarnation)?.take(answer)
     }
 
-    /// Whether many gates are shut and wait to be opened.
+    /// Whether many gates shut a moment ago: others may follow.
     pub(crate) fn is_crowded(&self) -> bool {
         let known = lock(&self.known);
-        let shut = known.values().filter_map(|known| known.shut_since);
-        shut.filter(|since| since.elapsed() < LATELY).nth(CROWD - 1).is_some()
+        let shut = known.values().filter_map(|known| known.shut_last);
+        shut.filter(|at| at.elapsed() < LATELY).nth(CROWD - 1).is_some()
     }
 
     /// The sidecar was given something that may open its gate: what it answered before counts no more.

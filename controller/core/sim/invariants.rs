@@ -118,6 +118,11 @@ impl Ledger {
         if exclusive::read(&status.claims).iter().any(|claim| claim.hold == Hold::Held) {
             self.people.unclaimed.remove(node);
         }
+        self.vouched(status);
+    }
+
+    /// A plan is stored, or may go without: its node was looked at live, and it only opens a gate.
+    pub fn vouched(&mut self, status: &SeiNodeStatus) {
         let Some(plan) = &status.plan else { return };
         self.plans.insert(plan.id.clone());
         self.attempts.extend(plan.tasks.iter().map(|task| task.id.clone()));

@@ -60,6 +60,8 @@ pub struct Operator {
     /// The turn at which each pass was gone on with last.
     turns: BTreeMap<Key, u64>,
     turn: u64,
+    /// It believes that many gates are shut at once.
+    pub crowded: bool,
     /// It has lost the lease: it brings its passes to an end and begins none.
     retiring: bool,
 }
@@ -166,6 +168,7 @@ impl Operator {
             next.wake(&node.key(), now);
         }
         next.retiring = self.retiring;
+        next.crowded = self.crowded;
         next.slots.most = self.slots.most;
         *self = next;
     }

@@ -1,8 +1,8 @@
 //! The one place where it is decided what happens next.
 //!
 //! Pure: the same subject, status and observation give the same decision. It must never name an effect whose
-//! plan is not in status already: a new plan is a decision of its own, to be stored first. The few effects that need
-//! no plan follow from the spec alone, and are in `standing`.
+//! plan is not in status already: a new plan is a decision of its own, to be stored first (or vouched for: `heal`). The few
+//! effects that need no plan follow from the spec alone, and are in `standing`.
 
 mod advance;
 mod mend;

@@ -23,6 +23,7 @@ pub mod effect;
 pub mod exclusive;
 pub mod fact;
 pub mod failure;
+pub mod heal;
 pub mod ids;
 pub mod import;
 pub mod intent;

@@ -4,18 +4,9 @@ use seinode_api::{SeiNodeStatus, conditions};
 use seinode_core::{
     decision::Rest,
     failure::Class,
-    plan::{Plan, PlanKind, PlanPhase},
+    plan::{Plan, PlanPhase},
     task::Until,
 };
-
-/// The conditions that follow the readiness of a sidecar.
-const OF_READINESS: [&str; 5] = [
-    conditions::READY,
-    conditions::RECONCILING,
-    conditions::STALLED,
-    conditions::AVAILABLE,
-    conditions::SIDECAR_READY,
-];
 
 /// Whether the status has nothing new but how far a plan has come and what it waits for.
 pub(super) fn only_waits(stored: &SeiNodeStatus, next: &SeiNodeStatus, rest: &Rest) -> bool {
@@ -36,27 +27,6 @@ pub(super) fn only_waits(stored: &SeiNodeStatus, next: &SeiNodeStatus, rest: &Re
         && stored.observed_generation == next.observed_generation
         && goes_on(stored).is_some()
         && goes_on(stored) == goes_on(next)
-}
-
-/// Whether the status has nothing new but that the sidecar, and with it the node, is ready or is not.
-pub(super) fn only_readiness(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    let rest = |status: &SeiNodeStatus| {
-        let mut status = status.clone();
-        status.sidecar = None;
-        status.conditions.retain(|it| !OF_READINESS.contains(&it.type_.as_str()));
-        status
-    };
-    stored != next && next.plan.is_none() && rest(stored) == rest(next)
-}
-
-/// Whether the status tells that the gate is open again, and nothing else has to be done.
-pub(super) fn only_healed(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    let plan = stored.plan.as_ref().and_then(Plan::read);
-    plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady && plan.phase == PlanPhase::Active)
-        && next.plan.is_none()
-        && stored.phase == next.phase
-        && stored.claims == next.claims
-        && stored.observed_generation == next.observed_generation
 }
 
 /// What a rollout waits for a person for.

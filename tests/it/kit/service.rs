@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Operator;
+use super::{Operator, eventually};
 
 /// How often readiness is asked; a kubelet does so every few seconds.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -55,6 +55,17 @@ impl Service {
         let (health, address) = (operator.address("health").await, operator.address("webhooks").await);
         let member = Member { health, address, ready: false, connections: Arc::default() };
         self.routes.members.lock().unwrap().push(member);
+    }
+
+    /// Waits until an operator gets connections: that it is ready is learned with the next look only, and until then
+    /// nobody else may go.
+    pub async fn has(&self, operator: &Operator) {
+        let health = operator.address("health").await;
+        eventually("a replica that is ready gets connections", async || {
+            let members = self.routes.members.lock().unwrap();
+            if members.iter().any(|it| it.health == health && it.ready) { Ok(()) } else { Err(&health) }
+        })
+        .await;
     }
 }
 

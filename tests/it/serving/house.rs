@@ -82,6 +82,7 @@ impl House {
         let operator = Operator::with_webhooks(&self.ns.world, &self.kubeconfig, &arguments, &settings);
         self.service.add(&operator).await;
         operator.ready().await;
+        self.service.has(&operator).await;
         operator
     }
 

@@ -12,6 +12,7 @@ use seinode_core::{
     effect::{Effect, Outcome},
     fact::Fact,
     failure::Class,
+    heal,
     intent::Activity,
     node::Life,
     observation::Observation,
@@ -108,6 +109,7 @@ impl Pass {
         self.status = status;
         match act {
             Act::Look(question) => self.look(world, index, question),
+            Act::Persist if world.operators[index].crowded && self.only_opens() => self.vouch(world, node),
             Act::Persist => self.store(world, index, node, None),
             Act::Perform(effect) => self.perform(world, index, node, &effect),
             Act::Rest(rest) => self.store(world, index, node, Some(rest)),
@@ -129,9 +131,33 @@ impl Pass {
         Next::Again(Box::new(self))
     }
 
+    fn stored(&self) -> SeiNodeStatus {
+        self.object.node().and_then(|node| node.status.clone()).unwrap_or_default()
+    }
+
+    fn only_opens(&self) -> bool {
+        heal::only_begins(&self.stored(), &self.status)
+    }
+
+    /// Goes on with a plan that is not stored, if the object is still as it was read.
+    fn vouch(self, world: &mut World, node: &Key) -> Next {
+        match world.fault.take() {
+            Some(Fault::CrashBefore | Fault::CrashAfter) => return Next::Dead,
+            Some(Fault::AnswerLost | Fault::Refused) => return Next::Over(Until::Retry(Class::Transient)),
+            Some(Fault::Conflict) => perform::meddle(world, node),
+            None => {}
+        }
+        let live = world.api.get(node).and_then(|live| live.meta().resource_version.clone());
+        if live != self.object.meta().resource_version {
+            return Next::Over(Until::Retry(Class::Conflict));
+        }
+        world.ledger.vouched(&self.status);
+        Next::Again(Box::new(self))
+    }
+
     /// Stores the status if it differs from what is stored; then the pass goes on, or rests.
     fn store(mut self, world: &mut World, index: usize, node: &Key, rest: Option<Rest>) -> Next {
-        let before = self.object.node().and_then(|node| node.status.clone()).unwrap_or_default();
+        let before = self.stored();
         if let Some(rest) = &rest
             && let Some(due) = self.put_off(&mut world.operators[index], &before, rest, world.now)
         {
@@ -185,7 +211,9 @@ impl Pass {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
-        match overtaken || only_waits(before, &self.status, rest) {
+        let gives_way = operator.crowded
+            && (heal::only_ends(before, &self.status) || heal::only_readiness(before, &self.status));
+        match overtaken || gives_way || only_waits(before, &self.status, rest) {
             true => operator.postponed.put_off(&self.object, &self.status, now),
             false => None,
         }

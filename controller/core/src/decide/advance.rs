@@ -137,8 +137,11 @@ fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Obser
     let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
     let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
+    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    // Once the new revision is asked for, only a pod that is known to be of another one is sure to be replaced.
+    let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, seen).is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
-    if !(waits && is_shut) || opens || seen.proven_pod(next.sidecar.as_ref()).is_none() {
+    if !(waits && is_shut) || opens || stays || seen.proven_pod(next.sidecar.as_ref()).is_none() {
         return None;
     }
     plan.open_first("the sidecar was restarted before its pod was replaced");
