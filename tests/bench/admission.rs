@@ -51,6 +51,10 @@ const LATER: f64 = 3.0;
 /// Memory of the later rounds against that of the earlier ones: allocators keep a little, now more and now less.
 const GROWTH: f64 = 1.1;
 
+/// As the binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match served::asked_for() {
         Some(kind) => served::serve(kind),

@@ -1,6 +1,6 @@
 //! Sidecars that fail, forget, refuse or keep silent: the status says so, and no other node suffers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devcluster::sidecar::{Fault, Scope, SubmissionEffect, TaskType, Times};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -144,13 +144,14 @@ pub async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Ki
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
-    sidecar.behaviour().fail_task(TaskType::ConfigureGenesis, Times::Next(1), "genesis is not published yet");
+    sidecar.behaviour().fail_task(TaskType::ConfigureGenesis, Times::Always, "genesis is not published yet");
     ns.full_node("n0", "").await;
     ns.node_until("n0", "waits with the reason", |status| {
         let message = status.plan.as_ref().and_then(|plan| plan.message.clone()).unwrap_or_default();
         message.contains("genesis is not published yet") && status.phase == Some(Phase::Initializing)
     })
     .await;
+    sidecar.behaviour().reset();
     ns.running("n0").await;
     let tries: Vec<_> = sidecar
         .submissions()
@@ -158,8 +159,8 @@ pub async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Ki
         .filter(|it| it.task == TaskType::ConfigureGenesis)
         .map(|it| (it.id, it.effect))
         .collect();
-    assert_eq!(tries.len(), 2, "{tries:?}");
-    assert_ne!(tries[0].0, tries[1].0);
+    let ids: BTreeSet<_> = tries.iter().map(|(id, _)| id.clone()).collect();
+    assert!(tries.len() >= 2 && ids.len() == tries.len(), "{tries:?}");
     assert!(tries.iter().all(|(_, effect)| *effect == SubmissionEffect::Executed), "{tries:?}");
 }
 

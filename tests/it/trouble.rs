@@ -93,14 +93,17 @@ pub async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc
         "{message}"
     );
     // What did not work is counted: the pass, the request, and before them the watch.
-    let (_, metrics) = operator.get("metrics", "/metrics").await;
     for series in [
         "sei_controller_reconcile_errors_total{class=\"denied\"} ",
         "sei_controller_api_requests_total{code=\"403\",verb=\"patch\"} ",
         "sei_controller_watch_restarts_total{kind=\"pods\"} ",
     ] {
-        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.parse::<u64>().ok());
-        assert!(value.is_some_and(|value| value > 0), "{series}: {metrics}");
+        eventually(series, async || {
+            let (_, metrics) = operator.get("metrics", "/metrics").await;
+            let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.parse::<u64>().ok());
+            value.filter(|value| *value > 0).map(drop).ok_or(metrics)
+        })
+        .await;
     }
 
     grant(&ns.client, rules(&["get", "list", "watch", "create", "patch"])).await;
