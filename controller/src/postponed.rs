@@ -34,8 +34,9 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(8);
 /// So far apart are the waits of different nodes written.
 const APART: SignedDuration = SignedDuration::from_millis(100);
 
-/// That a gate is open again is told this much later while many others are shut, and looked at again this often.
-const GIVE_WAY: SignedDuration = SignedDuration::from_millis(500);
+/// That a gate is open again is told this much later while many others are shut, and looked at again as seldom: passes of
+/// those who give way cost time, too.
+const GIVE_WAY: SignedDuration = SignedDuration::from_secs(3);
 
 /// So many writes of one status within a minute that only tell of readiness are made at once.
 const MOST: usize = 3;
@@ -217,9 +218,9 @@ mod tests {
         let (postponed, status) = (Postponed::default(), SeiNodeStatus::default());
         let give_way =
             |millis| postponed.give_way(&node("1"), &status, Timestamp::from_millisecond(millis).unwrap());
-        assert_eq!(give_way(0), Timestamp::from_millisecond(500).ok());
-        assert_eq!(give_way(500), Timestamp::from_second(1).ok());
-        assert_eq!(give_way(7_900), Timestamp::from_second(8).ok());
+        assert_eq!(give_way(0), Timestamp::from_second(3).ok());
+        assert_eq!(give_way(3_000), Timestamp::from_second(6).ok());
+        assert_eq!(give_way(6_000), Timestamp::from_second(8).ok());
         assert_eq!(give_way(8_000), None);
     }
 

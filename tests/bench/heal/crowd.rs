@@ -57,6 +57,24 @@ impl<'a> Crowd<'a> {
         .await;
     }
 
+    /// Waits until the status of every node tells of a heal since then.
+    pub async fn told(&self, since: Timestamp) {
+        let api: Api<SeiNode> =
+            Api::namespaced(self.place.client.clone(), &self.nodes[0].namespace().unwrap());
+        let is_told = |node: &SeiNode| {
+            let sidecar = node.status.as_ref().and_then(|status| status.sidecar.as_ref());
+            sidecar.and_then(|it| it.last_healed.as_ref()).is_some_and(|healed| healed.0 >= since)
+        };
+        eventually("every heal is told", async || {
+            let nodes = api.list(&Default::default()).await.unwrap().items;
+            match nodes.iter().filter(|node| !is_told(node)).count() {
+                0 => Ok(()),
+                left => Err(left),
+            }
+        })
+        .await;
+    }
+
     pub fn sidecar(&self, node: &SeiNode) -> sidecar::Node {
         self.world.sidecars.node(&node.namespace().unwrap(), &node.name_any())
     }

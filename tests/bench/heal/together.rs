@@ -64,6 +64,7 @@ async fn by_operator(crowd: &Crowd<'_>) -> Ours {
     let begun = Timestamp::now();
     let restarts = crowd.restart_in_place(&crowd.nodes).await;
     let over = last(begun, crowd.healed(&crowd.nodes, begun).await);
+    crowd.told(begun).await;
     let asked = Requests::settled(&crowd.world.cluster, begun).await;
     crowd.rests().await;
     Ours { over, restarts, asked }
