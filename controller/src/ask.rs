@@ -4,12 +4,15 @@ mod children;
 mod keys;
 mod rivals;
 
-use k8s_openapi::api::{
-    batch::v1 as batch,
-    core::v1::{PersistentVolume, PersistentVolumeClaim},
+use k8s_openapi::{
+    api::{
+        batch::v1 as batch,
+        core::v1::{PersistentVolume, PersistentVolumeClaim},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::Api;
-use seinode_api::names;
+use seinode_api::{SeiNode, names};
 use seinode_core::{
     answer::{Question, Silence},
     fact::Fact,
@@ -55,6 +58,18 @@ pub(crate) async fn ask(
         Question::Data => children::data(context, node, intent).await,
         Question::Slot => Fact::Slot(context.slots.ask(&context.fleet, node)),
     }
+}
+
+/// What the API server has of a SeiNode itself, without spec and status; `None` when it is gone. The watch may be behind.
+pub(crate) async fn sei_node(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<ObjectMeta>, Failure> {
+    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), namespace);
+    let found = api.get_metadata_opt(name).await;
+    let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {name}")))?;
+    Ok(found.map(|found| found.metadata))
 }
 
 /// The sidecar of the pod that was seen.

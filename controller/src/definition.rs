@@ -12,12 +12,13 @@ use kube::{
 use prometheus::IntGauge;
 use seinode_core::definition::{Definition, compare, hash};
 
-use crate::{api_error, watch::trouble};
+use crate::{
+    api_error,
+    watch::{WATCH_SECONDS, trouble},
+};
 
 /// Name of the CRD.
 const NAME: &str = "seinodes.sei.io";
-/// A watch is opened anew at least this often, in seconds, as all others are.
-const WATCH_SECONDS: u32 = 180;
 /// So many missing fields are named.
 const NAMED: usize = 5;
 

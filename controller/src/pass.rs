@@ -241,8 +241,8 @@ impl<'a> Pass<'a> {
     /// Makes sure of what was decided before it is acted upon: by storing it, or in a crowd of gates that are shut by asking
     /// whether the SeiNode is still as it was read.
     async fn settle(&mut self) -> Result<Presence, Failure> {
-        let stored = self.object.status.clone().unwrap_or_default();
-        if !(heal::only_begins(&stored, &self.status) && self.context.probes.is_crowded()) {
+        let only_heals = || heal::only_begins(&self.object.status.clone().unwrap_or_default(), &self.status);
+        if !(self.context.probes.is_crowded() && only_heals()) {
             return self.persist().await;
         }
         persist::unchanged(self.context, &self.object).await?;

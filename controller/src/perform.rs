@@ -15,7 +15,7 @@ use kube::{
     Api, Resource,
     api::{Patch, PatchParams, PostParams},
 };
-use seinode_api::{SeiNode, names};
+use seinode_api::names;
 use seinode_core::{
     effect::{Effect, Outcome, Replicas, Submission},
     failure::{Class, Failure},
@@ -86,15 +86,13 @@ pub(crate) async fn perform(
 /// of an earlier spec might start beside the bootstrap Job of the newest.
 async fn still_wanted(context: &Context, subject: &Subject) -> Result<(), Failure> {
     let node = &subject.node;
-    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &node.namespace);
-    let found = api.get_metadata_opt(&node.name).await;
-    let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {}", node.name)))?;
+    let found = ask::sei_node(context, &node.namespace, &node.name).await?;
     let same = |meta: &ObjectMeta| {
         meta.uid.as_ref() == Some(&node.uid)
             && meta.deletion_timestamp.is_none()
             && meta.generation == Some(subject.generation)
     };
-    match found.is_some_and(|found| same(&found.metadata)) {
+    match found.is_some_and(|found| same(&found)) {
         true => Ok(()),
         false => {
             let message = format!("SeiNode {} is gone, is being deleted, or has another spec now", node.name);

@@ -14,7 +14,7 @@ use seinode_api::{SeiNode, SeiNodeStatus, names};
 use seinode_core::failure::{Class, Failure};
 use serde::de::DeserializeOwned;
 
-use crate::{api_error, context::Context, perform::parameters};
+use crate::{api_error, ask, context::Context, perform::parameters};
 
 /// What became of a write of the SeiNode.
 pub(crate) enum Written<K> {
@@ -46,10 +46,8 @@ pub(crate) async fn status(context: &Context, object: &SeiNode, status: &SeiNode
 /// Asks whether the object is still the one that was read: what a write would prove by its `resourceVersion`.
 pub(crate) async fn unchanged(context: &Context, object: &SeiNode) -> Result<(), Failure> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &namespace);
-    let found = api.get_metadata_opt(&name).await;
-    let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {name}")))?;
-    match found.is_some_and(|found| found.metadata.resource_version == object.metadata.resource_version) {
+    let found = ask::sei_node(context, &namespace, &name).await?;
+    match found.is_some_and(|found| found.resource_version == object.metadata.resource_version) {
         true => Ok(()),
         false => {
             let message = format!("SeiNode {name} was changed since it was read");

@@ -63,6 +63,12 @@ struct Write {
     due: Timestamp,
 }
 
+impl Write {
+    fn of(object: &SeiNode, status: &SeiNodeStatus, due: Timestamp) -> Self {
+        Self { version: object.resource_version(), uid: object.uid(), status: status.clone(), due }
+    }
+}
+
 impl Postponed {
     /// What was decided and is not written yet, if it still belongs to this version of the object.
     pub(crate) fn status(&self, object: &SeiNode) -> Option<SeiNodeStatus> {
@@ -101,8 +107,7 @@ impl Postponed {
             }
             return None;
         }
-        let (version, uid) = (object.resource_version(), object.uid());
-        writes.insert(key, Write { version, uid, status: status.clone(), due });
+        writes.insert(key, Write::of(object, status, due));
         Some(due)
     }
 
@@ -128,8 +133,7 @@ impl Postponed {
         if now >= due {
             return None;
         }
-        let (version, uid) = (object.resource_version(), object.uid());
-        writes.insert(key, Write { version, uid, status: status.clone(), due });
+        writes.insert(key, Write::of(object, status, due));
         Some(due.min(now + GIVE_WAY))
     }
 
@@ -148,8 +152,7 @@ impl Postponed {
             return None;
         }
         let due = times[0] + MINUTE;
-        let (version, uid) = (object.resource_version(), object.uid());
-        self.lock().insert(key, Write { version, uid, status: status.clone(), due });
+        self.lock().insert(key, Write::of(object, status, due));
         Some(due)
     }
 

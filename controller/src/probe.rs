@@ -7,7 +7,7 @@
 mod pace;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -118,14 +118,18 @@ impl Probes {
 
     /// Probes the sidecar of a node from now on. One that is probed already goes on at its pace.
     pub(crate) fn watch(&self, node: &NodeRef, incarnation: Incarnation, sidecar: Sidecar) {
-        let mut known = lock(&self.known);
-        if known.get(node).is_some_and(|known| known.incarnation == incarnation) {
-            return;
+        match lock(&self.known).entry(node.clone()) {
+            Entry::Occupied(known) if known.get().incarnation == incarnation => return,
+            // Another run of its sidecar: since when its gate is shut stays.
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.incarnation = incarnation;
+                known.answer = None;
+            }
+            Entry::Vacant(place) => {
+                place.insert(Known { incarnation, answer: None, shut_since: None, shut_last: None });
+            }
         }
-        let before = known.get(node);
-        let (shut_since, shut_last) =
-            (before.and_then(|it| it.shut_since), before.and_then(|it| it.shut_last));
-        known.insert(node.clone(), Known { incarnation, answer: None, shut_since, shut_last });
         // The prober lives as long as this memory.
         self.orders.send(Order::Watch(node.clone(), sidecar)).ok();
     }

@@ -40,7 +40,7 @@ use crate::{
 
 /// A watch is re-opened at least this often, in seconds: some load balancers cut idle connections at 240 s,
 /// and a dead connection is noticed this much later at worst.
-const WATCH_SECONDS: u32 = 180;
+pub(crate) const WATCH_SECONDS: u32 = 180;
 
 /// One slice of the fleet: its caches, and the streams that fill them.
 pub(crate) struct Slice {

@@ -100,6 +100,11 @@ pub(crate) fn restored(before: &SeiNodeStatus, after: &SeiNodeStatus) -> impl It
     pairs.filter(|(_, (old, new))| old.is_some() && new.is_some() && old != new).map(|(kind, _)| kind)
 }
 
+/// What our last write of the StatefulSet returned.
+pub(crate) fn recorded_set(status: &SeiNodeStatus) -> Option<&StatefulSetStatus> {
+    status.children.as_ref()?.stateful_set.as_ref()
+}
+
 /// How a child differs from what our last write of it returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
@@ -113,7 +118,7 @@ pub(crate) enum Difference {
 
 /// How the StatefulSet differs. One that is older than what we wrote does not count: the watch is behind.
 pub(crate) fn workload_differs(status: &SeiNodeStatus, set: &Workload) -> Difference {
-    let record = status.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let record = recorded_set(status);
     let Some(record) = record else { return Difference::Unknown };
     let behind = record.generation.is_some_and(|generation| set.generation < generation);
     let same = record.generation == Some(set.generation) && holds(&record.labels, &set.labels);

@@ -21,21 +21,19 @@ const OF_READINESS: [&str; 5] = [
 /// Whether the status has nothing new but that the sidecar, and with it the node, is ready or is not.
 #[must_use]
 pub fn only_readiness(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    next.plan.is_none() && stored != next && besides(stored) == besides(next)
+    stored.plan.is_none() && next.plan.is_none() && stored != next && besides(stored) == besides(next)
 }
 
 /// Whether the status has nothing new but a plan that opens the gate.
 #[must_use]
 pub fn only_begins(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    let without_plan = SeiNodeStatus { plan: None, ..next.clone() };
-    stored.plan.is_none() && opens(next) && besides(stored) == besides(&without_plan)
+    stored.plan.is_none() && opens(next) && besides(stored) == besides(next)
 }
 
 /// Whether the status has nothing new but that the plan that opens the gate has done it.
 #[must_use]
 pub fn only_ends(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    let without_plan = SeiNodeStatus { plan: None, ..stored.clone() };
-    opens(stored) && next.plan.is_none() && besides(&without_plan) == besides(next)
+    only_begins(next, stored)
 }
 
 fn opens(status: &SeiNodeStatus) -> bool {
@@ -43,9 +41,10 @@ fn opens(status: &SeiNodeStatus) -> bool {
     plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady && plan.phase == PlanPhase::Active)
 }
 
-/// What is said besides readiness.
+/// What is said besides readiness and the plan.
 fn besides(status: &SeiNodeStatus) -> SeiNodeStatus {
     let mut status = status.clone();
+    status.plan = None;
     status.sidecar = None;
     status.conditions.retain(|it| !OF_READINESS.contains(&it.type_.as_str()));
     status

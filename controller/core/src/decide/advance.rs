@@ -124,7 +124,7 @@ fn tend(
         next.plan = Some(plan.write(None));
         return Some(Act::Persist);
     }
-    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let applied = children::recorded_set(next);
     if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, seen).is_some() {
         plan.back_to(TaskType::ReplacePod);
     }
@@ -137,7 +137,7 @@ fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Obser
     let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
     let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
-    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let applied = children::recorded_set(next);
     // Once the new revision is asked for, only a pod that is known to be of another one is sure to be replaced.
     let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, seen).is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
@@ -158,7 +158,7 @@ fn step(
     claims: &[Claim],
     seen: &Observation,
 ) -> Step {
-    let applied = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let applied = children::recorded_set(next);
     match task.kind {
         // Put in for a pod that was to be replaced: another one than that is not its business.
         TaskType::MarkReady

@@ -49,7 +49,7 @@ pub(super) fn start_again(next: &mut SeiNodeStatus) {
 /// Replicas that somebody set to 0 by hand: an emergency stop. The node has no pod until it is taken back.
 pub(super) fn stopped(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Option<Act> {
     let set = seen.workload.as_ref().filter(|set| set.owner == Owner::Us && set.stay == Stay::Staying)?;
-    let record = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let record = children::recorded_set(next);
     let record = record.filter(|record| record.uid == set.uid);
     if set.replicas > 0 {
         let newer =
@@ -162,6 +162,6 @@ fn verdict(next: &mut SeiNodeStatus, edits: &[Edit], seen: &Observation) -> Verd
 
 /// Whether the set is the one that we wrote last: somebody may have taken our reference off.
 fn is_known(next: &SeiNodeStatus, set: &Workload) -> bool {
-    let record = next.children.as_ref().and_then(|children| children.stateful_set.as_ref());
+    let record = children::recorded_set(next);
     set.owner == Owner::Nobody && record.is_some_and(|record| record.uid == set.uid)
 }
