@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::Process;
 pub(crate) use care::ended;
+pub(crate) use keeper::end_marked;
 pub use scratch::{Keep, Scratch};
 
 /// Set for the keeper; its value is the mark of the owner.
@@ -116,6 +117,11 @@ impl Guard {
     pub fn scratch(&self, keep: Keep) -> std::io::Result<Scratch> {
         self.wake()?;
         Scratch::create(keep, self.clone())
+    }
+
+    /// What marks our children; see [`end_marked`].
+    pub(crate) fn mark(&self) -> &str {
+        &self.0.mark
     }
 
     /// Tells the keeper, if it is there. A keeper that has gone is no reason to fail: drops still clean up.

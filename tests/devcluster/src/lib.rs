@@ -33,6 +33,7 @@
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the guardrails of the operator's chart, with an operator on loopback behind them |
+//! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |
@@ -45,7 +46,9 @@
 pub mod audit;
 pub mod chart;
 pub mod cluster;
+pub mod ground;
 pub mod guardian;
+pub mod image;
 pub mod platform;
 mod port;
 pub mod process;
