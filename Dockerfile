@@ -9,8 +9,8 @@ RUN target="$(uname -m)-unknown-linux-musl" \
     && rustup target add "$target" \
     && export "CC_$(echo "$target" | tr - _)=musl-gcc" \
     && RUSTFLAGS="--remap-path-prefix=$CARGO_HOME=/cargo" \
-       cargo build --locked --release --package seinode-operator --bin seinode-operator --target "$target" \
-    && cp "target/$target/release/seinode-operator" /seinode-operator
+       cargo build --locked --profile image --package seinode-operator --bin seinode-operator --target "$target" \
+    && cp "target/$target/image/seinode-operator" /seinode-operator
 
 FROM scratch
 ARG VERSION=0.1.0

@@ -25,9 +25,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub(crate) use ledger::release_of;
 use ledger::Ledger;
+pub(crate) use ledger::release_of;
 pub use machine::{Machine, Missing};
+pub(crate) use mounts::kind_at;
 
 /// The machine as its pods see it: the API server, the names and the kubelet listen there, and nowhere else.
 pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
@@ -50,8 +51,14 @@ const SYSCTLS: [&str; 7] = [
 ];
 
 /// Where kubelet, containerd and the network plugins leave something, whatever their settings say.
-const HAUNTS: [&str; 6] =
-    ["/var/lib/kubelet", "/var/lib/cni", "/var/lib/calico", "/var/log/containers", "/var/log/pods", "/run/containerd"];
+const HAUNTS: [&str; 6] = [
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/var/lib/calico",
+    "/var/log/containers",
+    "/var/log/pods",
+    "/run/containerd",
+];
 
 /// Why the machine cannot be made ready for a node.
 #[derive(Debug, thiserror::Error)]

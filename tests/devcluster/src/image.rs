@@ -6,13 +6,14 @@
 
 mod archive;
 mod build;
+mod closure;
 mod operator;
 mod stand_in;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use build::{BuildError, Profile, Target, build};
+pub use build::{BuildError, build};
 pub use operator::{LABELS, OPERATOR, operator};
 pub use stand_in::{PAUSE, Seid, Statics, pause, seid, sidecar};
 

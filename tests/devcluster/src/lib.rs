@@ -56,11 +56,14 @@ pub mod progress;
 mod removal;
 pub mod sidecar;
 pub mod stages;
+mod stand_in;
 mod steady;
 pub mod tools;
 pub mod volumes;
 
-pub use cluster::{Audit, Cluster, ClusterError, LIMITED_TOKEN, Options, Owners, ServiceAccounts, Volumes};
+pub use cluster::{
+    Audit, Cluster, ClusterError, LIMITED_TOKEN, Nodes, Options, Owners, RealNode, ServiceAccounts, Volumes,
+};
 pub use guardian::{Guard, Keep};
 pub use platform::PLATFORM;
 pub use process::Process;

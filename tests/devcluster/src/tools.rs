@@ -43,6 +43,12 @@ pub enum Tool {
     Helm,
     /// Helm 3, which many still have: the charts have to be good for both.
     Helm3,
+    /// Looks after the pods of a real node.
+    Kubelet,
+    /// Routes to Services on a real node.
+    KubeProxy,
+    /// Knows the names of Services and pods on a real node.
+    CoreDns,
 }
 
 impl Tool {
@@ -56,8 +62,10 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
     ];
+    /// What a real node needs beside that.
+    pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
     /// All of them: the others are built when somebody asks for them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
@@ -66,6 +74,9 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
         Self::Helm3,
+        Self::Kubelet,
+        Self::KubeProxy,
+        Self::CoreDns,
     ];
 
     /// The name of its binary.
@@ -80,6 +91,9 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Helm3 => "helm3",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::CoreDns => "coredns",
         }
     }
 
@@ -209,5 +223,9 @@ fn expected(tool: Tool) -> Duration {
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
         Tool::Helm | Tool::Helm3 => 90,
+        // What they share with the control plane is built before.
+        Tool::Kubelet => 50,
+        Tool::KubeProxy => 25,
+        Tool::CoreDns => 100,
     })
 }

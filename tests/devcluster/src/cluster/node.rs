@@ -6,9 +6,9 @@
 
 mod parts;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Client;
 
@@ -16,7 +16,7 @@ use self::parts::Parts;
 use super::{ClusterError, access, components, ready};
 use crate::ground::{ADDRESS, Ground};
 use crate::guardian::{Guard, SpawnError};
-use crate::image::Image;
+use crate::image::{self, Image};
 use crate::process::Process;
 use crate::tools::Tools;
 
@@ -26,9 +26,8 @@ const KUBELET: &str = "kubelet";
 // The fields are dropped in this order: who starts containers, what runs them, then what the machine had to be given.
 #[derive(Debug)]
 pub struct RealNode {
-    kubelet: Mutex<Process>,
-    #[expect(dead_code, reason = "held so that they run; dropped with the node")]
-    network: Vec<Process>,
+    kubelet: Mutex<Arc<Process>>,
+    network: [Process; 2],
     #[expect(dead_code, reason = "held so that it runs; dropped with the node")]
     containerd: Process,
     parts: Parts,
@@ -37,32 +36,33 @@ pub struct RealNode {
 }
 
 impl RealNode {
-    /// Starts the node and waits until it takes pods; `pause` is the image that holds a pod's namespaces.
+    /// Starts the node. It takes pods a while later.
     pub(super) async fn start(
         ground: Ground,
-        pause: &Image,
         tools: &Tools,
         access: &access::Access,
         directory: &Path,
         guard: &Guard,
     ) -> Result<Self, ClusterError> {
         let parts = Parts::lay_out(directory, tools, access, &ground)?;
-        let start = |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
+        let start =
+            |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
         let containerd = start("containerd", parts.containerd(&ground))?;
         // Nothing else here can wait for it: the kubelet gives up.
         ready::done(&containerd, async || parts.answers(&ground)).await?;
-        let kubelet = Mutex::new(start(KUBELET, parts.kubelet())?);
-        let network = vec![start("kube-proxy", parts.kube_proxy())?, start("coredns", parts.coredns())?];
+        let kubelet = Mutex::new(Arc::new(start(KUBELET, parts.kubelet())?));
+        let network = [start("kube-proxy", parts.kube_proxy())?, start("coredns", parts.coredns())?];
         let node = Self { kubelet, network, containerd, parts, guard: guard.clone(), ground };
-        node.import(pause)?;
+        node.import(&image::pause()?)?;
         Ok(node)
     }
 
     /// Waits until the node takes pods, Services are routed, and names are known.
     pub(super) async fn ready(&self, client: &Client) -> Result<(), ClusterError> {
-        let [proxy, names] = &self.network[..] else { return Ok(()) };
+        let kubelet = Arc::clone(&self.kubelet.lock().unwrap_or_else(PoisonError::into_inner));
+        let [proxy, names] = &self.network;
         futures::future::try_join3(
-            ready::nodes(client, &self.kubelet.lock().unwrap_or_else(PoisonError::into_inner)),
+            ready::nodes(client, &kubelet),
             ready::done(proxy, async || parts::connects(parts::API_SERVICE).await),
             ready::done(names, async || parts::connects((ADDRESS, parts::NAMES).into()).await),
         )
@@ -97,7 +97,7 @@ impl RealNode {
         let mut kubelet = self.kubelet.lock().unwrap_or_else(PoisonError::into_inner);
         kubelet.kill();
         let log = kubelet.log().to_owned();
-        *kubelet = self.guard.spawn(KUBELET, self.parts.kubelet(), &log)?;
+        *kubelet = Arc::new(self.guard.spawn(KUBELET, self.parts.kubelet(), &log)?);
         Ok(())
     }
 

@@ -92,7 +92,9 @@ impl Search {
         if !cfg!(target_os = "linux") {
             reasons.push("it needs Linux".to_owned());
         } else if !rustix::process::geteuid().is_root() {
-            reasons.push("it needs root: containers, a bridge and iptables are made; run it with sudo".to_owned());
+            reasons.push(
+                "it needs root: containers, a bridge and iptables are made; run it with sudo".to_owned(),
+            );
         }
         if !self.missing.is_empty() {
             let names: Vec<_> = self.missing.iter().map(|(name, _)| name.as_str()).collect();
@@ -111,13 +113,16 @@ pub(super) fn unoccupied() -> Result<(), GroundError> {
     let addresses = run(Command::new("ip").args(["-oneline", "-4", "address"]))?;
     match in_the_way(&addresses) {
         None => Ok(()),
-        Some(line) => Err(GroundError::Occupied { found: format!("there is a network of this kind: {line}") }),
+        Some(line) => {
+            Err(GroundError::Occupied { found: format!("there is a network of this kind: {line}") })
+        }
     }
 }
 
 fn in_the_way(addresses: &str) -> Option<&str> {
     let of_ours = |line: &&str| {
-        line.split_whitespace().any(|word| word == BRIDGE || word.starts_with("10.88.") || word.starts_with("10.96."))
+        line.split_whitespace()
+            .any(|word| word == BRIDGE || word.starts_with("10.88.") || word.starts_with("10.96."))
     };
     addresses.lines().find(of_ours).map(str::trim)
 }

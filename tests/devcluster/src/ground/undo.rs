@@ -45,7 +45,8 @@ fn end_shims(directory: &Path) {
     let wanted = directory.display().to_string();
     let Ok(processes) = std::fs::read_dir("/proc") else { return };
     for entry in processes.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
             continue;
         };
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();

@@ -208,7 +208,8 @@ mod tests {
             .map(|entry| {
                 let entry = entry.unwrap();
                 let header = entry.header();
-                let [path, kind] = [entry.path().unwrap().display().to_string(), format!("{:?}", header.entry_type())];
+                let [path, kind] =
+                    [entry.path().unwrap().display().to_string(), format!("{:?}", header.entry_type())];
                 let [mode, uid, time] =
                     [u64::from(header.mode().unwrap()), header.uid().unwrap(), header.mtime().unwrap()];
                 format!("{path} {kind} {mode:o} {uid} {time}")

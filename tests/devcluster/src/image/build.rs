@@ -1,30 +1,13 @@
-//! Builds programs of this checkout without a dependency on anything of the machine that they will run on.
+//! Builds the operator of this checkout so that it depends on nothing of the machine that it will run on.
 //!
-//! They are linked statically against musl, so an image of one needs no other file. Paths of the machine that builds
-//! are cut out of them.
+//! It is linked statically against musl, so its image needs no other file. Paths of the machine that builds it are cut out
+//! of it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// How a program is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// As it is shipped. Takes minutes.
-    Release,
-    /// Quickly, for programs that only tests run.
-    Dev,
-}
-
-/// A program of this checkout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Its package.
-    pub package: &'static str,
-    /// The programs of it.
-    pub programs: &'static [&'static str],
-    /// How they are compiled.
-    pub profile: Profile,
-}
+/// The program, and its package.
+const OPERATOR: &str = "seinode-operator";
 
 /// Why a program could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -55,31 +38,21 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// The build failed.
-    #[error("building {package} failed:\n{said}")]
-    Failed {
-        /// The package.
-        package: &'static str,
-        /// The end of what cargo said.
-        said: String,
-    },
+    #[error("building the operator failed:\n{0}")]
+    Failed(String),
     /// Cargo built something else.
-    #[error("cargo built {package} without saying where {program} is")]
-    Nowhere {
-        /// The package.
-        package: &'static str,
-        /// The program.
-        program: &'static str,
-    },
+    #[error("cargo built the operator without saying where it is")]
+    Nowhere,
 }
 
 /// How many lines of a failed build an error shows.
 const TAIL: usize = 40;
 
-/// Builds programs and says where they are, in the order in which they were asked for. It blocks until they are built.
+/// Builds the operator as it is shipped and says where it is. Takes minutes, and blocks until then.
 ///
 /// # Errors
-/// When something is missing on this machine, or they do not compile.
-pub fn build(target: Target) -> Result<Vec<PathBuf>, BuildError> {
+/// When something is missing on this machine, or it does not compile.
+pub fn build() -> Result<PathBuf, BuildError> {
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let variable = format!("CC_{}", triple.replace('-', "_"));
     let compiler = std::env::var(&variable).unwrap_or_else(|_| "musl-gcc".to_owned());
@@ -87,19 +60,13 @@ pub fn build(target: Target) -> Result<Vec<PathBuf>, BuildError> {
     if run(Command::new(&compiler).arg("--version")).is_err() {
         return Err(BuildError::NoCompiler { compiler, variable });
     }
-    let mut cargo = cargo(target, &triple);
-    let output = run(cargo.env(variable, compiler))?;
+    let output = run(cargo(&triple).env(variable, compiler))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = said.lines().collect();
-        let said = lines[lines.len().saturating_sub(TAIL)..].join("\n");
-        return Err(BuildError::Failed { package: target.package, said });
+        return Err(BuildError::Failed(lines[lines.len().saturating_sub(TAIL)..].join("\n")));
     }
-    let told = String::from_utf8_lossy(&output.stdout);
-    let place = |program| {
-        built(&told, program).ok_or(BuildError::Nowhere { package: target.package, program })
-    };
-    target.programs.iter().copied().map(place).collect()
+    built(&String::from_utf8_lossy(&output.stdout)).ok_or(BuildError::Nowhere)
 }
 
 /// A static program needs Rust's own part for it.
@@ -113,18 +80,15 @@ fn look_for_the_target(triple: &str) -> Result<(), BuildError> {
     Err(BuildError::NoTarget { triple: triple.to_owned() })
 }
 
-fn cargo(target: Target, triple: &str) -> Command {
+fn cargo(triple: &str) -> Command {
     // Cargo tells what it started which cargo it is; a program started by hand takes the one on PATH.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(checkout())
-        .args(["build", "--locked", "--target", triple, "--package", target.package])
+        .args(["build", "--locked", "--profile=image", "--target", triple])
+        .args(["--package", OPERATOR, "--bin", OPERATOR])
         .args(["--color=never", "--message-format=json-render-diagnostics"])
-        .args(target.programs.iter().flat_map(|program| ["--bin", program]))
         .env("CARGO_ENCODED_RUSTFLAGS", flags());
-    if target.profile == Profile::Release {
-        cargo.arg("--release");
-    }
     // `cargo run` and `cargo test` describe our package to us in these. Build scripts watch them, and would run anew.
     let describes = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in std::env::vars_os().filter(|(name, _)| describes(&name.to_string_lossy())) {
@@ -136,14 +100,17 @@ fn cargo(target: Target, triple: &str) -> Command {
 /// Two machines, or two directories, are to make the same program.
 fn flags() -> String {
     let home = |name: &str, fallback: &str| {
-        std::env::var(name).ok().or_else(|| std::env::var("HOME").ok().map(|home| format!("{home}/{fallback}")))
+        std::env::var(name)
+            .ok()
+            .or_else(|| std::env::var("HOME").ok().map(|home| format!("{home}/{fallback}")))
     };
     let places = [
         (Some(checkout().display().to_string()), "/src"),
         (home("CARGO_HOME", ".cargo"), "/cargo"),
         (home("RUSTUP_HOME", ".rustup"), "/rustup"),
     ];
-    let flags = places.into_iter().filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from?)));
+    let flags =
+        places.into_iter().filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from?)));
     // The separator of this variable.
     flags.collect::<Vec<_>>().join("\u{1f}")
 }
@@ -159,11 +126,11 @@ fn run(command: &mut Command) -> Result<Output, BuildError> {
     command.stdin(Stdio::null()).output().map_err(|source| BuildError::Run { program, source })
 }
 
-/// Where cargo says that a program is.
-fn built(told: &str, program: &str) -> Option<PathBuf> {
+/// Where cargo says that the operator is.
+fn built(told: &str) -> Option<PathBuf> {
     let messages = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     messages
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == program)
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == OPERATOR)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -172,12 +139,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_where_cargo_says() {
-        let told = r#"{"reason":"compiler-artifact","target":{"name":"a"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"a"},"executable":"/t/a"}
+    fn the_operator_is_where_cargo_says() {
+        let told = r#"{"reason":"compiler-artifact","target":{"name":"seinode_core"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"seinode-operator"},"executable":"/t/seinode-operator"}
 "#;
-        assert_eq!(built(told, "a"), Some(PathBuf::from("/t/a")));
-        assert_eq!(built(told, "b"), None);
+        assert_eq!(built(told), Some(PathBuf::from("/t/seinode-operator")));
+        assert_eq!(built("error: no\n"), None);
     }
 
     #[test]

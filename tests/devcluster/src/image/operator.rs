@@ -7,8 +7,7 @@ use std::path::Path;
 use super::{Image, ImageError, program};
 
 /// The name under which the operator's chart looks for it.
-pub const OPERATOR: &str =
-    concat!("ghcr.io/sei-protocol/seinode-operator:", env!("CARGO_PKG_VERSION"));
+pub const OPERATOR: &str = concat!("ghcr.io/sei-protocol/seinode-operator:", env!("CARGO_PKG_VERSION"));
 
 /// What the image says of itself, in the words of the OCI image specification.
 pub const LABELS: [(&str, &str); 5] = [
@@ -41,7 +40,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Dockerfile");
         let dockerfile = std::fs::read_to_string(path).unwrap();
         let (_, image) = dockerfile.split_once("\nFROM scratch\n").unwrap();
-        let says = |line: &str| assert!(image.lines().any(|it| it == line), "the Dockerfile does not say: {line}");
+        let says =
+            |line: &str| assert!(image.lines().any(|it| it == line), "the Dockerfile does not say: {line}");
         says(&format!("USER {NOBODY}"));
         says("ENTRYPOINT [\"/seinode-operator\"]");
         let copies = image.lines().filter(|line| line.starts_with("COPY"));

@@ -2,13 +2,14 @@
 //!
 //! | Image | In place of | Made of |
 //! |---|---|---|
-//! | [`pause`] | what holds a pod's namespaces | a program of ours |
-//! | [`sidecar`] | `seictl serve` | our simulated sidecar, for one node |
+//! | [`pause`] | what holds a pod's namespaces | this executable |
+//! | [`sidecar`] | `seictl serve` | this executable: our simulated sidecar, for one node |
 //! | [`seid`] | the node software | a script on Debian's static busybox and bash |
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{File, Image, ImageError, program};
+use super::{File, Image, ImageError, closure, program};
+use crate::stand_in;
 
 /// The name under which the container runtime looks for the image of [`pause`].
 pub const PAUSE: &str = "devcluster.sei.io/pause:1";
@@ -55,24 +56,28 @@ init) mkdir -p /sei/config && echo '{}' > /sei/config/genesis.json ;;
 esac
 ";
 
-/// What holds a pod's namespaces; `binary` is our program `pause`, static.
+/// What holds a pod's namespaces.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn pause(binary: &Path) -> Result<Image, ImageError> {
-    Ok(Image::named(PAUSE).with("/pause", program(binary)?).started_with(&["/pause"]))
+/// When a file of this machine cannot be read.
+pub fn pause() -> Result<Image, ImageError> {
+    let program = format!("/bin/{}", stand_in::PAUSE);
+    Ok(closure::put(Image::named(PAUSE), &ourselves()?, &program)?.started_with(&[&program]))
 }
 
-/// The sidecar under the name that pods ask for; `binary` is our program `seictl`, static.
+/// The sidecar, under the name that pods ask for.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn sidecar(name: &str, binary: &Path) -> Result<Image, ImageError> {
-    let image = Image::named(name)
-        .with("/bin", File::Directory(0o755))
-        .with("/bin/seictl", program(binary)?)
-        .with("/tmp", File::Directory(0o1777));
+/// When a file of this machine cannot be read.
+pub fn sidecar(name: &str) -> Result<Image, ImageError> {
+    let image = closure::put(Image::named(name), &ourselves()?, &format!("/bin/{}", stand_in::SIDECAR))?;
     Ok(Image { variables: path(), user: ROOT.to_owned(), ..image })
+}
+
+/// This executable, which plays these parts when it is started under their names.
+fn ourselves() -> Result<PathBuf, ImageError> {
+    std::env::current_exe()
+        .map_err(|source| ImageError::Missing { path: "our own executable".into(), source })
 }
 
 /// The node software under the name that a SeiNode has.

@@ -69,21 +69,38 @@ pub(super) const HELM3: Module = Module {
     linker: "-s -w",
 };
 
+pub(super) const COREDNS: Module = Module {
+    name: "coredns",
+    version: "v1.15.0",
+    files: &[
+        ("go.mod", include_str!("../../tools/coredns/go.mod")),
+        ("go.sum", include_str!("../../tools/coredns/go.sum")),
+        ("main.go", include_str!("../../tools/coredns/main.go")),
+    ],
+    linker: "-s -w",
+};
+
 /// The module that `tool` is built from.
 pub(super) fn module(tool: Tool) -> &'static Module {
     match tool {
         Tool::Etcd => &ETCD,
-        Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubectl => &KUBERNETES,
+        Tool::Apiserver
+        | Tool::ControllerManager
+        | Tool::Scheduler
+        | Tool::Kubectl
+        | Tool::Kubelet
+        | Tool::KubeProxy => &KUBERNETES,
         Tool::Kwok => &KWOK,
         Tool::Helm => &HELM,
         Tool::Helm3 => &HELM3,
+        Tool::CoreDns => &COREDNS,
     }
 }
 
 /// The arguments of the `go build` that makes `tool`, without its output.
 pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
     let package = match tool {
-        Tool::Etcd => ".",
+        Tool::Etcd | Tool::CoreDns => ".",
         Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
         Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -91,6 +108,8 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
         Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
+        Tool::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+        Tool::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
     };
     ["build", "-ldflags", module(tool).linker, package]
 }
@@ -133,6 +152,7 @@ mod tests {
             (&KWOK, "sigs.k8s.io/kwok"),
             (&HELM, "helm.sh/helm/v4"),
             (&HELM3, "helm.sh/helm/v3"),
+            (&COREDNS, "github.com/coredns/coredns"),
         ] {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
@@ -143,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3] {
+        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &COREDNS] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }

@@ -236,5 +236,7 @@ conf_dir = "{cni}"
 /// Whether somebody accepts a connection.
 pub(super) async fn connects(address: SocketAddr) -> Result<(), ClusterError> {
     let connected = TcpStream::connect(address).await;
-    connected.map(drop).map_err(|source| ClusterError::Io { what: format!("nobody answers at {address}"), source })
+    connected
+        .map(drop)
+        .map_err(|source| ClusterError::Io { what: format!("nobody answers at {address}"), source })
 }
