@@ -116,7 +116,7 @@ pub async fn opened(sidecar: SocketAddr) -> Duration {
                 }
                 Err(_) => listens = None,
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Err(if listens.is_some() { "it is shut" } else { "nobody answers" })
     })
