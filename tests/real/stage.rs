@@ -111,10 +111,11 @@ impl House {
     /// What a user does: both charts, and values that say what the platform has.
     async fn install(&self) {
         let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts");
+        let values = json!({"platform": platform::modest_values()});
         let helm = Helm::of(&self.cluster);
         let (crds, operator) = (charts.join("seinode-crds"), charts.join(NAME));
         helm.install("seinode-crds", &crds, SYSTEM, &json!({}), &[]).await.unwrap();
-        helm.install(NAME, &operator, SYSTEM, &values(), &[]).await.unwrap();
+        helm.install(NAME, &operator, SYSTEM, &values, &[]).await.unwrap();
 
         let nodes = json!({"metadata": {"name": NODES}});
         create::<Namespace>(&Api::all(self.client.clone()), nodes).await;
@@ -153,13 +154,6 @@ impl House {
         let id = id.strip_prefix("containerd://").unwrap();
         self.cluster.real_node().unwrap().kill(id).unwrap_or_else(|error| panic!("{error}"));
     }
-}
-
-/// The machine is smaller than those that seid is made for; nothing else is said that a user would not say.
-fn values() -> Value {
-    let mut platform = platform::values();
-    platform["requests"] = json!({"default": {"cpu": "20m", "memory": "32Mi"}});
-    json!({ "platform": platform })
 }
 
 async fn said(command: &mut Command) -> (bool, String) {

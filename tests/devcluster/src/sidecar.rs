@@ -28,6 +28,7 @@ mod home;
 mod journal;
 mod metrics;
 mod params;
+mod peers;
 mod process;
 mod reply;
 mod route;
@@ -86,6 +87,7 @@ impl Sidecars {
     pub async fn alone(address: SocketAddr) -> io::Result<Self> {
         let node = NodeKey::new("", "");
         let sidecars = Self::serve(address, Addressed::Always(node.clone())).await?;
+        sidecars.shared.change(|world, _| world.strangers = peers::Others::Answer);
         sidecars.node(&node.namespace, &node.name).start_process();
         Ok(sidecars)
     }
