@@ -142,18 +142,8 @@ async fn install(cluster: &Cluster, voice: &Voice) -> anyhow::Result<()> {
 
 /// Kills a sidecar in its container, and waits until the kubelet has restarted it and its gate is open again.
 async fn heal(cluster: &Cluster, node: &RealNode) -> anyhow::Result<Heal> {
-    let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
     let begun = Instant::now();
-    let (id, address) = loop {
-        // The kubelet tells a moment later than the sidecar itself.
-        if let Some(found) = sidecar(&pods.get(&format!("{KILLED}-0")).await?) {
-            break found;
-        }
-        if begun.elapsed() > PATIENCE {
-            bail!("the kubelet does not tell of the sidecar of {KILLED}");
-        }
-        tokio::time::sleep(GLANCE).await;
-    };
+    let (id, address) = told(cluster, "").await?;
     node.kill(&id)?;
     let (mut ended, mut up) = (false, None);
     loop {
@@ -162,13 +152,31 @@ async fn heal(cluster: &Cluster, node: &RealNode) -> anyhow::Result<Heal> {
             Ok(open) if ended => {
                 let up = *up.get_or_insert_with(Instant::now);
                 if open {
-                    return Ok(Heal { node: KILLED, took: up.elapsed() });
+                    let heal = Heal { node: KILLED, took: up.elapsed() };
+                    // The kubelet tells a moment later than the sidecar itself.
+                    return told(cluster, &id).await.map(|_| heal);
                 }
             }
             Ok(_) => {}
         }
         if begun.elapsed() > PATIENCE {
             bail!("the gate of {KILLED} is still shut after {} s", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Waits until the kubelet tells of another container than this one.
+async fn told(cluster: &Cluster, old: &str) -> anyhow::Result<(String, SocketAddr)> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+    let begun = Instant::now();
+    loop {
+        let found = sidecar(&pods.get(&format!("{KILLED}-0")).await?);
+        if let Some(found) = found.filter(|(id, _)| id != old) {
+            return Ok(found);
+        }
+        if begun.elapsed() > PATIENCE {
+            bail!("the kubelet does not tell of the sidecar of {KILLED}");
         }
         tokio::time::sleep(GLANCE).await;
     }
