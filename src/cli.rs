@@ -2,7 +2,7 @@
 //!
 //! Values stay text here. `config` judges them, so that all wrong ones are reported together, beside wrong variables.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::platform;
 
@@ -40,6 +40,39 @@ pub enum Command {
     ///
     /// Install or upgrade them with: seinode-operator crds | kubectl apply --server-side -f -
     Crds,
+
+    /// Ask the cluster whether an installed release does what it should: what `helm test` runs. Nothing is changed.
+    #[command(hide = true)]
+    Selftest(SelftestArgs),
+}
+
+/// What `selftest` is told by the chart.
+#[derive(Debug, Clone, Args)]
+pub struct SelftestArgs {
+    /// The namespace that dry runs name [default: that of the credentials].
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// What the release guards nodes with.
+    #[arg(long, value_name = "GUARD", value_delimiter = ',')]
+    pub guards: Vec<Guard>,
+
+    /// Host and port of /metrics; each address of the host is a replica.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: String,
+
+    /// For how many seconds a check that fails is tried again.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub within: u64,
+}
+
+/// What keeps wrong SeiNodes and StatefulSets out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Guard {
+    /// The operator's webhooks.
+    Webhooks,
+    /// The ValidatingAdmissionPolicies.
+    Policy,
 }
 
 /// The flags of `run`, unjudged. Each is also an environment variable; the flag wins.
@@ -192,7 +225,7 @@ mod tests {
             let line = ["seinode-operator", "run"].iter().chain(arguments);
             match Cli::try_parse_from(line).unwrap().command {
                 Command::Run(flags) => flags.leader_elect,
-                Command::Crds => unreachable!("run was asked for"),
+                Command::Crds | Command::Selftest(_) => unreachable!("run was asked for"),
             }
         };
         assert_eq!(leader_elect(&[]), None);

@@ -16,6 +16,8 @@ mod charts;
 mod circles;
 #[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/golden.rs"]
+mod golden;
 #[path = "architecture/links.rs"]
 mod links;
 #[path = "architecture/naming.rs"]
@@ -28,3 +30,5 @@ mod rooms;
 mod sources;
 #[path = "architecture/trees.rs"]
 mod trees;
+#[path = "architecture/values.rs"]
+mod values;

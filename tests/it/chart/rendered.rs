@@ -23,7 +23,9 @@ pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_value
             assert!(linted, "{what}: {said}");
         }
         let [before, text] = [&older, &helm].map(|helm| template(helm, &ns, &helm.file(&values)));
-        assert_eq!(documents(&before), documents(&text), "{what}: Helm 3 renders something else than Helm 4");
+        let (before, after) = (sorted(&before), sorted(&text));
+        let differ = before.iter().zip(&after).find(|(before, after)| before != after);
+        assert!(before == after, "{what}: Helm 3 renders something else than Helm 4: {differ:#?}");
         let file = rendered(&helm, "rendered.yaml", &text);
         let (taken, said) = kubectl(
             &ns,
@@ -165,6 +167,13 @@ pub fn documents(text: &str) -> Vec<Value> {
         .map(|document| serde::Deserialize::deserialize(document).unwrap())
         .filter(Value::is_object)
         .collect()
+}
+
+/// The same, each as text, in an order of their own: each Helm has another one.
+fn sorted(text: &str) -> Vec<String> {
+    let mut objects: Vec<_> = documents(text).iter().map(Value::to_string).collect();
+    objects.sort();
+    objects
 }
 
 fn kubectl(ns: &Namespace, arguments: &[&str]) -> (bool, String) {

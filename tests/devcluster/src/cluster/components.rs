@@ -62,6 +62,7 @@ pub(super) fn apiserver(
     service_accounts: ServiceAccounts,
     owners: Owners,
     audit: Option<(PathBuf, PathBuf)>,
+    egress: &Path,
 ) -> Command {
     let mut command = Command::new(tools.path(Tool::Apiserver));
     command
@@ -79,7 +80,9 @@ pub(super) fn apiserver(
         .arg(directory.join("pki/tokens.csv"))
         .args(["--service-cluster-ip-range=10.0.0.0/16", "--allow-privileged"])
         // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
-        .arg("--endpoint-reconciler-type=none");
+        .arg("--endpoint-reconciler-type=none")
+        .arg("--egress-selector-config-file")
+        .arg(egress);
     serve_tls(&mut command, pki);
     if service_accounts == ServiceAccounts::Ignored {
         command.arg("--disable-admission-plugins=ServiceAccount");
