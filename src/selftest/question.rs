@@ -142,10 +142,14 @@ impl Question {
                 match object["spec"]["updateStrategy"]["type"].as_str() {
                     Some("OnDelete") => Ok("it is".to_owned()),
                     other => Err(complaint(
-                        format!("it came back as {}, {NOBODY_ASKED}", other.unwrap_or("nothing")),
+                        format!("it is still {}, {NOBODY_ASKED}", other.unwrap_or("nothing")),
                         LOOK,
                     )),
                 }
+            }
+            // The policy's words: nobody changed it before.
+            (Self::MadeOnDelete, Answer::Refused { words, .. }) if words.contains("spec.updateStrategy") => {
+                Err(complaint(format!("it is still RollingUpdate, {NOBODY_ASKED} ({words})"), LOOK))
             }
             (Self::WrongNode | Self::TwoReplicas, Answer::Refused { words, .. }) => Ok(words.clone()),
             (Self::WrongNode, Answer::Taken(_)) => {

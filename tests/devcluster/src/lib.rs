@@ -32,7 +32,8 @@
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
-//! | [`chart`] | the guardrails of the operator's chart, with an operator on loopback behind them |
+//! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
+//! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |
@@ -51,6 +52,7 @@ mod port;
 pub mod process;
 pub mod progress;
 mod removal;
+pub mod services;
 pub mod sidecar;
 pub mod stages;
 mod steady;

@@ -102,7 +102,10 @@ mod tests {
         services.route("10.0.0.7", 443, port);
         for address in ["10.0.0.7:443".to_owned(), format!("127.0.0.1:{port}")] {
             let mut client = UnixStream::connect(&services.socket).await.unwrap();
-            client.write_all(format!("CONNECT {address} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+            client
+                .write_all(format!("CONNECT {address} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+                .await
+                .unwrap();
             let (mut accepted, _) = server.accept().await.unwrap();
             accepted.write_all(b"hello").await.unwrap();
             drop(accepted);

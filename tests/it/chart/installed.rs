@@ -20,7 +20,7 @@ use seinode_api::SeiNode;
 use serde_json::json;
 
 use crate::kit::{
-    Kit, Namespace, Operator, eventually,
+    Kit, Namespace, eventually,
     release::{CRDS, NAME, Release},
 };
 
@@ -58,12 +58,12 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
 
     // An upgrade changes what it says and nothing else.
     let more = json!({"log": {"filter": "debug"}, "controller": {"maxConcurrentRollouts": 3}});
-    release.upgrade(&more).await;
+    release.upgrade(&more);
     release.helm.must(&["upgrade", "seinode-crds", CRDS, "--namespace", "sei-system"], &json!({}));
     let third = release.replica("operator-c").await;
     third.ready().await;
     assert!(follower.stop().await.success());
-    leads_now(&third).await;
+    third.leads().await;
     release.asked(&nodes).await;
     nodes.image("n0", "v3").await;
     nodes.rolled("n0", "v3").await;
@@ -86,17 +86,13 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     assert_eq!(node.metadata.deletion_timestamp, None);
     assert_eq!(uid::<PersistentVolumeClaim>(&nodes, "data-n0").await, volume);
     assert_eq!(uid::<Pod>(&nodes, "n0-0").await, pod);
+    let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
+    let back = nodes.kubectl(&["patch", "statefulset", "n0", "--patch", rolling]);
+    assert!(back.contains("patched"), "{back}");
     let scale = nodes.kubectl(&["scale", "statefulset", "n0", "--replicas=0"]);
     assert!(scale.contains("scaled"), "{scale}");
     nodes.delete::<SeiNode>("n0", kube::api::PropagationPolicy::Background).await;
     nodes.gone::<SeiNode>("n0").await;
-}
-
-async fn leads_now(operator: &Operator) {
-    eventually("it leads", async || {
-        if operator.metric("sei_controller_leader").await == 1.0 { Ok(()) } else { Err(operator.log()) }
-    })
-    .await;
 }
 
 /// Nothing of the release is left.
