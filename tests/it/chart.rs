@@ -5,7 +5,8 @@ mod certificates;
 mod installed;
 mod rendered;
 mod rights;
+mod said;
 mod tested;
 mod upgraded;
 
-pub use self::{certificates::*, installed::*, rendered::*, rights::*, tested::*, upgraded::*};
+pub use self::{certificates::*, installed::*, rendered::*, rights::*, said::*, tested::*, upgraded::*};

@@ -26,9 +26,6 @@
 {{- if and (eq .image.tag "latest") (not .image.digest) }}
 {{- $found = append $found "image.tag is latest: replicas may run different versions. Name a version, or a digest." }}
 {{- end }}
-{{- if and .admission.webhooks.enabled (eq .admission.certificates.source "cert-manager") (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
-{{- $found = append $found "admission.certificates.source is cert-manager, and the cluster does not have it: the operator's pods wait for their certificate." }}
-{{- end }}
 {{- if and .admission.namespaceSelector (not .selftest.namespace) }}
 {{- $found = append $found "admission.namespaceSelector is set: say with selftest.namespace which namespace it selects, or helm test asks in one where nothing is judged." }}
 {{- end }}

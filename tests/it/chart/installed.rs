@@ -87,8 +87,14 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     assert_eq!(uid::<PersistentVolumeClaim>(&nodes, "data-n0").await, volume);
     assert_eq!(uid::<Pod>(&nodes, "n0-0").await, pod);
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
-    let back = nodes.kubectl(&["patch", "statefulset", "n0", "--patch", rolling]);
-    assert!(back.contains("patched"), "{back}");
+    // The API server learns a moment later that the policy is gone.
+    eventually("a set can be given back to Kubernetes", async || {
+        match nodes.try_kubectl(&["patch", "statefulset", "n0", "--patch", rolling]) {
+            (true, _) => Ok(()),
+            (false, said) => Err(said),
+        }
+    })
+    .await;
     let scale = nodes.kubectl(&["scale", "statefulset", "n0", "--replicas=0"]);
     assert!(scale.contains("scaled"), "{scale}");
     nodes.delete::<SeiNode>("n0", kube::api::PropagationPolicy::Background).await;

@@ -37,6 +37,10 @@ pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_value
     }
 }
 
+fn certificates(more: &Value) -> Value {
+    json!({"admission": {"certificates": more}})
+}
+
 /// Helm 3 and 4.
 async fn helms(kit: &Kit, ns: &Namespace) -> [Helm; 2] {
     let [three, four] = Major::BOTH.map(|major| Helm::major(kit, &ns.world, major));
@@ -62,6 +66,15 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
             json!({"rbac": {"create": false}, "serviceAccount": {"create": false, "name": "mine"}}),
         ),
         (
+            "a certificate in a Secret",
+            json!({"admission": {"certificates": {"source": "file", "existingSecret": "ours"}}}),
+        ),
+        (
+            "objects of somebody else's",
+            json!({"extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "{{ .Release.Name }}-more"}, "data": {"a": "{{ .Values.fullname }}"}}]}),
+        ),
+        (
             "a network policy",
             json!({"networkPolicy": {"enabled": true,
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
@@ -74,7 +87,7 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
             "log": {"format": "text", "filter": "warn,seinode_controller=debug"},
             "podLabels": {"team": "rpc"}, "podAnnotations": {"a": "b"}, "priorityClassName": "high",
             "nodeSelector": {"kubernetes.io/os": "linux"}, "tolerations": [{"operator": "Exists"}],
-            "affinity": {"nodeAffinity": {}},
+            "affinity": {"nodeAffinity": {}}, "commonLabels": {"cost": "7"}, "commonAnnotations": {"owner": "rpc"},
             "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}],
             "resources": {"requests": {"cpu": "1"}}, "serviceAccount": {"annotations": {"role": "arn:aws:iam::1:role/a"}}}),
         ),
@@ -125,7 +138,26 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
         (values(&json!({"watchNamespaces": ["Sei"]})), "/watchNamespaces/0"),
         (values(&json!({"controller": {"sidecarProbeInterval": 5}})), "/controller/sidecarProbeInterval"),
         (values(&json!({"admission": {"webhooks": {"enable": true}}})), "'enable' not allowed"),
+        (values(&json!({"extraObjects": [{"kind": "ConfigMap"}]})), "/extraObjects/0"),
+        (values(&json!({"selftest": {"namespace": "Sei"}})), "/selftest/namespace"),
+        (values(&certificates(&json!({"source": "vault"}))), "/admission/certificates/source"),
         (values(&json!({"leaderElection": {"enabled": false}})), "without leaderElection.enabled"),
+        (values(&json!({"ports": {"health": 8080}})), "ports: two of them are the same"),
+        (values(&certificates(&json!({"source": "file"}))), "no Secret is named"),
+        (values(&certificates(&json!({"existingSecret": "a"}))), "source is self, which does not use it"),
+        (values(&certificates(&json!({"source": "cert-manager"}))), "no issuer is named"),
+        (
+            values(&certificates(&json!({"issuerRef": {"name": "a"}}))),
+            "source is self, which does not use it",
+        ),
+        (
+            values(&json!({"podLabels": {"app.kubernetes.io/name": "a"}})),
+            "podLabels: app.kubernetes.io/name is the chart's",
+        ),
+        (
+            values(&json!({"commonLabels": {"a": "b"}, "podLabels": {"a": "c"}})),
+            "podLabels: a is among commonLabels",
+        ),
     ];
     for (values, place) in wrong {
         for helm in &helms {
