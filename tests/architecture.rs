@@ -14,6 +14,8 @@
 mod charts;
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/definition.rs"]
+mod definition;
 #[path = "architecture/documents.rs"]
 mod documents;
 #[path = "architecture/golden.rs"]

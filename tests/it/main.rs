@@ -331,6 +331,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             everything_carries_the_labels_and_annotations_that_are_asked_for
             what_is_likely_not_meant_is_said_after_the_installation
             what_a_catalogue_is_told_of_the_charts_is_true
+            the_values_that_the_documents_show_are_taken
             helm_3_installs_upgrades_and_removes_both_charts
             a_certificate_in_a_secret_is_served_and_trusted
             with_a_certificate_of_others_no_right_to_secrets_is_left

@@ -10,7 +10,8 @@ use k8s_openapi::{
             MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingWebhookConfiguration,
         },
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{PersistentVolumeClaim, Pod},
+        coordination::v1::Lease,
+        core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
         rbac::v1::ClusterRole,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -87,6 +88,11 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     assert_eq!(uid::<PersistentVolumeClaim>(&nodes, "data-n0").await, volume);
     assert_eq!(uid::<Pod>(&nodes, "n0-0").await, pod);
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
+    // What docs/uninstall.md says: children stay, and of the operator's own what Helm did not make.
+    uid::<StatefulSet>(&nodes, "n0").await;
+    uid::<Service>(&nodes, "n0").await;
+    uid::<Secret>(&release.system, "seinode-operator-webhook-authority").await;
+    uid::<Lease>(&release.system, "bc1f5b0a.sei.io").await;
     // The API server learns a moment later that the policy is gone.
     eventually("a set can be given back to Kubernetes", async || {
         match nodes.try_kubectl(&["patch", "statefulset", "n0", "--patch", rolling]) {

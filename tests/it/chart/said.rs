@@ -103,6 +103,24 @@ pub async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
     }
 }
 
+pub async fn the_values_that_the_documents_show_are_taken(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/install.md")).unwrap();
+    let shown: Vec<Value> = text
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| serde_norway::from_str(rest.split("```").next().unwrap()).unwrap())
+        .collect();
+    let [platform, more @ ..] = &shown[..] else { panic!("docs/install.md shows no values") };
+    assert!(!more.is_empty());
+    for more in more.iter().chain([&json!({})]) {
+        let mut all = platform.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        helm.must(&["template", "it", OPERATOR], &all);
+    }
+}
+
 pub async fn helm_3_installs_upgrades_and_removes_both_charts(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::major(&kit, &ns.world, Major::Three).await;
