@@ -44,7 +44,7 @@ fn fields(path: &str, schema: &Value, rows: &mut Vec<String>) {
         // The entry of a list is told of with the list.
         if !path.ends_with("[]") {
             let what = schema["description"].as_str().unwrap_or_default();
-            let cells = [&format!("`{path}`"), &kind(schema), what].map(|cell| escaped(cell));
+            let cells = [&format!("`{path}`"), &kind(schema), what].map(escaped);
             rows.push(format!("| {} |\n", cells.join(" | ")));
         }
         fields(&path, schema, rows);

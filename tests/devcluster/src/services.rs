@@ -19,20 +19,19 @@ type Routes = Arc<Mutex<BTreeMap<String, u16>>>;
 /// What the API server's connections into the cluster lead to. Connections end with it.
 #[derive(Debug)]
 pub struct Services {
-    socket: PathBuf,
     routes: Routes,
     #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
     task: AbortOnDropHandle<()>,
 }
 
 impl Services {
-    /// Listens on a socket in this directory.
+    /// Listens on a socket in this directory, and writes what the API server is told of it.
     pub(crate) fn listen(directory: &Path) -> io::Result<Self> {
-        let socket = directory.join("egress.sock");
-        let listener = UnixListener::bind(&socket)?;
+        let listener = UnixListener::bind(socket(directory))?;
+        std::fs::write(configuration(directory), egress(&socket(directory)))?;
         let routes = Routes::default();
         let task = AbortOnDropHandle::new(tokio::spawn(accept(listener, Arc::clone(&routes))));
-        Ok(Self { socket, routes, task })
+        Ok(Self { routes, task })
     }
 
     /// Has what is sent to a port of a Service's cluster IP sent to this port on loopback.
@@ -40,15 +39,22 @@ impl Services {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         routes.insert(format!("{cluster_ip}:{port}"), to);
     }
+}
 
-    /// What the API server is told.
-    pub(crate) fn egress(&self) -> String {
-        format!(
-            "apiVersion: apiserver.k8s.io/v1beta1\nkind: EgressSelectorConfiguration\negressSelections:\n- name: cluster\n  \
-             connection:\n    proxyProtocol: HTTPConnect\n    transport: {{uds: {{udsName: {:?}}}}}\n",
-            self.socket
-        )
-    }
+/// The file that the API server reads.
+pub(crate) fn configuration(directory: &Path) -> PathBuf {
+    directory.join("egress.yaml")
+}
+
+fn socket(directory: &Path) -> PathBuf {
+    directory.join("egress.sock")
+}
+
+fn egress(socket: &Path) -> String {
+    format!(
+        "apiVersion: apiserver.k8s.io/v1beta1\nkind: EgressSelectorConfiguration\negressSelections:\n- name: cluster\n  \
+         connection:\n    proxyProtocol: HTTPConnect\n    transport: {{uds: {{udsName: {socket:?}}}}}\n"
+    )
 }
 
 async fn accept(listener: UnixListener, routes: Routes) {
@@ -101,7 +107,7 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         services.route("10.0.0.7", 443, port);
         for address in ["10.0.0.7:443".to_owned(), format!("127.0.0.1:{port}")] {
-            let mut client = UnixStream::connect(&services.socket).await.unwrap();
+            let mut client = UnixStream::connect(socket(directory.path())).await.unwrap();
             client
                 .write_all(format!("CONNECT {address} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
                 .await
@@ -113,7 +119,7 @@ mod tests {
             client.read_to_string(&mut said).await.unwrap();
             assert_eq!(said, "HTTP/1.1 200 Connection established\r\n\r\nhello");
         }
-        let mut client = UnixStream::connect(&services.socket).await.unwrap();
+        let mut client = UnixStream::connect(socket(directory.path())).await.unwrap();
         client.write_all(b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n").await.unwrap();
         let mut said = String::new();
         client.read_to_string(&mut said).await.unwrap();

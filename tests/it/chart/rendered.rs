@@ -1,8 +1,9 @@
 //! What both majors of the real helm render: the same, taken by the API server, strictly, as a dry run; and wrong values
 //! refused by their place.
 
-use std::{process::Stdio, sync::Arc};
+use std::sync::Arc;
 
+use devcluster::chart;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -27,10 +28,14 @@ pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_value
         let differ = before.iter().zip(&after).find(|(before, after)| before != after);
         assert!(before == after, "{what}: Helm 3 renders something else than Helm 4: {differ:#?}");
         let file = rendered(&helm, "rendered.yaml", &text);
-        let (taken, said) = kubectl(
-            &ns,
-            &["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", path(&file)],
-        );
+        let (taken, said) = ns.try_kubectl(&[
+            "apply",
+            "--server-side",
+            "--dry-run=server",
+            "--validate=strict",
+            "-f",
+            path(&file),
+        ]);
         assert!(taken, "{what}: {said}\n{text}");
         let quiet = !said.contains("Warning");
         assert!(quiet, "{what}: {said}");
@@ -97,7 +102,7 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
 pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let enforce = "pod-security.kubernetes.io/enforce=restricted";
-    let (labelled, said) = kubectl(&ns, &["label", "namespace", &ns.name, enforce]);
+    let (labelled, said) = ns.try_kubectl(&["label", "namespace", &ns.name, enforce]);
     assert!(labelled, "{said}");
     let helm = Helm::of(&ns.world);
     let text = template(&helm, &ns, &helm.file(&values(&json!({}))));
@@ -108,7 +113,7 @@ pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>
     pod["metadata"]["name"] = json!("operator");
     let create = |pod: &Value| {
         let file = rendered(&helm, "pod.json", &pod.to_string());
-        kubectl(&ns, &["create", "--dry-run=server", "-f", path(&file)])
+        ns.try_kubectl(&["create", "--dry-run=server", "-f", path(&file)])
     };
     let (taken, said) = create(&pod);
     assert!(taken, "{said}");
@@ -195,10 +200,7 @@ fn template(helm: &Helm, ns: &Namespace, values: &str) -> String {
 
 /// The objects of a rendered chart.
 pub fn documents(text: &str) -> Vec<Value> {
-    serde_norway::Deserializer::from_str(text)
-        .map(|document| serde::Deserialize::deserialize(document).unwrap())
-        .filter(Value::is_object)
-        .collect()
+    chart::objects(text).unwrap()
 }
 
 /// The same, each as text, in an order of their own: each Helm has another one.
@@ -206,12 +208,4 @@ fn sorted(text: &str) -> Vec<String> {
     let mut objects: Vec<_> = documents(text).iter().map(Value::to_string).collect();
     objects.sort();
     objects
-}
-
-fn kubectl(ns: &Namespace, arguments: &[&str]) -> (bool, String) {
-    let mut kubectl = ns.world.cluster.kubectl();
-    let output =
-        kubectl.args(["--namespace", &ns.name]).args(arguments).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    (output.status.success(), said)
 }

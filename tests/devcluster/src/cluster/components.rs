@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::pki::Pki;
 use super::{Owners, ServiceAccounts};
+use crate::services;
 use crate::tools::{Tool, Tools};
 
 /// The controllers that tests and the demo rely on. Those of DaemonSets and cloud machines have no work here.
@@ -62,7 +63,6 @@ pub(super) fn apiserver(
     service_accounts: ServiceAccounts,
     owners: Owners,
     audit: Option<(PathBuf, PathBuf)>,
-    egress: &Path,
 ) -> Command {
     let mut command = Command::new(tools.path(Tool::Apiserver));
     command
@@ -82,7 +82,7 @@ pub(super) fn apiserver(
         // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
         .arg("--endpoint-reconciler-type=none")
         .arg("--egress-selector-config-file")
-        .arg(egress);
+        .arg(services::configuration(directory));
     serve_tls(&mut command, pki);
     if service_accounts == ServiceAccounts::Ignored {
         command.arg("--disable-admission-plugins=ServiceAccount");

@@ -53,18 +53,8 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
     };
     let services = Services::listen(directory).map_err(|source| io("listen for the API server", source))?;
-    let egress = directory.join("egress.yaml");
-    write(&egress, &services.egress())?;
-    let command = components::apiserver(
-        tools,
-        directory,
-        &pki,
-        ports,
-        options.service_accounts,
-        options.owners,
-        audit,
-        &egress,
-    );
+    let command =
+        components::apiserver(tools, directory, &pki, ports, options.service_accounts, options.owners, audit);
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
     let client = access.client(access::DEVCLUSTER.token, "devcluster")?;
