@@ -6,6 +6,7 @@ use std::process::Command;
 use super::pki::Pki;
 use super::reach::Reach;
 use super::{Options, Owners, ServiceAccounts};
+use crate::services;
 use crate::tools::{Tool, Tools};
 
 /// The controllers that tests and the demo rely on. Those of DaemonSets and cloud machines have no work here.
@@ -81,8 +82,11 @@ pub(super) fn apiserver(
         .arg(directory.join("pki/tokens.csv"))
         .args([&format!("--service-cluster-ip-range={}", reach.services()), "--allow-privileged"]);
     match reach {
-        // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
-        Reach::Loopback => command.arg("--endpoint-reconciler-type=none"),
+        // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there; the others are played.
+        Reach::Loopback => command
+            .arg("--endpoint-reconciler-type=none")
+            .arg("--egress-selector-config-file")
+            .arg(services::configuration(directory)),
         Reach::Pods => command
             .arg(format!("--advertise-address={}", reach.address()))
             .arg("--kubelet-preferred-address-types=InternalIP"),

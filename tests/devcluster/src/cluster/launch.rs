@@ -18,6 +18,7 @@ use crate::ground::{Ground, GroundError, Machine};
 use crate::guardian::Guard;
 use crate::process::Process;
 use crate::progress::Event;
+use crate::services::Services;
 use crate::tools::{Tool, Tools};
 use crate::volumes::Disk;
 
@@ -72,6 +73,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Audit::Off => None,
         Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
     };
+    let services = Services::listen(directory).map_err(|source| io("listen for the API server", source))?;
     let command = components::apiserver(tools, directory, &pki, ports, options, audit);
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
@@ -139,6 +141,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         etcd,
         client: access.admin_client()?,
         access,
+        services,
         audit: options.audit,
         tools: tools.clone(),
         guard: guard.clone(),
