@@ -1,12 +1,17 @@
-//! What the operator is for: a node comes up, and is updated.
+//! What the operator is for: it is installed, a node comes up and is updated.
 
 use kube::ResourceExt;
 
 use crate::{
     nodes::address,
-    stage::{BAD, FIRST, NODES, SECOND, Shared},
+    stage::{BAD, FIRST, NAME, NODES, SECOND, SYSTEM, Shared},
     wait::eventually,
 };
+
+pub async fn helm_tests_the_release(stage: Shared) {
+    let (_turn, house) = stage.beside().await;
+    house.helm(&["test", NAME, "--namespace", SYSTEM, "--logs"]).await;
+}
 
 pub async fn a_node_comes_up_to_a_ready_pod_that_dns_knows(stage: Shared) {
     let (_turn, house) = stage.beside().await;

@@ -59,6 +59,7 @@ fn scenarios(runtime: &Arc<Runtime>, stage: &Arc<Stage>) -> Vec<Trial> {
         image:
             the_operators_image_is_small_and_always_the_same;
         life:
+            helm_tests_the_release
             a_node_comes_up_to_a_ready_pod_that_dns_knows
             an_image_goes_there_and_a_bad_one_is_rolled_back;
         trouble:
