@@ -25,6 +25,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::progress::Progress;
+
 use ledger::Ledger;
 pub(crate) use ledger::release_of;
 pub use machine::{Machine, Missing};
@@ -51,14 +53,8 @@ const SYSCTLS: [&str; 7] = [
 ];
 
 /// Where kubelet, containerd and the network plugins leave something, whatever their settings say.
-const HAUNTS: [&str; 6] = [
-    "/var/lib/kubelet",
-    "/var/lib/cni",
-    "/var/lib/calico",
-    "/var/log/containers",
-    "/var/log/pods",
-    "/run/containerd",
-];
+const HAUNTS: [&str; 5] =
+    ["/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd"];
 
 /// Why the machine cannot be made ready for a node.
 #[derive(Debug, thiserror::Error)]
@@ -97,9 +93,13 @@ impl Ground {
     ///
     /// # Errors
     /// When something is missing or in the way, or the machine refuses a change.
-    pub(crate) async fn prepare(owner: &str, directory: &Path) -> Result<Self, GroundError> {
+    pub(crate) async fn prepare(
+        owner: &str,
+        directory: &Path,
+        progress: &Progress,
+    ) -> Result<Self, GroundError> {
         let machine = Machine::find()?;
-        let lock = ledger::lock().await?;
+        let lock = ledger::lock(progress).await?;
         if let Some(left) = Ledger::read() {
             crate::guardian::end_marked(&left.owner);
             undo::all(&left);

@@ -56,8 +56,8 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     let ground = match options.nodes {
         Nodes::Simulated => None,
         Nodes::Real => {
-            tell("a bridge and its addresses, when no other real node runs on this machine");
-            Some(Ground::prepare(guard.mark(), directory).await?)
+            tell("the bridge that pods are connected to");
+            Some(Ground::prepare(guard.mark(), directory, &options.progress).await?)
         }
     };
     let pki = Pki::create(&directory.join("pki"), reach.names())?;

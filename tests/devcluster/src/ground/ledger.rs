@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::{GroundError, HAUNTS, SYSCTLS, undo};
+use crate::progress::{Event, Progress};
 
 const PATH: &str = "/run/seinode-devcluster.json";
 /// How often a taken lock is tried again.
-const GLANCE: Duration = Duration::from_millis(200);
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// What was there before, and whose the node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,16 +66,20 @@ impl Ledger {
 }
 
 /// Waits until no other process has a node on this machine.
-pub(super) async fn lock() -> Result<File, GroundError> {
+pub(super) async fn lock(progress: &Progress) -> Result<File, GroundError> {
     let refused = |source: std::io::Error| GroundError::Refused {
         what: format!("lock {PATH}"),
         reason: source.to_string(),
     };
     let file = open().map_err(refused)?;
+    let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(GLANCE).await,
+            Err(TryLockError::WouldBlock) => {
+                progress.report(&Event::WaitingForMachine { elapsed: begun.elapsed() });
+                tokio::time::sleep(GLANCE).await;
+            }
             Err(TryLockError::Error(source)) => return Err(refused(source)),
         }
     }
