@@ -78,7 +78,7 @@ pub async fn uninstalled_the_nodes_run_on_and_can_be_deleted(stage: Shared) {
     assert_eq!(before, everything(house).await, "something was restarted");
     house.nodes().delete("left", &DeleteParams::background()).await.unwrap();
     eventually("the pod of a deleted node goes", async || {
-        house.pods().get_opt("left-0").await.unwrap().map_or(Ok(()), |pod| Err(pod.status))
+        house.pods().get_opt("left-0").await.unwrap().map_or(Ok(()), |pod| Err(Box::new(pod.status)))
     })
     .await;
 }

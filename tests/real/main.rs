@@ -9,6 +9,7 @@
     clippy::panic,
     reason = "a test says by panicking what is wrong"
 )]
+#![allow(clippy::print_stdout, reason = "what is measured is shown with the result")]
 
 mod house;
 mod image;
