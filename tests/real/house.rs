@@ -22,12 +22,12 @@ pub async fn a_leader_that_is_killed_is_succeeded(stage: Shared) {
     let old = leader(house).await;
     let pod = pods.get(&old).await.unwrap();
     house.kill(container(&pod, "operator").unwrap().container_id.as_deref().unwrap());
-    // Taken and judged by the other, at once: its Lease has still to run out.
-    house.create_node("orphan").await;
+    // Judged by the other, which then succeeds it.
+    house.create_node_soon("orphan").await;
     house.running("orphan").await;
     house.both_replicas().await;
 
-    // And the whole pod, told to go.
+    // And the whole pod, told to go: it serves as long as it may still be asked.
     pods.delete(&leader(house).await, &DeleteParams::default()).await.unwrap();
     house.create_node("orphan-too").await;
     house.running("orphan-too").await;

@@ -8,7 +8,7 @@ use std::{
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
@@ -32,11 +32,36 @@ impl House {
 
     /// A full node on the first image: no more is said than has to be.
     pub async fn create_node(&self, name: &str) {
-        let node = json!({
-            "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"name": name},
-            "spec": {"chainId": "atlantic-2", "image": FIRST, "fullNode": {}},
-        });
-        create(&self.nodes(), node).await;
+        create(&self.nodes(), full_node(name)).await;
+    }
+
+    /// The same while Services may still lead to a replica that has gone, as for a moment after each death: the API
+    /// server's words are those of a webhook that it cannot call, and then whoever asks asks again.
+    pub async fn create_node_soon(&self, name: &str) {
+        let node: SeiNode = serde_json::from_value(full_node(name)).unwrap();
+        eventually(&format!("{name} is created"), async || {
+            match self.nodes().create(&PostParams::default(), &node).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.to_string().contains("failed to call webhook") => Err(error.to_string()),
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the API server asks the operator, through its Service, about SeiNodes.
+    pub async fn asked(&self) {
+        let node: SeiNode = serde_json::from_value(full_node("asked")).unwrap();
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        eventually("the API server asks the operator", async || {
+            let asked = self.nodes().create(&dry, &node).await.map_err(|error| error.to_string())?;
+            if asked.labels().contains_key("sei.io/chain") {
+                Ok(())
+            } else {
+                Err("it was not labelled".to_owned())
+            }
+        })
+        .await;
     }
 
     pub async fn change(&self, name: &str, spec: Value) {
@@ -83,6 +108,13 @@ impl House {
         opened(address(&pod).unwrap()).await;
         pod
     }
+}
+
+fn full_node(name: &str) -> Value {
+    json!({
+        "apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "metadata": {"name": name},
+        "spec": {"chainId": "atlantic-2", "image": FIRST, "fullNode": {}},
+    })
 }
 
 /// Where the sidecar of a pod listens.

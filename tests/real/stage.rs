@@ -122,6 +122,7 @@ impl House {
         let account = json!({"metadata": {"name": "seid-node"}});
         create::<ServiceAccount>(&Api::namespaced(self.client.clone(), NODES), account).await;
         self.both_replicas().await;
+        self.asked().await;
     }
 
     /// Waits until both replicas of the operator are ready.
