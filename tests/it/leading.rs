@@ -21,7 +21,7 @@ const LEADS: &str = "sei_controller_leader";
 pub async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = replica(&ns, "first");
-    leads(&first).await;
+    first.leads().await;
     let second = replica(&ns, "second");
     second.ready().await;
     ns.full_node("n0", "").await;
@@ -41,7 +41,7 @@ pub async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_
     assert!(released, "{:#?}", first.log());
     let freed = lease(&ns).await;
     assert!(freed.renew_time > renewed, "whoever waits for it would wait for its end");
-    leads(&second).await;
+    second.leads().await;
     assert!(holder(&ns).await.starts_with("second_"));
     assert_eq!(second.metric("sei_controller_leader_transitions").await, 1.0);
     ns.full_node("n1", "").await;
@@ -62,7 +62,7 @@ pub async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: A
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let kubeconfig = proxy.kubeconfig(&ns.world);
     let first = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &arguments);
-    leads(&first).await;
+    first.leads().await;
     let second = replica(&ns, "second");
     second.ready().await;
 
@@ -70,7 +70,7 @@ pub async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: A
     within("the leader is in the middle of its plan", proxy.is_cut()).await;
     first.kill();
     ns.running("n0").await;
-    leads(&second).await;
+    second.leads().await;
     let set = ns.api::<StatefulSet>().get("n0").await.unwrap();
     assert_eq!(set.metadata.generation, Some(1), "the set was changed after it was made");
     let runs: Vec<_> = ns.sidecar("n0").executions().iter().map(|run| run.task.to_string()).collect();
@@ -83,7 +83,7 @@ pub async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(ki
     let arguments = arguments(&ns);
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let first = Operator::with_settings(&ns.world, &kubeconfig, &arguments, &[("POD_NAME", "first")]);
-    leads(&first).await;
+    first.leads().await;
     ns.full_node("n0", "").await;
     ns.running("n0").await;
     let second = replica(&ns, "second");
@@ -131,16 +131,6 @@ fn arguments(ns: &Namespace) -> [String; 3] {
         "--leader-elect".to_owned(),
         format!("--leader-election-namespace={}", ns.name),
     ]
-}
-
-async fn leads(replica: &Operator) {
-    eventually(
-        "it leads",
-        async || {
-            if replica.metric(LEADS).await == 1.0 { Ok(()) } else { Err(replica.log()) }
-        },
-    )
-    .await;
 }
 
 async fn lease(ns: &Namespace) -> k8s_openapi::api::coordination::v1::LeaseSpec {

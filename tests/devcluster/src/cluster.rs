@@ -200,6 +200,19 @@ impl Cluster {
         self.access.kubeconfig(token)
     }
 
+    /// A kubeconfig for a ServiceAccount, with a token of its own.
+    ///
+    /// # Errors
+    /// When the API server gives no token, or the file cannot be written.
+    pub async fn kubeconfig_for_account(
+        &self,
+        namespace: &str,
+        account: &str,
+    ) -> Result<PathBuf, ClusterError> {
+        let token = access::token(&self.client, namespace, account).await?;
+        self.kubeconfig_for_token(&token)
+    }
+
     /// The API server's URL.
     #[must_use]
     pub fn url(&self) -> String {

@@ -32,7 +32,7 @@
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
-//! | [`chart`] | the guardrails of the operator's chart, with an operator on loopback behind them |
+//! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |

@@ -30,7 +30,7 @@ pub enum Tool {
     Etcd,
     /// Serves the API.
     Apiserver,
-    /// Runs the StatefulSet, garbage collection and volume binding controllers.
+    /// Runs the controllers of StatefulSets and Deployments, of garbage collection and of volumes.
     ControllerManager,
     /// Assigns pods to nodes.
     Scheduler,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use devcluster::chart::Guardrails;
+use devcluster::chart::{self, Guardrails};
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -56,8 +56,8 @@ impl Stage {
                 "policy": {"enabled": guards != Guards::Webhooks},
             },
         }));
-        let tools = self.ns.world.cluster.tools();
-        let guardrails = Guardrails::render(tools, Path::new(CHART), &self.ns.name, &values).await.unwrap();
+        let helm = chart::Helm::of(&self.ns.world.cluster);
+        let guardrails = Guardrails::render(&helm, Path::new(CHART), &self.ns.name, &values).await.unwrap();
         assert!(!format!("{guardrails:?}").contains("caBundle"), "the chart renders a caBundle");
         guardrails.install(&self.ns.client, self.service.port).await.unwrap();
     }
@@ -90,17 +90,7 @@ impl Stage {
 
     /// Runs kubectl in the namespace: whether it succeeded, and all that it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> (bool, String) {
-        let output = self
-            .ns
-            .world
-            .cluster
-            .kubectl()
-            .args(["--namespace", &self.ns.name])
-            .args(arguments)
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(said).unwrap())
+        self.ns.try_kubectl(arguments)
     }
 
     /// Writes an object into a file and has kubectl do this with it.

@@ -20,7 +20,7 @@ use seinode_api::SeiNode;
 use serde_json::json;
 
 use crate::kit::{
-    Kit, Namespace, Operator, eventually,
+    Kit, Namespace, eventually,
     release::{CRDS, NAME, Release},
 };
 
@@ -63,7 +63,7 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     let third = release.replica("operator-c").await;
     third.ready().await;
     assert!(follower.stop().await.success());
-    leads_now(&third).await;
+    third.leads().await;
     release.asked(&nodes).await;
     nodes.image("n0", "v3").await;
     nodes.rolled("n0", "v3").await;
@@ -90,13 +90,6 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     assert!(scale.contains("scaled"), "{scale}");
     nodes.delete::<SeiNode>("n0", kube::api::PropagationPolicy::Background).await;
     nodes.gone::<SeiNode>("n0").await;
-}
-
-async fn leads_now(operator: &Operator) {
-    eventually("it leads", async || {
-        if operator.metric("sei_controller_leader").await == 1.0 { Ok(()) } else { Err(operator.log()) }
-    })
-    .await;
 }
 
 /// Nothing of the release is left.

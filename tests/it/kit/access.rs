@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use k8s_openapi::api::{
-    authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
     rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding},
 };
@@ -23,9 +22,7 @@ impl Namespace {
         let binding = self.binding("ClusterRole", "cluster-admin");
         let bindings = self.api::<RoleBinding>();
         bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
-        let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
-        let token = accounts.create_token_request(ACCOUNT, &PostParams::default(), &request).await.unwrap();
-        self.world.cluster.kubeconfig_for_token(&token.status.unwrap().token).unwrap()
+        self.world.cluster.kubeconfig_for_account(&self.name, ACCOUNT).await.unwrap()
     }
 
     /// Grants that account rights in the whole cluster.

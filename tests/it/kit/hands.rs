@@ -19,6 +19,14 @@ impl Namespace {
         self.run(self.world.cluster.kubectl().args(arguments))
     }
 
+    /// Runs kubectl in this namespace: whether it succeeded, and all that it printed.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> (bool, String) {
+        let mut kubectl = self.world.cluster.kubectl();
+        let output = kubectl.args(["--namespace", &self.name]).args(arguments).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    }
+
     /// Has `kubectl edit` open an object, such as `service/n0`, in an editor that runs this script of sed on it.
     pub fn kubectl_edit(&self, object: &str, script: &str) {
         let mut kubectl = self.world.cluster.kubectl();

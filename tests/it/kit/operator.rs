@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use devcluster::{PLATFORM, Process};
+use devcluster::{PLATFORM, Process, chart::Replica};
 use serde_json::Value;
 
 use super::{World, eventually, within};
@@ -60,23 +60,21 @@ impl Operator {
             .args(arguments)
             .env_clear()
             .envs(PLATFORM)
-            .envs(settings.iter().copied())
-            .env("KUBECONFIG", kubeconfig);
+            .envs(settings.iter().copied());
+        Self::launch(world, kubeconfig, command)
+    }
+
+    fn launch(world: &World, kubeconfig: &Path, mut command: Command) -> Self {
+        command.env("KUBECONFIG", kubeconfig);
         let name = format!("operator-{}", STARTED.fetch_add(1, Ordering::Relaxed));
         Self { process: world.cluster.spawn(&name, command).unwrap() }
     }
 
-    /// Starts an operator with exactly these arguments and variables.
-    pub fn as_told(
-        world: &World,
-        kubeconfig: &Path,
-        arguments: &[String],
-        variables: &[(String, String)],
-    ) -> Self {
+    /// Starts an operator as an installed Deployment says.
+    pub fn as_told(world: &World, replica: &Replica) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
-        command.args(arguments).env_clear().envs(variables.iter().cloned()).env("KUBECONFIG", kubeconfig);
-        let name = format!("operator-{}", STARTED.fetch_add(1, Ordering::Relaxed));
-        Self { process: world.cluster.spawn(&name, command).unwrap() }
+        command.args(&replica.arguments).env_clear().envs(replica.variables.iter().cloned());
+        Self::launch(world, &replica.kubeconfig, command)
     }
 
     /// Starts an operator with other platform settings.
@@ -143,6 +141,14 @@ impl Operator {
         let (_, text) = self.get("metrics", "/metrics").await;
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until it is the one that works on nodes.
+    pub async fn leads(&self) {
+        eventually("it leads", async || {
+            if self.metric("sei_controller_leader").await == 1.0 { Ok(()) } else { Err(self.log()) }
+        })
+        .await;
     }
 
     /// Waits until every gate is open.

@@ -1,7 +1,4 @@
 //! The charts as the real helm renders and installs them, and operators that run as the installed Deployment says.
-//!
-//! Three things are not as in a cluster: there are no containers, so a replica is a process of ours; there is no
-//! kube-proxy, so webhooks are called at a loopback address; and sidecars are reached the way that the devcluster has.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,17 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use devcluster::{Tool, platform};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{EnvVar, ServiceAccount},
+use devcluster::{
+    Tool,
+    chart::{self, Address, Replica},
+    platform,
 };
-use kube::{
-    Api,
-    api::{DynamicObject, Patch, PatchParams, PostParams},
-};
-use seinode_certs::Kind;
+use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -88,7 +80,6 @@ impl Helm {
 pub struct Release {
     pub system: Namespace,
     pub helm: Helm,
-    kubeconfig: PathBuf,
     service: Service,
 }
 
@@ -101,11 +92,7 @@ impl Release {
         let crds = [&["install", "seinode-crds", CRDS], &take[..]].concat();
         helm.must(&crds, &json!({}));
         helm.must(&["install", NAME, OPERATOR, "--namespace", "sei-system"], &values(more));
-        let accounts = system.api::<ServiceAccount>();
-        let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
-        let token = accounts.create_token_request(NAME, &PostParams::default(), &request).await.unwrap();
-        let kubeconfig = system.world.cluster.kubeconfig_for_token(&token.status.unwrap().token).unwrap();
-        let release = Self { system, helm, kubeconfig, service: Service::start().await };
+        let release = Self { system, helm, service: Service::start().await };
         release.on_loopback().await;
         release
     }
@@ -118,69 +105,24 @@ impl Release {
     /// Upgrades the operator's chart.
     pub async fn upgrade(&self, more: &Value) {
         // As the chart left them, or its own apply would find two addresses in one entry.
-        self.point(|path, _| {
-            let service = json!({"name": format!("{NAME}-webhook"), "namespace": "sei-system", "port": 443});
-            let mut service = service.as_object().unwrap().clone();
-            service.insert("path".into(), json!(path));
-            ("service", "url", json!(service))
-        })
-        .await;
+        let (namespace, name) = (&*self.system.name, &*format!("{NAME}-webhook"));
+        chart::ask(&self.system.client, NAME, Address::Service { namespace, name }).await.unwrap();
         self.helm.must(&["upgrade", NAME, OPERATOR, "--namespace", "sei-system"], &values(more));
         self.on_loopback().await;
     }
 
     /// Has the webhooks called at a loopback address.
     async fn on_loopback(&self) {
-        self.point(|path, port| ("url", "service", json!(format!("https://127.0.0.1:{port}{path}")))).await;
-    }
-
-    /// Gives each entry one address in place of another.
-    async fn point(&self, address: impl Fn(&str, u16) -> (&'static str, &'static str, Value)) {
-        for kind in [Kind::Mutating, Kind::Validating] {
-            let api: Api<DynamicObject> = Api::all_with(self.system.client.clone(), &kind.resource());
-            eventually("the entries have another address", async || {
-                let mut configuration = api.get(NAME).await.unwrap();
-                for webhook in configuration.data["webhooks"].as_array_mut().unwrap() {
-                    let client = webhook["clientConfig"].as_object_mut().unwrap();
-                    let service = client.get("service").and_then(|service| service["path"].as_str());
-                    let url = client.get("url").and_then(Value::as_str);
-                    let path = service.or(url).unwrap();
-                    let path =
-                        path.find("127.0.0.1").map_or(path, |at| &path[at + path[at..].find('/').unwrap()..]);
-                    let (new, old, value) = address(path, self.service.port);
-                    client.insert(new.into(), value);
-                    client.remove(old);
-                }
-                // The keeper of certificates may have been quicker.
-                api.replace(NAME, &PostParams::default(), &configuration).await
-            })
-            .await;
-        }
+        chart::ask(&self.system.client, NAME, Address::Loopback(self.service.port)).await.unwrap();
     }
 
     /// Starts a replica as the installed Deployment says, under this pod name.
     pub async fn replica(&self, pod: &str) -> Operator {
-        let deployment = self.system.api::<Deployment>().get(NAME).await.unwrap();
-        let spec = deployment.spec.unwrap().template.spec.unwrap();
-        assert_eq!(spec.service_account_name.as_deref(), Some(NAME));
-        let container = &spec.containers[0];
-        let sidecars = self.system.world.sidecars.url_template();
-        let arguments: Vec<_> = container.args.iter().flatten().map(|it| here(it, &sidecars)).collect();
-        let variables = container.env.iter().flatten().map(|it| (it.name.clone(), self.value(it, pod)));
-        let variables: Vec<_> = variables.collect();
-        let operator = Operator::as_told(&self.system.world, &self.kubeconfig, &arguments, &variables);
+        let World { cluster, sidecars, .. } = &*self.system.world;
+        let replica = Replica::of(cluster, sidecars, &self.system.name, NAME, pod).await.unwrap();
+        let operator = Operator::as_told(&self.system.world, &replica);
         self.service.add(&operator).await;
         operator
-    }
-
-    fn value(&self, variable: &EnvVar, pod: &str) -> String {
-        let from = variable.value_from.as_ref().and_then(|from| from.field_ref.as_ref());
-        match from.map(|field| &*field.field_path) {
-            Some("metadata.name") => pod.to_owned(),
-            Some("metadata.namespace") => self.system.name.clone(),
-            Some(other) => panic!("{}: nothing here plays {other}", variable.name),
-            None => variable.value.clone().unwrap_or_default(),
-        }
     }
 
     /// Waits until the API servers ask the webhooks.
@@ -195,19 +137,6 @@ impl Release {
             if stamped { Ok(()) } else { Err("it was not stamped".to_owned()) }
         })
         .await;
-    }
-}
-
-/// An argument of the Deployment as it is for a process on this machine, beside others.
-fn here(argument: &str, sidecars: &str) -> String {
-    let flag = argument.split('=').next().unwrap();
-    match flag {
-        "--metrics-bind-address" | "--health-probe-bind-address" | "--webhook-bind-address" => {
-            format!("{flag}=127.0.0.1:0")
-        }
-        "--webhook-names" => format!("{flag}=127.0.0.1"),
-        "--sidecar-url-template" => format!("{flag}={sidecars}"),
-        _ => argument.to_owned(),
     }
 }
 

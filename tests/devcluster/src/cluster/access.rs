@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
 use kube::config::{AuthInfo, Config};
-use kube::{Client, Error};
+use kube::{Api, Client, Error};
 
 use super::ClusterError;
 use super::launch::write;
@@ -109,6 +112,19 @@ impl Access {
     pub(super) fn admin_client(&self) -> Result<Client, ClusterError> {
         self.client(ADMIN_TOKEN, "devcluster-admin")
     }
+}
+
+/// A token of a ServiceAccount, as a kubelet asks for it.
+pub(super) async fn token(client: &Client, namespace: &str, account: &str) -> Result<String, ClusterError> {
+    let failed = |source| ClusterError::Api {
+        what: format!("get a token of ServiceAccount {namespace}/{account}"),
+        source: Box::new(source),
+    };
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await;
+    // An API server that answers gives one; without it the first request with this is refused.
+    Ok(answer.map_err(failed)?.status.map(|status| status.token).unwrap_or_default())
 }
 
 /// The API server's `--token-auth-file`: token, user, uid, groups.

@@ -7,8 +7,8 @@ use super::pki::Pki;
 use super::{Owners, ServiceAccounts};
 use crate::tools::{Tool, Tools};
 
-/// The controllers that tests rely on. Those of Deployments, DaemonSets and cloud machines have no work here.
-const CONTROLLERS: &str = "statefulset-controller,job-controller,ttl-after-finished-controller,\
+/// The controllers that tests and the demo rely on. Those of DaemonSets and cloud machines have no work here.
+const CONTROLLERS: &str = "statefulset-controller,deployment-controller,replicaset-controller,job-controller,ttl-after-finished-controller,\
     garbage-collector-controller,namespace-controller,serviceaccount-controller,\
     endpointslice-controller,disruption-controller,node-lifecycle-controller,\
     persistentvolume-binder-controller,persistentvolume-protection-controller,\

@@ -12,6 +12,13 @@ pub(crate) const NAMESPACE: &str = "sei-demo";
 /// What a user types.
 pub(crate) const COMMAND: [&str; 4] = ["apply", "--server-side", "-f", "examples/"];
 
+/// A command of kubectl in the namespace of the examples, as a user types it.
+pub(crate) fn typed(words: &[&str]) -> String {
+    let quoted = |word: &&str| if word.contains('{') { format!("'{word}'") } else { (*word).to_owned() };
+    let words: Vec<_> = words.iter().map(quoted).collect();
+    format!("kubectl {} -n {NAMESPACE}", words.join(" "))
+}
+
 /// The names of the SeiNodes in the examples, in the order in which they are applied.
 ///
 /// # Errors

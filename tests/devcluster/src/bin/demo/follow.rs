@@ -1,6 +1,7 @@
-//! Follows SeiNodes until all of them run, as `kubectl get --watch` would, and shows how they get on.
+//! Follows SeiNodes until all of them are where they should be, as `kubectl get --watch` would, and shows how they get on.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,21 @@ use crate::standing::{Standing, is_running, ready_message};
 /// How long the nodes may take. Slow sidecars need half a minute; a busy machine may need ten times that.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A node that has come up.
+/// Where nodes should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal<'a> {
+    /// Up.
+    Running,
+    /// Up with this image, and with no work left.
+    Image(&'a str),
+}
+
+/// A node that is where it should be.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     /// The node.
     pub(crate) node: SeiNode,
-    /// From its creation to `Running`, as a watching user saw it.
+    /// From its first sight until then, as a watching user saw it.
     pub(crate) took: Duration,
 }
 
@@ -35,11 +45,12 @@ struct Journey {
     took: Option<Duration>,
 }
 
-/// Waits until the nodes with these names are up; returns them in this order.
+/// Waits until the nodes with these names are there; returns them in this order.
 ///
 /// # Errors
-/// When one is not up in time; the words say for each where it stands.
-pub(crate) async fn until_running(
+/// When one is not there in time; the words say for each where it stands.
+pub(crate) async fn until(
+    goal: Goal<'_>,
     client: Client,
     names: &[String],
     screen: &Screen,
@@ -56,7 +67,7 @@ pub(crate) async fn until_running(
             Some(next) = seen.next() => if let Ok(node) = next
                 && let Some(journey) = journeys.get_mut(node.name_any().as_str())
             {
-                journey.see(node);
+                journey.see(goal, node);
             },
             () = &mut deadline => bail!("{}", late(&journeys)),
         }
@@ -69,16 +80,16 @@ impl Journey {
         Self { row, begun: None, standing: None, node: None, took: None }
     }
 
-    fn see(&mut self, node: SeiNode) {
+    fn see(&mut self, goal: Goal<'_>, node: SeiNode) {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let standing = Standing::of(&node, self.standing.as_ref());
         if self.took.is_none() {
             self.row.show(&standing);
         }
-        if self.took.is_none() && is_running(&node) {
+        if self.took.is_none() && goal.is_reached(&node) {
             let took = begun.elapsed();
             self.took = Some(took);
-            self.row.done(&format!("Running after {}, {} tasks", span(took), standing.of));
+            self.row.done(&format!("{goal} after {}, {} tasks", span(took), standing.of));
         }
         self.standing = Some(standing);
         self.node = Some(node);
@@ -86,6 +97,29 @@ impl Journey {
 
     fn end(&mut self) -> Option<Arrival> {
         Some(Arrival { node: self.node.take()?, took: self.took? })
+    }
+}
+
+impl Goal<'_> {
+    fn is_reached(self, node: &SeiNode) -> bool {
+        match self {
+            Self::Running => is_running(node),
+            Self::Image(image) => {
+                let status = node.status.as_ref();
+                is_running(node)
+                    && status
+                        .is_some_and(|it| it.plan.is_none() && it.current_image.as_deref() == Some(image))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Goal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("Running"),
+            Self::Image(image) => f.write_str(image.rsplit('/').next().unwrap_or(image)),
+        }
     }
 }
 
@@ -99,5 +133,5 @@ fn late(journeys: &BTreeMap<&str, Journey>) -> String {
         }
     });
     let lines: Vec<String> = lines.collect();
-    format!("not all nodes are up after {} s:\n{}", PATIENCE.as_secs(), lines.join("\n"))
+    format!("not all nodes are there after {} s:\n{}", PATIENCE.as_secs(), lines.join("\n"))
 }

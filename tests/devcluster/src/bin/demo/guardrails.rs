@@ -1,28 +1,17 @@
-//! The guardrails: who the operator is for them, their objects from the chart, and what edits by hand get.
+//! The guardrails: what edits by hand get.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use devcluster::chart::Guardrails;
-use devcluster::{Cluster, platform};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    authentication::v1::TokenRequest,
-    core::v1::{Namespace, ServiceAccount},
-    rbac::v1::ClusterRoleBinding,
-};
+use anyhow::bail;
+use devcluster::Cluster;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use seinode_api::SeiNode;
 use serde_json::json;
 
-use crate::compile::checkout;
-use crate::examples::NAMESPACE;
-
-/// Where the operator would live in a real cluster, and as whom.
-pub(crate) const HOME: &str = "sei-system";
-const ACCOUNT: &str = "seinode-operator";
+use crate::examples::{NAMESPACE, typed};
+use crate::release::HOME;
 
 /// How long an API server may take to learn of what was installed; it takes some hundred milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,39 +32,6 @@ pub(crate) struct Refusal {
     pub(crate) command: String,
     /// What kubectl shows.
     pub(crate) said: String,
-}
-
-/// Makes the account that the operator runs as, and returns its kubeconfig: the guardrails let the operator's own writes
-/// through, and know it by name.
-///
-/// # Errors
-/// When the API server refuses something.
-pub(crate) async fn account(cluster: &Cluster) -> anyhow::Result<PathBuf> {
-    let client = cluster.client();
-    let new = PostParams::default();
-    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": HOME}}))?;
-    Api::all(client.clone()).create(&new, &namespace).await?;
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), HOME);
-    accounts.create(&new, &serde_json::from_value(json!({"metadata": {"name": ACCOUNT}}))?).await?;
-    let binding: ClusterRoleBinding = serde_json::from_value(json!({
-        "metadata": {"name": ACCOUNT},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": HOME}],
-    }))?;
-    Api::all(client).create(&new, &binding).await?;
-    let token = accounts.create_token_request(ACCOUNT, &new, &TokenRequest::default()).await?;
-    let token = token.status.context("the API server gave no token")?.token;
-    Ok(cluster.kubeconfig_for_token(&token)?)
-}
-
-/// Renders the guardrails of this checkout's chart.
-///
-/// # Errors
-/// When helm refuses.
-pub(crate) async fn render(cluster: &Cluster) -> anyhow::Result<Guardrails> {
-    let chart = checkout().join("charts/seinode-operator");
-    let values = json!({"platform": platform::values()});
-    Ok(Guardrails::render(cluster.tools(), &chart, HOME, &values).await?)
 }
 
 /// Waits until the API server asks the operator about SeiNodes.
@@ -106,9 +62,7 @@ pub(crate) async fn play(cluster: &Cluster) -> anyhow::Result<Vec<Refusal>> {
 }
 
 async fn by_hand(cluster: &Cluster, edit: &[&str]) -> anyhow::Result<Refusal> {
-    let quoted = |word: &&str| if word.contains('{') { format!("'{word}'") } else { (*word).to_owned() };
-    let words: Vec<_> = edit.iter().map(quoted).collect();
-    let command = format!("kubectl {} -n {NAMESPACE}", words.join(" "));
+    let command = typed(edit);
     let mut kubectl = tokio::process::Command::from(cluster.kubectl());
     let answer = kubectl.args(edit).args(["-n", NAMESPACE]).kill_on_drop(true).output().await?;
     if answer.status.success() {

@@ -1,17 +1,19 @@
 //! `cargo demo`: a SeiNode comes up on a real Kubernetes API, on this machine, before your eyes.
 //!
-//! It is a user of what the project ships: it runs the operator binary of this checkout and applies the YAML of
-//! `examples/` with kubectl. It says at every moment what it is doing, and whatever ends it, nothing it started stays.
+//! It is a user of what the project ships: it installs the charts of this checkout with helm, runs the operator binary as the
+//! Deployment says, and applies the YAML of `examples/` with kubectl. It says at every moment what it is doing, and whatever ends it, nothing it started stays.
 //! It must never touch a cluster that it did not start.
 
 mod arguments;
 mod compile;
+mod daily;
 mod examples;
 mod follow;
 mod guardrails;
 mod invitation;
 mod operator;
 mod play;
+mod release;
 mod screen;
 mod signals;
 mod standing;

@@ -1,15 +1,14 @@
-//! The operator of this checkout, running against the demo's control plane as a user would run it.
+//! The operator of this checkout, running against the demo's control plane as the installed chart says.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use devcluster::sidecar::Sidecars;
-use devcluster::{Cluster, PLATFORM, Process};
+use devcluster::chart::Replica;
+use devcluster::{Cluster, Process};
 use kube::Client;
 
-use crate::guardrails::HOME;
 use crate::screen::Voice;
 
 /// How long the operator may take until its gates are open; it takes some hundred milliseconds.
@@ -26,28 +25,18 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Starts `binary` against `cluster`, as whoever this kubeconfig is for.
+    /// Starts `binary` against `cluster`, as a replica of the Deployment.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(
-        binary: &Path,
-        cluster: &Cluster,
-        kubeconfig: &Path,
-        sidecars: &Sidecars,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start(binary: &Path, cluster: &Cluster, replica: &Replica) -> anyhow::Result<Self> {
         let mut command = Command::new(binary);
         command
-            .arg("run")
-            // Any free port; the log says which.
-            .args(["--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"])
-            .args(["--webhook-bind-address=127.0.0.1:0", "--webhook-names=127.0.0.1"])
-            .arg(format!("--sidecar-url-template={}", sidecars.url_template()))
+            .args(&replica.arguments)
             // Nothing of the user's environment may change what the demo shows.
             .env_clear()
-            .envs(PLATFORM)
-            .env("POD_NAMESPACE", HOME)
-            .env("KUBECONFIG", kubeconfig);
+            .envs(replica.variables.iter().cloned())
+            .env("KUBECONFIG", &replica.kubeconfig);
         Ok(Self { process: cluster.spawn("operator", command)? })
     }
 

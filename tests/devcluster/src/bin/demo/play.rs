@@ -6,12 +6,15 @@ use anyhow::{Context as _, anyhow};
 use devcluster::sidecar::{Delay, Sidecars, TaskType};
 use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tools};
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 use crate::arguments::{Arguments, Pace};
+use crate::daily::Heal;
+use crate::follow::Goal;
 use crate::operator::Operator;
 use crate::screen::{Screen, Voice, span};
 use crate::summary::{self, Story};
-use crate::{compile, examples, follow, guardrails, invitation};
+use crate::{compile, daily, examples, follow, guardrails, invitation, release};
 
 /// What runs. The operator goes first, then the sidecars, then the cluster.
 #[derive(Debug, Default)]
@@ -52,25 +55,28 @@ pub(crate) async fn play(
     let cluster = stage.cluster.insert(Cluster::start(options, guard).await?);
     step.done(&format!("{} serves SeiNodes, as `seinode-operator crds` defines them", cluster.url()));
 
-    let step = screen.step(4, "Operator", "starting it and waiting until it has listed everything");
+    let step = screen.step(4, "Chart", "helm installs both charts of this checkout");
+    release::install(cluster).await?;
+    step.done("helm installed charts/seinode-crds and charts/seinode-operator");
+
+    let step = screen.step(5, "Operator", "starting it and waiting until it has listed everything");
     let sidecars = stage.sidecars.insert(Sidecars::start(cluster.client()).await?);
     set_pace(sidecars, arguments.pace());
-    let kubeconfig = guardrails::account(cluster).await.context("the operator's account cannot be made")?;
-    let operator = stage.operator.insert(Operator::start(&binary, cluster, &kubeconfig, sidecars)?);
-    let (rendered, port) = tokio::try_join!(guardrails::render(cluster), operator.webhook_port())?;
-    rendered.install(&cluster.client(), port).await?;
+    let replica = release::replica(cluster, sidecars).await?;
+    let operator = stage.operator.insert(Operator::start(&binary, cluster, &replica)?);
+    release::ask(&cluster.client(), operator.webhook_port().await?).await?;
     operator.ready(step.voice()).await?;
     guardrails::asked(&cluster.client()).await?;
-    step.done("runs, has listed everything, and the API server asks it about changes");
+    step.done("runs as the Deployment says, has listed everything, and the API server asks it about changes");
 
     let names = examples::nodes()?;
-    let step = screen.step(5, "SeiNodes", &format!("kubectl {}", examples::COMMAND.join(" ")));
+    let step = screen.step(6, "SeiNodes", &format!("kubectl {}", examples::COMMAND.join(" ")));
     let since = Timestamp::now();
-    let arrivals = tokio::select! {
+    let mut arrivals = tokio::select! {
         followed = async {
             // Watched from before they exist: so the time of each is its whole time.
             let (arrivals, ()) = tokio::try_join!(
-                follow::until_running(cluster.client(), &names, screen),
+                follow::until(Goal::Running, cluster.client(), &names, screen),
                 async {
                     examples::apply(cluster).await?;
                     step.voice().now("applied; the operator brings them up");
@@ -89,7 +95,17 @@ pub(crate) async fn play(
         span(slowest)
     ));
 
-    let step = screen.step(6, "By hand", "edits that a person should not make, with kubectl");
+    let step = screen.step(7, "New image", &examples::typed(&daily::UPDATE));
+    let updated = daily::roll(cluster, screen).await?;
+    step.done(&format!("its pod was replaced and runs the new image after {}", span(updated.took)));
+    let old = arrivals.iter_mut().filter(|it| it.node.name_any() == updated.node.name_any());
+    old.for_each(|arrival| arrival.node = updated.node.clone());
+
+    let step = screen.step(8, "Lost gate", "a sidecar restarts, and forgets that its node was ready");
+    let Heal { node, took } = daily::heal(sidecars).await?;
+    step.done(&format!("the gate of {node} was seen and opened {} after the sidecar was back", span(took)));
+
+    let step = screen.step(9, "By hand", "edits that a person should not make, with kubectl");
     let refusals = guardrails::play(cluster).await?;
     step.done(&format!("{} edits were made and refused", refusals.len()));
 

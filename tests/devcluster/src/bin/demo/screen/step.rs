@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use super::{Paint, REMINDER, Screen, span};
 
 /// How many steps there are.
-const STEPS: usize = 6;
+const STEPS: usize = 9;
 
 /// A step that is under way. Dropped without [`Step::done`], it leaves only what it has said.
 #[derive(Debug)]

@@ -1,0 +1,53 @@
+//! What has to do with admission in the operator's chart, for a scenario that wants nothing else of it.
+
+use std::path::Path;
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::{Api, Client};
+use serde_json::Value;
+
+use super::address::point;
+use super::{Address, ChartError, Helm};
+
+const GROUP: &str = "admissionregistration.k8s.io";
+
+/// Webhook configurations, policies and bindings, before they are installed.
+#[derive(Clone, Debug)]
+pub struct Guardrails(Vec<Value>);
+
+impl Guardrails {
+    /// Renders a chart for a release in `namespace`; of what comes of it, what has to do with admission.
+    ///
+    /// # Errors
+    /// When helm does not run, or takes neither chart nor values.
+    pub async fn render(
+        helm: &Helm,
+        chart: &Path,
+        namespace: &str,
+        values: &Value,
+    ) -> Result<Self, ChartError> {
+        let mut objects = helm.template(chart, namespace, values).await?;
+        objects
+            .retain(|object| object["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP)));
+        Ok(Self(objects))
+    }
+
+    /// Creates the objects; what they ask of a Service is asked of this port on loopback.
+    ///
+    /// # Errors
+    /// When an object is incomplete, or the API server refuses it.
+    pub async fn install(self, client: &Client, port: u16) -> Result<(), ChartError> {
+        for mut object in self.0 {
+            point(&mut object, Address::Loopback(port))?;
+            let object: DynamicObject =
+                serde_json::from_value(object).map_err(|_| ChartError::Incomplete("a kind"))?;
+            let types = object.types.as_ref().ok_or(ChartError::Incomplete("a kind"))?;
+            let kind = GroupVersionKind::try_from(types).map_err(|_| ChartError::Incomplete("a version"))?;
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&kind));
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            let failed = ChartError::api(format!("{} {name}", kind.kind));
+            api.create(&PostParams::default(), &object).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+}

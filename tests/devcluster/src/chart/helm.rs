@@ -1,0 +1,118 @@
+//! The real helm, with every right on a cluster and directories of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::ChartError;
+use crate::{Cluster, Tool};
+
+/// Helm for a cluster.
+#[derive(Clone, Debug)]
+pub struct Helm {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    home: PathBuf,
+}
+
+impl Helm {
+    /// The one among the cluster's tools.
+    #[must_use]
+    pub fn of(cluster: &Cluster) -> Self {
+        Self {
+            program: cluster.tools().path(Tool::Helm).to_owned(),
+            kubeconfig: cluster.kubeconfig().to_owned(),
+            home: cluster.dir().join("helm"),
+        }
+    }
+
+    /// The objects that a chart renders for a release in this namespace.
+    ///
+    /// # Errors
+    /// When helm does not run, takes neither chart nor values, or renders no objects.
+    pub async fn template(
+        &self,
+        chart: &Path,
+        namespace: &str,
+        values: &Value,
+    ) -> Result<Vec<Value>, ChartError> {
+        let output = self.run(&["template", "devcluster"], chart, namespace, values).await?;
+        Ok(objects(&said("render", chart, &output, &output.stdout)?)?)
+    }
+
+    /// Installs a chart as this release, in a namespace that is made where it is missing, with further arguments of helm.
+    ///
+    /// # Errors
+    /// When helm does not run, or it or the API server refuses something.
+    pub async fn install(
+        &self,
+        release: &str,
+        chart: &Path,
+        namespace: &str,
+        values: &Value,
+        more: &[&str],
+    ) -> Result<(), ChartError> {
+        let install = [&["install", release, "--create-namespace"], more].concat();
+        let output = self.run(&install, chart, namespace, values).await?;
+        said("install", chart, &output, &output.stdout).map(drop)
+    }
+
+    async fn run(
+        &self,
+        arguments: &[&str],
+        chart: &Path,
+        namespace: &str,
+        values: &Value,
+    ) -> std::io::Result<Output> {
+        let homes = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
+        let mut helm = Command::new(&self.program)
+            .args(arguments)
+            .arg(chart)
+            .args(["--namespace", namespace, "--values", "-"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            .envs(homes.map(|home| (home, &self.home)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut input) = helm.stdin.take() {
+            input.write_all(values.to_string().as_bytes()).await?;
+        }
+        helm.wait_with_output().await
+    }
+}
+
+fn said(what: &'static str, chart: &Path, output: &Output, wanted: &[u8]) -> Result<String, ChartError> {
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(wanted).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(ChartError::Refused { what, chart: chart.display().to_string(), said })
+}
+
+/// The objects in what helm rendered.
+///
+/// # Errors
+/// When it is not YAML.
+pub fn objects(rendered: &str) -> Result<Vec<Value>, serde_norway::Error> {
+    let documents = serde_norway::Deserializer::from_str(rendered).map(Value::deserialize);
+    documents.filter(|document| document.as_ref().map_or(true, Value::is_object)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_documents_are_left_out_and_broken_ones_told() {
+        let kinds =
+            |text| objects(text).map(|all| all.iter().map(|it| it["kind"].clone()).collect::<Vec<_>>());
+        assert_eq!(kinds("---\n# nothing\n---\nkind: A\n---\nkind: B\n").unwrap(), ["A", "B"]);
+        assert!(kinds("kind: A\n---\nkind: [").is_err());
+    }
+}
