@@ -18,9 +18,12 @@ pub mod told;
 pub mod volumes;
 pub mod wait;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
-use devcluster::{Audit, Cluster, Guard, Options, Progress, sidecar::Sidecars};
+use devcluster::{Audit, Cluster, Guard, Options, Progress, Tool, Tools, sidecar::Sidecars};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client,
@@ -66,6 +69,12 @@ impl Kit {
         let cluster = Cluster::start(options, &self.guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
         World { cluster, sidecars }
+    }
+
+    /// A program that no control plane needs; the first scenario that asks for it may have to wait until it is built.
+    pub async fn tool(&self, tool: Tool) -> PathBuf {
+        let tools = Tools::provide(&[tool], &self.guard, &Progress::lines()).await;
+        tools.unwrap_or_else(|error| panic!("{error}")).path(tool).to_owned()
     }
 
     /// A fresh namespace on the shared cluster.

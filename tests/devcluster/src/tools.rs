@@ -1,6 +1,7 @@
-//! The programs of a control plane: which ones, in which versions, and where they are.
+//! The programs of a control plane, and those that only some scenarios need: which ones, in which versions, and where
+//! they are.
 //!
-//! [`Tools::provide`] takes, for each tool, the first that fits of: the directory named by `KUBEBUILDER_ASSETS`,
+//! [`Tools::provide`] takes, for each tool that is asked for, the first that fits of: the directory named by `KUBEBUILDER_ASSETS`,
 //! `PATH`, our cache. What is in none of them is built from its pinned Go module into the cache. It never downloads a
 //! binary and never installs anything outside the cache.
 
@@ -23,7 +24,7 @@ use version::Version;
 const GO: &str =
     "install Go from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a directory that has all the tools";
 
-/// A program of the control plane.
+/// A program that is found or built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
     /// Stores everything.
@@ -38,13 +39,15 @@ pub enum Tool {
     Kwok,
     /// For people and tests.
     Kubectl,
-    /// Renders the chart, for people and tests.
+    /// Helm 4: renders and installs the charts, for people and tests.
     Helm,
+    /// Helm 3, which many still have: the charts have to be good for both.
+    Helm3,
 }
 
 impl Tool {
-    /// All of them, in the order in which they are built.
-    pub const ALL: [Self; 7] = [
+    /// What every cluster needs, in the order in which it is built.
+    pub const CONTROL_PLANE: [Self; 7] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
@@ -52,6 +55,17 @@ impl Tool {
         Self::Kwok,
         Self::Kubectl,
         Self::Helm,
+    ];
+    /// All of them: the others are built when somebody asks for them.
+    pub const ALL: [Self; 8] = [
+        Self::Etcd,
+        Self::Apiserver,
+        Self::ControllerManager,
+        Self::Scheduler,
+        Self::Kwok,
+        Self::Kubectl,
+        Self::Helm,
+        Self::Helm3,
     ];
 
     /// The name of its binary.
@@ -65,6 +79,7 @@ impl Tool {
             Self::Kwok => "kwok",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Helm3 => "helm3",
         }
     }
 
@@ -132,20 +147,21 @@ pub enum ToolError {
     },
 }
 
-/// A binary for every [`Tool`].
+/// A binary for every [`Tool`] that was asked for.
 #[derive(Clone, Debug)]
 pub struct Tools(BTreeMap<Tool, PathBuf>);
 
 impl Tools {
-    /// Finds or builds every tool. A first build takes minutes; `progress` says how far it is.
+    /// Finds or builds the tools that are wanted, such as [`Tool::CONTROL_PLANE`]. A first build takes minutes; `progress`
+    /// says how far it is.
     ///
     /// # Errors
     /// When a tool has to be built and that does not work.
-    pub async fn provide(guard: &Guard, progress: &Progress) -> Result<Self, ToolError> {
+    pub async fn provide(wanted: &[Tool], guard: &Guard, progress: &Progress) -> Result<Self, ToolError> {
         let cache = cache::Cache::open()?;
         let mut found = BTreeMap::new();
         let mut missing = Vec::new();
-        for (tool, candidates) in Tool::ALL.into_iter().zip(find::candidates().await) {
+        for (tool, candidates) in wanted.iter().copied().zip(find::candidates(wanted).await) {
             let path = match find::choose(tool, candidates) {
                 Ok(path) => Some(path),
                 Err(rejected) => {
@@ -170,10 +186,10 @@ impl Tools {
         Ok(Self(found))
     }
 
-    /// The binary of `tool`.
+    /// The binary of `tool`, which was asked for.
     #[must_use]
     pub fn path(&self, tool: Tool) -> &Path {
-        // `provide` leaves none out; a bare name would be looked up on PATH.
+        // `provide` leaves none out that it was asked for; a bare name would be looked up on PATH.
         self.0.get(&tool).map_or(Path::new(tool.name()), PathBuf::as_path)
     }
 
@@ -192,6 +208,6 @@ fn expected(tool: Tool) -> Duration {
         Tool::Scheduler => 10,
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
-        Tool::Helm => 90,
+        Tool::Helm | Tool::Helm3 => 90,
     })
 }

@@ -1,4 +1,5 @@
-//! What the real helm renders: taken by the API server, strictly, as a dry run; and wrong values refused by their place.
+//! What both majors of the real helm render: the same, taken by the API server, strictly, as a dry run; and wrong values
+//! refused by their place.
 
 use std::{process::Stdio, sync::Arc};
 
@@ -8,17 +9,21 @@ use serde_json::{Value, json};
 
 use crate::kit::{
     Kit, Namespace,
-    release::{CRDS, Helm, OPERATOR, path, rendered, values},
+    release::{CRDS, Helm, Major, OPERATOR, path, rendered, values},
 };
 
 pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
-    let helm = Helm::of(&ns.world);
+    let [older, helm] = helms(&kit, &ns).await;
     for (what, more) in matrix(&ns) {
-        let file = helm.file(&values(&more));
-        let (linted, said, _) = helm.run(&["lint", "--strict", OPERATOR, "--values", &file]);
-        assert!(linted, "{what}: {said}");
-        let text = template(&helm, &ns, &file);
+        let values = values(&more);
+        for helm in [&older, &helm] {
+            let (linted, said, _) =
+                helm.run(&["lint", "--strict", OPERATOR, "--values", &helm.file(&values)]);
+            assert!(linted, "{what}: {said}");
+        }
+        let [before, text] = [&older, &helm].map(|helm| template(helm, &ns, &helm.file(&values)));
+        assert_eq!(documents(&before), documents(&text), "{what}: Helm 3 renders something else than Helm 4");
         let file = rendered(&helm, "rendered.yaml", &text);
         let (taken, said) = kubectl(
             &ns,
@@ -28,6 +33,12 @@ pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_value
         let quiet = !said.contains("Warning");
         assert!(quiet, "{what}: {said}");
     }
+}
+
+/// Helm 3 and 4.
+async fn helms(kit: &Kit, ns: &Namespace) -> [Helm; 2] {
+    let [three, four] = Major::BOTH.map(|major| Helm::major(kit, &ns.world, major));
+    [three.await, four.await]
 }
 
 /// Values that render what the others do not.
@@ -94,7 +105,7 @@ pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>
 
 pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
-    let helm = Helm::of(&ns.world);
+    let helms = helms(&kit, &ns).await;
     let mut missing = values(&json!({}));
     missing["platform"]["snapshots"]["bucket"] = json!("");
     let mut typo = values(&json!({}));
@@ -115,12 +126,16 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
         (values(&json!({"leaderElection": {"enabled": false}})), "without leaderElection.enabled"),
     ];
     for (values, place) in wrong {
-        let file = helm.file(&values);
-        let (done, _, said) = helm.run(&["template", "it", OPERATOR, "--values", &file]);
-        assert!(!done && said.contains(place), "{place}: {said}");
+        for helm in &helms {
+            let file = helm.file(&values);
+            let (done, _, said) = helm.run(&["template", "it", OPERATOR, "--values", &file]);
+            assert!(!done && said.contains(place), "{place}: {said}");
+        }
     }
-    let (done, _, said) = helm.run(&["template", "it", CRDS, "--set", "keep=maybe"]);
-    assert!(!done && said.contains("/keep"), "{said}");
+    for helm in &helms {
+        let (done, _, said) = helm.run(&["template", "it", CRDS, "--set", "keep=maybe"]);
+        assert!(!done && said.contains("/keep"), "{said}");
+    }
 }
 
 pub async fn the_chart_of_the_crd_says_what_the_operator_prints(kit: Arc<Kit>) {

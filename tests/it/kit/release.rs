@@ -15,7 +15,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Namespace, Operator, World, eventually, service::Service};
+use super::{Kit, Namespace, Operator, World, eventually, service::Service};
 
 /// The charts of this checkout.
 pub const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/seinode-crds");
@@ -32,6 +32,17 @@ pub fn values(more: &Value) -> Value {
     values
 }
 
+/// The majors of Helm that people have. The charts are for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Major {
+    Three,
+    Four,
+}
+
+impl Major {
+    pub const BOTH: [Self; 2] = [Self::Three, Self::Four];
+}
+
 /// helm with every right on a cluster, and directories of its own.
 pub struct Helm {
     scratch: TempDir,
@@ -40,8 +51,20 @@ pub struct Helm {
 }
 
 impl Helm {
+    /// The one that comes with the cluster: Helm 4.
     pub fn of(world: &World) -> Self {
-        let program = world.cluster.tools().path(Tool::Helm).to_owned();
+        Self::at(world, world.cluster.tools().path(Tool::Helm).to_owned())
+    }
+
+    /// The one of this major.
+    pub async fn major(kit: &Kit, world: &World, major: Major) -> Self {
+        match major {
+            Major::Three => Self::at(world, kit.tool(Tool::Helm3).await),
+            Major::Four => Self::of(world),
+        }
+    }
+
+    fn at(world: &World, program: PathBuf) -> Self {
         let kubeconfig = world.cluster.kubeconfig().to_owned();
         Self { scratch: tempfile::tempdir().unwrap(), program, kubeconfig }
     }

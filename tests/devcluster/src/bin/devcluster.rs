@@ -31,7 +31,7 @@ enum Request {
         #[arg(long)]
         keep: bool,
     },
-    /// Find or build all the programs, and print where they are.
+    /// Find or build the programs of a control plane, and print where they are.
     Tools,
     /// Print where one program is, for instance `kubectl`.
     Path {
@@ -74,13 +74,13 @@ async fn obey(command: Request, guard: &Guard) -> anyhow::Result<()> {
             up(Options { audit, keep, progress, ..Options::default() }, guard).await
         }
         Request::Tools => {
-            let tools = Tools::provide(guard, &progress).await?;
+            let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &progress).await?;
             let lines: Vec<String> =
                 tools.iter().map(|(tool, path)| format!("{tool:<24}{}", path.display())).collect();
             say(&lines.join("\n"))
         }
         Request::Path { name } => {
-            let tools = Tools::provide(guard, &progress).await?;
+            let tools = Tools::provide(&[name], guard, &progress).await?;
             say(&tools.path(name).display().to_string())
         }
     }

@@ -14,13 +14,13 @@ use super::{Audit, Cluster, ClusterError, Options, Volumes, ready, seed};
 use crate::guardian::Guard;
 use crate::process::Process;
 use crate::progress::Event;
-use crate::tools::Tools;
+use crate::tools::{Tool, Tools};
 
 /// How often a start is repeated because another process was quicker to take a port.
 const ATTEMPTS: usize = 3;
 
 pub(super) async fn launch(options: Options, guard: &Guard) -> Result<Cluster, ClusterError> {
-    let tools = Tools::provide(guard, &options.progress).await?;
+    let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &options.progress).await?;
     let mut attempt = 1;
     loop {
         match assemble(&options, &tools, guard).await {

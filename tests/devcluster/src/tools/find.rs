@@ -14,8 +14,8 @@ pub(super) struct Candidate {
     version: Result<Version, String>,
 }
 
-/// For every tool in the order of [`Tool::ALL`]: what is in `KUBEBUILDER_ASSETS` and on `PATH`, best first.
-pub(super) async fn candidates() -> Vec<Vec<Candidate>> {
+/// For each of these tools: what is in `KUBEBUILDER_ASSETS` and on `PATH`, best first.
+pub(super) async fn candidates(wanted: &[Tool]) -> Vec<Vec<Candidate>> {
     let mut directories: Vec<PathBuf> = std::env::var_os("KUBEBUILDER_ASSETS")
         .filter(|assets| !assets.is_empty())
         .map(PathBuf::from)
@@ -27,15 +27,23 @@ pub(super) async fn candidates() -> Vec<Vec<Candidate>> {
     let mut seen = BTreeSet::new();
     directories.retain(|directory| seen.insert(directory.clone()));
     // At the same time: a Go program of that size takes a while to say its version.
-    futures::future::join_all(Tool::ALL.map(|tool| {
-        let paths =
-            directories.iter().map(|directory| directory.join(tool.name())).filter(|path| path.is_file());
+    futures::future::join_all(wanted.iter().map(|&tool| {
+        let called = |name: &'static str| directories.iter().map(move |directory| directory.join(name));
+        let paths = names(tool).into_iter().flat_map(called).filter(|path| path.is_file());
         futures::future::join_all(paths.map(move |path| async move {
             let version = ask(tool, &path).await;
             Candidate { path, version }
         }))
     }))
     .await
+}
+
+/// What its binary may be called on a machine of somebody's: both majors of Helm are installed under one name.
+fn names(tool: Tool) -> Vec<&'static str> {
+    match tool {
+        Tool::Helm3 => vec![tool.name(), Tool::Helm.name()],
+        other => vec![other.name()],
+    }
 }
 
 /// The first candidate whose version fits; or for each of them why it does not.
@@ -53,7 +61,7 @@ pub(super) fn choose(tool: Tool, candidates: Vec<Candidate>) -> Result<PathBuf, 
 async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
     let arguments: &[&str] = match tool {
         Tool::Kubectl => &["version", "--client"],
-        Tool::Helm => &["version", "--short"],
+        Tool::Helm | Tool::Helm3 => &["version", "--short"],
         Tool::Etcd | Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kwok => {
             &["--version"]
         }

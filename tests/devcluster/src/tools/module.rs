@@ -59,6 +59,16 @@ pub(super) const HELM: Module = Module {
     linker: "-s -w",
 };
 
+pub(super) const HELM3: Module = Module {
+    name: "helm3",
+    version: "v3.22.0",
+    files: &[
+        ("go.mod", include_str!("../../tools/helm3/go.mod")),
+        ("go.sum", include_str!("../../tools/helm3/go.sum")),
+    ],
+    linker: "-s -w",
+};
+
 /// The module that `tool` is built from.
 pub(super) fn module(tool: Tool) -> &'static Module {
     match tool {
@@ -66,6 +76,7 @@ pub(super) fn module(tool: Tool) -> &'static Module {
         Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubectl => &KUBERNETES,
         Tool::Kwok => &KWOK,
         Tool::Helm => &HELM,
+        Tool::Helm3 => &HELM3,
     }
 }
 
@@ -79,6 +90,7 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
         Tool::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
+        Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
     };
     ["build", "-ldflags", module(tool).linker, package]
 }
@@ -120,6 +132,7 @@ mod tests {
             (&KUBERNETES, "k8s.io/kubernetes"),
             (&KWOK, "sigs.k8s.io/kwok"),
             (&HELM, "helm.sh/helm/v4"),
+            (&HELM3, "helm.sh/helm/v3"),
         ] {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
@@ -130,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM] {
+        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }

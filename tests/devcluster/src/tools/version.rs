@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Tool;
-use super::module::{ETCD, HELM, KUBERNETES, KWOK};
+use super::module::{ETCD, HELM, HELM3, KUBERNETES, KWOK};
 
 /// `major.minor.patch`; anything after that does not matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,11 +51,11 @@ pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
             let (fits, pinned) = same_minor(KWOK.version);
             (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
         }
-        // The chart is for whoever has one of the two majors.
-        Tool::Helm => {
-            let pinned = Version::find(HELM.version);
-            let fits = pinned.is_some_and(|pinned| major == pinned.major || major + 1 == pinned.major);
-            (fits, pinned.map(|pinned| format!("{} or {}", pinned.major - 1, pinned.major)))
+        // The charts are for whoever has one of the two majors, so each is tried.
+        Tool::Helm | Tool::Helm3 => {
+            let pinned = Version::find(if tool == Tool::Helm { HELM.version } else { HELM3.version });
+            let pinned = pinned.map(|pinned| pinned.major);
+            (pinned == Some(major), pinned.map(|pinned| pinned.to_string()))
         }
         // Kubernetes' skew policy for kubectl.
         Tool::Kubectl => {
@@ -113,9 +113,11 @@ mod tests {
         check(Tool::Etcd, "4.6.0", false);
         check(Tool::Kwok, "0.8.3", true);
         check(Tool::Kwok, "0.7.0", false);
-        check(Tool::Helm, "3.18.1", true);
         check(Tool::Helm, "4.3.1", true);
-        check(Tool::Helm, "2.17.0", false);
+        check(Tool::Helm, "3.18.1", false);
+        check(Tool::Helm3, "3.18.1", true);
+        check(Tool::Helm3, "4.3.1", false);
+        check(Tool::Helm3, "2.17.0", false);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use devcluster::sidecar::{Delay, Sidecars, TaskType};
-use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tools};
+use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tool, Tools};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -39,7 +39,7 @@ pub(crate) async fn play(
     );
 
     let step = screen.step(1, "Tools", "looking for etcd, Kubernetes and kwok");
-    let tools = Tools::provide(guard, &telling(step.voice())).await?;
+    let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &telling(step.voice())).await?;
     step.done(&format!("all {} programs of a control plane are there", tools.iter().count()));
 
     let step = screen.step(2, "Build", "cargo builds the operator of this checkout");
