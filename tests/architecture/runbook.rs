@@ -13,7 +13,8 @@ const RUNBOOK: &str = "docs/runbook.md";
 /// What an entry of an alert says.
 const PARTS: [&str; 4] = ["**Means.**", "**Look.**", "**Do.**", "**Wake somebody?**"];
 /// Where reasons of conditions are written.
-const REASONS: [&str; 2] = ["controller/core/src/conditions/facts", "controller/core/src/observation/pod/trouble.rs"];
+const REASONS: [&str; 2] =
+    ["controller/core/src/conditions/facts", "controller/core/src/observation/pod/trouble.rs"];
 /// Words of the kubelet and of Kubernetes, which the operator reads and does not say.
 const READ_ONLY: [&str; 11] = [
     "PodScheduled",
@@ -105,6 +106,7 @@ fn reasons(text: &str) -> BTreeSet<String> {
 fn the_parsers_of_the_runbook_see_what_they_are_for() {
     let text = "a\n\n## Alerts\n\n### One\n\ntext\n\n### Two\nx\n## Next\n### Three\n";
     assert_eq!(entries(text).into_keys().collect::<Vec<_>>(), ["One", "Two"]);
-    let text = "| Type | Reason |\n|---|---|\n| `T` | `A` |\n\n| Reason | Action |\n|---|---|\n| `E` | `B` |\n";
+    let text =
+        "| Type | Reason |\n|---|---|\n| `T` | `A` |\n\n| Reason | Action |\n|---|---|\n| `E` | `B` |\n";
     assert_eq!(reasons(text).into_iter().collect::<Vec<_>>(), ["A"]);
 }

@@ -13,6 +13,6 @@ mod rights;
 mod series;
 
 pub use self::{
-    alerts::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained, installed::*, monitored::*, rendered::*,
-    rights::*, series::*,
+    alerts::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained, installed::*, monitored::*,
+    rendered::*, rights::*, series::*,
 };

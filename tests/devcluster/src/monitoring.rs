@@ -57,7 +57,10 @@ pub async fn definitions() -> Result<Vec<CustomResourceDefinition>, MonitoringEr
         ));
     }
     let Downloaded { dir } = serde_json::from_slice(&output.stdout)?;
-    KINDS.iter().map(|kind| read(dir.join(DIRECTORY).join(format!("monitoring.coreos.com_{kind}.yaml")))).collect()
+    KINDS
+        .iter()
+        .map(|kind| read(dir.join(DIRECTORY).join(format!("monitoring.coreos.com_{kind}.yaml"))))
+        .collect()
 }
 
 /// What Go says of a module that it has.

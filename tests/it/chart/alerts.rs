@@ -64,7 +64,8 @@ pub async fn every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise(ki
     assert_eq!(there, tried, "left: the alerts; right: those that have cases in tests/it/chart/alerts.yaml");
 
     let place = tempfile::tempdir().unwrap();
-    let write = |name: &str, content: &Value| fs::write(place.path().join(name), content.to_string()).unwrap();
+    let write =
+        |name: &str, content: &Value| fs::write(place.path().join(name), content.to_string()).unwrap();
     let rules: Vec<_> = alerts.values().collect();
     write("rules.yaml", &json!({"groups": [{"name": "all", "rules": rules}]}));
     run(&promtool, place.path(), &["check", "rules", "--lint=all", "--lint-fatal", "rules.yaml"]);
@@ -160,10 +161,7 @@ pub async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
     let lost = &rules["SidecarReadinessLost"];
     assert_eq!(lost["for"], "7m");
     assert_eq!(lost["labels"], json!({"severity": "page", "team": "night"}));
-    assert_eq!(
-        lost["annotations"]["runbook_url"],
-        "https://runbooks.example.com/sei#sidecarreadinesslost"
-    );
+    assert_eq!(lost["annotations"]["runbook_url"], "https://runbooks.example.com/sei#sidecarreadinesslost");
     assert_eq!(rules["SeiNodeFailed"]["labels"], json!({"severity": "critical", "team": "rpc"}));
     let object = objects.iter().find(|it| it["kind"] == "PrometheusRule").unwrap();
     assert_eq!(object["metadata"]["labels"]["release"], "prometheus");
@@ -175,8 +173,7 @@ pub async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
     assert!(!done && said.contains("'SidecarReadinesLost' not allowed"), "{said}");
     let known = fs::read_to_string(format!("{OPERATOR}/values.schema.json")).unwrap();
     let known: Value = serde_json::from_str(&known).unwrap();
-    let known =
-        &known["properties"]["monitoring"]["properties"]["prometheusRule"]["properties"]["alerts"]["properties"];
+    let known = &known["properties"]["monitoring"]["properties"]["prometheusRule"]["properties"]["alerts"]["properties"];
     let known: BTreeSet<_> = known.as_object().unwrap().keys().cloned().collect();
     assert_eq!(known, alerts(&ns).into_keys().collect(), "left: values.schema.json; right: the alerts");
 }

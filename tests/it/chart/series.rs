@@ -20,8 +20,11 @@ use crate::kit::{Kit, Namespace, release::Release};
 const OF_THE_TARGET: [&str; 3] = ["namespace", "pod", "job"];
 
 /// Asked for by value, and never provoked here: the metric, the label, and why.
-const NEVER: [(&str, &str, &str); 1] =
-    [("sei_admission_requests_total", "code", "no API server sends what is not judged; webhook/src/serve/tests.rs does")];
+const NEVER: [(&str, &str, &str); 1] = [(
+    "sei_admission_requests_total",
+    "code",
+    "no API server sends what is not judged; webhook/src/serve/tests.rs does",
+)];
 
 pub async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: Arc<Kit>) {
     let program = kit.tool(Tool::Promql).await;

@@ -178,10 +178,20 @@ mod tests {
 
     #[test]
     fn the_cache_directory_is_stable_and_changes_with_every_ingredient() {
-        let module =
-            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s", tags: "" };
-        let same =
-            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s", tags: "" };
+        let module = Module {
+            name: "m",
+            version: "v1",
+            files: &[("go.mod", "a"), ("go.sum", "b")],
+            linker: "-s",
+            tags: "",
+        };
+        let same = Module {
+            name: "m",
+            version: "v1",
+            files: &[("go.mod", "a"), ("go.sum", "b")],
+            linker: "-s",
+            tags: "",
+        };
         assert_eq!(module.directory(), same.directory());
         for other in [
             Module { version: "v2", ..module_like(&module) },
@@ -196,6 +206,12 @@ mod tests {
     }
 
     fn module_like(module: &Module) -> Module {
-        Module { name: module.name, version: module.version, files: module.files, linker: module.linker, tags: module.tags }
+        Module {
+            name: module.name,
+            version: module.version,
+            files: module.files,
+            linker: module.linker,
+            tags: module.tags,
+        }
     }
 }

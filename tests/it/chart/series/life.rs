@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use devcluster::sidecar::{TaskType, Times};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::PropagationPolicy;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use seinode_api::SeiNode;
 use serde_json::json;
@@ -27,6 +28,22 @@ pub async fn lived(ns: &Namespace, operator: &Operator, seen: &Seen) {
         waits_for_a_person(ns, seen),
         nobody_trusts_it(operator, seen),
     );
+    leaves_nothing_behind(ns, operator).await;
+}
+
+/// A node that is deleted takes all its series along.
+async fn leaves_nothing_behind(ns: &Namespace, operator: &Operator) {
+    let its = async || {
+        let (_, text) = operator.get("metrics", "/metrics").await;
+        text.lines().filter(|line| line.contains("name=\"n0\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(its().await.len() > 20);
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
+    eventually("its series are gone", async || {
+        let left = its().await;
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
 }
 
 /// Waits until a series is in the metrics: what of a condition is shown, of which node.
@@ -76,25 +93,34 @@ async fn fails(ns: &Namespace, seen: &Seen) {
     shows(seen, "sei_controller_seinode_condition_reason", &[("name", "n1"), ("reason", "PlanFailed")]).await;
 }
 
+/// What takes hours and gets on: a restore in the node's own pod, and a bootstrap whose `seid` runs.
 async fn restores(ns: &Namespace, seen: &Seen) {
+    let node = |name: &str, bootstrap: &str| {
+        format!(
+            "apiVersion: sei.io/v1alpha1\nkind: SeiNode\nmetadata: {{name: {name}}}\nspec:\n  chainId: pacific-1\n  \
+             image: registry.example.com/seid:v2\n  fullNode: {{snapshot: {{s3: {{targetHeight: 7}}{bootstrap}}}}}\n  \
+             peers: [{{static: {{addresses: ['3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656']}}}}]\n"
+        )
+    };
     ns.sidecar("n2").behaviour().hold(TaskType::SnapshotRestore);
-    let yaml = "apiVersion: sei.io/v1alpha1\nkind: SeiNode\nmetadata: {name: n2}\nspec:\n  chainId: pacific-1\n  \
-                image: registry.example.com/seid:v2\n  fullNode: {snapshot: {s3: {targetHeight: 7}}}\n";
-    ns.create_yaml::<SeiNode>(yaml).await;
-    eventually("the restore gets on", async || {
-        let there = seen.value("sei_controller_seinode_restoring", "n2");
-        if there == Some(1.0) { Ok(()) } else { Err((there, ns.status("n2").await)) }
-    })
-    .await;
-    ns.sidecar("n2").behaviour().release(TaskType::SnapshotRestore);
-    ns.running("n2").await;
+    ns.create_yaml::<SeiNode>(&node("n2", "")).await;
+    ns.create_yaml::<SeiNode>(&node("n7", ", bootstrapImage: 'registry.example.com/seid:v1'")).await;
+    for (name, task) in [("n2", "snapshot-restore"), ("n7", "await-bootstrap-complete")] {
+        shows(seen, "sei_controller_seinode_plan", &[("name", name), ("task", task)]).await;
+        eventually(&format!("{task} gets on"), async || {
+            let gets_on = seen.value("sei_controller_seinode_restoring", name);
+            if gets_on == Some(1.0) { Ok(()) } else { Err((gets_on, ns.status(name).await)) }
+        })
+        .await;
+    }
 }
 
 async fn is_blocked_and_then_paused(ns: &Namespace, seen: &Seen) {
     ns.full_node("n3", "").await;
     ns.running("n3").await;
     ns.patch("n3", json!({"spec": {"image": "registry.example.com/seid:does-not-exist"}})).await;
-    shows(seen, "sei_controller_seinode_rollout_blocked", &[("name", "n3"), ("reason", "ImagePullBackOff")]).await;
+    shows(seen, "sei_controller_seinode_rollout_blocked", &[("name", "n3"), ("reason", "ImagePullBackOff")])
+        .await;
     ns.patch("n3", json!({"spec": {"paused": true}})).await;
     is(seen, "n3", "Paused", "True").await;
 }
@@ -104,7 +130,8 @@ async fn fails_to_update(ns: &Namespace, seen: &Seen) {
     ns.running("n4").await;
     ns.sidecar("n4").behaviour().fail_task(TaskType::ConfigApply, Times::Always, "bad value");
     ns.patch("n4", json!({"spec": {"overrides": {"evm.http_port": "1"}}})).await;
-    shows(seen, "sei_controller_seinode_condition_reason", &[("name", "n4"), ("reason", "UpdateFailed")]).await;
+    shows(seen, "sei_controller_seinode_condition_reason", &[("name", "n4"), ("reason", "UpdateFailed")])
+        .await;
 }
 
 /// A peer comes that the node selects: the configuration is another one, and nothing restarts for that.
