@@ -127,6 +127,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_watch_it_is_noted_when_it_was_opened() {
+        let registry = Registry::new();
+        let requests = Requests::register(&registry).unwrap();
+        let opened = || registry.gather().iter().any(|it| it.name() == "sei_controller_watch_opened_seconds");
+        for (status, operation, noted) in [(403, "watch", false), (200, "list", false), (200, "watch", true)]
+        {
+            let answers = tower::service_fn(move |_: Request<()>| async move {
+                Ok::<_, &str>(Response::builder().status(status).body(()).unwrap())
+            });
+            let mut client = requests.layer(answers);
+            client.call(asked(Method::GET, Some(operation))).await.unwrap();
+            assert_eq!(opened(), noted, "{operation} answered with {status}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_is_counted_by_its_answer_also_when_there_is_none() {
         let requests = Requests::register(&Registry::new()).unwrap();
         let answers = tower::service_fn(async |request: Request<()>| match *request.method() {

@@ -334,6 +334,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise
             what_values_say_of_an_alert_is_rendered
             what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them
+            wrong_values_of_what_is_monitored_are_refused_by_their_place
             a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label
             every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has;
         quiet:

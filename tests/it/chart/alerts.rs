@@ -27,7 +27,7 @@ struct Cases {
     /// How far two samples are apart.
     #[serde(default = "a_minute")]
     every: String,
-    fires: Fires,
+    fires: Vec<Fires>,
     quiet: Vec<Quiet>,
 }
 
@@ -97,20 +97,21 @@ fn rules(objects: &[Value]) -> BTreeMap<String, Value> {
 
 /// The tests of one alert in promtool's form.
 fn tests(name: &str, cases: &Cases, rule: &Value) -> Vec<Value> {
-    assert!(!cases.quiet.is_empty(), "{name} has no case in which it keeps quiet");
     let Cases { every, fires, quiet } = cases;
+    assert!(!fires.is_empty(), "{name} has no case in which it fires");
+    assert!(!quiet.is_empty(), "{name} has no case in which it keeps quiet");
     let test = |what: String, series: &BTreeMap<String, String>, looks: Vec<Value>| {
         let series: Vec<_> =
             series.iter().map(|(series, values)| json!({"series": series, "values": values})).collect();
         json!({"name": what, "interval": every, "input_series": series, "alert_rule_test": looks})
     };
     let look = |at: &str, found: Value| json!({"eval_time": at, "alertname": name, "exp_alerts": found});
-    let looks = vec![
-        look(&fires.not_yet, json!([])),
-        look(&fires.at, json!([expected(fires, rule)])),
-        look(&fires.over, json!([])),
-    ];
-    let mut all = vec![test(format!("{name} fires and recovers"), &fires.series, looks)];
+    let fires = fires.iter().map(|it| {
+        let found = json!([expected(it, rule)]);
+        let looks = vec![look(&it.not_yet, json!([])), look(&it.at, found), look(&it.over, json!([]))];
+        test(format!("{name} fires and recovers"), &it.series, looks)
+    });
+    let mut all: Vec<_> = fires.collect();
     all.extend(quiet.iter().map(|it| {
         let looks = it.at.iter().map(|at| look(at, json!([]))).collect();
         test(format!("{name} keeps quiet: {}", it.why), &it.series, looks)

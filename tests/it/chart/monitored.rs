@@ -100,6 +100,26 @@ pub async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_t
     }
 }
 
+pub async fn wrong_values_of_what_is_monitored_are_refused_by_their_place(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    let wrong = [
+        (json!({"serviceMonitor": {"interval": 30}}), "/monitoring/serviceMonitor/interval"),
+        (json!({"serviceMonitor": {"enable": true}}), "'enable' not allowed"),
+        (json!({"prometheusRule": {"runbookUrl": "https://a/#b"}}), "/monitoring/prometheusRule/runbookUrl"),
+        (
+            json!({"prometheusRule": {"alerts": {"SeiNodeFailed": {"for": "soon"}}}}),
+            "/monitoring/prometheusRule/alerts/SeiNodeFailed/for",
+        ),
+        (json!({"dashboards": {"labelValue": 1}}), "/monitoring/dashboards/labelValue"),
+    ];
+    for (wrong, place) in wrong {
+        let file = helm.file(&values(&json!({"monitoring": wrong})));
+        let (done, _, said) = helm.run(&["template", "it", OPERATOR, "--values", &file]);
+        assert!(!done && said.contains(place), "{place}: {said}");
+    }
+}
+
 /// Rendered objects by kind and name: the majors order kinds that they do not know differently.
 fn named(rendered: &str) -> BTreeMap<String, Value> {
     let objects = objects(rendered).unwrap();

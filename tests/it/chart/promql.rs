@@ -1,6 +1,7 @@
 //! What expressions select, as the parser of Prometheus itself reads them.
 
 use std::{
+    fmt,
     io::Write,
     path::Path,
     process::{Command, Stdio},
@@ -23,7 +24,7 @@ pub struct Expression {
 }
 
 /// What is asked of one label.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Matcher {
     label: String,
     operator: String,
@@ -47,6 +48,12 @@ pub fn read(program: &Path, expressions: &[String]) -> Vec<Expression> {
         assert_eq!(answer.error, "", "{expression}");
     }
     answers
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}\"{}\"", self.label, self.operator, self.value)
+    }
 }
 
 impl Matcher {

@@ -61,11 +61,12 @@ fn unseen(expression: &Expression, there: &[Series]) -> Vec<String> {
         let named = selector.iter().find_map(Matcher::metric).unwrap_or_default();
         let provoked = |matcher: &&Matcher| !NEVER.iter().any(|it| (it.0, it.1) == (named, matcher.label()));
         let wanted: Vec<_> = selector.iter().filter(provoked).collect();
-        let mut found = there.iter().filter(|series| wanted.iter().all(|it| it.takes(series))).peekable();
-        if found.peek().is_none() {
+        if !there.iter().any(|series| wanted.iter().all(|it| it.takes(series))) {
             missing.push(format!("no series is like {selector:?}"));
         }
-        let labels: BTreeSet<_> = found.flat_map(|series| series.labels.keys().map(String::as_str)).collect();
+        let of_the_metric = there.iter().filter(|series| series.name == named);
+        let labels: BTreeSet<_> =
+            of_the_metric.flat_map(|series| series.labels.keys().map(String::as_str)).collect();
         let asked = selector.iter().map(Matcher::label).filter(|it| *it != "__name__");
         missing.extend(
             asked
