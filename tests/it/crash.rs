@@ -35,6 +35,25 @@ pub async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
     same_end(&ns, (0, Cut::After), &BTreeMap::new()).await;
 }
 
+/// An event speaks of what is stored (W9): while the first write of a node's status is on its way, nothing is said of it.
+pub async fn what_is_not_written_yet_is_not_announced(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let proxy = Proxy::start(&ns.world, Some((0, Cut::Before))).await;
+    let scope = format!("--watch-namespace={}", ns.name);
+    let kubeconfig = proxy.kubeconfig(&ns.world);
+    let _operator = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &[&scope]);
+    ns.full_node("n0", "").await;
+    within("the first write is on its way", proxy.is_cut()).await;
+    // All events go one way, in order: when the last of n1 has come, any of n0 would have.
+    ns.full_node("n1", "").await;
+    ns.running("n1").await;
+    ns.announces("n1", "PlanComplete", &[]).await;
+    assert_eq!(ns.event_reasons("n0").await, [""; 0]);
+    proxy.release();
+    ns.running("n0").await;
+    ns.announces("n0", "PlanStarted", &[]).await;
+}
+
 /// Whether the operator lived long enough to die at this point.
 async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     let ns = kit.namespace().await;

@@ -341,6 +341,7 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             running_nodes_cost_no_request_in_a_minute;
         crash:
             two_operators_at_once_bring_a_node_up_once
-            sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end;
+            sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end
+            what_is_not_written_yet_is_not_announced;
     }
 }

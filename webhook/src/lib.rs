@@ -2,8 +2,9 @@
 //!
 //! - [`endpoint`]: the questions that an API server may ask, and their paths;
 //! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
-//!   `metrics`: what is counted of it;
-//! - [`review`]: `AdmissionReview` in and out; [`review::answer`] is all that a server has to call;
+//!   `handshake`: why one failed; `metrics`: what is counted of all this;
+//! - [`request`]: what is asked, read from an `AdmissionReview`;
+//! - [`review`]: from a body to an answer; [`review::answer`] is all that a server has to call;
 //! - [`guard`]: the rules of StatefulSets, in words and in CEL;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
 //!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
@@ -15,7 +16,9 @@
 
 pub mod endpoint;
 pub mod guard;
+mod handshake;
 mod metrics;
+pub mod request;
 pub mod review;
 mod serve;
 pub mod verdict;

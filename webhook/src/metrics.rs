@@ -5,7 +5,7 @@ use std::time::Instant;
 use http::StatusCode;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::{endpoint::Endpoint, review::Answer, serve::Reason};
+use crate::{endpoint::Endpoint, handshake::Reason, review::Answer};
 
 /// In seconds: from what a review takes to what an API server waits.
 const BUCKETS: [f64; 12] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.0];

@@ -1,17 +1,15 @@
-//! `AdmissionReview` v1, in and out: bytes to a request, a verdict to bytes. Never fails: what cannot be read is
+//! `AdmissionReview` v1: a body in, what is judged of it out. Never fails: what cannot be read is
 //! answered with a 4xx that says why.
 //!
 //! Objects that may be patched stay raw JSON: a typed round trip would lose fields that this version does not know.
 
-mod request;
 mod response;
-
-pub use request::{Operation, Request};
 
 use seinode_api::SeiNode;
 
 use crate::{
     endpoint::Endpoint,
+    request::Request,
     verdict::{self, Verdict},
 };
 

@@ -14,7 +14,6 @@ mod body;
 mod connection;
 mod crowd;
 mod desk;
-mod failure;
 mod limits;
 mod phase;
 mod routes;
@@ -29,7 +28,6 @@ use tokio::{net::TcpListener, time};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::failure::Reason;
 use self::{connection::Common, crowd::Crowd, desk::Desk};
 pub use self::{desk::Judge, limits::Limits};
 use crate::metrics::Metrics;

@@ -12,7 +12,7 @@ use seinode_core::violation::Violation;
 
 pub use patch::Patch;
 
-use crate::{endpoint::Endpoint, review::Request};
+use crate::{endpoint::Endpoint, request::Request};
 
 /// What is said to a request.
 #[derive(Clone, Debug, Default, PartialEq)]

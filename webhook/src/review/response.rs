@@ -7,8 +7,11 @@ use k8s_openapi::{
 use seinode_core::violation::Violation;
 use serde::Serialize;
 
-use super::request::{Problem, Request};
-use crate::{endpoint::Endpoint, verdict::Verdict};
+use crate::{
+    endpoint::Endpoint,
+    request::{Problem, Request},
+    verdict::Verdict,
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

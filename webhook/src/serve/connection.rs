@@ -25,11 +25,13 @@ use tokio_util::{io::InspectReader, sync::CancellationToken};
 
 use super::{
     crowd::Seat,
-    failure::{self, Reason},
     limits::Limits,
     phase::{Phase, Pulse, end_of},
 };
-use crate::metrics::Metrics;
+use crate::{
+    handshake::{self, Reason},
+    metrics::Metrics,
+};
 
 /// The largest header that is read, in bytes. Go's own limit is 1 MiB; API servers send less than 1 KiB.
 const HEADER: usize = 64 << 10;
@@ -82,7 +84,7 @@ async fn handshake(
     tokio::select! {
         shaken = timeout(common.limits.handshake, common.acceptor.accept(stream)) => match shaken {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Some(failure::of(&error))),
+            Ok(Err(error)) => Err(Some(handshake::of(&error))),
             Err(_) => Err(Some(Reason::Timeout)),
         },
         () = seat.displaced.cancelled() => Err(Some(Reason::Displaced)),

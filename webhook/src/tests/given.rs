@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     endpoint::Endpoint,
-    review::{Operation, Request},
+    request::{Operation, Request},
     verdict::{Verdict, judge},
 };
 

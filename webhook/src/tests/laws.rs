@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     endpoint::Endpoint,
-    review::{Request, answer},
+    request::Request,
+    review::answer,
     verdict::{Verdict, judge},
 };
 

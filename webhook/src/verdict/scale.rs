@@ -6,7 +6,7 @@ use seinode_api::names;
 use serde_json::Value;
 
 use super::{Verdict, stateful_set::stopped};
-use crate::{guard, review::Request};
+use crate::{guard, request::Request};
 
 /// Refuses more than one replica for the set of a node. Says nothing of anybody else's.
 pub(super) fn validate(request: &Request) -> Verdict {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    review::{Operation, Request},
+    request::{Operation, Request},
     verdict::{Patch, Verdict},
 };
 

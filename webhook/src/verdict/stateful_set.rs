@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     guard,
-    review::{Operation, Request},
+    request::{Operation, Request},
     verdict::Verdict,
 };
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::is_on_delete;
 use crate::{
-    review::{Operation, Request},
+    request::{Operation, Request},
     verdict::{Patch, Verdict},
 };
 

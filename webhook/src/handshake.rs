@@ -36,7 +36,7 @@ impl Reason {
 }
 
 /// Reads what an acceptor says.
-pub(super) fn of(error: &io::Error) -> Reason {
+pub(crate) fn of(error: &io::Error) -> Reason {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         None => Reason::Closed,
         Some(Error::AlertReceived(alert)) => of_alert(*alert),
