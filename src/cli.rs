@@ -2,7 +2,7 @@
 //!
 //! Values stay text here. `config` judges them, so that all wrong ones are reported together, beside wrong variables.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::platform;
 
@@ -40,6 +40,39 @@ pub enum Command {
     ///
     /// Install or upgrade them with: seinode-operator crds | kubectl apply --server-side -f -
     Crds,
+
+    /// Ask the cluster whether an installed release does what it should: what `helm test` runs. Nothing is changed.
+    #[command(hide = true)]
+    Selftest(SelftestArgs),
+}
+
+/// What `selftest` is told by the chart.
+#[derive(Debug, Clone, Args)]
+pub struct SelftestArgs {
+    /// The namespace that dry runs name [default: that of the credentials].
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// What the release guards nodes with.
+    #[arg(long, value_name = "GUARD", value_delimiter = ',')]
+    pub guards: Vec<Guard>,
+
+    /// Host and port of /metrics; each address of the host is a replica.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: String,
+
+    /// For how many seconds a check that fails is tried again.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub within: u64,
+}
+
+/// What keeps wrong SeiNodes and StatefulSets out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Guard {
+    /// The operator's webhooks.
+    Webhooks,
+    /// The ValidatingAdmissionPolicies.
+    Policy,
 }
 
 /// The flags of `run`, unjudged. Each is also an environment variable; the flag wins.
@@ -152,51 +185,4 @@ pub struct WebhookArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-    use crate::config::flags::variable_of;
-
-    #[test]
-    fn the_definition_is_sound_and_every_flag_is_also_a_variable() {
-        let mut command = Cli::command();
-        command.build();
-        command.clone().debug_assert();
-        let run = command.find_subcommand("run").unwrap();
-        let mut seen = 0;
-        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
-            let flag = argument.get_long().unwrap();
-            assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
-            seen += 1;
-        }
-        assert_eq!(seen, 18);
-    }
-
-    #[test]
-    fn the_help_says_how_to_install_and_names_every_platform_variable() {
-        let mut command = Cli::command();
-        command.build();
-        let overview = command.render_long_help().to_string();
-        assert!(overview.contains("seinode-operator crds | kubectl apply --server-side -f -"), "{overview}");
-        let run = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
-        for variable in platform::VARIABLES {
-            assert!(run.contains(variable.name), "{} is missing in {run}", variable.name);
-        }
-        assert!(run.contains("[env: SEINODE_METRICS_BIND_ADDRESS]"), "{run}");
-    }
-
-    #[test]
-    fn a_boolean_flag_stands_alone_or_takes_a_value_after_an_equals_sign() {
-        let leader_elect = |arguments: &[&str]| {
-            let line = ["seinode-operator", "run"].iter().chain(arguments);
-            match Cli::try_parse_from(line).unwrap().command {
-                Command::Run(flags) => flags.leader_elect,
-                Command::Crds => unreachable!("run was asked for"),
-            }
-        };
-        assert_eq!(leader_elect(&[]), None);
-        assert_eq!(leader_elect(&["--leader-elect"]).as_deref(), Some("true"));
-        assert_eq!(leader_elect(&["--leader-elect=false"]).as_deref(), Some("false"));
-    }
-}
+mod tests;

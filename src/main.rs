@@ -9,6 +9,7 @@ mod cli;
 mod clients;
 mod config;
 mod crds;
+mod selftest;
 mod supervise;
 mod telemetry;
 
@@ -23,7 +24,7 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 
 use crate::{
-    cli::{Cli, Command, RunArgs},
+    cli::{Cli, Command, RunArgs, SelftestArgs},
     config::{Configuration, Problems},
 };
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(flags) => run(&flags),
         Command::Crds => crds::print().context("the CRDs could not be printed"),
+        Command::Selftest(told) => selftest(&told),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +58,14 @@ fn run(flags: &RunArgs) -> anyhow::Result<()> {
     // Not dropped: that would wait for name look-ups, which nothing can interrupt.
     runtime.shutdown_background();
     Ok(outcome?)
+}
+
+fn selftest(told: &SelftestArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the thread of the test could not be started")?;
+    Ok(runtime.block_on(selftest::run(told, &environment()))?)
 }
 
 /// The environment. What is no UTF-8 keeps a replacement character, which every rule on a value refuses.

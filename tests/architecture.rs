@@ -14,8 +14,12 @@
 mod charts;
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/definition.rs"]
+mod definition;
 #[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/golden.rs"]
+mod golden;
 #[path = "architecture/links.rs"]
 mod links;
 #[path = "architecture/naming.rs"]
@@ -30,3 +34,5 @@ mod runbook;
 mod sources;
 #[path = "architecture/trees.rs"]
 mod trees;
+#[path = "architecture/values.rs"]
+mod values;

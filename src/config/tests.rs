@@ -15,7 +15,7 @@ fn flags(arguments: &[&str]) -> RunArgs {
     let line = ["seinode-operator", "run"].iter().chain(arguments);
     match Cli::try_parse_from(line).unwrap().command {
         Command::Run(flags) => *flags,
-        Command::Crds => unreachable!("run was asked for"),
+        Command::Crds | Command::Selftest(_) => unreachable!("run was asked for"),
     }
 }
 

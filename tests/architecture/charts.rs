@@ -1,45 +1,120 @@
-//! The values of the charts are explained where people look for them: right above each, or above the group that it is in.
+//! The values of the charts: each is explained right above it, the schema knows it and nothing else, and the charts'
+//! READMEs have it.
 
-use super::project::{File, assert_none, file};
+use serde_json::{Value, json};
 
-const CHARTS: [&str; 2] = ["charts/seinode-crds/values.yaml", "charts/seinode-operator/values.yaml"];
+use super::{
+    golden::assert_part,
+    project::{File, assert_none},
+    values::{Chart, Row, rows},
+};
+
+const CHARTS: [&str; 2] = ["charts/seinode-crds", "charts/seinode-operator"];
 
 #[test]
 fn every_value_of_a_chart_is_explained() {
-    let offences: Vec<_> = CHARTS.iter().flat_map(|path| unexplained(&file(path))).collect();
+    let offences: Vec<_> =
+        CHARTS.into_iter().map(Chart::read).flat_map(|chart| unexplained(&chart)).collect();
     assert_none("A value is not explained.", &offences);
 }
 
-/// Values without a comment right above them or above a group around them.
-fn unexplained(values: &File) -> Vec<String> {
-    let mut offences = Vec::new();
-    // The groups around a line: how far each is indented, and whether it or one around it is explained.
-    let mut groups: Vec<(usize, bool)> = Vec::new();
-    let mut above = "";
-    for (number, line) in (1..).zip(values.text.lines()) {
-        let text = line.trim_start();
-        if let Some((key, value)) = text.split_once(':').filter(|_| !text.starts_with('#')) {
-            let indent = line.len() - text.len();
-            groups.retain(|(around, _)| *around < indent);
-            let inherited = groups.last().is_some_and(|(_, explained)| *explained);
-            let explained = inherited || above.trim_start().starts_with('#');
-            groups.push((indent, explained));
-            if !value.trim().is_empty() && !explained {
-                offences.push(format!(
-                    "{}:{number} {key}: say above it what it means, in a comment",
-                    values.path
-                ));
-            }
-        }
-        above = line;
-    }
-    offences
+fn unexplained(chart: &Chart) -> Vec<String> {
+    let silent = chart.rows.iter().filter(|row| row.meaning.is_empty());
+    let say = |Row { path, line, .. }: &Row| {
+        format!(
+            "{}/values.yaml:{line} {path}: say right above it what it means, in a comment",
+            chart.directory
+        )
+    };
+    silent.map(say).collect()
 }
 
 #[test]
-fn a_comment_explains_a_value_and_a_whole_group() {
-    let text = "# A group.\na:\n  b: 1\n  c: 2\nd: 3\ne:\n  # One.\n  f: 4\n  g: 5\n".to_owned();
-    let found = unexplained(&File { path: "values.yaml".to_owned(), text });
-    let keys: Vec<_> = found.iter().map(|it| it.split([' ', ':']).nth(2).unwrap_or_default()).collect();
-    assert_eq!(keys, ["d", "g"]);
+fn the_schema_of_a_chart_knows_its_values_and_no_other() {
+    let offences: Vec<_> =
+        CHARTS.into_iter().map(Chart::read).flat_map(|chart| differences(&chart)).collect();
+    assert_none("values.yaml and values.schema.json differ.", &offences);
+}
+
+/// Where values and schema of a chart differ.
+fn differences(chart: &Chart) -> Vec<String> {
+    let mut offences = Vec::new();
+    let mut places = vec![(String::new(), &chart.schema, &chart.defaults)];
+    while let Some((path, rule, value)) = places.pop() {
+        let (Some(rules), Some(values)) = (rule["properties"].as_object(), value.as_object()) else {
+            offences.extend(wrong_type(&path, rule, value));
+            continue;
+        };
+        let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        if rule["additionalProperties"] != json!(false) {
+            offences.push(format!("the schema takes any value in {path:?}: say additionalProperties: false"));
+        }
+        // What is written in one line, such as {}, is one value, and its members need not all be there.
+        let whole = chart.rows.iter().any(|row| row.path == path);
+        for key in rules.keys().filter(|key| !whole && *key != "global") {
+            if !values.contains_key(key) {
+                offences
+                    .push(format!("values.yaml has no {}: add it, or take it out of the schema", at(key)));
+            }
+            if !rule["required"].as_array().is_some_and(|names| names.contains(&json!(key))) {
+                offences.push(format!("the schema lets {} be missing: add it to `required`", at(key)));
+            }
+        }
+        for (key, value) in values {
+            match chart.rule(&at(key)) {
+                Some(rule) => places.push((at(key), rule, value)),
+                None => {
+                    offences.push(format!("the schema has no {}: add it, or take the value out", at(key)))
+                }
+            }
+        }
+    }
+    offences.iter().map(|offence| format!("{}: {offence}", chart.directory)).collect()
+}
+
+fn wrong_type(path: &str, rule: &Value, value: &Value) -> Option<String> {
+    let is = match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+        Value::Number(_) => "integer",
+        Value::Null => "null",
+    };
+    let fits = rule["type"] == is || rule["enum"].as_array().is_some_and(|choices| choices.contains(value));
+    (!fits).then(|| format!("the default of {path} is {value}, which the schema refuses"))
+}
+
+#[test]
+fn the_readme_of_a_chart_has_its_values() {
+    for chart in CHARTS.into_iter().map(Chart::read) {
+        assert_part(&format!("{}/README.md", chart.directory), "values", &chart.table());
+    }
+}
+
+#[test]
+fn a_comment_explains_the_value_below_it() {
+    let text = "# A group.\na:\n  # Two\n  # lines.\n  b: 1\n  c: {d: 2}\ne: []\n".to_owned();
+    let rows = rows(&File { path: "values.yaml".to_owned(), text });
+    let read: Vec<_> = rows.iter().map(|row| (&*row.path, &*row.meaning)).collect();
+    assert_eq!(read, [("a.b", "Two lines."), ("a.c", ""), ("e", "")]);
+}
+
+#[test]
+fn a_difference_between_values_and_schema_is_found() {
+    let values = "a: 1\nb: {}\nc:\n  d: x\n".to_owned();
+    let chart = Chart {
+        directory: "chart",
+        rows: rows(&File { path: String::new(), text: values.clone() }),
+        defaults: serde_norway::from_str(&values).unwrap(),
+        schema: json!({"additionalProperties": false, "required": ["a", "b", "c"], "properties": {
+            "a": {"type": "string"}, "b": {"type": "object"},
+            "c": {"additionalProperties": false, "properties": {"e": {"type": "string"}}}}}),
+    };
+    let found = differences(&chart).join("\n");
+    for words in
+        ["default of a is 1", "no c.e: add it, or take it out", "lets c.e be missing", "schema has no c.d"]
+    {
+        assert!(found.contains(words), "{words}: {found}");
+    }
 }

@@ -29,13 +29,13 @@ const VOCABULARIES: [Vocabulary; 7] = [
         what: "variable of a flag",
         sources: &["src/cli.rs"],
         belongs: |word| word.starts_with("SEINODE_"),
-        document: "docs/operations.md",
+        document: "docs/reference.md",
     },
     Vocabulary {
         what: "platform variable",
         sources: &["src/config/platform.rs"],
         belongs: |word| word.starts_with("SEI_"),
-        document: "README.md",
+        document: "docs/reference.md",
     },
     Vocabulary {
         what: "label, annotation or finalizer",

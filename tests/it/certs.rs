@@ -22,8 +22,8 @@ use kube::{
 use seinode_certs::{FIELD_MANAGER, Files, Lives, Origin, Standing};
 use serde_json::json;
 
+pub use self::provided::Provided;
 use self::{
-    provided::Provided,
     replica::Replica,
     stage::{SECRET, Stage, signer},
 };
@@ -229,7 +229,7 @@ pub async fn a_certificate_in_files_is_trusted_through_the_bundle_beside_it(kit:
     let replica = Replica::start(&stage.given).await;
     stage.configure(&[&replica]).await;
     replica.says("tls.crt: No such file or directory").await;
-    provided.write();
+    provided.write("127.0.0.1");
     replica.ready().await;
     stage.callable().await;
 
@@ -244,7 +244,7 @@ pub async fn a_certificate_in_files_is_trusted_through_the_bundle_beside_it(kit:
 pub async fn a_certificate_that_others_look_after_waits_until_they_have_it_trusted(kit: Arc<Kit>) {
     let mut stage = Stage::of(&kit).await;
     let provided = Provided::new();
-    provided.write();
+    provided.write("127.0.0.1");
     stage.given.origin = Some(Origin::Files(provided.files()));
     let replica = Replica::start(&stage.given).await;
     stage.configure(&[&replica]).await;
@@ -260,7 +260,7 @@ pub async fn a_certificate_that_others_look_after_waits_until_they_have_it_trust
     stage.callable().await;
     // What is renewed by the same authority is presented without anybody's doing.
     let before = replica.presented();
-    provided.write();
+    provided.write("127.0.0.1");
     replica.presents_other_than(&before).await;
     replica.ready().await;
     stage.callable().await;

@@ -3,6 +3,7 @@
 //! is monitored is there.
 
 mod alerts;
+mod certificates;
 mod dashboards;
 mod exposition;
 mod installed;
@@ -10,9 +11,12 @@ mod monitored;
 mod promql;
 mod rendered;
 mod rights;
+mod said;
 mod series;
+mod tested;
+mod upgraded;
 
 pub use self::{
-    alerts::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained, installed::*, monitored::*,
-    rendered::*, rights::*, series::*,
+    alerts::*, certificates::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained, installed::*,
+    monitored::*, rendered::*, rights::*, said::*, series::*, tested::*, upgraded::*,
 };

@@ -330,6 +330,15 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             the_chart_of_the_crd_says_what_the_operator_prints
             no_right_is_missing_and_none_is_granted_in_vain
             in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain
+            everything_carries_the_labels_and_annotations_that_are_asked_for
+            what_is_likely_not_meant_is_said_after_the_installation
+            what_a_catalogue_is_told_of_the_charts_is_true
+            the_values_that_the_documents_show_are_taken
+            helm_3_installs_upgrades_and_removes_both_charts
+            a_certificate_in_a_secret_is_served_and_trusted
+            with_a_certificate_of_others_no_right_to_secrets_is_left
+            helm_test_passes_with_the_release_and_says_what_is_wrong_without
+            an_upgrade_under_load_fails_no_admission
             both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
             every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise
             what_values_say_of_an_alert_is_rendered

@@ -1,12 +1,6 @@
 {{/* What the entries of both webhook configurations have in common. Every field that the API server would default is
-written out, or tools that compare would see a difference for ever. The caBundle is the operator's to write. */}}
-
-{{- define "seinode-operator.labels" -}}
-app.kubernetes.io/name: seinode-operator
-app.kubernetes.io/component: admission
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- end }}
+written out, or tools that compare would see a difference for ever. The caBundle is the operator's to write, or that of
+cert-manager's cainjector. */}}
 
 {{/* Where the API server asks: (dict "root" $ "path" "/validate/seinode"). */}}
 {{- define "seinode-operator.asked" -}}

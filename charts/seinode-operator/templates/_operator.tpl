@@ -7,10 +7,34 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "seinode-operator.labelled" -}}
 {{ include "seinode-operator.selected" . }}
+{{ include "seinode-operator.common" . }}
+{{- end }}
+
+{{- define "seinode-operator.common" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: sei
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Labels and annotations of an object, with its own: (dict "root" $ "component" … "labels" … "annotations" …). What is
+named otherwise is selected by nothing that is for the operator's pods. */}}
+{{- define "seinode-operator.described" -}}
+labels:
+  app.kubernetes.io/name: {{ .name | default "seinode-operator" }}
+  app.kubernetes.io/instance: {{ .root.Release.Name }}
+  app.kubernetes.io/component: {{ .component | default "operator" }}
+  {{- include "seinode-operator.common" .root | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* The Secret of the webhooks' authority; --webhook-certificate-secret. */}}

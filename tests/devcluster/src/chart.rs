@@ -1,18 +1,19 @@
 //! The charts of this checkout on a cluster of ours, as the real helm renders and installs them.
 //!
 //! Three things are not as in a real cluster: no container runs, so a replica of the operator is a process on this machine
-//! ([`Replica`] says how it is started); pods have no network, so webhooks are called at a port on loopback ([`ask`]); and
-//! sidecars are reached the way that [`crate::sidecar`] has. Everything else is as the charts have it.
+//! ([`Replica`] says how it is started); pods have no network, so what is asked of a Service leads to a port on loopback ([`serve`]);
+//! and sidecars are reached the way that [`crate::sidecar`] has. Everything else is as the charts have it.
 
-mod address;
 mod guardrails;
 mod helm;
+mod mounts;
 mod replica;
+mod service;
 
-pub use address::{Address, ask};
 pub use guardrails::Guardrails;
 pub use helm::{Helm, objects};
 pub use replica::Replica;
+pub use service::serve;
 
 use crate::ClusterError;
 

@@ -23,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::guardian::{Guard, Keep, Scratch, SpawnError};
 use crate::process::Process;
 use crate::progress::Progress;
+use crate::services::Services;
 use crate::tools::{Tool, ToolError, Tools};
 use access::Access;
 pub use access::LIMITED_TOKEN;
@@ -153,6 +154,7 @@ pub struct Cluster {
     #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
     etcd: Process,
     access: Access,
+    services: Services,
     client: Client,
     audit: Audit,
     tools: Tools,
@@ -198,6 +200,12 @@ impl Cluster {
     /// When it cannot be written.
     pub fn kubeconfig_for_token(&self, token: &str) -> Result<PathBuf, ClusterError> {
         self.access.kubeconfig(token)
+    }
+
+    /// Where the API server finds what it calls by a Service, such as webhooks.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     /// A kubeconfig for a ServiceAccount, with a token of its own.

@@ -34,6 +34,7 @@
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`monitoring`] | the definitions of the Prometheus operator |
+//! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
 //! | [`progress`] | what is being done right now |
@@ -53,6 +54,7 @@ mod port;
 pub mod process;
 pub mod progress;
 mod removal;
+pub mod services;
 pub mod sidecar;
 pub mod stages;
 mod steady;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A certificate for 127.0.0.1 in files, for a day, and the authority that it is of.
+/// A certificate in files, for a day, and the authority that it is of.
 pub struct Provided {
     directory: TempDir,
     pub authority: String,
@@ -43,10 +43,10 @@ impl Provided {
         }
     }
 
-    /// Writes a new certificate. For a moment the files do not belong together: nobody swaps them at once.
-    pub fn write(&self) {
+    /// Writes a new certificate for this name or address. For a moment the files do not belong together: nobody swaps them at once.
+    pub fn write(&self, name: &str) {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let now = SystemTime::now();
         params.not_before = (now - HOUR).into();
         params.not_after = (now + 24 * HOUR).into();

@@ -10,7 +10,8 @@ use k8s_openapi::{
             MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingWebhookConfiguration,
         },
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{PersistentVolumeClaim, Pod},
+        coordination::v1::Lease,
+        core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
         rbac::v1::ClusterRole,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -58,7 +59,7 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
 
     // An upgrade changes what it says and nothing else.
     let more = json!({"log": {"filter": "debug"}, "controller": {"maxConcurrentRollouts": 3}});
-    release.upgrade(&more).await;
+    release.upgrade(&more);
     release.helm.must(&["upgrade", "seinode-crds", CRDS, "--namespace", "sei-system"], &json!({}));
     let third = release.replica("operator-c").await;
     third.ready().await;
@@ -86,6 +87,20 @@ pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
     assert_eq!(node.metadata.deletion_timestamp, None);
     assert_eq!(uid::<PersistentVolumeClaim>(&nodes, "data-n0").await, volume);
     assert_eq!(uid::<Pod>(&nodes, "n0-0").await, pod);
+    let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":0}}}}"#;
+    // What docs/uninstall.md says: children stay, and of the operator's own what Helm did not make.
+    uid::<StatefulSet>(&nodes, "n0").await;
+    uid::<Service>(&nodes, "n0").await;
+    uid::<Secret>(&release.system, "seinode-operator-webhook-authority").await;
+    uid::<Lease>(&release.system, "bc1f5b0a.sei.io").await;
+    // The API server learns a moment later that the policy is gone.
+    eventually("a set can be given back to Kubernetes", async || {
+        match nodes.try_kubectl(&["patch", "statefulset", "n0", "--patch", rolling]) {
+            (true, _) => Ok(()),
+            (false, said) => Err(said),
+        }
+    })
+    .await;
     let scale = nodes.kubectl(&["scale", "statefulset", "n0", "--replicas=0"]);
     assert!(scale.contains("scaled"), "{scale}");
     nodes.delete::<SeiNode>("n0", kube::api::PropagationPolicy::Background).await;

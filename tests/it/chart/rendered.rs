@@ -1,8 +1,9 @@
 //! What both majors of the real helm render: the same, taken by the API server, strictly, as a dry run; and wrong values
 //! refused by their place.
 
-use std::{process::Stdio, sync::Arc};
+use std::sync::Arc;
 
+use devcluster::chart;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -23,16 +24,26 @@ pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_value
             assert!(linted, "{what}: {said}");
         }
         let [before, text] = [&older, &helm].map(|helm| template(helm, &ns, &helm.file(&values)));
-        assert_eq!(documents(&before), documents(&text), "{what}: Helm 3 renders something else than Helm 4");
+        let (before, after) = (sorted(&before), sorted(&text));
+        let differ = before.iter().zip(&after).find(|(before, after)| before != after);
+        assert!(before == after, "{what}: Helm 3 renders something else than Helm 4: {differ:#?}");
         let file = rendered(&helm, "rendered.yaml", &text);
-        let (taken, said) = kubectl(
-            &ns,
-            &["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", path(&file)],
-        );
+        let (taken, said) = ns.try_kubectl(&[
+            "apply",
+            "--server-side",
+            "--dry-run=server",
+            "--validate=strict",
+            "-f",
+            path(&file),
+        ]);
         assert!(taken, "{what}: {said}\n{text}");
         let quiet = !said.contains("Warning");
         assert!(quiet, "{what}: {said}");
     }
+}
+
+fn certificates(more: &Value) -> Value {
+    json!({"admission": {"certificates": more}})
 }
 
 /// Helm 3 and 4.
@@ -60,6 +71,15 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
             json!({"rbac": {"create": false}, "serviceAccount": {"create": false, "name": "mine"}}),
         ),
         (
+            "a certificate in a Secret",
+            json!({"admission": {"certificates": {"source": "file", "existingSecret": "ours"}}}),
+        ),
+        (
+            "objects of somebody else's",
+            json!({"extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "{{ .Release.Name }}-more"}, "data": {"a": "{{ .Values.fullname }}"}}]}),
+        ),
+        (
             "a network policy",
             json!({"networkPolicy": {"enabled": true,
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
@@ -72,7 +92,7 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
             "log": {"format": "text", "filter": "warn,seinode_controller=debug"},
             "podLabels": {"team": "rpc"}, "podAnnotations": {"a": "b"}, "priorityClassName": "high",
             "nodeSelector": {"kubernetes.io/os": "linux"}, "tolerations": [{"operator": "Exists"}],
-            "affinity": {"nodeAffinity": {}},
+            "affinity": {"nodeAffinity": {}}, "commonLabels": {"cost": "7"}, "commonAnnotations": {"owner": "rpc"},
             "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}],
             "resources": {"requests": {"cpu": "1"}}, "serviceAccount": {"annotations": {"role": "arn:aws:iam::1:role/a"}}}),
         ),
@@ -82,7 +102,7 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
 pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let enforce = "pod-security.kubernetes.io/enforce=restricted";
-    let (labelled, said) = kubectl(&ns, &["label", "namespace", &ns.name, enforce]);
+    let (labelled, said) = ns.try_kubectl(&["label", "namespace", &ns.name, enforce]);
     assert!(labelled, "{said}");
     let helm = Helm::of(&ns.world);
     let text = template(&helm, &ns, &helm.file(&values(&json!({}))));
@@ -93,7 +113,7 @@ pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>
     pod["metadata"]["name"] = json!("operator");
     let create = |pod: &Value| {
         let file = rendered(&helm, "pod.json", &pod.to_string());
-        kubectl(&ns, &["create", "--dry-run=server", "-f", path(&file)])
+        ns.try_kubectl(&["create", "--dry-run=server", "-f", path(&file)])
     };
     let (taken, said) = create(&pod);
     assert!(taken, "{said}");
@@ -123,7 +143,26 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
         (values(&json!({"watchNamespaces": ["Sei"]})), "/watchNamespaces/0"),
         (values(&json!({"controller": {"sidecarProbeInterval": 5}})), "/controller/sidecarProbeInterval"),
         (values(&json!({"admission": {"webhooks": {"enable": true}}})), "'enable' not allowed"),
+        (values(&json!({"extraObjects": [{"kind": "ConfigMap"}]})), "/extraObjects/0"),
+        (values(&json!({"selftest": {"namespace": "Sei"}})), "/selftest/namespace"),
+        (values(&certificates(&json!({"source": "vault"}))), "/admission/certificates/source"),
         (values(&json!({"leaderElection": {"enabled": false}})), "without leaderElection.enabled"),
+        (values(&json!({"ports": {"health": 8080}})), "ports: two of them are the same"),
+        (values(&certificates(&json!({"source": "file"}))), "no Secret is named"),
+        (values(&certificates(&json!({"existingSecret": "a"}))), "source is self, which does not use it"),
+        (values(&certificates(&json!({"source": "cert-manager"}))), "no issuer is named"),
+        (
+            values(&certificates(&json!({"issuerRef": {"name": "a"}}))),
+            "source is self, which does not use it",
+        ),
+        (
+            values(&json!({"podLabels": {"app.kubernetes.io/name": "a"}})),
+            "podLabels: app.kubernetes.io/name is the chart's",
+        ),
+        (
+            values(&json!({"commonLabels": {"a": "b"}, "podLabels": {"a": "c"}})),
+            "podLabels: a is among commonLabels",
+        ),
     ];
     for (values, place) in wrong {
         for helm in &helms {
@@ -161,16 +200,12 @@ fn template(helm: &Helm, ns: &Namespace, values: &str) -> String {
 
 /// The objects of a rendered chart.
 pub fn documents(text: &str) -> Vec<Value> {
-    serde_norway::Deserializer::from_str(text)
-        .map(|document| serde::Deserialize::deserialize(document).unwrap())
-        .filter(Value::is_object)
-        .collect()
+    chart::objects(text).unwrap()
 }
 
-fn kubectl(ns: &Namespace, arguments: &[&str]) -> (bool, String) {
-    let mut kubectl = ns.world.cluster.kubectl();
-    let output =
-        kubectl.args(["--namespace", &ns.name]).args(arguments).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    (output.status.success(), said)
+/// The same, each as text, in an order of their own: each Helm has another one.
+fn sorted(text: &str) -> Vec<String> {
+    let mut objects: Vec<_> = documents(text).iter().map(Value::to_string).collect();
+    objects.sort();
+    objects
 }

@@ -8,7 +8,7 @@ use std::{
 
 use devcluster::{
     Tool,
-    chart::{self, Address, Replica},
+    chart::{self, Replica},
     platform,
 };
 use kube::api::{Patch, PatchParams, PostParams};
@@ -103,7 +103,7 @@ impl Helm {
 pub struct Release {
     pub system: Namespace,
     pub helm: Helm,
-    service: Service,
+    pub service: Service,
 }
 
 impl Release {
@@ -115,9 +115,11 @@ impl Release {
         let crds = [&["install", "seinode-crds", CRDS], &take[..]].concat();
         helm.must(&crds, &json!({}));
         helm.must(&["install", NAME, OPERATOR, "--namespace", "sei-system"], &values(more));
-        let release = Self { system, helm, service: Service::start().await };
-        release.on_loopback().await;
-        release
+        let service = Service::start().await;
+        chart::serve(&system.world.cluster, "sei-system", &format!("{NAME}-webhook"), service.port)
+            .await
+            .unwrap();
+        Self { system, helm, service }
     }
 
     /// As the audit log names the operator.
@@ -126,17 +128,8 @@ impl Release {
     }
 
     /// Upgrades the operator's chart.
-    pub async fn upgrade(&self, more: &Value) {
-        // As the chart left them, or its own apply would find two addresses in one entry.
-        let (namespace, name) = (&*self.system.name, &*format!("{NAME}-webhook"));
-        chart::ask(&self.system.client, NAME, Address::Service { namespace, name }).await.unwrap();
+    pub fn upgrade(&self, more: &Value) {
         self.helm.must(&["upgrade", NAME, OPERATOR, "--namespace", "sei-system"], &values(more));
-        self.on_loopback().await;
-    }
-
-    /// Has the webhooks called at a loopback address.
-    async fn on_loopback(&self) {
-        chart::ask(&self.system.client, NAME, Address::Loopback(self.service.port)).await.unwrap();
     }
 
     /// Starts a replica as the installed Deployment says, under this pod name.

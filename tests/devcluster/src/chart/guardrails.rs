@@ -4,10 +4,9 @@ use std::path::Path;
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use kube::{Api, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::address::point;
-use super::{Address, ChartError, Helm};
+use super::{ChartError, Helm};
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
@@ -38,7 +37,7 @@ impl Guardrails {
     /// When an object is incomplete, or the API server refuses it.
     pub async fn install(self, client: &Client, port: u16) -> Result<(), ChartError> {
         for mut object in self.0 {
-            point(&mut object, Address::Loopback(port))?;
+            on_loopback(&mut object, port)?;
             let object: DynamicObject =
                 serde_json::from_value(object).map_err(|_| ChartError::Incomplete("a kind"))?;
             let types = object.types.as_ref().ok_or(ChartError::Incomplete("a kind"))?;
@@ -49,5 +48,37 @@ impl Guardrails {
             api.create(&PostParams::default(), &object).await.map_err(failed)?;
         }
         Ok(())
+    }
+}
+
+fn on_loopback(object: &mut Value, port: u16) -> Result<(), ChartError> {
+    for entry in object.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        let path = entry["clientConfig"]["service"]["path"].as_str();
+        let path = path.ok_or(ChartError::Incomplete("the path of a webhook"))?;
+        let url = format!("https://127.0.0.1:{port}{path}");
+        if let Some(config) = entry["clientConfig"].as_object_mut() {
+            config.remove("service");
+            config.insert("url".to_owned(), json!(url));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_address_of_a_webhook_is_changed() {
+        let entry = |client: Value| json!({"webhooks": [{"name": "a", "clientConfig": client}]});
+        let mut object =
+            entry(json!({"service": {"name": "s", "path": "/validate/seinode"}, "caBundle": "Yg=="}));
+        on_loopback(&mut object, 7).unwrap();
+        let url = "https://127.0.0.1:7/validate/seinode";
+        assert_eq!(object, entry(json!({"url": url, "caBundle": "Yg=="})));
+        assert!(on_loopback(&mut entry(json!({})), 7).is_err());
+        let mut policy = json!({"kind": "ValidatingAdmissionPolicy"});
+        on_loopback(&mut policy, 7).unwrap();
+        assert_eq!(policy, json!({"kind": "ValidatingAdmissionPolicy"}));
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
 use kube::Api;
 
-use super::ChartError;
+use super::{ChartError, mounts};
 use crate::Cluster;
 use crate::sidecar::Sidecars;
 
@@ -41,6 +41,8 @@ impl Replica {
         let account = spec.service_account_name.clone().ok_or(ChartError::Incomplete("an account"))?;
         let kubeconfig = cluster.kubeconfig_for_account(namespace, &account).await?;
         let (arguments, variables) = started(&spec, namespace, pod, &sidecars.url_template())?;
+        let mounts = mounts::of(cluster, namespace, pod, &spec).await?;
+        let arguments = arguments.iter().map(|it| mounts::here(it, &mounts)).collect();
         Ok(Self { arguments, variables, kubeconfig })
     }
 }
@@ -71,7 +73,6 @@ fn here(argument: &str, sidecars: &str) -> String {
         "--metrics-bind-address" | "--health-probe-bind-address" | "--webhook-bind-address" => {
             format!("{flag}=127.0.0.1:0")
         }
-        "--webhook-names" => format!("{flag}=127.0.0.1"),
         "--sidecar-url-template" => format!("{flag}={sidecars}"),
         _ => argument.to_owned(),
     }
@@ -97,7 +98,7 @@ mod tests {
     fn all_is_as_told_but_for_addresses() {
         let field = |path: &str| json!({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}});
         let (arguments, variables) = of(&field("metadata.namespace")).unwrap();
-        let here = ["--webhook-names=127.0.0.1", "--webhook-bind-address=127.0.0.1:0"];
+        let here = ["--webhook-names=a.b.svc", "--webhook-bind-address=127.0.0.1:0"];
         assert_eq!(arguments, [&["run", "--leader-elect=true"], &here[..]].concat());
         assert_eq!(variables, [("A".to_owned(), "sei-system".to_owned())]);
         let said = of(&field("status.hostIP")).unwrap_err().to_string();

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::pki::Pki;
 use super::{Owners, ServiceAccounts};
+use crate::services;
 use crate::tools::{Tool, Tools};
 
 /// The controllers that tests and the demo rely on. Those of DaemonSets and cloud machines have no work here.
@@ -79,7 +80,9 @@ pub(super) fn apiserver(
         .arg(directory.join("pki/tokens.csv"))
         .args(["--service-cluster-ip-range=10.0.0.0/16", "--allow-privileged"])
         // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
-        .arg("--endpoint-reconciler-type=none");
+        .arg("--endpoint-reconciler-type=none")
+        .arg("--egress-selector-config-file")
+        .arg(services::configuration(directory));
     serve_tls(&mut command, pki);
     if service_accounts == ServiceAccounts::Ignored {
         command.arg("--disable-admission-plugins=ServiceAccount");

@@ -14,6 +14,7 @@ use super::{Audit, Cluster, ClusterError, Options, Volumes, ready, seed};
 use crate::guardian::Guard;
 use crate::process::Process;
 use crate::progress::Event;
+use crate::services::Services;
 use crate::tools::{Tool, Tools};
 
 /// How often a start is repeated because another process was quicker to take a port.
@@ -51,6 +52,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Audit::Off => None,
         Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
     };
+    let services = Services::listen(directory).map_err(|source| io("listen for the API server", source))?;
     let command =
         components::apiserver(tools, directory, &pki, ports, options.service_accounts, options.owners, audit);
     let apiserver = Apiserver::new(&command, directory);
@@ -98,6 +100,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         etcd,
         client: access.admin_client()?,
         access,
+        services,
         audit: options.audit,
         tools: tools.clone(),
         guard: guard.clone(),

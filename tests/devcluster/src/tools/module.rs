@@ -72,7 +72,10 @@ pub(super) const HELM3: Module = Module {
         ("go.mod", include_str!("../../tools/helm3/go.mod")),
         ("go.sum", include_str!("../../tools/helm3/go.sum")),
     ],
-    linker: "-s -w",
+    // As its own build does: without it renders for Kubernetes 1.20 where no cluster is asked.
+    linker: "-s -w -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 \
+             -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37 \
+             -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37",
     tags: "",
 };
 
@@ -167,6 +170,9 @@ mod tests {
         }
         let stamp = format!("gitVersion={} ", KUBERNETES.version);
         assert!(KUBERNETES.linker.contains(&stamp), "the stamped version is another one");
+        let client = HELM3.files[0].1.split_once("k8s.io/client-go v0.").unwrap().1;
+        let minor = client.split('.').next().unwrap();
+        assert!(HELM3.linker.ends_with(&format!("k8sVersionMinor={minor}")), "Helm 3 is built for {minor}");
     }
 
     #[test]

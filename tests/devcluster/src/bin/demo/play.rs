@@ -64,7 +64,7 @@ pub(crate) async fn play(
     set_pace(sidecars, arguments.pace());
     let replica = release::replica(cluster, sidecars).await?;
     let operator = stage.operator.insert(Operator::start(&binary, cluster, &replica)?);
-    release::ask(&cluster.client(), operator.webhook_port().await?).await?;
+    release::ask(cluster, operator.webhook_port().await?).await?;
     operator.ready(step.voice()).await?;
     guardrails::asked(&cluster.client()).await?;
     step.done("runs as the Deployment says, has listed everything, and the API server asks it about changes");

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use devcluster::chart::{self, Address, Helm, Replica};
+use devcluster::chart::{self, Helm, Replica};
 use devcluster::sidecar::Sidecars;
 use devcluster::{Cluster, platform};
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
-use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
 use crate::compile::checkout;
@@ -66,7 +66,7 @@ pub(crate) async fn replica(cluster: &Cluster, sidecars: &Sidecars) -> anyhow::R
 /// Has the API server ask the operator that listens here.
 ///
 /// # Errors
-/// When the API server refuses the change.
-pub(crate) async fn ask(client: &Client, port: u16) -> anyhow::Result<()> {
-    Ok(chart::ask(client, NAME, Address::Loopback(port)).await?)
+/// When the chart's Service is not there.
+pub(crate) async fn ask(cluster: &Cluster, port: u16) -> anyhow::Result<()> {
+    Ok(chart::serve(cluster, HOME, &format!("{NAME}-webhook"), port).await?)
 }
