@@ -17,6 +17,6 @@ mod tested;
 mod upgraded;
 
 pub use self::{
-    alerts::*, certificates::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained, installed::*,
-    monitored::*, rendered::*, rights::*, said::*, series::*, tested::*, upgraded::*,
+    alerts::*, certificates::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained,
+    installed::*, monitored::*, rendered::*, rights::*, said::*, series::*, tested::*, upgraded::*,
 };
