@@ -101,9 +101,13 @@ fn every_value_of_a_chart_is_read_by_a_template() {
     assert_none("A value of a chart does nothing.", &offences);
 }
 
-/// Whether a template names the last part of a place, as `.Values.log.format` or `.format` within `with .Values.log`.
+/// Whether a template names the last part of a place, as `.Values.log.format` or `.format` within `with .Values.log`; or writes
+/// out the group that it is in.
 fn reads(templates: &str, path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
+    let (group, name) = path.rsplit_once('.').unwrap_or(("", path));
+    if !group.is_empty() && templates.contains(&format!("toYaml .Values.{group} ")) {
+        return true;
+    }
     let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric());
     templates.split(&format!(".{name}")).skip(1).any(ends)
 }
@@ -127,6 +131,7 @@ fn a_comment_explains_the_value_below_it() {
 fn a_value_is_read_by_its_name_and_no_longer_one() {
     assert!(reads("{{ .Values.log.format }}", "log.format"));
     assert!(!reads("{{ .formatted }}", "log.format"));
+    assert!(reads("{{ toYaml .Values.resources | nindent 2 }}", "resources.limits"));
 }
 
 #[test]
