@@ -43,6 +43,10 @@ pub enum Tool {
     Helm,
     /// Helm 3, which many still have: the charts have to be good for both.
     Helm3,
+    /// Checks and tries the alerts.
+    Promtool,
+    /// Says what expressions select; a program of ours around the parser of Prometheus.
+    Promql,
 }
 
 impl Tool {
@@ -57,7 +61,7 @@ impl Tool {
         Self::Helm,
     ];
     /// All of them: the others are built when somebody asks for them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
@@ -66,6 +70,8 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
         Self::Helm3,
+        Self::Promtool,
+        Self::Promql,
     ];
 
     /// The name of its binary.
@@ -80,6 +86,8 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Helm3 => "helm3",
+            Self::Promtool => "promtool",
+            Self::Promql => "seinode-promql",
         }
     }
 
@@ -209,5 +217,7 @@ fn expected(tool: Tool) -> Duration {
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
         Tool::Helm | Tool::Helm3 => 90,
+        Tool::Promtool => 120,
+        Tool::Promql => 60,
     })
 }

@@ -62,9 +62,13 @@ async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
     let arguments: &[&str] = match tool {
         Tool::Kubectl => &["version", "--client"],
         Tool::Helm | Tool::Helm3 => &["version", "--short"],
-        Tool::Etcd | Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kwok => {
-            &["--version"]
-        }
+        Tool::Etcd
+        | Tool::Apiserver
+        | Tool::ControllerManager
+        | Tool::Scheduler
+        | Tool::Kwok
+        | Tool::Promtool
+        | Tool::Promql => &["--version"],
     };
     let answer = tokio::process::Command::new(path)
         .args(arguments)
