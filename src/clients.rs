@@ -5,6 +5,7 @@
 
 pub mod count;
 mod fenced;
+mod opened;
 mod redact;
 
 use std::{collections::BTreeMap, fmt, time::Duration};

@@ -28,6 +28,8 @@ mod naming;
 mod project;
 #[path = "architecture/rooms.rs"]
 mod rooms;
+#[path = "architecture/runbook.rs"]
+mod runbook;
 #[path = "architecture/sources.rs"]
 mod sources;
 #[path = "architecture/trees.rs"]

@@ -5,6 +5,7 @@ mod history;
 mod leader;
 mod queue;
 mod watched;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,13 +13,14 @@ use jiff::Timestamp;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
-    answer::Health,
+    answer::{Health, TaskReport},
     effect::{Effect, Outcome},
     fact::Fact,
     failure::Class,
+    node::NodeRef,
 };
 
-use self::{history::History, leader::Leader, queue::Queue, watched::Watched};
+use self::{history::History, leader::Leader, queue::Queue, watched::Watched, work::Work};
 use crate::{cache::Fleet, fence::Fence};
 
 /// What is counted; clones share the counters.
@@ -32,6 +34,7 @@ pub(crate) struct Metrics {
     heal_seconds: Histogram,
     history: History,
     queue: Queue,
+    work: Work,
     /// How often the leader changed, as the Lease says.
     pub(crate) transitions: IntGauge,
     /// Whether the installed CRD is older than this operator.
@@ -90,6 +93,7 @@ impl Metrics {
             )?,
             history: History::register(registry)?,
             queue: Queue::register(registry)?,
+            work: Work::default(),
             transitions: IntGauge::with_opts(Opts::new(
                 "sei_controller_leader_transitions",
                 "How often the leader changed, as the Lease says.",
@@ -104,7 +108,7 @@ impl Metrics {
         registry.register(Box::new(metrics.transitions.clone()))?;
         registry.register(Box::new(metrics.outdated.clone()))?;
         registry.register(Box::new(Leader::new(fence.clone())?))?;
-        registry.register(Box::new(Watched::new(Arc::clone(fleet), fence.clone())?))?;
+        registry.register(Box::new(Watched::new(Arc::clone(fleet), metrics.work.clone(), fence.clone())?))?;
         // From 0 on: the first error is an increase.
         for class in [Class::Conflict, Class::Transient, Class::Denied, Class::User, Class::Invariant] {
             metrics.errors.with_label_values(&[label(class)]);
@@ -162,6 +166,14 @@ impl Metrics {
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
         self.history.forget(namespace, name);
         self.queue.forget(namespace, name);
+        self.work.forget(namespace, name);
+    }
+
+    /// The sidecar of a node said what it does.
+    pub(crate) fn told(&self, node: &NodeRef, fact: &Fact) {
+        if let Fact::Task(TaskReport::Running) = fact {
+            self.work.heard(&node.namespace, &node.name);
+        }
     }
 
     /// Something changed around a node: it waits for a pass.

@@ -138,6 +138,7 @@ impl<'a> Pass<'a> {
                             self.context.metrics.healed(after);
                         }
                     }
+                    self.context.metrics.told(&self.subject.node, &fact);
                     absorb_answer(&mut self.seen, question, fact);
                 }
                 Act::Persist => match self.settle().await {

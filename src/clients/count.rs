@@ -1,4 +1,4 @@
-//! Counts what the API server is asked, by verb and by what it answered.
+//! Counts what the API server is asked, by verb and by what it answered, and notes when watches were opened.
 //!
 //! It sits around the client, so that no request can be made beside it, and changes nothing about any.
 
@@ -9,12 +9,17 @@ use http::{Method, Request, Response};
 use prometheus::{IntCounterVec, Opts, Registry};
 use tower::{Layer, Service};
 
+use super::opened::Opened;
+
 /// What there was instead of an answer.
 const NO_ANSWER: &str = "none";
 
 /// The counter. Clones share it; as a layer it puts itself around a client.
 #[derive(Clone)]
-pub struct Requests(IntCounterVec);
+pub struct Requests {
+    counter: IntCounterVec,
+    opened: Opened,
+}
 
 impl Requests {
     /// Makes the counter and puts it into a registry.
@@ -30,7 +35,7 @@ impl Requests {
             &["verb", "code"],
         )?;
         registry.register(Box::new(counter.clone()))?;
-        Ok(Self(counter))
+        Ok(Self { counter, opened: Opened::register(registry)? })
     }
 }
 
@@ -64,12 +69,16 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (requests, verb) = (self.requests.clone(), verb(&request));
+        let watched = (verb == "watch").then(|| request.uri().path().to_owned());
         let answer = self.inner.call(request);
         answer
             .inspect(move |answer| {
                 let code = answer.as_ref().map(|answer| answer.status());
                 let code = code.as_ref().map_or(NO_ANSWER, |code| code.as_str());
-                requests.0.with_label_values(&[verb, code]).inc();
+                requests.counter.with_label_values(&[verb, code]).inc();
+                if let (Some(path), "200") = (watched, code) {
+                    requests.opened.now(&path);
+                }
             })
             .boxed()
     }
@@ -118,6 +127,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_watch_it_is_noted_when_it_was_opened() {
+        let registry = Registry::new();
+        let requests = Requests::register(&registry).unwrap();
+        let opened = || registry.gather().iter().any(|it| it.name() == "sei_controller_watch_opened_seconds");
+        for (status, operation, noted) in [(403, "watch", false), (200, "list", false), (200, "watch", true)]
+        {
+            let answers = tower::service_fn(move |_: Request<()>| async move {
+                Ok::<_, &str>(Response::builder().status(status).body(()).unwrap())
+            });
+            let mut client = requests.layer(answers);
+            client.call(asked(Method::GET, Some(operation))).await.unwrap();
+            assert_eq!(opened(), noted, "{operation} answered with {status}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_is_counted_by_its_answer_also_when_there_is_none() {
         let requests = Requests::register(&Registry::new()).unwrap();
         let answers = tower::service_fn(async |request: Request<()>| match *request.method() {
@@ -127,7 +152,7 @@ mod tests {
         let mut client = requests.layer(answers);
         client.call(asked(Method::GET, None)).await.unwrap();
         client.call(asked(Method::POST, None)).await.unwrap_err();
-        let count = |verb, code| requests.0.with_label_values(&[verb, code]).get();
+        let count = |verb, code| requests.counter.with_label_values(&[verb, code]).get();
         assert_eq!((count("get", "404"), count("create", NO_ANSWER)), (1, 1));
     }
 }

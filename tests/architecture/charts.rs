@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     golden::assert_part,
-    project::{File, assert_none},
+    project::{File, assert_none, files},
     values::{Chart, Row, rows},
 };
 
@@ -86,6 +86,33 @@ fn wrong_type(path: &str, rule: &Value, value: &Value) -> Option<String> {
 }
 
 #[test]
+fn every_value_of_a_chart_is_read_by_a_template() {
+    let mut offences = Vec::new();
+    for chart in CHARTS.into_iter().map(Chart::read) {
+        let templates = format!("{}/templates/", chart.directory);
+        let texts =
+            files(&["yaml", "tpl", "txt"]).into_iter().filter(|file| file.path.starts_with(&templates));
+        let text: String = texts.map(|file| file.text).collect();
+        let unread = chart.rows.iter().filter(|row| !reads(&text, &row.path));
+        offences.extend(unread.map(|row| {
+            format!("{}: no template reads {}: use it, or take it out", chart.directory, row.path)
+        }));
+    }
+    assert_none("A value of a chart does nothing.", &offences);
+}
+
+/// Whether a template names the last part of a place, as `.Values.log.format` or `.format` within `with .Values.log`; or writes
+/// out the group that it is in.
+fn reads(templates: &str, path: &str) -> bool {
+    let (group, name) = path.rsplit_once('.').unwrap_or(("", path));
+    if !group.is_empty() && templates.contains(&format!("toYaml .Values.{group} ")) {
+        return true;
+    }
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric());
+    templates.split(&format!(".{name}")).skip(1).any(ends)
+}
+
+#[test]
 fn the_readme_of_a_chart_has_its_values() {
     for chart in CHARTS.into_iter().map(Chart::read) {
         assert_part(&format!("{}/README.md", chart.directory), "values", &chart.table());
@@ -98,6 +125,13 @@ fn a_comment_explains_the_value_below_it() {
     let rows = rows(&File { path: "values.yaml".to_owned(), text });
     let read: Vec<_> = rows.iter().map(|row| (&*row.path, &*row.meaning)).collect();
     assert_eq!(read, [("a.b", "Two lines."), ("a.c", ""), ("e", "")]);
+}
+
+#[test]
+fn a_value_is_read_by_its_name_and_no_longer_one() {
+    assert!(reads("{{ .Values.log.format }}", "log.format"));
+    assert!(!reads("{{ .formatted }}", "log.format"));
+    assert!(reads("{{ toYaml .Values.resources | nindent 2 }}", "resources.limits"));
 }
 
 #[test]

@@ -33,7 +33,7 @@ const VOCABULARIES: [Vocabulary; 7] = [
     },
     Vocabulary {
         what: "platform variable",
-        sources: &["src/config/platform.rs"],
+        sources: &["src/variables.rs"],
         belongs: |word| word.starts_with("SEI_"),
         document: "docs/reference.md",
     },
@@ -47,23 +47,23 @@ const VOCABULARIES: [Vocabulary; 7] = [
         what: "task",
         sources: &["controller/core/src/task_type.rs"],
         belongs: |word| word.contains('-') && word.chars().all(|it| it.is_ascii_lowercase() || it == '-'),
-        document: "docs/troubleshooting.md",
+        document: "docs/runbook.md",
     },
     Vocabulary {
         what: "reason of a condition",
         sources: &["controller/core/src/conditions/facts"],
         belongs: is_reason,
-        document: "docs/troubleshooting.md",
+        document: "docs/runbook.md",
     },
     Vocabulary {
         what: "reason or action of an event",
         sources: &["controller/core/src/notice.rs", "controller/src/unreadable.rs"],
         belongs: is_reason,
-        document: "docs/troubleshooting.md",
+        document: "docs/runbook.md",
     },
 ];
 
-fn is_reason(word: &str) -> bool {
+pub fn is_reason(word: &str) -> bool {
     // Values of a condition's status.
     !["True", "False", "Unknown"].contains(&word)
         && word.starts_with(|first: char| first.is_ascii_uppercase())
@@ -89,7 +89,7 @@ fn what_people_meet_is_explained() {
 }
 
 /// The string literals of a file, outside its tests and comments.
-fn literals(file: &File) -> Vec<String> {
+pub fn literals(file: &File) -> Vec<String> {
     code(&file.text).flat_map(|(_, line)| line.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
 }
 
@@ -128,7 +128,7 @@ fn code_map(text: &str) -> BTreeSet<String> {
 }
 
 /// What stands between backticks.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+pub fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 

@@ -102,6 +102,8 @@ fn scenarios(runtime: &Arc<Runtime>) -> Vec<Trial> {
         an_endpoint_can_be_switched_off
     };
     trials.push(agreement);
+    let dashboards = || chart::dashboards_can_be_read_and_every_panel_is_explained().boxed_local();
+    trials.push(make("chart::dashboards_can_be_read_and_every_panel_is_explained", dashboards));
     trials
 }
 
@@ -337,7 +339,13 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             with_a_certificate_of_others_no_right_to_secrets_is_left
             helm_test_passes_with_the_release_and_says_what_is_wrong_without
             an_upgrade_under_load_fails_no_admission
-            both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on;
+            both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on
+            every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise
+            what_values_say_of_an_alert_is_rendered
+            what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them
+            wrong_values_of_what_is_monitored_are_refused_by_their_place
+            a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label
+            every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has;
         quiet:
             running_nodes_cost_no_request_in_a_minute;
         crash:

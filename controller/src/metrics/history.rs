@@ -135,7 +135,8 @@ fn rolled(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Timestamp, &
     Some((begun.last_transition_time.0, outcome))
 }
 
-fn plan_type(kind: PlanKind) -> &'static str {
+/// The name of a kind of plan in metrics (plans-tasks-sidecar §7).
+pub(super) fn plan_type(kind: PlanKind) -> &'static str {
     match kind {
         PlanKind::Init => "init",
         PlanKind::NodeUpdate => "node-update",

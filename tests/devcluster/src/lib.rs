@@ -36,6 +36,7 @@
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
+//! | [`monitoring`] | the definitions of the Prometheus operator |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
@@ -52,6 +53,7 @@ pub mod cluster;
 pub mod ground;
 pub mod guardian;
 pub mod image;
+pub mod monitoring;
 pub mod platform;
 mod port;
 pub mod process;

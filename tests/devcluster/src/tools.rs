@@ -49,6 +49,10 @@ pub enum Tool {
     KubeProxy,
     /// Knows the names of Services and pods on a real node.
     CoreDns,
+    /// Checks and tries the alerts.
+    Promtool,
+    /// Says what expressions select; a program of ours around the parser of Prometheus.
+    Promql,
 }
 
 impl Tool {
@@ -65,7 +69,7 @@ impl Tool {
     /// What a real node needs beside that.
     pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
     /// All of them: the others are built when somebody asks for them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
@@ -77,6 +81,8 @@ impl Tool {
         Self::Kubelet,
         Self::KubeProxy,
         Self::CoreDns,
+        Self::Promtool,
+        Self::Promql,
     ];
 
     /// The name of its binary.
@@ -94,6 +100,8 @@ impl Tool {
             Self::Kubelet => "kubelet",
             Self::KubeProxy => "kube-proxy",
             Self::CoreDns => "coredns",
+            Self::Promtool => "promtool",
+            Self::Promql => "seinode-promql",
         }
     }
 
@@ -227,5 +235,7 @@ fn expected(tool: Tool) -> Duration {
         Tool::Kubelet => 50,
         Tool::KubeProxy => 25,
         Tool::CoreDns => 100,
+        Tool::Promtool => 120,
+        Tool::Promql => 60,
     })
 }

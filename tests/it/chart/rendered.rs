@@ -16,6 +16,10 @@ use crate::kit::{
 pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let [older, helm] = helms(&kit, &ns).await;
+    for helm in [&older, &helm] {
+        let (linted, said, _) = helm.run(&["lint", "--strict", CRDS]);
+        assert!(linted, "{said}");
+    }
     for (what, more) in matrix(&ns) {
         let values = values(&more);
         for helm in [&older, &helm] {

@@ -1,42 +1,55 @@
-//! `helm test`: the process that the rendered hook starts, under the hook's account.
+//! `helm test`, with both majors: helm makes the hook's account and pod, and the process that the pod names runs under that
+//! account. No container runs here, so what became of the process is written into the pod's status in the kubelet's place.
 
 use std::{process::Command, sync::Arc};
 
 use devcluster::{Audit, Options};
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
-    core::v1::Pod,
+    core::v1::{Pod, ServiceAccount},
 };
-use kube::{Api, api::DeleteParams};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::json;
 
-use super::rendered::documents;
 use crate::kit::{
-    Kit, Operator, eventually,
-    release::{NAME, Release, path, rendered},
+    Kit, Namespace, eventually,
+    release::{Helm, Major, NAME, Release},
 };
+
+/// The hook's account and pod.
+const TEST: &str = "seinode-operator-selftest";
 
 pub async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(kit: Arc<Kit>) {
     let options = Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..Options::default() };
-    let release = Release::install(Arc::new(kit.private(options).await), &json!({})).await;
+    let world = Arc::new(kit.private(options).await);
+    let [three, four] = Major::BOTH.map(|major| Helm::major(&kit, &world, major));
+    let (three, four) = (Arc::new(three.await), Arc::new(four.await));
+    let release = Release::install(Arc::clone(&world), &json!({})).await;
     let replica = release.replica("operator-a").await;
-    let hook = Hook::of(&release, &replica).await;
+    let metrics = replica.address("metrics").await;
+    let test = async |helm: &Arc<Helm>, within: &str| tested(&release.system, helm, &metrics, within).await;
+
     // Right after the installation: what is not up yet is waited for.
-    let (passed, said) = hook.run("30").await;
-    assert!(passed && said.lines().all(|line| line.starts_with("ok ")), "{said}");
-    for line in [
-        "a SeiNode is taken and labelled: sei.io/chain is selftest",
-        "a SeiNode with a misspelt key is refused: ",
-        "a StatefulSet of a node is made OnDelete: it is",
-        "a StatefulSet of a node with two replicas is refused: ",
-        "every replica serves /metrics, and one of them leads: 1 of version",
-    ] {
-        assert!(said.contains(&format!("ok    {line}")), "{line}: {said}");
+    for helm in [&four, &three] {
+        let (passed, said) = test(helm, "30").await;
+        assert!(passed && said.lines().all(|line| line.starts_with("ok ")), "{said}");
+        for line in [
+            "a SeiNode is taken and labelled: sei.io/chain is selftest",
+            "a SeiNode with a misspelt key is refused: ",
+            "a StatefulSet of a node is made OnDelete: it is",
+            "a StatefulSet of a node with two replicas is refused: ",
+            "every replica serves /metrics, and one of them leads: 1 of version",
+        ] {
+            assert!(said.contains(&format!("ok    {line}")), "{line}: {said}");
+        }
     }
 
     // The operator is down. The policy still refuses the second replica.
     assert!(replica.stop().await.success());
-    let (passed, said) = hook.run("0").await;
+    let (passed, said) = test(&three, "0").await;
     assert!(!passed, "{said}");
     for line in [
         "FAIL  a SeiNode is taken and labelled: the API server cannot call the operator",
@@ -54,52 +67,51 @@ pub async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(ki
     Api::<MutatingWebhookConfiguration>::all(client.clone()).delete(NAME, &all).await.unwrap();
     Api::<ValidatingWebhookConfiguration>::all(client.clone()).delete(NAME, &all).await.unwrap();
     eventually("what is not asked is said", async || {
-        let (_, said) = hook.run("0").await;
+        let (_, said) = test(&four, "0").await;
         let unlabelled = "it came back without the label sei.io/chain, so no webhook was asked";
         let taken = "FAIL  a SeiNode with a misspelt key is refused: it would have been taken";
         if said.contains(unlabelled) && said.contains(taken) { Ok(()) } else { Err(said) }
     })
     .await;
-    assert_eq!(release.system.api::<Pod>().get_opt("seinode-operator-selftest").await.unwrap(), None);
 }
 
-/// What the hook starts.
-struct Hook {
-    arguments: Vec<String>,
-    kubeconfig: std::path::PathBuf,
-}
+/// Runs `helm test`: whether it passed, and what the process said.
+async fn tested(ns: &Namespace, helm: &Arc<Helm>, metrics: &str, within: &str) -> (bool, String) {
+    let pods = ns.api::<Pod>();
+    let last = pods.get_opt(TEST).await.unwrap().and_then(|pod| pod.uid());
+    let (running, home) = (Arc::clone(helm), ns.name.clone());
+    let helm = move || running.run(&["test", NAME, "--namespace", &home, "--timeout", "2m"]);
+    let helm = tokio::task::spawn_blocking(helm);
+    let pod = eventually("helm makes the pod of the test, and it runs", async || {
+        let pod = pods.get_opt(TEST).await.unwrap().filter(|pod| pod.uid() != last);
+        let phase = pod.as_ref().and_then(|pod| pod.status.clone()?.phase);
+        if phase.as_deref() == Some("Running") { pod.ok_or(phase) } else { Err(phase) }
+    })
+    .await;
+    // Helm 3 reads the log in the end: the pod has to be there still.
+    assert_eq!(
+        pod.annotations()["helm.sh/hook-delete-policy"],
+        "before-hook-creation",
+        "--logs finds no pod"
+    );
 
-impl Hook {
-    /// Installs all of the hook but its pod, as helm does it, and scrapes this replica in place of the Service's.
-    async fn of(release: &Release, replica: &Operator) -> Self {
-        let (done, text, said) =
-            release.helm.run(&["get", "hooks", NAME, "--namespace", &release.system.name]);
-        assert!(done, "{said}");
-        let (pods, others): (Vec<_>, Vec<_>) =
-            documents(&text).into_iter().partition(|it| it["kind"] == "Pod");
-        let others = json!({"apiVersion": "v1", "kind": "List", "items": others}).to_string();
-        let file = rendered(&release.helm, "hooks.json", &others);
-        let applied = release.system.kubectl(&["apply", "-f", path(&file)]);
-        assert_eq!(applied.matches("created").count(), 3, "{applied}");
-        let [pod] = &pods[..] else { panic!("{text}") };
-        let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
-        let spec = pod.spec.unwrap();
-        let account = spec.service_account_name.unwrap();
-        let metrics = format!("--metrics={}", replica.address("metrics").await);
-        let here = |it: &String| if it.starts_with("--metrics=") { metrics.clone() } else { it.clone() };
-        let cluster = &release.system.world.cluster;
-        Self {
-            arguments: spec.containers[0].args.iter().flatten().map(here).collect(),
-            kubeconfig: cluster.kubeconfig_for_account(&release.system.name, &account).await.unwrap(),
-        }
-    }
+    let spec = pod.spec.unwrap();
+    let account = spec.service_account_name.unwrap();
+    let kubeconfig = ns.world.cluster.kubeconfig_for_account(&ns.name, &account).await.unwrap();
+    // In place of the Service's name.
+    let metrics = format!("--metrics={metrics}");
+    let here = |it: &String| if it.starts_with("--metrics=") { metrics.clone() } else { it.clone() };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
+    command.args(spec.containers[0].args.iter().flatten().map(here)).arg(format!("--within={within}"));
+    command.env_clear().env("KUBECONFIG", kubeconfig);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let passed = output.status.success();
 
-    /// Runs it: whether it passed, and all that it said.
-    async fn run(&self, within: &str) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
-        command.args(&self.arguments).arg(format!("--within={within}"));
-        command.env_clear().env("KUBECONFIG", &self.kubeconfig);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
-    }
+    let ended = json!({"status": {"phase": if passed { "Succeeded" } else { "Failed" }}});
+    pods.patch_status(TEST, &PatchParams::default(), &Patch::Merge(ended)).await.unwrap();
+    let (done, printed, said) = helm.await.unwrap();
+    assert_eq!(done, passed, "{printed}{said}");
+    let account = ns.api::<ServiceAccount>().get_opt(&account).await.unwrap();
+    assert_eq!(account, None, "the account of the test stays when it is over");
+    (passed, String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }

@@ -68,6 +68,8 @@ async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
         | Tool::ControllerManager
         | Tool::Scheduler
         | Tool::Kwok
+        | Tool::Promtool
+        | Tool::Promql
         | Tool::Kubelet
         | Tool::KubeProxy => &["--version"],
     };

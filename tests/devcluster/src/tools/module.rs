@@ -13,6 +13,8 @@ pub(super) struct Module {
     pub(super) files: &'static [(&'static str, &'static str)],
     /// `-ldflags` of its builds.
     linker: &'static str,
+    /// `-tags` of its builds.
+    tags: &'static str,
 }
 
 pub(super) const ETCD: Module = Module {
@@ -24,6 +26,7 @@ pub(super) const ETCD: Module = Module {
         ("main.go", include_str!("../../tools/etcd/main.go")),
     ],
     linker: "-s -w",
+    tags: "",
 };
 
 pub(super) const KUBERNETES: Module = Module {
@@ -37,6 +40,7 @@ pub(super) const KUBERNETES: Module = Module {
     // The components refuse to work together, and the API server to answer /version sensibly, without a version.
     linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4 \
              -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34",
+    tags: "",
 };
 
 pub(super) const KWOK: Module = Module {
@@ -47,6 +51,7 @@ pub(super) const KWOK: Module = Module {
         ("go.sum", include_str!("../../tools/kwok/go.sum")),
     ],
     linker: "-s -w",
+    tags: "",
 };
 
 pub(super) const HELM: Module = Module {
@@ -57,6 +62,7 @@ pub(super) const HELM: Module = Module {
         ("go.sum", include_str!("../../tools/helm/go.sum")),
     ],
     linker: "-s -w",
+    tags: "",
 };
 
 pub(super) const HELM3: Module = Module {
@@ -70,6 +76,21 @@ pub(super) const HELM3: Module = Module {
     linker: "-s -w -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 \
              -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37 \
              -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37",
+    tags: "",
+};
+
+pub(super) const PROMETHEUS: Module = Module {
+    name: "prometheus",
+    version: "v0.313.5",
+    files: &[
+        ("go.mod", include_str!("../../tools/prometheus/go.mod")),
+        ("go.sum", include_str!("../../tools/prometheus/go.sum")),
+        ("main.go", include_str!("../../tools/prometheus/main.go")),
+    ],
+    // The Go module of Prometheus 3.x.y is v0.3xx.y.
+    linker: "-s -w -X github.com/prometheus/common/version.Version=3.13.5",
+    // Rules need no service discovery, and that brings the libraries of every cloud.
+    tags: "remove_all_sd",
 };
 
 pub(super) const COREDNS: Module = Module {
@@ -81,6 +102,7 @@ pub(super) const COREDNS: Module = Module {
         ("main.go", include_str!("../../tools/coredns/main.go")),
     ],
     linker: "-s -w",
+    tags: "",
 };
 
 /// The module that `tool` is built from.
@@ -97,13 +119,14 @@ pub(super) fn module(tool: Tool) -> &'static Module {
         Tool::Helm => &HELM,
         Tool::Helm3 => &HELM3,
         Tool::CoreDns => &COREDNS,
+        Tool::Promtool | Tool::Promql => &PROMETHEUS,
     }
 }
 
 /// The arguments of the `go build` that makes `tool`, without its output.
-pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
+pub(super) fn build_arguments(tool: Tool) -> [&'static str; 6] {
     let package = match tool {
-        Tool::Etcd | Tool::CoreDns => ".",
+        Tool::Etcd | Tool::CoreDns | Tool::Promql => ".",
         Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
         Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -113,8 +136,10 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 4] {
         Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
         Tool::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
         Tool::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+        Tool::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
     };
-    ["build", "-ldflags", module(tool).linker, package]
+    let Module { tags, linker, .. } = module(tool);
+    ["build", "-tags", tags, "-ldflags", linker, package]
 }
 
 /// The environment of every build: reproducible, static, and deaf to a workspace or flags of the user's.
@@ -139,6 +164,9 @@ impl Module {
             // Lengths, so that no two different lists of files read the same.
             all.push_str(&format!("\n{name} {}\n{value}", value.len()));
         }
+        if !self.tags.is_empty() {
+            all.push_str(&format!("\ntags {}", self.tags));
+        }
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, all.as_bytes()).simple().to_string()
     }
 }
@@ -154,6 +182,7 @@ mod tests {
             (&KUBERNETES, "k8s.io/kubernetes"),
             (&KWOK, "sigs.k8s.io/kwok"),
             (&HELM, "helm.sh/helm/v4"),
+            (&PROMETHEUS, "github.com/prometheus/prometheus"),
             (&HELM3, "helm.sh/helm/v3"),
             (&COREDNS, "github.com/coredns/coredns"),
         ] {
@@ -169,17 +198,27 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &COREDNS] {
+        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &PROMETHEUS, &COREDNS] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }
 
     #[test]
     fn the_cache_directory_is_stable_and_changes_with_every_ingredient() {
-        let module =
-            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
-        let same =
-            Module { name: "m", version: "v1", files: &[("go.mod", "a"), ("go.sum", "b")], linker: "-s" };
+        let module = Module {
+            name: "m",
+            version: "v1",
+            files: &[("go.mod", "a"), ("go.sum", "b")],
+            linker: "-s",
+            tags: "",
+        };
+        let same = Module {
+            name: "m",
+            version: "v1",
+            files: &[("go.mod", "a"), ("go.sum", "b")],
+            linker: "-s",
+            tags: "",
+        };
         assert_eq!(module.directory(), same.directory());
         for other in [
             Module { version: "v2", ..module_like(&module) },
@@ -187,12 +226,19 @@ mod tests {
             Module { files: &[("go.mod", "a")], ..module_like(&module) },
             Module { files: &[("go.mod", "ab"), ("go.sum", "")], ..module_like(&module) },
             Module { linker: "-w", ..module_like(&module) },
+            Module { tags: "t", ..module_like(&module) },
         ] {
             assert_ne!(module.directory(), other.directory(), "{other:?}");
         }
     }
 
     fn module_like(module: &Module) -> Module {
-        Module { name: module.name, version: module.version, files: module.files, linker: module.linker }
+        Module {
+            name: module.name,
+            version: module.version,
+            files: module.files,
+            linker: module.linker,
+            tags: module.tags,
+        }
     }
 }

@@ -61,6 +61,10 @@ pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
             let pinned = pinned.map(|pinned| pinned.major);
             (pinned == Some(major), pinned.map(|pinned| pinned.to_string()))
         }
+        // Rules and their tests are the same in all of a major.
+        Tool::Promtool => (major == 3, Some("3".to_owned())),
+        // It is ours: nobody else has one.
+        Tool::Promql => (false, None),
         // Kubernetes' skew policy for kubectl.
         Tool::Kubectl => {
             let pinned = Version::find(KUBERNETES.version);
@@ -122,6 +126,8 @@ mod tests {
         check(Tool::Helm3, "3.18.1", true);
         check(Tool::Helm3, "4.3.1", false);
         check(Tool::Helm3, "2.17.0", false);
+        check(Tool::Promtool, "3.5.0", true);
+        check(Tool::Promtool, "2.53.0", false);
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! What is for the Prometheus operator and Grafana: taken by their own definitions, strictly; and refused in words where a
+//! cluster does not have them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use devcluster::{chart::objects, monitoring};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    runtime::{conditions, wait::await_condition},
+};
+use serde_json::{Value, json};
+
+use crate::kit::{
+    Kit, Namespace,
+    release::{Helm, Major, OPERATOR, path, rendered, values},
+    within,
+};
+
+/// Everything on, with all that can be said of it.
+fn everything() -> Value {
+    json!({"monitoring": {
+        "serviceMonitor": {
+            "enabled": true, "interval": "15s", "labels": {"release": "prometheus"},
+            "relabelings": [{"action": "replace", "targetLabel": "cluster", "replacement": "one"}],
+            "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "process_.*"}],
+        },
+        "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}, "alertLabels": {"team": "rpc"}},
+        "dashboards": {"enabled": true, "annotations": {"grafana_folder": "Sei"}},
+    }})
+}
+
+pub async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helms =
+        [Helm::major(&kit, &ns.world, Major::Three).await, Helm::major(&kit, &ns.world, Major::Four).await];
+    // Without a cluster nobody knows what it has: GitOps tools render in that way.
+    let [three, four] = helms.each_ref().map(|helm| named(&template(helm, &ns, &everything())));
+    assert!(three.keys().eq(four.keys()), "left: Helm 3; {:?} {:?}", three.keys(), four.keys());
+    let other: Vec<_> = three.iter().filter(|(name, object)| four[*name] != **object).collect();
+    assert!(other.is_empty(), "Helm 4 renders this otherwise than Helm 3: {other:#?}");
+    // On a cluster it is known.
+    let install =
+        ["install", "it", OPERATOR, "--namespace", &ns.name, "--dry-run=server", "--take-ownership"];
+    for part in ["serviceMonitor", "prometheusRule"] {
+        let file = helms[1].file(&values(&json!({"monitoring": {part: {"enabled": true}}})));
+        let (done, _, said) = helms[1].run(&[&install[..], &["--values", &file]].concat());
+        let words = format!("monitoring.{part}.enabled: this cluster has no monitoring.coreos.com/v1");
+        assert!(!done && said.contains(&words), "{said}");
+    }
+
+    for definition in monitoring::definitions().await.unwrap() {
+        define(&ns, &definition).await;
+    }
+    let text = template(&helms[1], &ns, &everything());
+    let file = rendered(&helms[1], "monitored.yaml", &text);
+    let taken =
+        ns.kubectl(&["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", path(&file)]);
+    for object in ["servicemonitor.monitoring.coreos.com", "prometheusrule.monitoring.coreos.com"] {
+        assert!(taken.contains(&format!("{object}/seinode-operator serverside-applied")), "{taken}");
+    }
+    // What is wrong would not be taken.
+    let wrong = text.replace("honorLabels: true", "honourLabels: true");
+    let file = rendered(&helms[1], "monitored.yaml", &wrong);
+    let dry = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", path(&file)];
+    let (taken, said) = ns.try_kubectl(&dry);
+    assert!(!taken && said.contains("honourLabels"), "{said}");
+    let (done, _, said) =
+        helms[1].run(&[&install[..], &["--values", &helms[1].file(&values(&everything()))]].concat());
+    assert!(done, "{said}");
+}
+
+pub async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let objects = objects(&template(&Helm::of(&ns.world), &ns, &everything())).unwrap();
+    let of = |kind: &str| objects.iter().filter(|it| it["kind"] == kind).collect::<Vec<_>>();
+    let [monitor] = of("ServiceMonitor")[..] else { panic!("one ServiceMonitor") };
+    let selected = |service: &Value| {
+        let wanted = monitor["spec"]["selector"]["matchLabels"].as_object().unwrap();
+        wanted.iter().all(|(label, value)| service["metadata"]["labels"][label] == *value)
+    };
+    let [endpoint] = &monitor["spec"]["endpoints"].as_array().unwrap()[..] else { panic!("one endpoint") };
+    assert_eq!(endpoint["honorLabels"], true, "the namespace of a series is the SeiNode's");
+    let ports = of("Service").into_iter().filter(|it| selected(it)).flat_map(|service| {
+        let ports = service["spec"]["ports"].as_array().unwrap().iter();
+        ports.filter(|port| port["name"] == endpoint["port"]).map(|port| port["targetPort"].clone())
+    });
+    assert_eq!(ports.collect::<Vec<_>>(), ["metrics"], "each replica is scraped once");
+    let dashboards: Vec<_> = of("ConfigMap")
+        .into_iter()
+        .filter(|it| it["metadata"]["labels"]["grafana_dashboard"] == "1")
+        .collect();
+    assert_eq!(dashboards.len(), super::dashboards::dashboards().len());
+    for dashboard in dashboards {
+        assert_eq!(dashboard["metadata"]["annotations"]["grafana_folder"], "Sei");
+        let data = dashboard["data"].as_object().unwrap();
+        let [content] = data.values().collect::<Vec<_>>()[..] else { panic!("one file") };
+        assert!(serde_json::from_str::<Value>(content.as_str().unwrap()).is_ok(), "{content}");
+    }
+}
+
+pub async fn wrong_values_of_what_is_monitored_are_refused_by_their_place(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    let wrong = [
+        (json!({"serviceMonitor": {"interval": 30}}), "/monitoring/serviceMonitor/interval"),
+        (json!({"serviceMonitor": {"enable": true}}), "'enable' not allowed"),
+        (json!({"prometheusRule": {"runbookUrl": "https://a/#b"}}), "/monitoring/prometheusRule/runbookUrl"),
+        (
+            json!({"prometheusRule": {"alerts": {"SeiNodeFailed": {"for": "soon"}}}}),
+            "/monitoring/prometheusRule/alerts/SeiNodeFailed/for",
+        ),
+        (json!({"dashboards": {"labelValue": 1}}), "/monitoring/dashboards/labelValue"),
+    ];
+    for (wrong, place) in wrong {
+        let file = helm.file(&values(&json!({"monitoring": wrong})));
+        let (done, _, said) = helm.run(&["template", "it", OPERATOR, "--values", &file]);
+        assert!(!done && said.contains(place), "{place}: {said}");
+    }
+}
+
+/// Rendered objects by kind and name: the majors order kinds that they do not know differently.
+fn named(rendered: &str) -> BTreeMap<String, Value> {
+    let objects = objects(rendered).unwrap();
+    objects.into_iter().map(|it| (format!("{} {}", it["kind"], it["metadata"]["name"]), it)).collect()
+}
+
+fn template(helm: &Helm, ns: &Namespace, more: &Value) -> String {
+    // Each major has an idea of its own of what Kubernetes it renders for.
+    let version = ["--kube-version", "1.34.0"];
+    let template = ["template", "it", OPERATOR, "--namespace", &ns.name];
+    helm.must(&[&template[..], &version].concat(), &values(more))
+}
+
+async fn define(ns: &Namespace, definition: &CustomResourceDefinition) {
+    let api: Api<CustomResourceDefinition> = Api::all(ns.client.clone());
+    let name = definition.metadata.name.clone().unwrap();
+    let parameters = PatchParams::apply("it").force();
+    api.patch(&name, &parameters, &Patch::Apply(definition)).await.unwrap();
+    within("it is served", await_condition(api, &name, conditions::is_crd_established())).await.unwrap();
+}
