@@ -38,7 +38,7 @@ pub async fn a_kubelet_that_restarts_disturbs_nothing(stage: Shared) {
     let (_turn, house) = stage.alone().await;
     house.create_node("steady").await;
     house.running("steady").await;
-    house.ready_pod("steady").await;
+    house.started_pod("steady").await;
     let before = everything(house).await;
     house.cluster.real_node().unwrap().restart_kubelet().unwrap();
 
@@ -66,7 +66,7 @@ pub async fn uninstalled_the_nodes_run_on_and_can_be_deleted(stage: Shared) {
     let (_turn, house) = stage.alone().await;
     house.create_node("left").await;
     house.running("left").await;
-    house.ready_pod("left").await;
+    house.started_pod("left").await;
     let before = everything(house).await;
     house.helm(&["uninstall", NAME, "--namespace", SYSTEM, "--wait"]).await;
     house.helm(&["uninstall", "seinode-crds", "--namespace", SYSTEM, "--wait"]).await;
@@ -74,7 +74,7 @@ pub async fn uninstalled_the_nodes_run_on_and_can_be_deleted(stage: Shared) {
     // Nobody is asked any more, and nothing is kept from anybody.
     let label = Patch::Merge(json!({"metadata": {"labels": {"by": "hand"}}}));
     house.nodes().patch("left", &PatchParams::default(), &label).await.unwrap();
-    house.ready_pod("left").await;
+    house.started_pod("left").await;
     assert_eq!(before, everything(house).await, "something was restarted");
     house.nodes().delete("left", &DeleteParams::background()).await.unwrap();
     eventually("the pod of a deleted node goes", async || {

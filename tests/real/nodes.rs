@@ -87,12 +87,22 @@ impl House {
         .await;
     }
 
-    /// Waits until the kubelet finds both containers of the node's pod ready.
+    /// Waits until the kubelet finds both containers of the node's pod ready: half a minute, by seid's own probe.
     pub async fn ready_pod(&self, name: &str) -> Pod {
-        eventually(&format!("the pod of {name} is 2/2 ready"), async || {
+        self.pod(name, "is 2/2 ready", |container| container.ready).await
+    }
+
+    /// Waits until the kubelet tells that both containers of the node's pod run.
+    pub async fn started_pod(&self, name: &str) -> Pod {
+        let runs = |container: ContainerStatus| container.state.is_some_and(|state| state.running.is_some());
+        self.pod(name, "has two running containers", runs).await
+    }
+
+    async fn pod(&self, name: &str, what: &str, holds: impl Fn(ContainerStatus) -> bool) -> Pod {
+        eventually(&format!("the pod of {name} {what}"), async || {
             let pod = self.pods().get(&format!("{name}-0")).await.map_err(|error| error.to_string())?;
-            let ready = ["sei-sidecar", "seid"].map(|it| container(&pod, it).is_some_and(|it| it.ready));
-            if ready == [true; 2] { Ok(pod) } else { Err(format!("{:?}", pod.status)) }
+            let both = ["sei-sidecar", "seid"].map(|it| container(&pod, it).is_some_and(&holds));
+            if both == [true; 2] { Ok(pod) } else { Err(format!("{:?}", pod.status)) }
         })
         .await
     }

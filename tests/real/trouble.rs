@@ -20,7 +20,7 @@ pub async fn a_sidecar_that_is_killed_in_place_is_healed(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("healed").await;
     house.running("healed").await;
-    let pod = house.ready_pod("healed").await;
+    let pod = house.started_pod("healed").await;
     let before = container(&pod, "sei-sidecar").unwrap();
 
     house.kill(before.container_id.as_deref().unwrap());
