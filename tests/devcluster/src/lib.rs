@@ -33,7 +33,7 @@
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
-//! | [`monitoring`] | the definitions of the Prometheus operator |
+//! | [`definitions`] | the definitions of others' kinds that the charts use |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
@@ -47,8 +47,8 @@
 pub mod audit;
 pub mod chart;
 pub mod cluster;
+pub mod definitions;
 pub mod guardian;
-pub mod monitoring;
 pub mod platform;
 mod port;
 pub mod process;
