@@ -4,7 +4,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::platform;
+use crate::variables;
 
 const LONG_ABOUT: &str = "\
 Runs Sei blockchain nodes on Kubernetes.
@@ -33,7 +33,7 @@ pub enum Command {
     ///
     /// The API server is the one of KUBECONFIG when that is set, else the cluster this pod runs in, else the one of
     /// ~/.kube/config. It may be unreachable at start: the operator keeps trying, and /readyz?verbose says so.
-    #[command(after_long_help = platform::help())]
+    #[command(after_long_help = variables::help())]
     Run(Box<RunArgs>),
 
     /// Print the CustomResourceDefinitions as YAML.

@@ -12,6 +12,7 @@ mod crds;
 mod selftest;
 mod supervise;
 mod telemetry;
+mod variables;
 
 use std::{
     collections::BTreeMap,

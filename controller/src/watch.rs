@@ -41,6 +41,9 @@ use crate::{
 /// A watch is re-opened at least this often, in seconds: some load balancers cut idle connections at 240 s,
 /// and a dead connection is noticed this much later at worst.
 pub(crate) const WATCH_SECONDS: u32 = 180;
+/// So many objects are listed at once. Each is cut down as soon as it is read: what is thrown away of a page lies between
+/// what stays, and of a long page that is most of the memory.
+const PAGE: u32 = 100;
 
 /// One slice of the fleet: its caches, and the streams that fill them.
 pub(crate) struct Slice {
@@ -162,7 +165,7 @@ impl Source<'_> {
             + Send
             + 'static,
     {
-        watcher(self.api::<K>(), config.timeout(WATCH_SECONDS)).default_backoff()
+        watcher(self.api::<K>(), config.timeout(WATCH_SECONDS).page_size(PAGE)).default_backoff()
     }
 
     /// Sees how far the watch of one kind is: its gate opens when everything was listed once. It is asked after the cache

@@ -30,7 +30,7 @@ fn the_help_says_how_to_install_and_names_every_platform_variable() {
     let overview = command.render_long_help().to_string();
     assert!(overview.contains("seinode-operator crds | kubectl apply --server-side -f -"), "{overview}");
     let run = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
-    for variable in platform::VARIABLES {
+    for variable in variables::VARIABLES {
         assert!(run.contains(variable.name), "{} is missing in {run}", variable.name);
     }
     assert!(run.contains("[env: SEINODE_METRICS_BIND_ADDRESS]"), "{run}");
@@ -67,7 +67,7 @@ fn the_reference_has_every_flag_and_every_platform_variable() {
     }
     golden::assert_part("docs/reference.md", "flags", &flags);
     let mut variables = "| Variable | Sets | Example |\n|---|---|---|\n".to_owned();
-    for platform::Variable { name, meaning, example } in platform::VARIABLES {
+    for variables::Variable { name, meaning, example } in variables::VARIABLES {
         variables.push_str(&format!("| `{name}` | {meaning} | `{example}` |\n"));
     }
     golden::assert_part("docs/reference.md", "variables", &variables);

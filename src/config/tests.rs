@@ -2,10 +2,13 @@ use clap::Parser;
 use seinode_core::platform::ResultExport;
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::{
+    cli::{Cli, Command},
+    variables,
+};
 
 fn environment() -> BTreeMap<String, String> {
-    platform::VARIABLES
+    variables::VARIABLES
         .iter()
         .map(|variable| (variable.name.to_owned(), variable.example.to_owned()))
         .collect()
@@ -105,7 +108,7 @@ fn flags_say_something_else() {
 #[test]
 fn every_missing_variable_is_named_at_once() {
     let Problems(problems) = Configuration::parse(&flags(&[]), &BTreeMap::new()).unwrap_err();
-    let expected: Vec<_> = platform::VARIABLES.iter().map(|variable| variable.name).collect();
+    let expected: Vec<_> = variables::VARIABLES.iter().map(|variable| variable.name).collect();
     assert_eq!(expected.len(), 19);
     assert_eq!(problems.iter().map(|problem| &*problem.setting).collect::<Vec<_>>(), expected);
     for problem in &problems {

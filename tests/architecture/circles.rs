@@ -8,9 +8,9 @@ use super::{
     sources::{code, product},
 };
 
-/// The library rooms. A file counts for the module at the top of its path.
-const ROOMS: [&str; 5] =
-    ["controller/api/src/", "controller/core/src/", "controller/src/", "webhook/src/", "certs/src/"];
+/// The rooms. A file counts for the module at the top of its path.
+const ROOMS: [&str; 6] =
+    ["controller/api/src/", "controller/core/src/", "controller/src/", "webhook/src/", "certs/src/", "src/"];
 
 /// Modules, each with those it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
@@ -36,8 +36,8 @@ fn uses_within(room: &str) -> Uses {
     for file in product() {
         let Some(path) = file.path.strip_prefix(room) else { continue };
         let module = path.split('/').next().unwrap_or(path).trim_end_matches(".rs");
-        // The front door only opens.
-        if module == "lib" {
+        // The front doors only open.
+        if ["lib", "main"].contains(&module) {
             continue;
         }
         let text: Vec<_> = code(&file.text).map(|(_, line)| line).collect();

@@ -33,7 +33,7 @@ const VOCABULARIES: [Vocabulary; 7] = [
     },
     Vocabulary {
         what: "platform variable",
-        sources: &["src/config/platform.rs"],
+        sources: &["src/variables.rs"],
         belongs: |word| word.starts_with("SEI_"),
         document: "docs/reference.md",
     },
