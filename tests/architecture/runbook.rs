@@ -38,6 +38,11 @@ fn every_alert_has_its_entry_in_the_runbook() {
         .filter_map(|line| line.strip_prefix("- alert: ").map(str::to_owned))
         .collect();
     assert!(alerts.len() > 10, "the alerts were not found");
+    let leads_here = format!("/{RUNBOOK}\n");
+    assert!(
+        file("charts/seinode-operator/values.yaml").text.contains(&leads_here),
+        "runbookUrl leads elsewhere"
+    );
     let entries = entries(&file(RUNBOOK).text);
     let mut offences: Vec<_> = alerts
         .iter()

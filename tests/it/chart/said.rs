@@ -23,8 +23,9 @@ pub async fn everything_carries_the_labels_and_annotations_that_are_asked_for(ki
         "commonLabels": {"cost": "7"}, "commonAnnotations": {"owner": "rpc"}, "watchNamespaces": ["a", "b"],
         "networkPolicy": {"enabled": true}, "serviceAccount": {"annotations": {"role": "r"}},
         "admission": {"certificates": {"source": "cert-manager", "issuerRef": {"name": "ca"}}},
-        "monitoring": {"serviceMonitor": {"enabled": true}, "prometheusRule": {"enabled": true},
-                       "dashboards": {"enabled": true}},
+        "monitoring": {
+            "serviceMonitor": {"enabled": true}, "prometheusRule": {"enabled": true}, "dashboards": {"enabled": true},
+        },
     });
     let text = helm.must(&["template", "it", OPERATOR], &values(&more));
     let objects = documents(&text);
