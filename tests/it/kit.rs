@@ -26,7 +26,7 @@ use std::{
 use devcluster::{Audit, Cluster, Guard, Options, Progress, Tool, Tools, sidecar::Sidecars};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams},
     runtime::{conditions, wait::await_condition},
 };
@@ -90,10 +90,14 @@ impl Kit {
 
 /// Installs our CRD, as a user does, and waits until it is served.
 pub async fn install_crd(client: &Client) {
-    let crd = seinode_api::crd::seinode();
+    define(client, &seinode_api::crd::seinode()).await;
+}
+
+/// Installs a definition, or changes it, and waits until it is served.
+pub async fn define(client: &Client, definition: &CustomResourceDefinition) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let parameters = PatchParams::apply("it").force();
-    api.patch("seinodes.sei.io", &parameters, &Patch::Apply(&crd)).await.unwrap();
-    let served = await_condition(api, "seinodes.sei.io", conditions::is_crd_established());
-    within("the CRD is established", served).await.unwrap();
+    let (name, parameters) = (definition.name_any(), PatchParams::apply("it").force());
+    api.patch(&name, &parameters, &Patch::Apply(definition)).await.unwrap();
+    let served = await_condition(api, &name, conditions::is_crd_established());
+    within("the definition is established", served).await.unwrap();
 }

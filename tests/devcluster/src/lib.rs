@@ -36,7 +36,7 @@
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
-//! | [`monitoring`] | the definitions of the Prometheus operator |
+//! | [`definitions`] | the definitions of others' kinds that the charts use |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
@@ -50,10 +50,10 @@
 pub mod audit;
 pub mod chart;
 pub mod cluster;
+pub mod definitions;
 pub mod ground;
 pub mod guardian;
 pub mod image;
-pub mod monitoring;
 pub mod platform;
 mod port;
 pub mod process;

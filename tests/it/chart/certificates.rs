@@ -2,7 +2,10 @@
 
 use std::{fs, sync::Arc};
 
-use devcluster::{Audit, Options};
+use devcluster::{
+    Audit, Options,
+    definitions::{self, Publisher},
+};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::api::{ObjectMeta, PostParams};
 use serde_json::{Value, json};
@@ -11,8 +14,8 @@ use super::rendered::documents;
 use crate::{
     certs::Provided,
     kit::{
-        Kit, Namespace,
-        release::{Helm, OPERATOR, Release, values},
+        Kit, Namespace, define,
+        release::{Helm, OPERATOR, Release, path, rendered, values},
     },
 };
 
@@ -101,6 +104,20 @@ pub async fn with_a_certificate_of_others_no_right_to_secrets_is_left(kit: Arc<K
         assert_eq!((injected(&ours), injected(&file)), (Value::Null, Value::Null));
     }
     let certificate = &of(&manager, "Certificate")[0];
+    let mut theirs = certificate.clone();
+    theirs["metadata"]["namespace"] = json!(ns.name);
+    for definition in definitions::of(Publisher::CertManager).await.unwrap() {
+        define(&ns.client, &definition).await;
+    }
+    let strictly = |object: &Value| {
+        let file = rendered(&helm, "certificate.json", &object.to_string());
+        ns.try_kubectl(&["create", "--dry-run=server", "--validate=strict", "-f", path(&file)])
+    };
+    let (taken, said) = strictly(&theirs);
+    assert!(taken, "{said}");
+    theirs["spec"]["dnsName"] = json!("a");
+    let (taken, said) = strictly(&theirs);
+    assert!(!taken && said.contains("dnsName"), "{said}");
     assert_eq!(certificate["spec"]["dnsNames"], json!(["seinode-operator-webhook.default.svc"]));
     assert_eq!(
         certificate["spec"]["issuerRef"],

@@ -3,19 +3,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use devcluster::{chart::objects, monitoring};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-    runtime::{conditions, wait::await_condition},
+use devcluster::{
+    chart::objects,
+    definitions::{self, Publisher},
 };
 use serde_json::{Value, json};
 
 use crate::kit::{
-    Kit, Namespace,
+    Kit, Namespace, define,
     release::{Helm, Major, OPERATOR, path, rendered, values},
-    within,
 };
 
 /// Everything on, with all that can be said of it.
@@ -50,8 +46,8 @@ pub async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_th
         assert!(!done && said.contains(&words), "{said}");
     }
 
-    for definition in monitoring::definitions().await.unwrap() {
-        define(&ns, &definition).await;
+    for definition in definitions::of(Publisher::PrometheusOperator).await.unwrap() {
+        define(&ns.client, &definition).await;
     }
     let text = template(&helms[1], &ns, &everything());
     let file = rendered(&helms[1], "monitored.yaml", &text);
@@ -131,12 +127,4 @@ fn template(helm: &Helm, ns: &Namespace, more: &Value) -> String {
     let version = ["--kube-version", "1.34.0"];
     let template = ["template", "it", OPERATOR, "--namespace", &ns.name];
     helm.must(&[&template[..], &version].concat(), &values(more))
-}
-
-async fn define(ns: &Namespace, definition: &CustomResourceDefinition) {
-    let api: Api<CustomResourceDefinition> = Api::all(ns.client.clone());
-    let name = definition.metadata.name.clone().unwrap();
-    let parameters = PatchParams::apply("it").force();
-    api.patch(&name, &parameters, &Patch::Apply(definition)).await.unwrap();
-    within("it is served", await_condition(api, &name, conditions::is_crd_established())).await.unwrap();
 }
