@@ -8,7 +8,9 @@ mod access;
 mod apiserver;
 mod components;
 mod launch;
+mod node;
 mod pki;
+mod reach;
 mod ready;
 mod seed;
 
@@ -20,7 +22,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::ground::GroundError;
 use crate::guardian::{Guard, Keep, Scratch, SpawnError};
+use crate::image::ImageError;
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::services::Services;
@@ -28,6 +32,7 @@ use crate::tools::{Tool, ToolError, Tools};
 use access::Access;
 pub use access::LIMITED_TOKEN;
 use apiserver::Apiserver;
+pub use node::RealNode;
 pub use seed::{ARCHIVE_NODE, NODE, STORAGE_CLASSES};
 
 /// What a cluster is to be like. The default is what most tests want.
@@ -43,6 +48,8 @@ pub struct Options {
     pub owners: Owners,
     /// Where claims get their volumes from.
     pub volumes: Volumes,
+    /// What runs the pods.
+    pub nodes: Nodes,
     /// Kinds of its own that are served before the controllers start. The garbage collector looks for new kinds only
     /// once a minute: what is owned by an object of a later kind is collected a minute later.
     pub crds: Vec<CustomResourceDefinition>,
@@ -91,6 +98,17 @@ pub enum Volumes {
     Static,
 }
 
+/// What runs the pods of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nodes {
+    /// kwok writes what a kubelet would; no container ever runs.
+    #[default]
+    Simulated,
+    /// This machine: containers run. One such cluster at a time; others wait. Needs root and what
+    /// [`Machine`](crate::ground::Machine) names.
+    Real,
+}
+
 /// Why a cluster could not be started or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -133,6 +151,20 @@ pub enum ClusterError {
         /// The last lines of its log.
         tail: String,
     },
+    /// The machine cannot have a real node.
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    /// An image could not be made.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// containerd refused something that we need.
+    #[error("containerd refuses `{what}`: {said}")]
+    Containerd {
+        /// What was asked of it.
+        what: String,
+        /// Its answer.
+        said: String,
+    },
     /// The API server refused something that we need.
     #[error("cannot {what}: {source}")]
     Api {
@@ -149,6 +181,7 @@ pub enum ClusterError {
 pub struct Cluster {
     #[expect(dead_code, reason = "held so that they run; dropped with the cluster")]
     tasks: Vec<AbortOnDropHandle<()>>,
+    machinery: Machinery,
     clients: Vec<Process>,
     apiserver: Apiserver,
     #[expect(dead_code, reason = "held so that it runs; dropped with the cluster")]
@@ -160,6 +193,13 @@ pub struct Cluster {
     tools: Tools,
     guard: Guard,
     scratch: Scratch,
+}
+
+/// Who runs the pods.
+#[derive(Debug)]
+enum Machinery {
+    Simulated(Process),
+    Real(Box<RealNode>),
 }
 
 impl Cluster {
@@ -268,12 +308,21 @@ impl Cluster {
         Ok(self.guard.spawn(name, command, &self.log(name))?)
     }
 
+    /// The node, with [`Nodes::Real`].
+    #[must_use]
+    pub fn real_node(&self) -> Option<&RealNode> {
+        match &self.machinery {
+            Machinery::Simulated(_) => None,
+            Machinery::Real(node) => Some(node),
+        }
+    }
+
     /// Ends the API server with SIGKILL: from now on connections to it are refused.
     ///
     /// The cluster's own components stand still until it is back. They would live through it, but then try again at
     /// ever longer intervals, and a test would wait for the scheduler instead of for what it tests.
     pub fn stop_apiserver(&self) {
-        self.clients.iter().for_each(Process::pause);
+        self.waiting().for_each(Process::pause);
         self.apiserver.stop();
     }
 
@@ -284,8 +333,18 @@ impl Cluster {
     pub async fn start_apiserver(&self) -> Result<(), ClusterError> {
         self.apiserver.start(&self.guard)?;
         self.apiserver.ready(&self.client).await?;
-        self.clients.iter().for_each(Process::resume);
+        self.waiting().for_each(Process::resume);
         Ok(())
+    }
+
+    /// Who stands still while the API server is away.
+    fn waiting(&self) -> impl Iterator<Item = &Process> {
+        let kwok = match &self.machinery {
+            Machinery::Simulated(kwok) => Some(kwok),
+            // A kubelet asks for its Service again and again, at the same pace.
+            Machinery::Real(_) => None,
+        };
+        kwok.into_iter().chain(&self.clients)
     }
 
     /// Makes `count` volumes of `class` with `size` (a quantity such as `10Gi`) for claims to bind, and returns their

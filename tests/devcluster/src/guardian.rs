@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::Process;
 pub(crate) use care::ended;
+pub(crate) use keeper::end_marked;
 pub use scratch::{Keep, Scratch};
 
 /// Set for the keeper; its value is the mark of the owner.
@@ -76,9 +77,11 @@ pub enum SpawnError {
 
 /// Must be the first line of `main` in every program that starts processes through this crate.
 ///
-/// Our own executable is also the keeper's: started as the keeper, this call never returns.
+/// Our own executable is also the keeper's, and that of containers on a real node: started as one of these, this call
+/// never returns.
 #[must_use]
 pub fn claim() -> Guard {
+    crate::stand_in::play_if_asked();
     if let Some(mark) = std::env::var_os(ROLE) {
         keeper::serve(&mark.to_string_lossy());
     }
@@ -116,6 +119,11 @@ impl Guard {
     pub fn scratch(&self, keep: Keep) -> std::io::Result<Scratch> {
         self.wake()?;
         Scratch::create(keep, self.clone())
+    }
+
+    /// What marks our children; see [`end_marked`].
+    pub(crate) fn mark(&self) -> &str {
+        &self.0.mark
     }
 
     /// Tells the keeper, if it is there. A keeper that has gone is no reason to fail: drops still clean up.

@@ -3,7 +3,8 @@
 //! [`Cluster::start`] brings up etcd, kube-apiserver, kube-controller-manager, kube-scheduler and, in the kubelet's
 //! place, kwok; about four seconds later the API answers, claims get volumes, pods are scheduled and become ready.
 //! Everything that the operator talks to is real except two things: containers never run ([`stages`] says what a pod's
-//! status shows instead), and the sidecar in each pod is played by a server of ours ([`sidecar`]).
+//! status shows instead), and the sidecar in each pod is played by a server of ours ([`sidecar`]). With [`Nodes::Real`] the
+//! machine itself is the node: containers run, Services route, and the simulated sidecar is one of them.
 //!
 //! ```no_run
 //! use devcluster::{Cluster, Options, Progress, guardian};
@@ -29,11 +30,13 @@
 //! | [`cluster`] | starts the components, waits for them, hands out clients and kubeconfigs |
 //! | [`tools`] | finds the components' binaries or builds them from pinned Go modules into a shared cache |
 //! | [`guardian`] | whatever happens to us, what we started ends; [`process`] is one such thing |
+//! | [`ground`] | what a real node needs of this machine, changes on it and puts back |
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`definitions`] | the definitions of others' kinds that the charts use |
+//! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
@@ -48,7 +51,9 @@ pub mod audit;
 pub mod chart;
 pub mod cluster;
 pub mod definitions;
+pub mod ground;
 pub mod guardian;
+pub mod image;
 pub mod platform;
 mod port;
 pub mod process;
@@ -57,11 +62,14 @@ mod removal;
 pub mod services;
 pub mod sidecar;
 pub mod stages;
+mod stand_in;
 mod steady;
 pub mod tools;
 pub mod volumes;
 
-pub use cluster::{Audit, Cluster, ClusterError, LIMITED_TOKEN, Options, Owners, ServiceAccounts, Volumes};
+pub use cluster::{
+    Audit, Cluster, ClusterError, LIMITED_TOKEN, Nodes, Options, Owners, RealNode, ServiceAccounts, Volumes,
+};
 pub use guardian::{Guard, Keep};
 pub use platform::PLATFORM;
 pub use process::Process;

@@ -43,6 +43,14 @@ pub fn values() -> Value {
     })
 }
 
+/// The same for a machine that is smaller than those that `seid` is made for.
+#[must_use]
+pub fn modest_values() -> Value {
+    let mut values = values();
+    values["requests"] = json!({ "default": { "cpu": "20m", "memory": "32Mi" } });
+    values
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,6 +58,11 @@ pub enum Event {
         /// For how long we have been waiting; zero in the first event.
         elapsed: Duration,
     },
+    /// Another process has its real node on this machine. Repeated every second.
+    WaitingForMachine {
+        /// For how long we have been waiting; zero in the first event.
+        elapsed: Duration,
+    },
     /// A part of the cluster is being started or prepared.
     Starting(&'static str),
     /// The cluster is ready.
@@ -118,9 +123,9 @@ impl Event {
         match self {
             Self::ToolFound { .. } | Self::Starting(_) => false,
             Self::ToolRejected { .. } | Self::Built { .. } | Self::Ready { .. } => true,
-            Self::Building { elapsed, .. } | Self::WaitingForBuild { elapsed, .. } => {
-                elapsed.as_secs().is_multiple_of(REMINDER.as_secs())
-            }
+            Self::Building { elapsed, .. }
+            | Self::WaitingForBuild { elapsed, .. }
+            | Self::WaitingForMachine { elapsed } => elapsed.as_secs().is_multiple_of(REMINDER.as_secs()),
         }
     }
 }
@@ -141,6 +146,10 @@ impl fmt::Display for Event {
             Self::Built { tool, elapsed } => write!(f, "built {tool} in {} s", elapsed.as_secs()),
             Self::WaitingForBuild { tool, elapsed } => {
                 write!(f, "another process is building {tool}, waiting for {} s", elapsed.as_secs())
+            }
+            Self::WaitingForMachine { elapsed } => {
+                let waited = elapsed.as_secs();
+                write!(f, "another process has a real node on this machine, waiting for {waited} s")
             }
             Self::Starting(part) => write!(f, "starting {part}"),
             Self::Ready { elapsed } => write!(f, "ready after {:.1} s", elapsed.as_secs_f32()),

@@ -10,7 +10,11 @@
 //!
 //! It must never write to the cluster, and never be kinder than the contract unless a test asked for it.
 
-use std::{io, net::Ipv4Addr, sync::Arc};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use kube::Client;
 use tokio::net::TcpListener;
@@ -24,6 +28,7 @@ mod home;
 mod journal;
 mod metrics;
 mod params;
+mod peers;
 mod process;
 mod reply;
 mod route;
@@ -41,7 +46,7 @@ pub use handles::{Behaviour, Node, NotInTime};
 pub use journal::{Answer, Cause, Execution, Overlap, Request, Submission, SubmissionEffect};
 pub use task_type::TaskType;
 
-use address::NodeKey;
+use address::{Addressed, NodeKey};
 use shared::Shared;
 
 /// All simulated sidecars. Cheap to clone; the server and the watches end with the last clone.
@@ -71,11 +76,28 @@ impl Sidecars {
     /// # Errors
     /// When no port on loopback can be had.
     pub async fn standalone() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::serve((Ipv4Addr::LOCALHOST, 0).into(), Addressed::ByRequest).await
+    }
+
+    /// Serves one node at its own address, as the container in its pod does: whatever host a request names, that node
+    /// is meant. Its process runs already.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn alone(address: SocketAddr) -> io::Result<Self> {
+        let node = NodeKey::new("", "");
+        let sidecars = Self::serve(address, Addressed::Always(node.clone())).await?;
+        sidecars.shared.change(|world, _| world.strangers = peers::Others::Answer);
+        sidecars.node(&node.namespace, &node.name).start_process();
+        Ok(sidecars)
+    }
+
+    async fn serve(address: SocketAddr, addressed: Addressed) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
         let stop = CancellationToken::new();
         let shared = Shared::new(stop.clone());
-        shared.spawn(server::serve(listener, Arc::clone(&shared)));
+        shared.spawn(server::serve(listener, addressed, Arc::clone(&shared)));
         Ok(Self { shared, port, _stop: Arc::new(stop.drop_guard()) })
     }
 

@@ -43,6 +43,12 @@ pub enum Tool {
     Helm,
     /// Helm 3, which many still have: the charts have to be good for both.
     Helm3,
+    /// Looks after the pods of a real node.
+    Kubelet,
+    /// Routes to Services on a real node.
+    KubeProxy,
+    /// Knows the names of Services and pods on a real node.
+    CoreDns,
     /// Checks and tries the alerts.
     Promtool,
     /// Says what expressions select; a program of ours around the parser of Prometheus.
@@ -60,8 +66,10 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
     ];
+    /// What a real node needs beside that.
+    pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
     /// All of them: the others are built when somebody asks for them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
@@ -70,6 +78,9 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
         Self::Helm3,
+        Self::Kubelet,
+        Self::KubeProxy,
+        Self::CoreDns,
         Self::Promtool,
         Self::Promql,
     ];
@@ -86,6 +97,9 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Helm3 => "helm3",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::CoreDns => "coredns",
             Self::Promtool => "promtool",
             Self::Promql => "seinode-promql",
         }
@@ -217,6 +231,10 @@ fn expected(tool: Tool) -> Duration {
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
         Tool::Helm | Tool::Helm3 => 90,
+        // What they share with the control plane is built before.
+        Tool::Kubelet => 50,
+        Tool::KubeProxy => 25,
+        Tool::CoreDns => 100,
         Tool::Promtool => 120,
         Tool::Promql => 60,
     })

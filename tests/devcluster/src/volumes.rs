@@ -1,7 +1,9 @@
 //! Storage: a provisioner that gives every claim its volume, and volumes made by hand.
 //!
-//! It plays what a CSI driver's provisioner does in a real cluster. A volume is an object only: no pod ever runs, so
-//! nothing is written anywhere. Claims of classes that are not ours are left alone.
+//! It plays what a CSI driver's provisioner does in a real cluster. Where no pod ever runs, a volume is an object only; on
+//! a real node it is a directory of the machine. Claims of classes that are not ours are left alone.
+
+use std::path::PathBuf;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
@@ -16,12 +18,44 @@ use crate::steady::Steady;
 /// The provisioner that our storage classes name. The volume binder leaves its claims and volumes to us.
 pub const PROVISIONER: &str = "devcluster.sei.io/volumes";
 
-/// Makes volumes for pending claims and deletes those that were released, for as long as it is polled.
-pub(crate) async fn provision(client: Client) {
-    futures::future::join(follow_claims(client.clone()), follow_volumes(client)).await;
+/// Where the data of volumes are.
+#[derive(Clone, Debug)]
+pub(crate) enum Disk {
+    /// Nowhere: without a kubelet nothing is mounted.
+    None,
+    /// Each has a directory in this one.
+    At(PathBuf),
 }
 
-async fn follow_claims(client: Client) {
+impl Disk {
+    /// The source of a volume, for its object.
+    fn place(&self, volume: &str) -> Value {
+        match self {
+            Self::None => json!({ "path": "/var/lib/devcluster" }),
+            Self::At(directory) => json!({ "path": directory.join(volume), "type": "DirectoryOrCreate" }),
+        }
+    }
+
+    /// Deletes the data of a volume.
+    fn clear(&self, volume: &str) {
+        match self {
+            Self::None => {}
+            Self::At(directory) => match std::fs::remove_dir_all(directory.join(volume)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(volume, %error, "cannot delete the data of a volume");
+                }
+                Ok(()) | Err(_) => {}
+            },
+        }
+    }
+}
+
+/// Makes volumes for pending claims and deletes those that were released, for as long as it is polled.
+pub(crate) async fn provision(client: Client, disk: Disk) {
+    futures::future::join(follow_claims(client.clone(), &disk), follow_volumes(client, &disk)).await;
+}
+
+async fn follow_claims(client: Client, disk: &Disk) {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let claims = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default());
     let mut claims = std::pin::pin!(claims.backoff(Steady).applied_objects());
@@ -29,7 +63,7 @@ async fn follow_claims(client: Client) {
         let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else {
             continue;
         };
-        let Some(volume) = volume_for(&claim) else { continue };
+        let Some(volume) = volume_for(&claim, disk) else { continue };
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(_) => {}
             // The claim was seen twice before the binder got to it.
@@ -39,7 +73,7 @@ async fn follow_claims(client: Client) {
     }
 }
 
-async fn follow_volumes(client: Client) {
+async fn follow_volumes(client: Client, disk: &Disk) {
     let api: Api<PersistentVolume> = Api::all(client);
     let volumes = watcher(api.clone(), watcher::Config::default()).backoff(Steady).applied_objects();
     let mut volumes = std::pin::pin!(volumes);
@@ -52,7 +86,7 @@ async fn follow_volumes(client: Client) {
         }
         let this_one = Preconditions { uid: volume.uid(), resource_version: None };
         match api.delete(&volume.name_any(), &DeleteParams::default().preconditions(this_one)).await {
-            Ok(_) => {}
+            Ok(_) => disk.clear(&volume.name_any()),
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
             Err(error) => tracing::warn!(volume = volume.name_any(), %error, "cannot delete a volume"),
         }
@@ -86,7 +120,7 @@ pub(crate) async fn add(
 }
 
 /// The volume to make for `claim`, if it is one of ours that waits for one.
-fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
+fn volume_for(claim: &PersistentVolumeClaim, disk: &Disk) -> Option<PersistentVolume> {
     let spec = claim.spec.as_ref()?;
     let class = spec.storage_class_name.as_deref().filter(|class| STORAGE_CLASSES.contains(class))?;
     let waits = spec.volume_name.is_none() && claim.metadata.deletion_timestamp.is_none();
@@ -95,11 +129,13 @@ fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
     }
     let uid = claim.uid()?;
     let size = spec.resources.as_ref()?.requests.as_ref()?.get("storage")?;
+    let name = format!("pvc-{uid}");
     let metadata = json!({
-        "name": format!("pvc-{uid}"),
+        "name": name,
         "annotations": { "pv.kubernetes.io/provisioned-by": PROVISIONER },
     });
     let mut volume = persistent_volume(&metadata, class, &json!(size), &json!(spec.access_modes));
+    volume["spec"]["hostPath"] = disk.place(&name);
     volume["spec"]["claimRef"] = json!({
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -118,8 +154,7 @@ fn persistent_volume(metadata: &Value, class: &str, size: &Value, access_modes: 
             "capacity": { "storage": size },
             "accessModes": access_modes,
             "persistentVolumeReclaimPolicy": reclaim_policy(class),
-            // Never created: without a kubelet nothing is mounted.
-            "hostPath": { "path": "/var/lib/devcluster" },
+            "hostPath": Disk::None.place(""),
         },
     })
 }
@@ -157,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_pending_claim_gets_a_volume_of_its_size_that_nobody_else_can_take() {
-        let volume = json!(volume_for(&claim(|_| ())).unwrap());
+        let volume = json!(volume_for(&claim(|_| ()), &Disk::None).unwrap());
         assert_eq!(volume["metadata"]["name"], "pvc-u-1");
         assert_eq!(volume["spec"]["capacity"]["storage"], "2000Gi");
         assert_eq!(volume["spec"]["storageClassName"], "gp3");
@@ -166,8 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn on_a_real_node_a_volume_is_a_directory_of_its_own() {
+        let disk = Disk::At("/d".into());
+        let volume = json!(volume_for(&claim(|_| ()), &disk).unwrap());
+        assert_eq!(volume["spec"]["hostPath"], json!({ "path": "/d/pvc-u-1", "type": "DirectoryOrCreate" }));
+    }
+
+    #[test]
     fn other_claims_get_none() {
-        let none = |change: fn(&mut Value)| assert_eq!(volume_for(&claim(change)), None);
+        let none = |change: fn(&mut Value)| assert_eq!(volume_for(&claim(change), &Disk::None), None);
         none(|claim| claim["spec"]["storageClassName"] = json!("somebody-elses"));
         none(|claim| claim["spec"]["storageClassName"] = Value::Null);
         none(|claim| claim["spec"]["volumeName"] = json!("chosen"));
@@ -177,7 +219,7 @@ mod tests {
     #[test]
     fn only_released_volumes_of_ours_are_deleted_and_an_archive_stays() {
         let released = |change: fn(&mut Value)| {
-            let mut volume = json!(volume_for(&claim(|_| ())).unwrap());
+            let mut volume = json!(volume_for(&claim(|_| ()), &Disk::None).unwrap());
             volume["status"] = json!({ "phase": "Released" });
             change(&mut volume);
             is_to_be_deleted(&serde_json::from_value(volume).unwrap())

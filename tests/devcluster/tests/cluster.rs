@@ -20,6 +20,8 @@ mod kit;
 mod outage;
 #[path = "cluster/pods.rs"]
 mod pods;
+#[path = "cluster/real_node.rs"]
+mod real_node;
 #[path = "cluster/sidecars.rs"]
 mod sidecars;
 #[path = "cluster/tooling.rs"]
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         }
     }));
     trials.extend(endings::trials());
+    trials.extend(real_node::trials());
     trials.extend(tooling::trials());
     // Returns rather than exits, so that the cluster is dropped.
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,5 +1,6 @@
 //! Who may do what: the users that the API server knows by a token, their kubeconfigs and clients.
 
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
@@ -38,12 +39,13 @@ pub(super) const CONTROLLERS: User =
 pub(super) const SCHEDULER: User =
     User { name: "system:kube-scheduler", token: "scheduler", groups: MASTERS };
 pub(super) const KWOK: User = User { name: "kwok", token: "kwok", groups: MASTERS };
+pub(super) const NODE: User = User { name: "kubelet", token: "node", groups: MASTERS };
 const LIMITED: User = User { name: "limited", token: LIMITED_TOKEN, groups: "limited" };
 
 /// The address, the authority that vouches for it, and where kubeconfigs go.
 #[derive(Clone, Debug)]
 pub(super) struct Access {
-    port: u16,
+    server: SocketAddrV4,
     authority: PathBuf,
     authority_der: Vec<u8>,
     directory: PathBuf,
@@ -51,9 +53,9 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn new(port: u16, pki: &Pki, directory: &Path) -> Result<Self, ClusterError> {
+    pub(super) fn new(server: SocketAddrV4, pki: &Pki, directory: &Path) -> Result<Self, ClusterError> {
         let mut access = Self {
-            port,
+            server,
             authority: pki.authority.clone(),
             authority_der: pki.authority_der.clone(),
             directory: directory.to_owned(),
@@ -64,7 +66,7 @@ impl Access {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://{}", self.server)
     }
 
     pub(super) fn admin(&self) -> &Path {
@@ -129,7 +131,7 @@ pub(super) async fn token(client: &Client, namespace: &str, account: &str) -> Re
 
 /// The API server's `--token-auth-file`: token, user, uid, groups.
 pub(super) fn token_file() -> String {
-    [ADMIN, DEVCLUSTER, CONTROLLERS, SCHEDULER, KWOK, LIMITED]
+    [ADMIN, DEVCLUSTER, CONTROLLERS, SCHEDULER, KWOK, NODE, LIMITED]
         .map(|User { name, token, groups }| format!("{token},{name},{name},{groups}\n"))
         .concat()
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::pki::Pki;
-use super::{Owners, ServiceAccounts};
+use super::reach::Reach;
+use super::{Options, Owners, ServiceAccounts};
 use crate::services;
 use crate::tools::{Tool, Tools};
 
@@ -60,14 +61,15 @@ pub(super) fn apiserver(
     directory: &Path,
     pki: &Pki,
     ports: Ports,
-    service_accounts: ServiceAccounts,
-    owners: Owners,
+    options: &Options,
     audit: Option<(PathBuf, PathBuf)>,
 ) -> Command {
+    let reach = Reach::of(options.nodes);
     let mut command = Command::new(tools.path(Tool::Apiserver));
     command
         .arg(format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd))
-        .args(["--bind-address=127.0.0.1", &format!("--secure-port={}", ports.apiserver)])
+        .arg(format!("--bind-address={}", reach.address()))
+        .arg(format!("--secure-port={}", ports.apiserver))
         .arg("--cert-dir")
         .arg(directory.join("pki"))
         .arg("--service-account-issuer=https://kubernetes.default.svc")
@@ -78,16 +80,22 @@ pub(super) fn apiserver(
         .arg("--authorization-mode=RBAC")
         .arg("--token-auth-file")
         .arg(directory.join("pki/tokens.csv"))
-        .args(["--service-cluster-ip-range=10.0.0.0/16", "--allow-privileged"])
-        // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there.
-        .arg("--endpoint-reconciler-type=none")
-        .arg("--egress-selector-config-file")
-        .arg(services::configuration(directory));
+        .args([&format!("--service-cluster-ip-range={}", reach.services()), "--allow-privileged"]);
+    match reach {
+        // Nobody dials the Service `kubernetes`, and there is no address of ours to enter there; the others are played.
+        Reach::Loopback => command
+            .arg("--endpoint-reconciler-type=none")
+            .arg("--egress-selector-config-file")
+            .arg(services::configuration(directory)),
+        Reach::Pods => command
+            .arg(format!("--advertise-address={}", reach.address()))
+            .arg("--kubelet-preferred-address-types=InternalIP"),
+    };
     serve_tls(&mut command, pki);
-    if service_accounts == ServiceAccounts::Ignored {
+    if options.service_accounts == ServiceAccounts::Ignored {
         command.arg("--disable-admission-plugins=ServiceAccount");
     }
-    if owners == Owners::Guarded {
+    if options.owners == Owners::Guarded {
         command.arg("--enable-admission-plugins=OwnerReferencesPermissionEnforcement");
     }
     if let Some((policy, record)) = audit {
@@ -96,10 +104,20 @@ pub(super) fn apiserver(
     command
 }
 
-pub(super) fn controller_manager(tools: &Tools, pki: &Pki, ports: Ports, kubeconfig: &Path) -> Command {
+pub(super) fn controller_manager(
+    tools: &Tools,
+    pki: &Pki,
+    ports: Ports,
+    reach: Reach,
+    kubeconfig: &Path,
+) -> Command {
     let mut command = Command::new(tools.path(Tool::ControllerManager));
+    match reach {
+        Reach::Loopback => command.arg(format!("--controllers={CONTROLLERS}")),
+        // Each pod gets the authority that it trusts.
+        Reach::Pods => command.arg("--controllers=*").arg("--root-ca-file").arg(&pki.authority),
+    };
     command
-        .arg(format!("--controllers={CONTROLLERS}"))
         .arg("--service-account-private-key-file")
         .arg(&pki.token_key)
         .args(["--concurrent-statefulset-syncs=20", "--concurrent-gc-syncs=20"])

@@ -1,5 +1,6 @@
 //! Starts the components in an order in which each finds what it needs, and waits until the whole is ready.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -9,19 +10,31 @@ use tokio_util::task::AbortOnDropHandle;
 use super::access::{self, Access};
 use super::apiserver::{self, Apiserver};
 use super::components::{self, Ports};
+use super::node::RealNode;
 use super::pki::Pki;
-use super::{Audit, Cluster, ClusterError, Options, Volumes, ready, seed};
+use super::reach::Reach;
+use super::{Audit, Cluster, ClusterError, Machinery, Nodes, Options, Volumes, ready, seed};
+use crate::ground::{Ground, GroundError, Machine};
 use crate::guardian::Guard;
 use crate::process::Process;
 use crate::progress::Event;
 use crate::services::Services;
 use crate::tools::{Tool, Tools};
+use crate::volumes::Disk;
 
 /// How often a start is repeated because another process was quicker to take a port.
 const ATTEMPTS: usize = 3;
 
 pub(super) async fn launch(options: Options, guard: &Guard) -> Result<Cluster, ClusterError> {
-    let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &options.progress).await?;
+    let wanted = match options.nodes {
+        Nodes::Simulated => Tool::CONTROL_PLANE.to_vec(),
+        Nodes::Real => {
+            // Before minutes of building.
+            Machine::find().map_err(GroundError::from)?;
+            [&Tool::CONTROL_PLANE[..], &Tool::NODE].concat()
+        }
+    };
+    let tools = Tools::provide(&wanted, guard, &options.progress).await?;
     let mut attempt = 1;
     loop {
         match assemble(&options, &tools, guard).await {
@@ -39,11 +52,19 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     for name in ["logs", "pki"] {
         std::fs::create_dir(directory.join(name)).map_err(|source| io("make a directory", source))?;
     }
-    let pki = Pki::create(&directory.join("pki"))?;
+    let reach = Reach::of(options.nodes);
+    let ground = match options.nodes {
+        Nodes::Simulated => None,
+        Nodes::Real => {
+            tell("the bridge that pods are connected to");
+            Some(Ground::prepare(guard.mark(), directory, &options.progress).await?)
+        }
+    };
+    let pki = Pki::create(&directory.join("pki"), reach.names())?;
     write(&directory.join("pki/tokens.csv"), &access::token_file())?;
     write(&directory.join("stages.yaml"), &crate::stages::all())?;
     let ports = Ports::free().map_err(|source| io("find free ports", source))?;
-    let access = Access::new(ports.apiserver, &pki, directory)?;
+    let access = Access::new(SocketAddrV4::new(reach.address(), ports.apiserver), &pki, directory)?;
     let start = |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
 
     tell("etcd and the API server");
@@ -53,8 +74,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Audit::On => Some((apiserver::audit_policy(directory)?, apiserver::audit_log(directory))),
     };
     let services = Services::listen(directory).map_err(|source| io("listen for the API server", source))?;
-    let command =
-        components::apiserver(tools, directory, &pki, ports, options.service_accounts, options.owners, audit);
+    let command = components::apiserver(tools, directory, &pki, ports, options, audit);
     let apiserver = Apiserver::new(&command, directory);
     apiserver.start(guard)?;
     let client = access.client(access::DEVCLUSTER.token, "devcluster")?;
@@ -62,16 +82,23 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
 
     ready::done(&etcd, || seed::define(&client, &options.crds)).await?;
 
-    tell("the controllers, the scheduler and kwok");
+    tell("the controllers, the scheduler and the node");
     let kubeconfig = |user: access::User| access.kubeconfig(user.token);
     let controllers = start(
         "kube-controller-manager",
-        components::controller_manager(tools, &pki, ports, &kubeconfig(access::CONTROLLERS)?),
+        components::controller_manager(tools, &pki, ports, reach, &kubeconfig(access::CONTROLLERS)?),
     )?;
     let scheduler =
         start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
-    let kwok =
-        start("kwok", components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")))?;
+    let machinery = match ground {
+        None => Machinery::Simulated(start(
+            "kwok",
+            components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")),
+        )?),
+        Some(ground) => {
+            Machinery::Real(Box::new(RealNode::start(ground, tools, &access, directory, guard).await?))
+        }
+    };
     let at = |port: u16| {
         access.client_at(&format!("https://127.0.0.1:{port}"), access::DEVCLUSTER.token, "devcluster")
     };
@@ -81,21 +108,35 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         ready::answers(&controllers_client, "/healthz", &controllers),
         ready::answers(&scheduler_client, "/healthz", &scheduler),
         async {
-            ready::done(&kwok, || seed::plant(&client)).await?;
-            ready::nodes(&client, &kwok).await
+            ready::done(&controllers, || seed::stock(&client)).await?;
+            match &machinery {
+                Machinery::Simulated(kwok) => {
+                    ready::done(kwok, || seed::plant(&client)).await?;
+                    ready::nodes(&client, kwok).await
+                }
+                Machinery::Real(node) => node.ready(&client).await,
+            }
         },
     )
     .await?;
 
     let own = |user_agent: &str| access.client(access::DEVCLUSTER.token, user_agent);
-    let mut tasks = vec![run(crate::removal::remove_ended_pods(own("devcluster-kubelet")?))];
+    let mut tasks = Vec::new();
+    let disk = match machinery {
+        Machinery::Simulated(_) => {
+            tasks.push(run(crate::removal::remove_ended_pods(own("devcluster-kubelet")?)));
+            Disk::None
+        }
+        Machinery::Real(_) => Disk::At(directory.join("volumes")),
+    };
     if options.volumes == Volumes::Dynamic {
-        tasks.push(run(crate::volumes::provision(own("devcluster-volumes")?)));
+        tasks.push(run(crate::volumes::provision(own("devcluster-volumes")?, disk)));
     }
     options.progress.report(&Event::Ready { elapsed: begin.elapsed() });
     Ok(Cluster {
         tasks,
-        clients: vec![kwok, scheduler, controllers],
+        machinery,
+        clients: vec![scheduler, controllers],
         apiserver,
         etcd,
         client: access.admin_client()?,

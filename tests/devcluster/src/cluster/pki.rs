@@ -1,4 +1,4 @@
-//! The cluster's keys: a certificate authority, one serving certificate for 127.0.0.1, a key for ServiceAccount tokens.
+//! The cluster's keys: a certificate authority, one serving certificate, a key for ServiceAccount tokens.
 //!
 //! They are made anew for each cluster and deleted with it. Handing them to the servers also saves each of them from
 //! making an RSA key of its own at start.
@@ -21,11 +21,11 @@ pub(super) struct Pki {
 }
 
 impl Pki {
-    /// Makes the keys and writes them to `directory`.
-    pub(super) fn create(directory: &Path) -> Result<Self, ClusterError> {
+    /// Makes the keys and writes them to `directory`; the servers are called under these names.
+    pub(super) fn create(directory: &Path, names: Vec<String>) -> Result<Self, ClusterError> {
         let authority = CertifiedIssuer::self_signed(authority()?, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
+        let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "devcluster");
         let certificate = params.signed_by(&key, &authority)?;
         let tokens = KeyPair::generate()?;

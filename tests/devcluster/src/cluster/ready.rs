@@ -40,11 +40,14 @@ pub(super) async fn done<F: Future<Output = Result<(), ClusterError>>>(
     poll(process, || async { work().await.map_err(|error| error.to_string()) }).await
 }
 
-/// Waits until every node is ready and takes pods, which proves that kwok and the controllers work.
-pub(super) async fn nodes(client: &Client, kwok: &Process) -> Result<(), ClusterError> {
+/// Waits until every node is ready and takes pods, which proves that who plays the kubelet and the controllers work.
+pub(super) async fn nodes(client: &Client, kubelet: &Process) -> Result<(), ClusterError> {
     let nodes: Api<Node> = Api::all(client.clone());
-    poll(kwok, || async {
+    poll(kubelet, || async {
         let nodes = nodes.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        if nodes.items.is_empty() {
+            return Err("there is no node".to_owned());
+        }
         match nodes.items.iter().find(|node| !takes_pods(node)) {
             Some(node) => {
                 Err(format!("node {} does not take pods", node.metadata.name.as_deref().unwrap_or("?")))

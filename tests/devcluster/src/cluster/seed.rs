@@ -19,16 +19,17 @@ pub const ARCHIVE_NODE: &str = "sei-archive-0";
 /// The storage classes that exist. As on the original platform the volumes of the last one outlive their claims.
 pub const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
 
-/// Creates the nodes and the storage classes.
+/// Creates the storage classes.
+pub(super) async fn stock(client: &Client) -> Result<(), ClusterError> {
+    let classes = STORAGE_CLASSES.map(|class| create::<StorageClass>(client, storage_class(class)));
+    futures::future::try_join_all(classes).await.map(drop)
+}
+
+/// Creates the nodes.
 pub(super) async fn plant(client: &Client) -> Result<(), ClusterError> {
     futures::future::try_join(
-        futures::future::try_join(
-            create::<Node>(client, node(NODE, "sei-node", "10.65.0.1")),
-            create::<Node>(client, node(ARCHIVE_NODE, "sei-archive", "10.65.0.2")),
-        ),
-        futures::future::try_join_all(
-            STORAGE_CLASSES.map(|class| create::<StorageClass>(client, storage_class(class))),
-        ),
+        create::<Node>(client, node(NODE, "sei-node", "10.65.0.1")),
+        create::<Node>(client, node(ARCHIVE_NODE, "sei-archive", "10.65.0.2")),
     )
     .await
     .map(drop)

@@ -52,9 +52,8 @@ fn end(care: &Care, mark: &str) {
     for pid in &processes {
         let _ = kill_process_group(*pid, Signal::KILL);
     }
-    for pid in marked(mark) {
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
-    }
+    end_marked(mark);
+    crate::ground::release_of(mark);
     for directory in &care.directories {
         // A process that was killed a moment ago may still have been writing there.
         for _ in 0..20 {
@@ -63,6 +62,13 @@ fn end(care: &Care, mark: &str) {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// Kills every process that an owner with this mark started, and what these started.
+pub(crate) fn end_marked(mark: &str) {
+    for pid in marked(mark) {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
 }
 

@@ -27,12 +27,29 @@ impl fmt::Display for NodeKey {
     }
 }
 
+/// How a server knows which node is meant.
+#[derive(Clone, Debug)]
+pub(super) enum Addressed {
+    /// Each request says it.
+    ByRequest,
+    /// It serves this node only.
+    Always(NodeKey),
+}
+
+impl Addressed {
+    /// The node that a request addresses, and the path as the node's own sidecar would see it.
+    pub(super) fn node<'a>(&self, path: &'a str, host: Option<&str>) -> Option<(NodeKey, &'a str)> {
+        match self {
+            Self::ByRequest => resolve(path, host),
+            Self::Always(node) => Some((node.clone(), path)),
+        }
+    }
+}
+
 const CLUSTER_DOMAIN: &str = "svc.cluster.local";
 
-/// The node that a request addresses, and the path as the node's own sidecar would see it.
-///
 /// A path that begins with `/v0` has no prefix: the Host header decides.
-pub(super) fn resolve<'a>(path: &'a str, host: Option<&str>) -> Option<(NodeKey, &'a str)> {
+fn resolve<'a>(path: &'a str, host: Option<&str>) -> Option<(NodeKey, &'a str)> {
     let relative = path.strip_prefix('/')?;
     if relative == "v0" || relative.starts_with("v0/") {
         return Some((by_host(host?)?, path));
@@ -77,6 +94,14 @@ mod tests {
         check(path, Some("a-0.a.ns.svc.cluster.local"), Some(("ns", "a", path)));
         check(path, Some("a-0.a.ns.svc.cluster.local:7777"), Some(("ns", "a", path)));
         check(path, Some(&NodeKey::new("ns", "a").host()), Some(("ns", "a", path)));
+    }
+
+    #[test]
+    fn a_sidecar_of_one_node_is_always_meant() {
+        let node = NodeKey::new("ns", "a");
+        let alone = Addressed::Always(node.clone());
+        assert_eq!(alone.node("/v0/healthz", Some("10.88.0.7:7777")), Some((node, "/v0/healthz")));
+        assert_eq!(Addressed::ByRequest.node("/v0/healthz", Some("10.88.0.7:7777")), None);
     }
 
     #[test]

@@ -4,14 +4,13 @@
 //! Where the contract records the sidecar's words, they are these. The outside world is kind: genesis,
 //! snapshots and buckets always are where a task looks for them; a test that wants otherwise lets the task fail.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::{
     config_keys::{is_known, is_settable},
     home::{Home, made_up_node_id},
     params::Params,
+    peers::Peers,
     task_type::TaskType,
 };
 
@@ -45,13 +44,12 @@ pub(super) enum Mark {
     Identity,
 }
 
-/// What a run of `task` with `params` comes to on the volume `home`, when the hosts in `reachable` answer with
-/// these node ids.
+/// What a run of `task` with `params` comes to on the volume `home`, when these hosts are `reachable`.
 pub(super) fn outcome(
     task: TaskType,
     params: &Map<String, Value>,
     home: &Home,
-    reachable: &BTreeMap<String, String>,
+    reachable: &Peers,
 ) -> Outcome {
     let params = Params::new(task, params);
     let outcome = match task {
@@ -145,7 +143,7 @@ fn config_reload(params: &Params<'_>) -> Result<Outcome> {
     }
 }
 
-fn discover_peers(params: &Params<'_>, reachable: &BTreeMap<String, String>) -> Result<Outcome> {
+fn discover_peers(params: &Params<'_>, reachable: &Peers) -> Result<Outcome> {
     let sources = params.list("sources")?;
     if sources.is_empty() {
         return Err(params.missing("sources"));
@@ -163,7 +161,7 @@ fn discover_peers(params: &Params<'_>, reachable: &BTreeMap<String, String>) -> 
 }
 
 /// The peers of one source. EC2 always has one running instance, whatever the tags.
-fn peers_of(source: &Params<'_>, reachable: &BTreeMap<String, String>) -> Result<Vec<String>> {
+fn peers_of(source: &Params<'_>, reachable: &Peers) -> Result<Vec<String>> {
     match source.text("type")? {
         "static" => match source.texts("addresses")? {
             addresses if addresses.is_empty() => Err(source.missing("addresses")),
@@ -173,7 +171,7 @@ fn peers_of(source: &Params<'_>, reachable: &BTreeMap<String, String>) -> Result
             let endpoints = source.texts("endpoints")?;
             let found: Vec<_> = endpoints
                 .iter()
-                .filter_map(|host| Some(format!("{}@{host}:{P2P_PORT}", reachable.get(*host)?)))
+                .filter_map(|host| Some(format!("{}@{host}:{P2P_PORT}", reachable.id(host)?)))
                 .collect();
             match found.is_empty() {
                 true => Err(format!(

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    address::resolve,
+    address::Addressed,
     reply::Reply,
     shared::Shared,
     world::{Arrival, Garble, Incoming},
@@ -35,10 +35,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 struct Cut;
 
 /// Accepts connections for ever.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn serve(listener: TcpListener, addressed: Addressed, shared: Arc<Shared>) {
+    let addressed = Arc::new(addressed);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => shared.spawn(converse(stream, Arc::clone(&shared))),
+            Ok((stream, _)) => shared.spawn(converse(stream, Arc::clone(&addressed), Arc::clone(&shared))),
             // Out of file descriptors, or the client has gone: others may do better.
             Err(error) => {
                 tracing::warn!(%error, "the simulated sidecar cannot accept a connection");
@@ -48,8 +49,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    let service = service_fn(move |request| respond(Arc::clone(&shared), request));
+async fn converse(stream: TcpStream, addressed: Arc<Addressed>, shared: Arc<Shared>) {
+    let service = service_fn(move |request| respond(Arc::clone(&addressed), Arc::clone(&shared), request));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let Err(error) = (&mut connection).await else { return };
     if std::error::Error::source(&error).is_some_and(|source| source.is::<Cut>()) {
@@ -61,10 +62,14 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn respond(shared: Arc<Shared>, request: Request<RequestBody>) -> Result<Response, Cut> {
+async fn respond(
+    addressed: Arc<Addressed>,
+    shared: Arc<Shared>,
+    request: Request<RequestBody>,
+) -> Result<Response, Cut> {
     let (head, body) = request.into_parts();
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some((node, path)) = resolve(head.uri.path(), host) else {
+    let Some((node, path)) = addressed.node(head.uri.path(), host) else {
         let hint =
             "no node is addressed: neither by a path /NAMESPACE/NAME/v0/... nor by the host name of a pod\n";
         return Ok(Reply::text(StatusCode::NOT_FOUND, hint).into_response());

@@ -16,6 +16,7 @@ use super::{
     home::{Home, VolumeId},
     journal::{Journal, Overlap},
     metrics::Metrics,
+    peers::{Others, Peers},
     process::{PodView, ProcessId, answering},
     settings::{Deviation, Settings, Uses, take},
 };
@@ -39,6 +40,8 @@ pub(super) struct World {
     defaults: Settings,
     /// Hosts outside the cluster that answer to `discover-peers`, with their node ids.
     pub(super) foreign_peers: BTreeMap<String, String>,
+    /// What hosts do that nothing is known of.
+    pub(super) strangers: Others,
     timers: Vec<Timer>,
     last_number: u64,
 }
@@ -205,14 +208,15 @@ impl World {
     }
 
     /// Hosts whose `seid` answers, with their node ids.
-    fn reachable_peers(&self) -> BTreeMap<String, String> {
+    fn reachable_peers(&self) -> Peers {
         let in_cluster = self.nodes.iter().filter_map(|(key, node)| {
             let process = node.process.as_ref()?;
             let seid_runs = node.seid_runs_in.as_ref() == Some(&process.id.pod_uid);
             let node_id = self.homes.get(&process.volume)?.node_id.clone()?;
             seid_runs.then(|| (key.host(), node_id))
         });
-        in_cluster.chain(self.foreign_peers.clone()).collect()
+        let known = in_cluster.chain(self.foreign_peers.clone()).collect();
+        Peers { known, others: self.strangers }
     }
 }
 

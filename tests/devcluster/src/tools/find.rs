@@ -62,13 +62,16 @@ async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
     let arguments: &[&str] = match tool {
         Tool::Kubectl => &["version", "--client"],
         Tool::Helm | Tool::Helm3 => &["version", "--short"],
+        Tool::CoreDns => &["-version"],
         Tool::Etcd
         | Tool::Apiserver
         | Tool::ControllerManager
         | Tool::Scheduler
         | Tool::Kwok
         | Tool::Promtool
-        | Tool::Promql => &["--version"],
+        | Tool::Promql
+        | Tool::Kubelet
+        | Tool::KubeProxy => &["--version"],
     };
     let answer = tokio::process::Command::new(path)
         .args(arguments)

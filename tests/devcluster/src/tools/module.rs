@@ -93,14 +93,32 @@ pub(super) const PROMETHEUS: Module = Module {
     tags: "remove_all_sd",
 };
 
+pub(super) const COREDNS: Module = Module {
+    name: "coredns",
+    version: "v1.15.0",
+    files: &[
+        ("go.mod", include_str!("../../tools/coredns/go.mod")),
+        ("go.sum", include_str!("../../tools/coredns/go.sum")),
+        ("main.go", include_str!("../../tools/coredns/main.go")),
+    ],
+    linker: "-s -w",
+    tags: "",
+};
+
 /// The module that `tool` is built from.
 pub(super) fn module(tool: Tool) -> &'static Module {
     match tool {
         Tool::Etcd => &ETCD,
-        Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubectl => &KUBERNETES,
+        Tool::Apiserver
+        | Tool::ControllerManager
+        | Tool::Scheduler
+        | Tool::Kubectl
+        | Tool::Kubelet
+        | Tool::KubeProxy => &KUBERNETES,
         Tool::Kwok => &KWOK,
         Tool::Helm => &HELM,
         Tool::Helm3 => &HELM3,
+        Tool::CoreDns => &COREDNS,
         Tool::Promtool | Tool::Promql => &PROMETHEUS,
     }
 }
@@ -108,7 +126,7 @@ pub(super) fn module(tool: Tool) -> &'static Module {
 /// The arguments of the `go build` that makes `tool`, without its output.
 pub(super) fn build_arguments(tool: Tool) -> [&'static str; 6] {
     let package = match tool {
-        Tool::Etcd | Tool::Promql => ".",
+        Tool::Etcd | Tool::CoreDns | Tool::Promql => ".",
         Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
         Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -116,6 +134,8 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 6] {
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
         Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
+        Tool::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+        Tool::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
         Tool::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
     };
     let Module { tags, linker, .. } = module(tool);
@@ -164,6 +184,7 @@ mod tests {
             (&HELM, "helm.sh/helm/v4"),
             (&PROMETHEUS, "github.com/prometheus/prometheus"),
             (&HELM3, "helm.sh/helm/v3"),
+            (&COREDNS, "github.com/coredns/coredns"),
         ] {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
@@ -177,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &PROMETHEUS] {
+        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &PROMETHEUS, &COREDNS] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Tool;
-use super::module::{ETCD, HELM, HELM3, KUBERNETES, KWOK};
+use super::module::{COREDNS, ETCD, HELM, HELM3, KUBERNETES, KWOK};
 
 /// `major.minor.patch`; anything after that does not matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,12 +43,16 @@ pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
         (pinned == Some((major, minor)), pinned)
     };
     let (fits, wanted) = match tool {
-        Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler => {
+        Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubelet | Tool::KubeProxy => {
             let (fits, pinned) = same_minor(KUBERNETES.version);
             (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
         }
         Tool::Kwok => {
             let (fits, pinned) = same_minor(KWOK.version);
+            (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
+        }
+        Tool::CoreDns => {
+            let (fits, pinned) = same_minor(COREDNS.version);
             (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
         }
         // The charts are for whoever has one of the two majors, so each is tried.

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use devcluster::{Cluster, Guard, Keep, Options};
 use libtest_mimic::{Failed, Trial};
 
+use crate::real_node;
+
 const ROLE: &str = "DEVCLUSTER_TEST_ROLE";
 /// The keeper gives processes a second after SIGTERM.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -52,6 +54,9 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).expect("told");
     };
+    if [real_node::WAITS, real_node::DROPS].contains(&role) {
+        return real_node::play(role, guard, tell);
+    }
     let scratch = guard.scratch(if role == "keeps" { Keep::Yes } else { Keep::No }).expect("a directory");
     tell(format!("directory {}", scratch.path().display()));
     if matches!(role, "cluster" | "drops" | "fails") {
@@ -176,7 +181,7 @@ fn shows_the_log() -> Result<(), Failed> {
 }
 
 /// Starts this binary in `role` and waits until it has told everything.
-fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<String>) {
+pub fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<String>) {
     // A test run in the background of a shell ignores SIGINT, and its children would as well.
     let mut command = Command::new("env");
     command

@@ -9,6 +9,7 @@ Examples:
   cargo demo                 the whole story, then everything is gone again
   cargo demo --keep          … and stays, with a kubeconfig to poke at, until Ctrl-C
   cargo demo --keep --slow   slow enough to watch along with `kubectl get snode -A --watch`
+  cargo demo --real-node     … in containers on this machine, as root
   cargo demo | cat           plain lines, as in a CI log
 
 The first run takes some minutes: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kubectl and \
@@ -33,6 +34,10 @@ pub(crate) struct Arguments {
     /// Let the simulated sidecars take seconds to start and for each task, as real ones do. Takes about half a minute.
     #[arg(long)]
     slow: bool,
+    /// Run containers: with containerd, kubelet and kube-proxy on this machine in kwok's place, the operator's image, its
+    /// Service, sidecars as containers. Needs root and some Debian packages; it says which are missing.
+    #[arg(long, conflicts_with = "slow")]
+    real_node: bool,
 }
 
 /// When the demo ends.
@@ -42,6 +47,15 @@ pub(crate) enum Ending {
     AtOnce,
     /// When somebody asks for it.
     OnInterrupt,
+}
+
+/// What runs the pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Machinery {
+    /// Nothing: kwok plays the kubelet.
+    Simulated,
+    /// This machine.
+    Real,
 }
 
 /// How fast the simulated sidecars are.
@@ -61,6 +75,10 @@ impl Arguments {
 
     pub(crate) fn ending(&self) -> Ending {
         if self.keep { Ending::OnInterrupt } else { Ending::AtOnce }
+    }
+
+    pub(crate) fn machinery(&self) -> Machinery {
+        if self.real_node { Machinery::Real } else { Machinery::Simulated }
     }
 
     pub(crate) fn pace(&self) -> Pace {
@@ -96,6 +114,13 @@ mod tests {
         check("demo --keep", (Ending::OnInterrupt, Pace::Instant));
         check("demo -- --keep --slow", (Ending::OnInterrupt, Pace::Lifelike));
         check("demo --", (Ending::AtOnce, Pace::Instant));
+    }
+
+    #[test]
+    fn a_real_node_is_asked_for() {
+        let arguments = Arguments::try_parse_from(["demo", "--real-node", "--keep"]).unwrap();
+        assert_eq!(arguments.machinery(), Machinery::Real);
+        assert!(Arguments::try_parse_from(["demo", "--real-node", "--slow"]).is_err());
     }
 
     #[test]

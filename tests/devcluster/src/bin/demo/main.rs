@@ -13,6 +13,7 @@ mod guardrails;
 mod invitation;
 mod operator;
 mod play;
+mod real;
 mod release;
 mod screen;
 mod signals;

@@ -8,13 +8,13 @@ use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tool, Tools};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use crate::arguments::{Arguments, Pace};
+use crate::arguments::{Arguments, Machinery, Pace};
 use crate::daily::Heal;
 use crate::follow::Goal;
 use crate::operator::Operator;
 use crate::screen::{Screen, Voice, span};
 use crate::summary::{self, Story};
-use crate::{compile, daily, examples, follow, guardrails, invitation, release};
+use crate::{compile, daily, examples, follow, guardrails, invitation, real, release};
 
 /// What runs. The operator goes first, then the sidecars, then the cluster.
 #[derive(Debug, Default)]
@@ -34,6 +34,9 @@ pub(crate) async fn play(
     screen: &Screen,
     stage: &mut Stage,
 ) -> anyhow::Result<()> {
+    if arguments.machinery() == Machinery::Real {
+        return real::play(guard, screen, &mut stage.cluster).await;
+    }
     screen.heading(
         "Three SeiNodes, a real Kubernetes API, on this machine. Ctrl-C ends everything at any moment.",
     );
@@ -143,7 +146,7 @@ impl Stage {
 }
 
 /// Tells the voice of a step what the library does for it.
-fn telling(voice: &Voice) -> Progress {
+pub(crate) fn telling(voice: &Voice) -> Progress {
     let voice = voice.clone();
     Progress::new(move |event| {
         let text = event.to_string();

@@ -16,8 +16,8 @@ use crate::compile::checkout;
 /// The namespace that the operator lives in.
 pub(crate) const HOME: &str = "sei-system";
 /// The release, and all that is named after it.
-const NAME: &str = "seinode-operator";
-const CRDS: &str = "seinode-crds";
+pub(crate) const NAME: &str = "seinode-operator";
+pub(crate) const CRDS: &str = "seinode-crds";
 
 /// How long the pod of a Deployment may take to be there; it takes some ten milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);

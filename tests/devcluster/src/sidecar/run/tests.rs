@@ -4,7 +4,8 @@ use super::*;
 
 fn run_on(home: &Home, task: TaskType, params: Value) -> Outcome {
     let Value::Object(params) = params else { panic!("params must be an object") };
-    let reachable = BTreeMap::from([("near".to_owned(), "id1".to_owned())]);
+    let known = [("near".to_owned(), "id1".to_owned())].into();
+    let reachable = Peers { known, ..Peers::default() };
     outcome(task, &params, home, &reachable)
 }
 
