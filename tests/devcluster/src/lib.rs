@@ -35,8 +35,8 @@
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
-//! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
 //! | [`definitions`] | the definitions of others' kinds that the charts use |
+//! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
 //! | [`sidecar`] | the simulated sidecar |
