@@ -83,7 +83,7 @@ pub(crate) fn sidecar(
     seen: &Observation,
 ) -> Result<Sidecar, Silence> {
     let sidecar = seen.host().and_then(|pod| context.sidecars.of(node, pod, intent.sidecar.port));
-    sidecar.unwrap_or(Err(Silence::Refused))
+    sidecar.ok_or(Silence::Refused)
 }
 
 async fn job(context: &Context, node: &NodeRef) -> Result<Option<Job>, Failure> {

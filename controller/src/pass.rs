@@ -112,7 +112,7 @@ impl<'a> Pass<'a> {
         let intent = self.subject.intent.as_ref().ok();
         let intent = intent.filter(|intent| runs && intent.activity == Activity::Runs);
         let target = self.seen.pod().zip(intent).and_then(|(pod, intent)| {
-            let sidecar = self.context.sidecars.of(node, pod, intent.sidecar.port)?.ok()?;
+            let sidecar = self.context.sidecars.of(node, pod, intent.sidecar.port)?;
             Some((Incarnation::of(pod), sidecar))
         });
         match target {

@@ -40,6 +40,9 @@ pub enum Failure {
     /// The registry holds a metric of the same name already.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// There is no client for sidecars.
+    #[error("sidecars cannot be asked: {0}")]
+    Sidecars(#[from] reqwest::Error),
     /// It does not lead any more. Whoever begins anew does so with what is stored, in a new process.
     #[error("this replica leads no more: {0}")]
     Deposed(Deposed),
@@ -50,7 +53,7 @@ pub enum Failure {
 /// after the last of them; the watches run before, so that the next leader need not list everything first.
 ///
 /// # Errors
-/// When a metric cannot be registered, or this replica led and does no more: then all passes were cut off.
+/// When a metric cannot be registered, sidecars cannot be asked, or this replica led and does no more: then all passes were cut off.
 pub async fn run(
     settings: Settings,
     readiness: &Readiness,
@@ -80,7 +83,7 @@ pub async fn run(
         keyring: Keyring::default(),
         flaps: Flaps::default(),
         probes,
-        sidecars: Sidecars::new(settings.sidecar_url),
+        sidecars: Sidecars::new(settings.sidecar_url)?,
         slots: Slots::new(settings.max_concurrent_rollouts),
         fresh: Fresh::default(),
         postponed: Postponed::default(),
@@ -197,7 +200,6 @@ fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
     let namespace = gone.namespace.as_deref().unwrap_or_default();
     context.fleet.recent.forget(namespace, &gone.name);
     context.patience.reset(namespace, &gone.name);
-    context.sidecars.forget(namespace, &gone.name);
     context.keyring.forget(namespace, &gone.name);
     context.metrics.forget(namespace, &gone.name);
     context.flaps.forget(namespace, &gone.name);

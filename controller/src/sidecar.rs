@@ -1,17 +1,17 @@
 //! The client of the nodes' sidecars (plans-tasks-sidecar §5): plain HTTP, every request with a deadline.
 //!
-//! An answer must belong to the pod that was observed. So each pod has its own connections, and those to an
-//! earlier pod of the same node are dropped with it.
+//! An answer must belong to the pod that was observed, so no connection outlives its request: none leads to an earlier pod.
+//! A pod is a short way off. Connections that are kept for the next probe would take more memory than all caches of a fleet:
+//! some 27 KB each.
 
 mod wire;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{
+    StatusCode,
+    header::{CONNECTION, HeaderMap, HeaderValue},
+};
 use seinode_core::{
     answer::{Health, Silence, TaskReport},
     effect::{Outcome, Submission},
@@ -33,12 +33,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The sidecars of all nodes.
 pub(crate) struct Sidecars {
     url: SidecarUrl,
-    connections: Mutex<BTreeMap<(String, String), Connection>>,
-}
-
-/// The connections to one pod.
-struct Connection {
-    pod_uid: String,
     client: reqwest::Client,
 }
 
@@ -57,42 +51,27 @@ impl PartialEq for Sidecar {
 }
 
 impl Sidecars {
-    pub(crate) fn new(url: SidecarUrl) -> Self {
-        Self { url, connections: Mutex::default() }
-    }
-
-    /// The sidecar in a pod; `None` while the pod has no address.
-    ///
     /// # Errors
-    /// When no client can be made: it counts as silence, like any sidecar that cannot be reached.
-    pub(crate) fn of(&self, node: &NodeRef, pod: &Pod, port: u16) -> Option<Result<Sidecar, Silence>> {
-        let base = self.url.of(pod.ip?, &node.namespace, &node.name, port);
-        Some(self.client(node, pod).map(|client| Sidecar { base, pod_uid: pod.uid.clone(), client }))
-    }
-
-    /// Drops the connections of a node that is gone.
-    pub(crate) fn forget(&self, namespace: &str, name: &str) {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-    }
-
-    fn client(&self, node: &NodeRef, pod: &Pod) -> Result<reqwest::Client, Silence> {
-        let key = (node.namespace.clone(), node.name.clone());
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = connections.get(&key).filter(|open| open.pod_uid == pod.uid) {
-            return Ok(connection.client.clone());
-        }
+    /// When this machine has no client for HTTP.
+    pub(crate) fn new(url: SidecarUrl) -> Result<Self, reqwest::Error> {
+        // The sidecar closes first, and keeps what the kernel remembers of a connection for a minute.
+        let close = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TASK_TIMEOUT)
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(0)
+            .default_headers(close)
             .user_agent(concat!("seinode-operator/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Silence::Unexpected(format!("no HTTP client could be made: {error}")))?;
-        connections.insert(key, Connection { pod_uid: pod.uid.clone(), client: client.clone() });
-        Ok(client)
+            .build()?;
+        Ok(Self { url, client })
+    }
+
+    /// The sidecar in a pod; `None` while the pod has no address.
+    pub(crate) fn of(&self, node: &NodeRef, pod: &Pod, port: u16) -> Option<Sidecar> {
+        let base = self.url.of(pod.ip?, &node.namespace, &node.name, port);
+        Some(Sidecar { base, pod_uid: pod.uid.clone(), client: self.client.clone() })
     }
 }
 

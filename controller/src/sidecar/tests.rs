@@ -10,6 +10,10 @@ use seinode_core::{
     task_type::TaskType,
 };
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use super::*;
 
@@ -23,7 +27,7 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let simulated = Simulated::standalone().await.unwrap();
-        let sidecars = Sidecars::new(SidecarUrl::parse(&simulated.url_template()).unwrap());
+        let sidecars = Sidecars::new(SidecarUrl::parse(&simulated.url_template()).unwrap()).unwrap();
         let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
         let scene = Self { simulated, sidecars, node };
         scene.process().start_process();
@@ -40,7 +44,7 @@ impl Scene {
     }
 
     fn client(&self) -> Sidecar {
-        self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap().unwrap()
+        self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap()
     }
 
     async fn health(&self) -> Fact {
@@ -156,8 +160,8 @@ async fn nobody_there_is_refused() {
     let scene = Scene::new().await;
     scene.process().stop_process();
     assert_eq!(scene.health().await, Fact::Silent(Silence::Refused));
-    let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap());
-    let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap().unwrap();
+    let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap()).unwrap();
+    let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap();
     assert_eq!(sidecar.gate().await, Fact::Silent(Silence::Refused));
 }
 
@@ -165,24 +169,37 @@ async fn nobody_there_is_refused() {
 async fn a_host_that_does_not_resolve_is_told() {
     let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
-    let sidecar = Sidecars::new(template).of(&node, &pod("pod-0"), 7777).unwrap().unwrap();
+    let sidecar = Sidecars::new(template).unwrap().of(&node, &pod("pod-0"), 7777).unwrap();
     assert_eq!(sidecar.gate().await, Fact::Silent(Silence::NoSuchHost));
 }
 
 #[tokio::test]
-async fn a_pod_without_address_has_no_sidecar_and_another_pod_has_connections_of_its_own() {
+async fn a_pod_without_address_has_no_sidecar() {
     let scene = Scene::new().await;
     let homeless = Pod { ip: None, ..pod("pod-0") };
     assert!(scene.sidecars.of(&scene.node, &homeless, 7777).is_none());
+}
 
-    let uid_of = |sidecars: &Sidecars| {
-        let connections = sidecars.connections.lock().unwrap();
-        connections.values().map(|open| open.pod_uid.clone()).collect::<Vec<_>>()
-    };
-    scene.client();
-    assert_eq!(uid_of(&scene.sidecars), ["pod-0"]);
-    scene.sidecars.of(&scene.node, &pod("pod-1"), 7777).unwrap().unwrap();
-    assert_eq!(uid_of(&scene.sidecars), ["pod-1"], "the connections to the earlier pod are dropped");
-    scene.sidecars.forget("ns", "n0");
-    assert!(uid_of(&scene.sidecars).is_empty());
+#[tokio::test]
+async fn a_connection_ends_with_its_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sidecars = Sidecars::new(SidecarUrl::parse("http://{podIP}:{port}").unwrap()).unwrap();
+    let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
+    let sidecar = sidecars.of(&node, &pod("pod-0"), port).unwrap();
+    for _ in 0..2 {
+        let served = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = String::new();
+            while !asked.ends_with("\r\n\r\n") {
+                asked.push(char::from(stream.read_u8().await.unwrap()));
+            }
+            assert!(asked.to_lowercase().contains("\r\nconnection: close\r\n"), "{asked}");
+            // It offers to go on, and nobody does.
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is kept");
+        };
+        let (fact, ()) = tokio::join!(sidecar.gate(), served);
+        assert_eq!(fact, Fact::Gate(Health::Ready));
+    }
 }
