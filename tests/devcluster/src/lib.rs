@@ -34,6 +34,7 @@
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`platform`] | the operator's settings for this control plane |
+//! | [`cargo`] | builds the operator of this checkout |
 //! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
 //! | [`definitions`] | the definitions of others' kinds that the charts use |
 //! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
@@ -48,6 +49,7 @@
 //! start.
 
 pub mod audit;
+pub mod cargo;
 pub mod chart;
 pub mod cluster;
 pub mod definitions;

@@ -6,8 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The program, and its package.
-const OPERATOR: &str = "seinode-operator";
+use crate::cargo::{self, checkout};
 
 /// Why a program could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +65,7 @@ pub fn build() -> Result<PathBuf, BuildError> {
         let lines: Vec<&str> = said.lines().collect();
         return Err(BuildError::Failed(lines[lines.len().saturating_sub(TAIL)..].join("\n")));
     }
-    built(&String::from_utf8_lossy(&output.stdout)).ok_or(BuildError::Nowhere)
+    cargo::built(&String::from_utf8_lossy(&output.stdout)).ok_or(BuildError::Nowhere)
 }
 
 /// A static program needs Rust's own part for it.
@@ -81,19 +80,8 @@ fn look_for_the_target(triple: &str) -> Result<(), BuildError> {
 }
 
 fn cargo(triple: &str) -> Command {
-    // Cargo tells what it started which cargo it is; a program started by hand takes the one on PATH.
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(checkout())
-        .args(["build", "--locked", "--profile=image", "--target", triple])
-        .args(["--package", OPERATOR, "--bin", OPERATOR])
-        .args(["--color=never", "--message-format=json-render-diagnostics"])
-        .env("CARGO_ENCODED_RUSTFLAGS", flags());
-    // `cargo run` and `cargo test` describe our package to us in these. Build scripts watch them, and would run anew.
-    let describes = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| describes(&name.to_string_lossy())) {
-        cargo.env_remove(name);
-    }
+    let mut cargo = cargo::build();
+    cargo.args(["--locked", "--profile=image", "--target", triple]).env("CARGO_ENCODED_RUSTFLAGS", flags());
     cargo
 }
 
@@ -115,37 +103,14 @@ fn flags() -> String {
     flags.collect::<Vec<_>>().join("\u{1f}")
 }
 
-/// The checkout that this program was built from.
-fn checkout() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_owned()
-}
-
 fn run(command: &mut Command) -> Result<Output, BuildError> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).output().map_err(|source| BuildError::Run { program, source })
 }
 
-/// Where cargo says that the operator is.
-fn built(told: &str) -> Option<PathBuf> {
-    let messages = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    messages
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == OPERATOR)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_operator_is_where_cargo_says() {
-        let told = r#"{"reason":"compiler-artifact","target":{"name":"seinode_core"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"seinode-operator"},"executable":"/t/seinode-operator"}
-"#;
-        assert_eq!(built(told), Some(PathBuf::from("/t/seinode-operator")));
-        assert_eq!(built("error: no\n"), None);
-    }
 
     #[test]
     fn what_is_missing_is_said_with_what_helps() {

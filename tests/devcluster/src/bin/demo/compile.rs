@@ -8,22 +8,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use devcluster::cargo::{self, OPERATOR};
 use devcluster::{Guard, Keep};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use crate::screen::Voice;
 
-const BINARY: &str = "seinode-operator";
 /// How often the log is looked at.
 const GLANCE: Duration = Duration::from_millis(200);
 /// How many lines of a failed build are shown.
 const TAIL: usize = 40;
-
-/// The checkout that this program was built from.
-pub(crate) fn checkout() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_owned()
-}
 
 /// Builds the operator.
 ///
@@ -47,7 +41,7 @@ pub(crate) async fn operator(guard: &Guard, voice: &Voice) -> anyhow::Result<Pat
         let end = lines[lines.len().saturating_sub(TAIL)..].join("\n");
         bail!("the operator of this checkout does not build ({status}):\n{end}");
     }
-    built(&log).context("cargo built the operator without saying where it is")
+    cargo::built(&log).context("cargo built the operator without saying where it is")
 }
 
 /// The resource definition that `binary` prints for users to install.
@@ -57,33 +51,18 @@ pub(crate) async fn operator(guard: &Guard, voice: &Voice) -> anyhow::Result<Pat
 pub(crate) async fn definition(binary: &Path) -> anyhow::Result<CustomResourceDefinition> {
     let answer = tokio::process::Command::new(binary).arg("crds").kill_on_drop(true).output().await?;
     if !answer.status.success() {
-        bail!("`{BINARY} crds` failed: {}", String::from_utf8_lossy(&answer.stderr));
+        bail!("`{OPERATOR} crds` failed: {}", String::from_utf8_lossy(&answer.stderr));
     }
     let yaml = String::from_utf8(answer.stdout)?;
-    serde_norway::from_str(&yaml).with_context(|| format!("`{BINARY} crds` printed no resource definition"))
+    serde_norway::from_str(&yaml).with_context(|| format!("`{OPERATOR} crds` printed no resource definition"))
 }
 
 fn cargo() -> Command {
-    // Cargo tells what it started which cargo it is; a program started by hand takes the one on PATH.
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(checkout())
-        .args(["build", "--package", BINARY, "--bin", BINARY, "--color=never"])
-        // Where the binary is depends on the user's configuration, so cargo has to say it.
-        .arg("--message-format=json-render-diagnostics");
-    // `cargo run` describes our package to us in these. Build scripts watch them: ring, and with it everything that
-    // speaks TLS, would be built anew by each of the two cargos in turn.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(&name.to_string_lossy())) {
-        command.env_remove(name);
-    }
+    let mut command = cargo::build();
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     command
-}
-
-fn describes_a_package(variable: &str) -> bool {
-    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 fn read(log: &Path) -> String {
@@ -93,14 +72,6 @@ fn read(log: &Path) -> String {
 /// The lines for people; those for machines are objects of JSON.
 fn told(log: &str) -> impl Iterator<Item = &str> {
     log.lines().filter(|line| !line.starts_with('{') && !line.trim().is_empty())
-}
-
-/// Where cargo says that the operator's binary is.
-fn built(log: &str) -> Option<PathBuf> {
-    let messages = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    messages
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == BINARY)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
 #[cfg(test)]
@@ -114,15 +85,7 @@ mod tests {
 "#;
 
     #[test]
-    fn what_cargo_tells_people_and_machines_is_told_apart() {
+    fn what_cargo_tells_people_is_told_apart_from_what_it_tells_machines() {
         assert_eq!(told(LOG).last().unwrap().trim(), "Finished `dev` profile");
-        assert_eq!(built(LOG), Some(PathBuf::from("/t/debug/seinode-operator")));
-        assert_eq!(built("error: no\n"), None);
-    }
-
-    #[test]
-    fn the_checkout_has_the_workspace_and_the_examples() {
-        assert!(checkout().join("Cargo.lock").is_file());
-        assert!(checkout().join("examples").is_dir());
     }
 }

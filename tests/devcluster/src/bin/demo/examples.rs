@@ -5,7 +5,7 @@ use devcluster::Cluster;
 use seinode_api::SeiNode;
 use serde::Deserialize as _;
 
-use crate::compile::checkout;
+use devcluster::cargo::checkout;
 
 /// The namespace that the examples are in.
 pub(crate) const NAMESPACE: &str = "sei-demo";

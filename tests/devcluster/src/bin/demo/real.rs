@@ -16,7 +16,6 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::compile::checkout;
 use crate::daily::{self, Heal};
 use crate::examples::{self, NAMESPACE};
 use crate::follow::{self, Goal};
@@ -24,6 +23,7 @@ use crate::guardrails;
 use crate::play::telling;
 use crate::release::{CRDS, HOME, NAME};
 use crate::screen::{Screen, Voice, span};
+use devcluster::cargo::checkout;
 
 /// The sidecar image of nodes that name none.
 const SIDECAR_IMAGE: &str =

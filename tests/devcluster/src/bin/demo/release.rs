@@ -11,7 +11,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use serde_json::json;
 
-use crate::compile::checkout;
+use devcluster::cargo::checkout;
 
 /// The namespace that the operator lives in.
 pub(crate) const HOME: &str = "sei-system";
