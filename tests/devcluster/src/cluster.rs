@@ -7,8 +7,10 @@
 mod access;
 mod apiserver;
 mod components;
+mod error;
 mod launch;
 mod node;
+mod options;
 mod pki;
 mod reach;
 mod ready;
@@ -16,164 +18,21 @@ mod seed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::ground::GroundError;
-use crate::guardian::{Guard, Keep, Scratch, SpawnError};
-use crate::image::ImageError;
+use crate::guardian::{Guard, Scratch};
 use crate::process::Process;
-use crate::progress::Progress;
 use crate::services::Services;
-use crate::tools::{Tool, ToolError, Tools};
+use crate::tools::{Tool, Tools};
 use access::Access;
 pub use access::LIMITED_TOKEN;
 use apiserver::Apiserver;
+pub use error::ClusterError;
 pub use node::RealNode;
+pub use options::{Audit, Nodes, Options, Owners, ServiceAccounts, Volumes};
 pub use seed::{ARCHIVE_NODE, NODE, STORAGE_CLASSES};
-
-/// What a cluster is to be like. The default is what most tests want.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Whether the API server records every request.
-    pub audit: Audit,
-    /// Whether the cluster's directory outlives it.
-    pub keep: Keep,
-    /// Whether a pod needs its ServiceAccount.
-    pub service_accounts: ServiceAccounts,
-    /// Whether owner references are guarded.
-    pub owners: Owners,
-    /// Where claims get their volumes from.
-    pub volumes: Volumes,
-    /// What runs the pods.
-    pub nodes: Nodes,
-    /// Kinds of its own that are served before the controllers start. The garbage collector looks for new kinds only
-    /// once a minute: what is owned by an object of a later kind is collected a minute later.
-    pub crds: Vec<CustomResourceDefinition>,
-    /// Who is told what is being done; nobody by default.
-    pub progress: Progress,
-}
-
-/// Whether the API server records every request; [`crate::audit`] reads the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Audit {
-    /// It does not.
-    #[default]
-    Off,
-    /// At level `Metadata`: who, when, which verb on what, with which result.
-    On,
-}
-
-/// Whether the admission plugin `ServiceAccount` refuses pods whose ServiceAccount does not exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ServiceAccounts {
-    /// A pod may name any ServiceAccount.
-    #[default]
-    Ignored,
-    /// As in a real cluster.
-    Required,
-}
-
-/// Whether the admission plugin `OwnerReferencesPermissionEnforcement` guards owner references: to change those of an object
-/// that exists takes the right to delete it, and to block the deletion of the owner the right to update its finalizers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Owners {
-    /// Whoever may change an object may change its owners, as Kubernetes has it by default.
-    #[default]
-    Free,
-    /// As OpenShift has it.
-    Guarded,
-}
-
-/// Where claims of the [`STORAGE_CLASSES`] get their volumes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Volumes {
-    /// A volume is made for every claim, and deleted after it, as a CSI provisioner would.
-    #[default]
-    Dynamic,
-    /// Only from what [`Cluster::add_volumes`] made; other claims stay pending.
-    Static,
-}
-
-/// What runs the pods of a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Nodes {
-    /// kwok writes what a kubelet would; no container ever runs.
-    #[default]
-    Simulated,
-    /// This machine: containers run. One such cluster at a time; others wait. Needs root and what
-    /// [`Machine`](crate::ground::Machine) names.
-    Real,
-}
-
-/// Why a cluster could not be started or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// A tool is missing.
-    #[error(transparent)]
-    Tool(#[from] ToolError),
-    /// A process could not be started.
-    #[error(transparent)]
-    Spawn(#[from] SpawnError),
-    /// A file could not be written, or no port is free.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// The certificates could not be made.
-    #[error("cannot make the API server's certificates: {0}")]
-    Certificates(#[from] rcgen::Error),
-    /// A process ended while the cluster was being started.
-    #[error("{component} ended ({status}) while the cluster was starting; the end of its log:\n{tail}")]
-    Ended {
-        /// Which one.
-        component: String,
-        /// How it ended.
-        status: std::process::ExitStatus,
-        /// The last lines of its log.
-        tail: String,
-    },
-    /// A part did not become ready in time.
-    #[error("{component} is not ready after {} s ({last}); the end of its log:\n{tail}", waited.as_secs())]
-    NotReady {
-        /// Which one.
-        component: String,
-        /// How long it was waited for.
-        waited: Duration,
-        /// The last answer.
-        last: String,
-        /// The last lines of its log.
-        tail: String,
-    },
-    /// The machine cannot have a real node.
-    #[error(transparent)]
-    Ground(#[from] GroundError),
-    /// An image could not be made.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// containerd refused something that we need.
-    #[error("containerd refuses `{what}`: {said}")]
-    Containerd {
-        /// What was asked of it.
-        what: String,
-        /// Its answer.
-        said: String,
-    },
-    /// The API server refused something that we need.
-    #[error("cannot {what}: {source}")]
-    Api {
-        /// What was tried.
-        what: String,
-        /// Its answer.
-        source: Box<kube::Error>,
-    },
-}
 
 /// A running control plane. Dropping it ends all its processes and, unless kept, deletes its directory.
 // The fields are dropped in this order: first who talks to the API server, then the API server, then etcd, and the
