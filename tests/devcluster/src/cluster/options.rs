@@ -58,7 +58,7 @@ pub enum Owners {
     Guarded,
 }
 
-/// Where claims of the [`STORAGE_CLASSES`] get their volumes from.
+/// Where claims of the [`STORAGE_CLASSES`](super::STORAGE_CLASSES) get their volumes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Volumes {
     /// A volume is made for every claim, and deleted after it, as a CSI provisioner would.
