@@ -3,7 +3,7 @@
 use std::{path::Path, path::PathBuf, sync::Arc};
 
 use devcluster::{
-    Cluster, Guard, Nodes, Options, Progress, ServiceAccounts, Tool,
+    Cluster, Guard, Nodes, Options, Progress, ServiceAccounts,
     chart::Helm,
     image::{self, Image, Seid},
     platform,
@@ -142,10 +142,7 @@ impl House {
 
     /// Runs helm with every right; it has to succeed.
     pub async fn helm(&self, arguments: &[&str]) {
-        let mut helm = Command::new(self.cluster.tools().path(Tool::Helm));
-        let home = self.cluster.dir().join("helm");
-        helm.env("KUBECONFIG", self.cluster.kubeconfig())
-            .envs(["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|name| (name, &home)));
+        let mut helm = Command::from(Helm::of(&self.cluster).command());
         let (done, said) = said(helm.args(arguments)).await;
         assert!(done, "helm {arguments:?}: {said}");
     }

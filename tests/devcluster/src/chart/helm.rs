@@ -30,6 +30,15 @@ impl Helm {
         }
     }
 
+    /// Helm, for arguments of any kind.
+    #[must_use]
+    pub fn command(&self) -> std::process::Command {
+        let homes = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
+        let mut helm = std::process::Command::new(&self.program);
+        helm.env("KUBECONFIG", &self.kubeconfig).envs(homes.map(|home| (home, &self.home)));
+        helm
+    }
+
     /// The objects that a chart renders for a release in this namespace.
     ///
     /// # Errors
@@ -68,13 +77,10 @@ impl Helm {
         namespace: &str,
         values: &Value,
     ) -> std::io::Result<Output> {
-        let homes = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
-        let mut helm = Command::new(&self.program)
+        let mut helm = Command::from(self.command())
             .args(arguments)
             .arg(chart)
             .args(["--namespace", namespace, "--values", "-"])
-            .env("KUBECONFIG", &self.kubeconfig)
-            .envs(homes.map(|home| (home, &self.home)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -12,9 +12,9 @@ use crate::screen::Screen;
 
 /// The node that gets a new image, and the image: those of [`UPDATE`].
 const UPDATED: &str = "trace-0";
-const IMAGE: &str = "registry.example.com/sei/seid:v6.5.0";
+pub(crate) const IMAGE: &str = "registry.example.com/sei/seid:v6.5.0";
 /// The node whose sidecar restarts.
-const RESTARTED: &str = "rpc-0";
+pub(crate) const RESTARTED: &str = "rpc-0";
 
 /// How long a gate may be shut; it takes some hundred milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -2,10 +2,9 @@
 
 use anyhow::{Context as _, bail};
 use devcluster::Cluster;
+use devcluster::cargo::checkout;
 use seinode_api::SeiNode;
 use serde::Deserialize as _;
-
-use devcluster::cargo::checkout;
 
 /// The namespace that the examples are in.
 pub(crate) const NAMESPACE: &str = "sei-demo";

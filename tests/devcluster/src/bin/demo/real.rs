@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use devcluster::cargo::checkout;
 use devcluster::chart::Helm;
 use devcluster::ground::Machine;
 use devcluster::image::{self, Seid};
@@ -23,16 +24,14 @@ use crate::guardrails;
 use crate::play::telling;
 use crate::release::{CRDS, HOME, NAME};
 use crate::screen::{Screen, Voice, span};
-use devcluster::cargo::checkout;
 
 /// The sidecar image of nodes that name none.
 const SIDECAR_IMAGE: &str =
     "ghcr.io/sei-protocol/seictl@sha256:a2af4e1b8ed4c12661a3c98cce050bae3f292cc7560abc2ba98fd7dfc80d9be5";
 /// The images of the examples, and of the update.
-const SEID_IMAGES: [&str; 2] =
-    ["registry.example.com/sei/seid:v6.4.0", "registry.example.com/sei/seid:v6.5.0"];
+const SEID_IMAGES: [&str; 2] = ["registry.example.com/sei/seid:v6.4.0", daily::IMAGE];
 /// The node whose sidecar is killed, and where that listens.
-const KILLED: &str = "rpc-0";
+const KILLED: &str = daily::RESTARTED;
 const PORT: u16 = 7777;
 
 /// How long pods and gates may take. A busy machine may need ten times what is usual.

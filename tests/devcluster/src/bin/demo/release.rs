@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use devcluster::cargo::checkout;
 use devcluster::chart::{self, Helm, Replica};
 use devcluster::sidecar::Sidecars;
 use devcluster::{Cluster, platform};
@@ -10,8 +11,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use serde_json::json;
-
-use devcluster::cargo::checkout;
 
 /// The namespace that the operator lives in.
 pub(crate) const HOME: &str = "sei-system";
