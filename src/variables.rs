@@ -1,4 +1,4 @@
-//! The `SEI_*` variables: what they mean (reference: crd-and-workload §5).
+//! The `SEI_*` variables: what they mean.
 //!
 //! Variables of the original operator that nothing here uses (`SEI_STORAGE_CLASS_DEFAULT`, `SEI_GATEWAY_*`) may be set
 //! and are not looked at.

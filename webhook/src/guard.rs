@@ -13,7 +13,7 @@ pub struct Rule {
     remedy: &'static str,
 }
 
-/// The set of a node is OnDelete: the operator replaces pods, in its own order (architecture: rollouts).
+/// The set of a node is OnDelete: the operator replaces pods, in its own order.
 pub const ON_DELETE: Rule = Rule {
     field: "spec.updateStrategy.type",
     rule: "the StatefulSet of SeiNode {node} has to be OnDelete, or Kubernetes would replace its pod by itself",

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 /// The operator's platform variables. Node pools and storage classes are those of every [`Cluster`](crate::Cluster),
-/// the rest is as the shipped manifest of the original has it (crd-and-workload §5).
+/// the rest is as the shipped manifest of the original has it.
 pub const PLATFORM: [(&str, &str); 19] = [
     ("SEI_NODEPOOL_NAME", "sei-node"),
     ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),

@@ -1,5 +1,5 @@
 //! The simulated sidecar: one HTTP server on loopback that plays the sidecar of every node, with the contract
-//! of sidecar v0.0.47 (plans-tasks-sidecar §5).
+//! of sidecar v0.0.47.
 //!
 //! A node is addressed by path prefix `/{namespace}/{name}` or, without one, by Host
 //! `{name}-0.{name}.{namespace}.svc.cluster.local`. With a cluster, pods and their claims are watched: a process

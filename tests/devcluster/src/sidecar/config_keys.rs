@@ -1,4 +1,4 @@
-//! The override keys that the configuration registry of sidecar v0.0.47 knows (plans-tasks-sidecar §6.4).
+//! The override keys that the configuration registry of sidecar v0.0.47 knows.
 //!
 //! One key fewer than the registry of the operator's time: `evm.enabled_legacy_sei_apis` came later, so a
 //! sidecar of this version refuses it.

@@ -96,7 +96,7 @@ async fn is_deleted(cluster: Arc<Cluster>) {
     }
 }
 
-/// Creates the claim and the bootstrap Job of a node, as crd-and-workload §4.4 has them; `change` may alter the latter.
+/// Creates the claim and the bootstrap Job of a node as the original operator makes them; `change` may alter the latter.
 pub async fn bootstrap(room: &Room, node: &str, change: impl FnOnce(&mut Value)) {
     room.create::<PersistentVolumeClaim>(claim(&format!("data-{node}"), "gp3-10k-750")).await;
     let labels = json!({ "sei.io/node": node, "sei.io/component": "bootstrap" });
