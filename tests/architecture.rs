@@ -14,6 +14,8 @@
 mod charts;
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/decisions.rs"]
+mod decisions;
 #[path = "architecture/definition.rs"]
 mod definition;
 #[path = "architecture/documents.rs"]
