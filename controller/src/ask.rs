@@ -14,8 +14,8 @@ use k8s_openapi::{
 use kube::Api;
 use seinode_api::{SeiNode, names};
 use seinode_core::{
-    answer::{Question, Silence},
-    fact::Fact,
+    query::{Query, Unreachable},
+    fetched::Fetched,
     failure::Failure,
     import::{self, ImportFinding},
     intent::Intent,
@@ -32,31 +32,31 @@ pub(crate) async fn ask(
     subject: &Subject,
     intent: &Intent,
     seen: &Observation,
-    question: &Question,
-) -> Fact {
+    question: &Query,
+) -> Fetched {
     let node = &subject.node;
     match question {
-        Question::Task(id) => match sidecar(context, node, intent, seen) {
+        Query::Task(id) => match sidecar(context, node, intent, seen) {
             Ok(sidecar) => sidecar.report(*id).await,
-            Err(silence) => Fact::Silent(silence),
+            Err(silence) => Fetched::Unreachable(silence),
         },
-        Question::Health => match sidecar(context, node, intent, seen) {
+        Query::Health => match sidecar(context, node, intent, seen) {
             Ok(sidecar) => sidecar.gate().await,
-            Err(silence) => Fact::Silent(silence),
+            Err(silence) => Fetched::Unreachable(silence),
         },
-        Question::Keys => keys::read(context, node, intent, seen).await,
-        Question::Import => {
+        Query::Keys => keys::read(context, node, intent, seen).await,
+        Query::Import => {
             let found = imported(context, node, intent).await;
-            Fact::Import(found.unwrap_or_else(ImportFinding::Unread))
+            Fetched::Import(found.unwrap_or_else(ImportFinding::Unread))
         }
-        Question::Rivals(resource) => {
-            rivals::live(context, subject, seen, resource).await.map_or_else(Fact::Failed, Fact::Rivals)
+        Query::Rivals(resource) => {
+            rivals::live(context, subject, seen, resource).await.map_or_else(Fetched::Failed, Fetched::Rivals)
         }
-        Question::Job => job(context, node).await.map_or_else(Fact::Failed, Fact::Job),
-        Question::Workload => children::workload(context, node, intent).await.unwrap_or_else(Fact::Failed),
-        Question::Service => children::service(context, node, intent).await.unwrap_or_else(Fact::Failed),
-        Question::Data => children::data(context, node, intent).await,
-        Question::Slot => Fact::Slot(context.slots.ask(&context.fleet, node)),
+        Query::Job => job(context, node).await.map_or_else(Fetched::Failed, Fetched::Job),
+        Query::StatefulSet => children::workload(context, node, intent).await.unwrap_or_else(Fetched::Failed),
+        Query::Service => children::service(context, node, intent).await.unwrap_or_else(Fetched::Failed),
+        Query::Data => children::data(context, node, intent).await,
+        Query::Slot => Fetched::Slot(context.slots.ask(&context.fleet, node)),
     }
 }
 
@@ -75,15 +75,15 @@ pub(crate) async fn sei_node(
 /// The sidecar of the pod that was seen.
 ///
 /// # Errors
-/// Silence, while there is none or it has no address.
+/// Unreachable, while there is none or it has no address.
 pub(crate) fn sidecar(
     context: &Context,
     node: &NodeRef,
     intent: &Intent,
     seen: &Observation,
-) -> Result<Sidecar, Silence> {
+) -> Result<Sidecar, Unreachable> {
     let sidecar = seen.host().and_then(|pod| context.sidecars.of(node, pod, intent.sidecar.port));
-    sidecar.ok_or(Silence::Refused)
+    sidecar.ok_or(Unreachable::Refused)
 }
 
 async fn job(context: &Context, node: &NodeRef) -> Result<Option<Job>, Failure> {

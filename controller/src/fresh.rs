@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_core::{
     effect::Outcome,
     node::NodeRef,
-    observation::{Headless, Pod, Stay, Workload},
+    observation::{ServiceView, Pod, Deletion, StatefulSetView},
 };
 
 /// A watch is not further behind than this. Afterwards it is believed: somebody may have deleted what we made.
@@ -26,16 +26,16 @@ pub(crate) struct Fresh {
 struct Children {
     /// UID of the pod that was deleted last.
     deleted: Option<(Timestamp, String)>,
-    workload: Option<(Timestamp, Workload)>,
-    service: Option<(Timestamp, Headless)>,
+    stateful_set: Option<(Timestamp, StatefulSetView)>,
+    service: Option<(Timestamp, ServiceView)>,
 }
 
 impl Fresh {
     /// Remembers what a write returned.
     pub(crate) fn note(&self, node: &NodeRef, outcome: &Outcome, now: Timestamp) {
         match outcome {
-            Outcome::Workload(set) => {
-                self.lock().entry(node.clone()).or_default().workload = Some((now, set.clone()));
+            Outcome::StatefulSet(set) => {
+                self.lock().entry(node.clone()).or_default().stateful_set = Some((now, set.clone()));
             }
             Outcome::Service(service) => {
                 self.lock().entry(node.clone()).or_default().service = Some((now, service.clone()));
@@ -48,7 +48,7 @@ impl Fresh {
     pub(crate) fn ahead_until(&self, node: &NodeRef) -> Option<Timestamp> {
         let all = self.lock();
         let written = all.get(node)?;
-        let set = written.workload.as_ref().map(|(at, _)| *at + BEHIND);
+        let set = written.stateful_set.as_ref().map(|(at, _)| *at + BEHIND);
         let service = written.service.as_ref().map(|(at, _)| *at + BEHIND);
         set.into_iter().chain(service).max()
     }
@@ -63,7 +63,7 @@ impl Fresh {
         let all = self.lock();
         let Some((at, uid)) = all.get(node).and_then(|written| written.deleted.as_ref()) else { return };
         if now.duration_since(*at) < BEHIND {
-            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.stay = Stay::Going);
+            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.deletion = Deletion::Requested);
         }
     }
 
@@ -71,21 +71,21 @@ impl Fresh {
     pub(crate) fn workload(
         &self,
         node: &NodeRef,
-        cached: Option<Workload>,
+        cached: Option<StatefulSetView>,
         now: Timestamp,
-    ) -> Option<Workload> {
+    ) -> Option<StatefulSetView> {
         let mut all = self.lock();
         let Some(written) = all.get_mut(node) else { return cached };
-        newest(&mut written.workload, cached, now, |set| (&set.uid, &set.version))
+        newest(&mut written.stateful_set, cached, now, |set| (&set.uid, &set.version))
     }
 
     /// The same of the Service.
     pub(crate) fn service(
         &self,
         node: &NodeRef,
-        cached: Option<Headless>,
+        cached: Option<ServiceView>,
         now: Timestamp,
-    ) -> Option<Headless> {
+    ) -> Option<ServiceView> {
         let mut all = self.lock();
         let Some(written) = all.get_mut(node) else { return cached };
         newest(&mut written.service, cached, now, |service| (&service.uid, &service.version))

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
-    answer::{Health, TaskReport},
+    query::{Health, TaskReport},
     effect::{Effect, Outcome},
-    fact::Fact,
+    fetched::Fetched,
     failure::Class,
     node::NodeRef,
 };
@@ -124,9 +124,9 @@ impl Metrics {
         let outcome = match outcome {
             Outcome::Failed(_) => "failed",
             Outcome::Rejected(_) => "rejected",
-            Outcome::Silent(_) => "silent",
+            Outcome::Unreachable(_) => "silent",
             Outcome::Volume(_)
-            | Outcome::Workload(_)
+            | Outcome::StatefulSet(_)
             | Outcome::Service(_)
             | Outcome::Job(_)
             | Outcome::Deleted
@@ -137,10 +137,10 @@ impl Metrics {
     }
 
     /// A sidecar was asked whether its gate is open.
-    pub(crate) fn probe(&self, namespace: &str, fact: &Fact, took: Duration) {
+    pub(crate) fn probe(&self, namespace: &str, fact: &Fetched, took: Duration) {
         let outcome = match fact {
-            Fact::Gate(Health::Ready) => "ready",
-            Fact::Gate(Health::NotReady) => "not_ready",
+            Fetched::Gate(Health::Ready) => "ready",
+            Fetched::Gate(Health::NotReady) => "not_ready",
             _ => "unreachable",
         };
         self.probes.with_label_values(&["seinode", namespace, outcome]).inc();
@@ -170,8 +170,8 @@ impl Metrics {
     }
 
     /// The sidecar of a node said what it does.
-    pub(crate) fn told(&self, node: &NodeRef, fact: &Fact) {
-        if let Fact::Task(TaskReport::Running) = fact {
+    pub(crate) fn told(&self, node: &NodeRef, fact: &Fetched) {
+        if let Fetched::Task(TaskReport::Running) = fact {
             self.work.heard(&node.namespace, &node.name);
         }
     }
@@ -222,7 +222,7 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
     match effect {
         Effect::CreateVolume => "create-volume",
         Effect::MarkVolume(_) => "mark-volume",
-        Effect::ApplyWorkload => "apply-statefulset",
+        Effect::ApplyStatefulSet => "apply-statefulset",
         Effect::Scale(_) => "scale",
         Effect::ApplyService => "apply-service",
         Effect::ApplyBootstrapService => "apply-bootstrap-service",

@@ -3,11 +3,11 @@
 use kube::{Resource, ResourceExt};
 use seinode_api::SeiNode;
 use seinode_core::{
-    answer::Question,
+    query::Query,
     exclusive::Rivals,
     intent::VolumeSource,
     node::NodeRef,
-    observation::{Answer, Headless, Job, Observation, Pod, Volume, Workload},
+    observation::{Answer, ServiceView, Job, Observation, Pod, Volume, StatefulSetView},
     peers,
     plan::Plan,
     render,
@@ -32,9 +32,9 @@ pub(crate) fn observe(
     let node = &subject.node;
     let mut seen = Observation::empty((context.clock)(), context.platform.result_export.clone());
     seen.volume = caches.volume(node).map(|pvc| Volume::of(node, &pvc));
-    let workload = caches.stateful_set(node).map(|set| Workload::of(node, &set));
-    seen.workload = context.fresh.workload(node, workload, seen.now);
-    let service = caches.service(node).map(|service| Headless::of(node, &service));
+    let workload = caches.stateful_set(node).map(|set| StatefulSetView::of(node, &set));
+    seen.stateful_set = context.fresh.stateful_set(node, workload, seen.now);
+    let service = caches.service(node).map(|service| ServiceView::of(node, &service));
     seen.service = context.fresh.service(node, service, seen.now);
     seen.job = caches.job(node).map(|job| Job::of(node, &job));
     seen.pods = caches.pod(node).iter().map(|pod| Pod::of(pod)).collect();
@@ -43,13 +43,13 @@ pub(crate) fn observe(
         seen.pods.extend(caches.bootstrap_pods(node).iter().map(|pod| Pod::of(pod)));
     }
     context.fresh.pods(node, &mut seen.pods, seen.now);
-    if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
+    if let (Ok(intent), Some(_)) = (&subject.intent, &seen.stateful_set) {
         seen.rendering = Some(render::rendering(node, intent, &context.platform));
     }
     if let Some(pod) = seen.pod().filter(|_| !opens_its_gate(object)) {
         seen.gate = match context.probes.answer(node, &Incarnation::of(pod)) {
-            Some(probe::Answer::Gate(health)) => Answer::Given(Question::Health, health),
-            Some(probe::Answer::Silent(silence)) => Answer::Silent(silence),
+            Some(probe::Answer::Gate(health)) => Answer::Given(Query::Health, health),
+            Some(probe::Answer::Unreachable(silence)) => Answer::Unreachable(silence),
             None => Answer::NotAsked,
         };
     }
@@ -58,7 +58,7 @@ pub(crate) fn observe(
     if let Ok(intent) = &subject.intent
         && (intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)))
     {
-        seen.rivals = rivals(context, node, seen.workload.as_ref());
+        seen.rivals = rivals(context, node, seen.stateful_set.as_ref());
         context.keyring.recognise(&mut seen.rivals.strays, seen.now);
     }
     if let Ok(intent) = &subject.intent
@@ -82,7 +82,7 @@ fn opens_its_gate(object: &SeiNode) -> bool {
 }
 
 /// Everybody else, as far as the watches know, and never older than what we ourselves wrote last.
-fn rivals(context: &Context, node: &NodeRef, workload: Option<&Workload>) -> Rivals {
+fn rivals(context: &Context, node: &NodeRef, stateful_set: Option<&StatefulSetView>) -> Rivals {
     let cached: Vec<_> = context.fleet.nodes().collect();
     let written = context.fleet.recent.all();
     let nodes = recent::overlay(cached.iter().filter_map(|node| node.0.as_ref().ok()), &written);

@@ -12,17 +12,17 @@ use jiff::Timestamp;
 use kube::runtime::{controller::Action, reflector::ObjectRef};
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use seinode_core::{
-    absorb::{absorb, absorb_answer},
-    answer::Question,
+    fold::{fold_outcome, fold_fetched},
+    query::Query,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
-    fact::Fact,
+    fetched::Fetched,
     failure::{Class, Failure},
-    heal,
+    fast_mark_ready,
     intent::Activity,
-    node::{Life, NodeRef},
-    notice,
+    node::{Deletion, NodeRef},
+    events,
     observation::Observation,
     plan::{Plan, PlanKind},
     subject::Subject,
@@ -108,7 +108,7 @@ impl<'a> Pass<'a> {
     /// The sidecar of a node that runs is asked from now on whether its gate is open; nobody else's is.
     fn probe(&self) {
         let node = &self.subject.node;
-        let runs = self.status.phase == Some(Phase::Running) && self.subject.life == Life::Wanted;
+        let runs = self.status.phase == Some(Phase::Running) && self.subject.deletion == Deletion::Absent;
         let intent = self.subject.intent.as_ref().ok();
         let intent = intent.filter(|intent| runs && intent.activity == Activity::Runs);
         let target = self.seen.pod().zip(intent).and_then(|(pod, intent)| {
@@ -126,12 +126,12 @@ impl<'a> Pass<'a> {
             let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
             self.status = status;
             match act {
-                Act::Look(question) => {
+                Act::Fetch(question) => {
                     let fact = match &self.subject.intent {
                         Ok(intent) => ask(self.context, &self.subject, intent, &self.seen, &question).await,
-                        Err(_) => Fact::Failed(without_intent()),
+                        Err(_) => Fetched::Failed(without_intent()),
                     };
-                    if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
+                    if let (Query::Health, Some(pod)) = (&question, self.seen.pod()) {
                         let node = &self.subject.node;
                         let healed = self.context.probes.note(node, &Incarnation::of(pod), &fact);
                         if let Some(after) = healed {
@@ -139,9 +139,9 @@ impl<'a> Pass<'a> {
                         }
                     }
                     self.context.metrics.told(&self.subject.node, &fact);
-                    absorb_answer(&mut self.seen, question, fact);
+                    fold_fetched(&mut self.seen, question, fact);
                 }
-                Act::Persist => match self.settle().await {
+                Act::Store => match self.settle().await {
                     Ok(Presence::Goes) => return Action::await_change(),
                     Ok(Presence::Stays) => self.note_plan(),
                     Err(failure) => return self.again(&failure),
@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
                         outcome = ?Brief(&outcome),
                         "performed"
                     );
-                    absorb(&mut self.subject, &mut self.status, &mut self.seen, &effect, outcome);
+                    fold_outcome(&mut self.subject, &mut self.status, &mut self.seen, &effect, outcome);
                 }
                 Act::Rest(rest) => return self.rest(rest).await,
             }
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
         let now = (self.context.clock)();
         let stored = self.object.status.clone().unwrap_or_default();
         // Somebody else was first: what was to be done is decided anew in a moment, and is no news.
-        let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
+        let overtaken = self.seen.failed_request.as_ref().is_some_and(|failed_request| failed_request.class == Class::Conflict);
         if overtaken {
             self.context.metrics.error(Class::Conflict);
         }
@@ -198,9 +198,9 @@ impl<'a> Pass<'a> {
             };
             return Action::requeue(sooner.min(pause(due, now)));
         }
-        let flaps = heal::only_readiness(&stored, &self.status);
+        let flaps = fast_mark_ready::only_readiness(&stored, &self.status);
         // The API server's time belongs to the gates that are still shut.
-        if (flaps || heal::only_ends(&stored, &self.status))
+        if (flaps || fast_mark_ready::only_ends(&stored, &self.status))
             && self.context.probes.is_crowded()
             && let Some(due) = self.context.postponed.give_way(&self.object, &self.status, now)
         {
@@ -218,7 +218,7 @@ impl<'a> Pass<'a> {
         let NodeRef { namespace, name, uid: _ } = &self.subject.node;
         match rest.until {
             Until::Retry(class) => {
-                if let Some(failure) = &self.seen.setback {
+                if let Some(failure) = &self.seen.failed_request {
                     self.context.metrics.error(failure.class);
                     tracing::warn!(class = ?failure.class, "{}", failure.message);
                 }
@@ -242,7 +242,7 @@ impl<'a> Pass<'a> {
     /// Makes sure of what was decided before it is acted upon: by storing it, or in a crowd of gates that are shut by asking
     /// whether the SeiNode is still as it was read.
     async fn settle(&mut self) -> Result<Presence, Failure> {
-        let only_heals = || heal::only_begins(&self.object.status.clone().unwrap_or_default(), &self.status);
+        let only_heals = || fast_mark_ready::only_begins(&self.object.status.clone().unwrap_or_default(), &self.status);
         if !(self.context.probes.is_crowded() && only_heals()) {
             return self.persist().await;
         }
@@ -264,10 +264,10 @@ impl<'a> Pass<'a> {
                     return Err(forgetful());
                 }
                 self.context.metrics.stored(&stored, &before, (self.context.clock)());
-                let notices = notice::between(&before, &self.status);
-                for notice in &notices {
+                let notices = events::between(&before, &self.status);
+                for events in &notices {
                     let plan = self.status.plan.as_ref().and_then(Plan::read).map(|plan| plan.id.to_string());
-                    tracing::info!(plan, reason = notice.reason, "{}", notice.note);
+                    tracing::info!(plan, reason = events.reason, "{}", events.note);
                 }
                 self.context.publisher.publish(stored.as_ref(), &notices, (self.context.clock)());
                 self.object = stored;
@@ -328,9 +328,9 @@ impl std::fmt::Debug for Brief<'_> {
         match self.0 {
             Outcome::Failed(failure) => write!(f, "{:?}: {}", failure.class, failure.message),
             Outcome::Rejected(words) => write!(f, "rejected: {words}"),
-            Outcome::Silent(silence) => write!(f, "{silence}"),
+            Outcome::Unreachable(silence) => write!(f, "{silence}"),
             Outcome::Volume(_) => f.write_str("volume"),
-            Outcome::Workload(_) | Outcome::Service(_) | Outcome::Job(_) => f.write_str("applied"),
+            Outcome::StatefulSet(_) | Outcome::Service(_) | Outcome::Job(_) => f.write_str("applied"),
             Outcome::Deleted => f.write_str("deleted"),
             Outcome::Submitted => f.write_str("submitted"),
             Outcome::FinalizerRemoved => f.write_str("removed"),

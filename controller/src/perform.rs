@@ -1,7 +1,7 @@
 //! Carries effects out. Each may be repeated without harm; what came of it is a value, also when it failed.
 
 mod bootstrap;
-mod mend;
+mod repair;
 mod service;
 mod volume;
 mod workload;
@@ -21,7 +21,7 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::{Observation, Workload},
+    observation::{Observation, StatefulSetView},
     subject::Subject,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -43,7 +43,7 @@ pub(crate) async fn perform(
     }
     let makes = match effect {
         // One that is there has its pod already.
-        Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::ApplyStatefulSet => seen.stateful_set.as_ref().is_none_or(|set| set.replicas == 0),
         Effect::ApplyService => seen.service.is_none(),
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
@@ -54,7 +54,7 @@ pub(crate) async fn perform(
     let done = match effect {
         Effect::CreateVolume => volume::create(context, node, intent).await,
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
-        Effect::ApplyWorkload => workload::apply(context, node, intent, seen.workload.as_ref()).await,
+        Effect::ApplyStatefulSet => workload::apply(context, node, intent, seen.stateful_set.as_ref()).await,
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
         Effect::ApplyService => service::apply(context, node, intent, seen.service.as_ref()).await,
         Effect::ApplyBootstrapService => {
@@ -149,10 +149,10 @@ async fn scale(
         Replicas::Zero => 0,
         Replicas::One => 1,
     };
-    let uid = seen.workload.as_ref().map(|workload| workload.uid.as_str()).unwrap_or_default();
+    let uid = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str()).unwrap_or_default();
     let change = json!({"metadata": {"uid": uid}, "spec": {"replicas": count}});
     let set: StatefulSet = merge(context, node, &node.name, "scale", change).await?;
-    Ok(Outcome::Workload(Workload::of(node, &set)))
+    Ok(Outcome::StatefulSet(StatefulSetView::of(node, &set)))
 }
 
 /// Merges a change into one object. A UID in the change guards it: another object of the same name refuses it.
@@ -182,7 +182,7 @@ async fn submit(
 ) -> Outcome {
     match ask::sidecar(context, node, intent, seen) {
         Ok(sidecar) => sidecar.submit(submission).await,
-        Err(silence) => Outcome::Silent(silence),
+        Err(silence) => Outcome::Unreachable(silence),
     }
 }
 

@@ -14,8 +14,8 @@ use std::{
 
 use futures::StreamExt;
 use seinode_core::{
-    answer::{Health, Silence},
-    fact::Fact,
+    query::{Health, Unreachable},
+    fetched::Fetched,
     node::NodeRef,
     observation::Pod,
 };
@@ -76,7 +76,7 @@ impl Known {
                 }
                 None
             }
-            Answer::Silent(_) => None,
+            Answer::Unreachable(_) => None,
         };
         self.answer = Some(answer);
         healed
@@ -87,7 +87,7 @@ impl Known {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Gate(Health),
-    Silent(Silence),
+    Unreachable(Unreachable),
 }
 
 enum Order {
@@ -149,10 +149,10 @@ impl Probes {
     }
 
     /// A pass has asked the sidecar itself. Returns how long its gate was shut if it is open again.
-    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fact) -> Option<Duration> {
+    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fetched) -> Option<Duration> {
         let answer = match fact {
-            Fact::Gate(health) => Answer::Gate(*health),
-            Fact::Silent(silence) => Answer::Silent(silence.clone()),
+            Fetched::Gate(health) => Answer::Gate(*health),
+            Fetched::Unreachable(silence) => Answer::Unreachable(silence.clone()),
             _ => return None,
         };
         let mut known = lock(&self.known);
@@ -249,9 +249,9 @@ impl Prober {
                     }
                     self.metrics.probe(&node.namespace, &fact, took);
                     let answer = match fact {
-                        Fact::Gate(health) => Answer::Gate(health),
-                        Fact::Silent(silence) => Answer::Silent(silence),
-                        _ => Answer::Silent(Silence::Refused),
+                        Fetched::Gate(health) => Answer::Gate(health),
+                        Fetched::Unreachable(silence) => Answer::Unreachable(silence),
+                        _ => Answer::Unreachable(Unreachable::Refused),
                     };
                     let pause = course.pace.next(&answer, &node, self.interval, waiting);
                     course.ask_after(pause, node.clone(), &mut due);

@@ -25,7 +25,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use seinode_api::names;
-use seinode_core::notice::{Notice, Severity};
+use seinode_core::events::{Event, Severity};
 use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -67,11 +67,11 @@ impl Publisher {
     pub(crate) fn publish<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        notices: &[Notice],
+        notices: &[Event],
         now: Timestamp,
     ) {
-        for (index, notice) in notices.iter().enumerate() {
-            if self.queue.try_send(self.event(object, notice, index, now)).is_err() {
+        for (index, events) in notices.iter().enumerate() {
+            if self.queue.try_send(self.event(object, events, index, now)).is_err() {
                 self.metrics.event("dropped");
             }
         }
@@ -80,11 +80,11 @@ impl Publisher {
     fn event<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        notice: &Notice,
+        events: &Event,
         index: usize,
         now: Timestamp,
     ) -> Event {
-        let Notice { severity, reason, action, note } = notice;
+        let Event { severity, reason, action, note } = events;
         let version = object.resource_version().unwrap_or_default();
         // The same news of the same version of an object have one name: sent twice, they are stored once.
         let identity = format!("{:?}/{version}/{reason}/{index}", object.uid());

@@ -13,9 +13,9 @@ use reqwest::{
     header::{CONNECTION, HeaderMap, HeaderValue},
 };
 use seinode_core::{
-    answer::{Health, Silence, TaskReport},
+    query::{Health, Unreachable, TaskReport},
     effect::{Outcome, Submission},
-    fact::Fact,
+    fetched::Fetched,
     ids::TaskId,
     node::NodeRef,
     observation::Pod,
@@ -77,21 +77,21 @@ impl Sidecars {
 
 impl Sidecar {
     /// How a task is doing.
-    pub(crate) async fn report(&self, id: TaskId) -> Fact {
-        self.task(id).await.map_or_else(Fact::Silent, Fact::Task)
+    pub(crate) async fn report(&self, id: TaskId) -> Fetched {
+        self.task(id).await.map_or_else(Fetched::Unreachable, Fetched::Task)
     }
 
     /// Whether the gate is open.
-    pub(crate) async fn gate(&self) -> Fact {
-        self.health().await.map_or_else(Fact::Silent, Fact::Gate)
+    pub(crate) async fn gate(&self) -> Fetched {
+        self.health().await.map_or_else(Fetched::Unreachable, Fetched::Gate)
     }
 
     /// Hands a task over.
     pub(crate) async fn submit(&self, submission: &Submission) -> Outcome {
-        self.post(submission).await.unwrap_or_else(Outcome::Silent)
+        self.post(submission).await.unwrap_or_else(Outcome::Unreachable)
     }
 
-    async fn health(&self) -> Result<Health, Silence> {
+    async fn health(&self) -> Result<Health, Unreachable> {
         let request = self.client.get(format!("{}/v0/healthz", self.base)).timeout(PROBE_TIMEOUT);
         match wire::send(request).await?.status() {
             StatusCode::OK => Ok(Health::Ready),
@@ -100,7 +100,7 @@ impl Sidecar {
         }
     }
 
-    async fn task(&self, id: TaskId) -> Result<TaskReport, Silence> {
+    async fn task(&self, id: TaskId) -> Result<TaskReport, Unreachable> {
         let response = wire::send(self.client.get(format!("{}/v0/tasks/{id}", self.base))).await?;
         match response.status() {
             StatusCode::OK => wire::report(&wire::body(response).await?),
@@ -110,7 +110,7 @@ impl Sidecar {
         }
     }
 
-    async fn post(&self, submission: &Submission) -> Result<Outcome, Silence> {
+    async fn post(&self, submission: &Submission) -> Result<Outcome, Unreachable> {
         let request = self.client.post(format!("{}/v0/tasks", self.base)).json(&wire::body_of(submission));
         let response = wire::send(request).await?;
         match response.status() {
@@ -121,7 +121,7 @@ impl Sidecar {
                 let words = wire::refusal(&wire::body(response).await?)?;
                 // The sidecar answers 400 also when its own store fails (W40): that is not the task's fault.
                 if words.starts_with("persist task") {
-                    return Err(Silence::Unexpected("its task store does not work".into()));
+                    return Err(Unreachable::Unexpected("its task store does not work".into()));
                 }
                 Ok(Outcome::Rejected(words))
             }

@@ -9,7 +9,7 @@ use kube::{
     runtime::controller::Action,
 };
 use seinode_api::names;
-use seinode_core::notice::{Notice, Severity};
+use seinode_core::events::{Event, Severity};
 
 use crate::{
     cache::Guarded,
@@ -24,8 +24,8 @@ pub(crate) async fn pass(context: &Context, invalid: &InvalidObject) -> Action {
     tracing::warn!(namespace, name, error = invalid.error, "the SeiNode cannot be read");
     let note =
         format!("The SeiNode cannot be read: {}; nothing is done for it until it is mended", invalid.error);
-    let notice = Notice { severity: Severity::Warning, reason: "SpecInvalid", action: "Refuse", note };
-    context.publisher.publish(&object, &[notice], (context.clock)());
+    let events = Event { severity: Severity::Warning, reason: "SpecInvalid", action: "Refuse", note };
+    context.publisher.publish(&object, &[events], (context.clock)());
     let adopted = object.finalizers().iter().any(|finalizer| finalizer == names::LEGACY_FINALIZER);
     if adopted && let Written::Failed(failure) = persist::remove_legacy_finalizer(context, &object).await {
         context.metrics.error(failure.class);

@@ -17,7 +17,7 @@ use seinode_core::{
     exclusive::{self, Hold},
     intent::Activity,
     keys::Fingerprint,
-    node::{Life, NodeRef, Owner, Suspension},
+    node::{Deletion, NodeRef, Owner, Suspension},
     observation::{Observation, Volume},
     plan::{Plan, PlanPhase},
     subject::Subject,
@@ -132,7 +132,7 @@ impl Ledger {
     pub fn touches(&mut self, api: &ApiServer, touch: &Touch<'_>) {
         self.effects += 1;
         let Touch { node, subject, status, effect, seen: _ } = touch;
-        let wanted = subject.life == Life::Wanted;
+        let wanted = subject.deletion == Deletion::Absent;
         let paused = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Paused);
         let standing = matches!(effect, Effect::RemoveLegacyFinalizer | Effect::MarkVolume(_));
         let stops = matches!(effect, Effect::Scale(Replicas::Zero) | Effect::SuspendJob(JobRun::Suspended));
@@ -151,7 +151,7 @@ impl Ledger {
         let runs = status.phase == Some(seinode_api::status::Phase::Running);
         let made = match effect {
             Effect::DeleteJob(_) => runs,
-            Effect::ApplyWorkload => adopted || children.stateful_set.is_some(),
+            Effect::ApplyStatefulSet => adopted || children.stateful_set.is_some(),
             Effect::ApplyService => adopted || children.service.is_some() || has_applied_service(status),
             _ => false,
         };
@@ -260,7 +260,7 @@ pub fn brief(status: &SeiNodeStatus) -> String {
 fn asks_for(task: TaskType, effect: &Effect) -> bool {
     match effect {
         Effect::CreateVolume => task == TaskType::EnsureDataPvc,
-        Effect::ApplyWorkload => task == TaskType::ApplyStatefulset,
+        Effect::ApplyStatefulSet => task == TaskType::ApplyStatefulset,
         Effect::ApplyService => task == TaskType::ApplyService,
         Effect::ApplyBootstrapService => task == TaskType::DeployBootstrapService,
         Effect::CreateJob => task == TaskType::DeployBootstrapJob,

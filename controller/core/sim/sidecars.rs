@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use seinode_core::{
-    answer::{Health, Silence, TaskReport},
+    query::{Health, Unreachable, TaskReport},
     effect::Submission,
     ids::TaskId,
     task_type::{By, TaskType},
@@ -109,24 +109,24 @@ impl Sidecars {
     }
 
     /// What a sidecar says of its gate.
-    pub fn gate(&mut self, pod: &str) -> Result<Health, Silence> {
+    pub fn gate(&mut self, pod: &str) -> Result<Health, Unreachable> {
         self.listens()?;
-        self.processes.get(pod).map(|process| process.gate).ok_or(Silence::Refused)
+        self.processes.get(pod).map(|process| process.gate).ok_or(Unreachable::Refused)
     }
 
     /// What a sidecar says of a task.
-    pub fn report(&mut self, pod: &str, id: TaskId) -> Result<TaskReport, Silence> {
+    pub fn report(&mut self, pod: &str, id: TaskId) -> Result<TaskReport, Unreachable> {
         self.listens()?;
-        let process = self.processes.get(pod).ok_or(Silence::Refused)?;
+        let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
         let record = self.stores.get(&process.volume).and_then(|store| store.get(&id));
         Ok(record.map_or(TaskReport::Unknown, |record| record.state.clone()))
     }
 
     /// A sidecar takes a task, and says how often this id has been run by now. One that it knows is not run again,
     /// unless it failed.
-    pub fn submit(&mut self, pod: &str, submission: &Submission) -> Result<u32, Silence> {
+    pub fn submit(&mut self, pod: &str, submission: &Submission) -> Result<u32, Unreachable> {
         self.listens()?;
-        let process = self.processes.get(pod).ok_or(Silence::Refused)?;
+        let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
         let store = self.stores.entry(process.volume.clone()).or_default();
         let record = store.entry(submission.id).or_insert(Record {
             kind: submission.task,
@@ -142,12 +142,12 @@ impl Sidecars {
         Ok(record.runs)
     }
 
-    fn listens(&mut self) -> Result<(), Silence> {
+    fn listens(&mut self) -> Result<(), Unreachable> {
         if self.deaf == 0 {
             return Ok(());
         }
         self.deaf -= 1;
-        Err(Silence::Timeout)
+        Err(Unreachable::Timeout)
     }
 
     /// The tasks that a sidecar can bring to an end now.
@@ -203,8 +203,8 @@ impl Sidecars {
     }
 
     /// What a sidecar would say of its gate, without being asked.
-    pub fn would_say(&self, pod: &str) -> Result<Health, Silence> {
-        self.processes.get(pod).map(|process| process.gate).ok_or(Silence::Refused)
+    pub fn would_say(&self, pod: &str) -> Result<Health, Unreachable> {
+        self.processes.get(pod).map(|process| process.gate).ok_or(Unreachable::Refused)
     }
 
     /// Whether a store has a task of this type that failed.

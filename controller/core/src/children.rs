@@ -10,7 +10,7 @@ use seinode_api::{
 
 use crate::{
     node::Owner,
-    observation::{Headless, Workload},
+    observation::{ServiceView, StatefulSetView},
     render,
     subject::Subject,
 };
@@ -21,7 +21,7 @@ pub(crate) const STATEFUL_SET: &str = "StatefulSet";
 pub(crate) const SERVICE: &str = "Service";
 
 /// The StatefulSet was applied.
-pub(crate) fn applied_workload(subject: &Subject, status: &mut SeiNodeStatus, set: &Workload) {
+pub(crate) fn applied_stateful_set(subject: &Subject, status: &mut SeiNodeStatus, set: &StatefulSetView) {
     let labels = ours(subject, &set.labels);
     status.children.get_or_insert_default().stateful_set = Some(StatefulSetStatus {
         uid: set.uid.clone(),
@@ -33,14 +33,14 @@ pub(crate) fn applied_workload(subject: &Subject, status: &mut SeiNodeStatus, se
 }
 
 /// The StatefulSet is as somebody left it, and stays so: it was adopted, or what was changed is not ours.
-pub(crate) fn accept_workload(subject: &Subject, status: &mut SeiNodeStatus, set: &Workload) {
+pub(crate) fn accept_stateful_set(subject: &Subject, status: &mut SeiNodeStatus, set: &StatefulSetView) {
     let by_hand = status.scaled_by_hand.take();
-    applied_workload(subject, status, set);
+    applied_stateful_set(subject, status, set);
     status.scaled_by_hand = by_hand;
 }
 
 /// Its replicas were set. If somebody else changed it since it was seen, that is still to be found.
-pub(crate) fn scaled(status: &mut SeiNodeStatus, before: Option<&Workload>, set: &Workload) {
+pub(crate) fn scaled(status: &mut SeiNodeStatus, before: Option<&StatefulSetView>, set: &StatefulSetView) {
     let Some(record) = status.children.as_mut().and_then(|children| children.stateful_set.as_mut()) else {
         return;
     };
@@ -55,7 +55,7 @@ pub(crate) fn scaled(status: &mut SeiNodeStatus, before: Option<&Workload>, set:
 }
 
 /// It has no pod because the spec wants none: whoever set its replicas to 0, it is ours to set them back.
-pub(crate) fn stopped_by_us(status: &mut SeiNodeStatus, set: &Workload) {
+pub(crate) fn stopped_by_us(status: &mut SeiNodeStatus, set: &StatefulSetView) {
     let record = &mut status.children.get_or_insert_default().stateful_set;
     let known = record.get_or_insert_with(|| StatefulSetStatus {
         uid: set.uid.clone(),
@@ -66,7 +66,7 @@ pub(crate) fn stopped_by_us(status: &mut SeiNodeStatus, set: &Workload) {
 }
 
 /// Somebody took an emergency stop back. When its replicas are 0 again, that is another one.
-pub(crate) fn started_by_hand(status: &mut SeiNodeStatus, set: &Workload) {
+pub(crate) fn started_by_hand(status: &mut SeiNodeStatus, set: &StatefulSetView) {
     let record = status.children.as_mut().and_then(|children| children.stateful_set.as_mut());
     if let Some(record) = record.filter(|record| record.uid == set.uid) {
         record.replicas = Some(set.replicas);
@@ -84,7 +84,7 @@ pub(crate) fn doubt(status: &mut SeiNodeStatus, kind: &str) {
 }
 
 /// The Service was applied, or is as somebody left it.
-pub(crate) fn applied_service(subject: &Subject, status: &mut SeiNodeStatus, service: &Headless) {
+pub(crate) fn applied_service(subject: &Subject, status: &mut SeiNodeStatus, service: &ServiceView) {
     let labels = ours(subject, &service.labels);
     let (uid, digest) = (service.uid.clone(), service.digest.clone());
     status.children.get_or_insert_default().service = Some(ServiceStatus { uid, digest, labels });
@@ -117,7 +117,7 @@ pub(crate) enum Difference {
 }
 
 /// How the StatefulSet differs. One that is older than what we wrote does not count: the watch is behind.
-pub(crate) fn workload_differs(status: &SeiNodeStatus, set: &Workload) -> Difference {
+pub(crate) fn stateful_set_differs(status: &SeiNodeStatus, set: &StatefulSetView) -> Difference {
     let record = recorded_set(status);
     let Some(record) = record else { return Difference::Unknown };
     let behind = record.generation.is_some_and(|generation| set.generation < generation);
@@ -130,7 +130,7 @@ pub(crate) fn workload_differs(status: &SeiNodeStatus, set: &Workload) -> Differ
 }
 
 /// How the Service differs.
-pub(crate) fn service_differs(status: &SeiNodeStatus, service: &Headless) -> Difference {
+pub(crate) fn service_differs(status: &SeiNodeStatus, service: &ServiceView) -> Difference {
     let record = status.children.as_ref().and_then(|children| children.service.as_ref());
     let Some(record) = record else { return Difference::Unknown };
     let same = record.uid == service.uid

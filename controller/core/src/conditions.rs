@@ -47,8 +47,8 @@ pub(crate) enum Truth {
 /// incomplete, and a condition that flickers would move its `lastTransitionTime`.
 pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation, act: &Act) {
     let waits = match act {
-        Act::Look(_) | Act::Perform(_) => return,
-        Act::Persist => None,
+        Act::Fetch(_) | Act::TakeSlot | Act::Perform(_) => return,
+        Act::Store => None,
         Act::Rest(rest) => Some(rest),
     };
     let told = facts::told(subject, next, seen, waits);

@@ -1,38 +1,40 @@
-//! What a decision says: the status as it should be, and one act.
+//! A decision: the status as it should be, and one act.
 //!
-//! The type keeps the first rule: a decision that holds a new plan ([`Act::Persist`]) cannot hold an effect.
+//! The type keeps the first rule: a decision that holds a new plan ([`Act::Store`]) cannot hold an effect.
 
 use seinode_api::SeiNodeStatus;
 
-use crate::{answer::Question, effect::Effect, task::Until};
+use crate::{effect::Effect, query::Query, task::Until};
 
-/// What happens next.
+/// The status as it should be, and the next act.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The status as it should be.
     pub status: SeiNodeStatus,
-    /// What to do.
+    /// The next act.
     pub act: Act,
 }
 
-/// What to do.
+/// The next act.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// Fetch a fact, then decide again.
-    Look(Question),
+    Fetch(Query),
+    /// Take a rollout slot, or learn who has them all, then decide again.
+    TakeSlot,
     /// Store the status, which holds a new plan, then decide again.
-    Persist,
-    /// Do this, fold what became of it into the facts, then decide again.
+    Store,
+    /// Perform an effect, fold its outcome into the facts, then decide again.
     Perform(Effect),
-    /// Store the status if it changed; nothing to do until then.
+    /// Store the status if it changed, and end the reconcile.
     Rest(Rest),
 }
 
-/// Why a node rests, and until when.
+/// The end of a reconcile: the reason to wait, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// What is waited for; `None` when nothing is.
+    /// What the node waits for; `None` when it waits for nothing.
     pub why: Option<String>,
-    /// When to look again.
+    /// When to reconcile again.
     pub until: Until,
 }

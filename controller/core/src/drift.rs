@@ -70,9 +70,9 @@ impl Reason {
 
 /// What a spec asks for now: a hash for each reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wishes(BTreeMap<Reason, String>);
+pub struct SpecHashes(BTreeMap<Reason, String>);
 
-impl Wishes {
+impl SpecHashes {
     /// Reads a spec; label peers without namespace are sought in the node's own.
     #[must_use]
     pub fn of(spec: &spec::SeiNodeSpec, namespace: &str) -> Self {

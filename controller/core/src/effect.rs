@@ -1,40 +1,43 @@
-//! What a decision does to the world, and what became of it.
+//! Changes of the world that a decision asks for, and their outcomes.
 
+use std::sync::Arc;
+
+use seinode_api::SeiNode;
 use serde_json::Value;
 
 use crate::{
-    answer::Silence,
     failure::Failure,
     ids::TaskId,
     intent::Retention,
-    observation::{Headless, Job, Volume, Workload},
+    observation::{Job, ServiceView, StatefulSetView, Volume},
+    sidecar::Unreachable,
     task_type::TaskType,
 };
 
-/// A change of the world. Every effect may be repeated: a crash right after it costs one pass.
+/// A change of the world. Every effect may be repeated: a crash right after it costs one reconcile.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Create the data PVC; one that exists already is read instead.
+    /// Creates the data PVC; reads it instead when it exists already.
     CreateVolume,
-    /// Annotate the data PVC with our UID, and tie it to the SeiNode or let it loose.
+    /// Annotates the data PVC with our UID, and adds or removes the SeiNode's owner reference.
     MarkVolume(Retention),
     /// Server-side apply of the StatefulSet.
-    ApplyWorkload,
-    /// Set the replicas of the StatefulSet, and nothing else of it.
+    ApplyStatefulSet,
+    /// Sets the replicas of the StatefulSet, and nothing else of it.
     Scale(Replicas),
     /// Server-side apply of the headless Service.
     ApplyService,
     /// Server-side apply of the Service of the bootstrap Job.
     ApplyBootstrapService,
-    /// Create the bootstrap Job; one that exists already is read instead.
+    /// Creates the bootstrap Job; reads it instead when it exists already.
     CreateJob,
-    /// Suspend the bootstrap Job or let it go on.
+    /// Suspends or resumes the bootstrap Job.
     SuspendJob(JobRun),
-    /// Delete the bootstrap Job of this UID, its pods first.
+    /// Deletes the bootstrap Job of this UID, its pods first.
     DeleteJob(String),
-    /// Delete the bootstrap Service of this UID.
+    /// Deletes the bootstrap Service of this UID.
     DeleteService(String),
-    /// Delete the node's pod of this name, UID and version, so that its StatefulSet makes another.
+    /// Deletes the node's pod of this name, UID and version, so that its StatefulSet makes another.
     DeletePod {
         /// Its name.
         name: String,
@@ -43,13 +46,13 @@ pub enum Effect {
         /// Its `resourceVersion`.
         version: String,
     },
-    /// Hand a task to the sidecar.
+    /// Submits a task to the sidecar.
     Submit(Submission),
-    /// Take the earlier operator's finalizer off the SeiNode.
+    /// Removes the earlier operator's finalizer from the SeiNode.
     RemoveLegacyFinalizer,
 }
 
-/// How many pods a StatefulSet of ours may ask for.
+/// Pods that a StatefulSet of ours may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replicas {
     /// None: the node is paused, or its bootstrap Job has the volume.
@@ -67,38 +70,48 @@ pub enum JobRun {
     Suspended,
 }
 
-/// A task as it goes over the wire to the sidecar (plans-tasks-sidecar §2.7, §5).
+/// A task as it goes over the wire to the sidecar (`POST /v0/tasks`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
     /// Identity of the attempt.
     pub id: TaskId,
-    /// What to do.
+    /// Type of the task.
     pub task: TaskType,
-    /// With what; absent for tasks without parameters.
+    /// Parameters; absent for tasks without any.
     pub params: Option<Value>,
 }
 
-/// What became of an effect.
+/// Outcome of an effect. Each variant belongs to its effect, so it can be folded without it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The data PVC as it is now, made by us or found.
+    /// The data PVC after it was created, found or marked.
     Volume(Volume),
-    /// The StatefulSet as the API server returned it.
-    Workload(Workload),
-    /// The Service as the API server returned it.
-    Service(Headless),
-    /// The Job as the API server returned it.
+    /// The StatefulSet after an apply.
+    StatefulSetApplied(StatefulSetView),
+    /// The StatefulSet after it was scaled.
+    Scaled(StatefulSetView),
+    /// No Job was created: the StatefulSet has the volume.
+    VolumeInUse(StatefulSetView),
+    /// The Service after an apply.
+    ServiceApplied(ServiceView),
+    /// The Service after an apply for the bootstrap Job.
+    BootstrapServiceApplied(ServiceView),
+    /// The Job after it was created, found, suspended or resumed.
     Job(Job),
-    /// It is deleted, or was gone already.
-    Deleted,
-    /// The sidecar took the task.
-    Submitted,
-    /// The sidecar refused the task for what it is (400), in its own words.
+    /// The Job is deleted, or was gone already.
+    JobDeleted,
+    /// The Service is deleted, or was gone already.
+    ServiceDeleted,
+    /// The pod of this UID is deleted, or was gone already.
+    PodDeleted(String),
+    /// The sidecar accepted a task of this type.
+    Submitted(TaskType),
+    /// The sidecar rejected the task for what it is (400), in its own words.
     Rejected(String),
-    /// The sidecar did not answer.
-    Silent(Silence),
-    /// The finalizer is off.
-    FinalizerRemoved,
+    /// The sidecar did not answer to the submission of this task.
+    Unreachable(TaskId, Unreachable),
+    /// The finalizer is removed; the SeiNode as it is stored now, unless it is gone.
+    FinalizerRemoved(Option<Arc<SeiNode>>),
     /// The API server did not do it.
     Failed(Failure),
 }

@@ -124,6 +124,18 @@ pub enum Retention {
     GoesWithTheNode,
 }
 
+impl Retention {
+    /// The retention that a spec asks for. A validator that signs keeps its volume unless told otherwise: it holds the
+    /// double-sign state.
+    pub(crate) fn of(spec: &spec::SeiNodeSpec) -> Self {
+        let signs = spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
+        match spec.data_volume.as_ref().and_then(|volume| volume.retain).unwrap_or(signs) {
+            true => Self::Kept,
+            false => Self::GoesWithTheNode,
+        }
+    }
+}
+
 /// Whether a node is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
@@ -161,7 +173,7 @@ impl Intent {
                 sidecar,
                 pod_labels: spec.pod_labels.clone(),
                 volume,
-                retention: retention(spec, &mode),
+                retention: Retention::of(spec),
                 activity: match spec.paused {
                     Some(true) => Activity::Paused,
                     Some(false) | None => Activity::Runs,
@@ -226,15 +238,6 @@ fn unknown_overrides(object: &SeiNode) -> overrides::Unknown {
     match annotations.and_then(|all| all.get(names::ALLOW_UNKNOWN_OVERRIDES_ANNOTATION)).map(String::as_str) {
         Some("true") => overrides::Unknown::Allowed,
         _ => overrides::Unknown::Refused,
-    }
-}
-
-/// A validator that signs keeps its volume unless told otherwise: it holds the double-sign state.
-fn retention(spec: &spec::SeiNodeSpec, mode: &Mode) -> Retention {
-    let signs = matches!(mode, Mode::Validator { role: Role::Signer { .. }, .. });
-    match spec.data_volume.as_ref().and_then(|volume| volume.retain).unwrap_or(signs) {
-        true => Retention::Kept,
-        false => Retention::GoesWithTheNode,
     }
 }
 

@@ -5,12 +5,10 @@
 //! `clippy.toml` and the dependency test of the workspace hold it to that.
 //!
 //! The way through: [`subject::Subject::of`] parses a SeiNode once, [`decide::decide`] says what comes next,
-//! [`absorb`] folds what became of it into the facts, [`render`] makes the objects that effects apply, and
-//! [`notice::between`] says what people should hear of a change of status.
+//! [`fold`] folds what became of it into the facts, [`render`] makes the objects that effects apply, and
+//! [`events::between`] says what people should hear of a change of status.
 
-pub mod absorb;
 pub mod advice;
-pub mod answer;
 mod children;
 pub mod conditions;
 pub mod configuration;
@@ -20,24 +18,26 @@ pub mod definition;
 pub mod drift;
 pub mod edits;
 pub mod effect;
+pub mod events;
 pub mod exclusive;
-pub mod fact;
 pub mod failure;
-pub mod heal;
+pub mod fast_mark_ready;
+pub mod fold;
 pub mod ids;
 pub mod import;
 pub mod intent;
 pub mod keys;
 pub mod node;
-pub mod notice;
 pub mod observation;
 pub mod peers;
 pub mod plan;
 pub mod platform;
 mod ports;
 pub mod quantity;
+pub mod query;
 pub mod render;
 mod repairs;
+pub mod sidecar;
 pub mod subject;
 pub mod task;
 pub mod task_type;

@@ -15,13 +15,22 @@ pub struct NodeRef {
     pub uid: String,
 }
 
-/// Whether a node is being deleted.
+/// Deletion of an object, as `metadata.deletionTimestamp` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// It is to be.
-    Wanted,
-    /// `metadata.deletionTimestamp` is set.
-    Deleting,
+pub enum Deletion {
+    /// Nobody has deleted the object.
+    Absent,
+    /// `metadata.deletionTimestamp` is set: the object goes when its finalizers and its grace period allow.
+    Requested,
+}
+
+impl Deletion {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
+        match meta.deletion_timestamp {
+            Some(_) => Self::Requested,
+            None => Self::Absent,
+        }
+    }
 }
 
 /// Whether a node carries `sei.io/seinode-finalizer`.

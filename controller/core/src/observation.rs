@@ -16,19 +16,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1 as batch;
 use seinode_api::{names, status::SidecarStatus};
 
-pub use children::{Binding, DataCheck, Headless, Mark, Serves, Strategy, Tie, Volume, Workload};
+pub use children::{Binding, DataCheck, ServiceView, Mark, Serves, Strategy, OwnerRef, Volume, StatefulSetView};
 pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
 
 use crate::{
-    answer::{Health, Question, Silence, TaskReport},
     edits::Edit,
     exclusive::{Resource, Rivals},
     failure::Failure,
     import::ImportFinding,
     intent::VolumeSource,
+    ids::TaskId,
     keys::{Finding, Fingerprint},
-    node::{NodeRef, Owner},
+    node::{Deletion, NodeRef, Owner},
     platform::ResultExport,
+    sidecar::{Answer, Health, TaskReport},
 };
 
 /// What was seen of a node's world in one pass.
@@ -39,9 +40,9 @@ pub struct Observation {
     /// The data PVC `data-<name>`.
     pub volume: Option<Volume>,
     /// The StatefulSet.
-    pub workload: Option<Workload>,
+    pub stateful_set: Option<StatefulSetView>,
     /// The headless Service.
-    pub service: Option<Headless>,
+    pub service: Option<ServiceView>,
     /// The node's pods, by name; more than one only while one is going.
     pub pods: Vec<Pod>,
     /// The bootstrap Job.
@@ -59,7 +60,7 @@ pub struct Observation {
     /// What the API server said of the bootstrap Job in this pass, whatever the watches know.
     pub live_job: Option<Option<Job>>,
     /// The StatefulSet and what was changed of it by hand, asked live in this pass.
-    pub live_workload: Option<LiveWorkload>,
+    pub live_stateful_set: Option<LiveStatefulSet>,
     /// The Service, and what was changed of it by hand, asked live in this pass.
     pub live_service: Option<LiveService>,
     /// Whether the node's pod can go without its data going too, asked live in this pass.
@@ -68,34 +69,23 @@ pub struct Observation {
     pub slot: Option<Slot>,
     /// What would be rendered today.
     pub rendering: Option<Rendering>,
-    /// The sidecar lost its readiness so often that the gate is not opened again before this time.
-    pub calm_at: Option<Timestamp>,
+    /// The sidecar flaps: its gate is not opened again before this time.
+    pub mark_ready_at: Option<Timestamp>,
     /// Where replayers export their results to.
     pub export: ResultExport,
     /// The sidecar's answer about one task.
-    pub report: Answer<TaskReport>,
+    pub report: Option<(TaskId, Answer<TaskReport>)>,
     /// The sidecar's answer about its gate.
-    pub gate: Answer<Health>,
+    pub gate: Option<Answer<Health>>,
     /// What went wrong with an effect of this pass.
-    pub setback: Option<Failure>,
-}
-
-/// A fact that is fetched only when a decision needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
-    /// Nobody asked.
-    NotAsked,
-    /// This was the question and the answer.
-    Given(Question, T),
-    /// The sidecar did not answer.
-    Silent(Silence),
+    pub failed_request: Option<Failure>,
 }
 
 /// A StatefulSet as the API server has it, and what somebody changed of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveWorkload {
+pub struct LiveStatefulSet {
     /// The StatefulSet; `None` when there is none.
-    pub workload: Option<Workload>,
+    pub stateful_set: Option<StatefulSetView>,
     /// What of it was changed by hand.
     pub edits: Vec<Edit>,
     /// The field manager that set its replicas last; `None` when that was us.
@@ -106,7 +96,7 @@ pub struct LiveWorkload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveService {
     /// The Service; `None` when there is none.
-    pub service: Option<Headless>,
+    pub service: Option<ServiceView>,
     /// What of it was changed by hand.
     pub edits: Vec<Edit>,
 }
@@ -129,15 +119,6 @@ pub struct Rendering {
     pub service: String,
 }
 
-/// Whether an object stays or is being deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stay {
-    /// It stays.
-    Staying,
-    /// `metadata.deletionTimestamp` is set.
-    Going,
-}
-
 /// A bootstrap Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -146,7 +127,7 @@ pub struct Job {
     /// Whose it is.
     pub owner: Owner,
     /// Whether it is being deleted.
-    pub stay: Stay,
+    pub deletion: Deletion,
     /// What it was made for.
     pub target: Option<String>,
     /// How far it has come.
@@ -186,7 +167,7 @@ impl Observation {
         Self {
             now,
             volume: None,
-            workload: None,
+            stateful_set: None,
             service: None,
             pods: Vec::new(),
             job: None,
@@ -196,17 +177,22 @@ impl Observation {
             keys: None,
             import: None,
             live_job: None,
-            live_workload: None,
+            live_stateful_set: None,
             live_service: None,
             data: None,
             slot: None,
             rendering: None,
-            calm_at: None,
+            mark_ready_at: None,
             export,
-            report: Answer::NotAsked,
-            gate: Answer::NotAsked,
-            setback: None,
+            report: None,
+            gate: None,
+            failed_request: None,
         }
+    }
+
+    /// The sidecar's answer about this task, if it was asked for in this reconcile.
+    pub(crate) fn report(&self, task: TaskId) -> Option<&Answer<TaskReport>> {
+        self.report.as_ref().filter(|(id, _)| *id == task).map(|(_, answer)| answer)
     }
 
     /// UID of the PVC that the node's data is in, as far as it was looked at.
@@ -231,7 +217,7 @@ impl Observation {
             self.job.as_ref().filter(|job| job.owner == Owner::Us && job.progress == JobProgress::Runs)?;
         self.pods
             .iter()
-            .find(|pod| pod.stay == Stay::Staying && pod.job_uid.as_deref() == Some(job.uid.as_str()))
+            .find(|pod| pod.deletion == Deletion::Absent && pod.job_uid.as_deref() == Some(job.uid.as_str()))
     }
 
     /// The pod that runs the node, if its gate was open once: what it was configured with has worked.
@@ -244,9 +230,9 @@ impl Observation {
     /// The pod that runs the node: owned by the StatefulSet that we see, and staying.
     #[must_use]
     pub fn pod(&self) -> Option<&Pod> {
-        let workload = self.workload.as_ref().filter(|workload| workload.owner == Owner::Us)?;
+        let workload = self.stateful_set.as_ref().filter(|workload| workload.owner == Owner::Us)?;
         self.pods.iter().find(|pod| {
-            pod.stay == Stay::Staying && pod.workload_uid.as_deref() == Some(workload.uid.as_str())
+            pod.deletion == Deletion::Absent && pod.stateful_set_uid.as_deref() == Some(workload.uid.as_str())
         })
     }
 }
@@ -272,39 +258,9 @@ impl Job {
         Self {
             uid: job.metadata.uid.clone().unwrap_or_default(),
             owner: node.owner_of(&job.metadata),
-            stay: Stay::of(&job.metadata),
+            deletion: Deletion::of(&job.metadata),
             target: annotations.and_then(|all| all.get(names::TARGET_ANNOTATION)).cloned(),
             progress,
         }
     }
-}
-
-impl Stay {
-    pub(crate) fn of(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Self {
-        match meta.deletion_timestamp {
-            Some(_) => Self::Going,
-            None => Self::Staying,
-        }
-    }
-}
-
-impl<T> Answer<T> {
-    /// The answer to `question`, if that is what was asked; silence answers every question.
-    pub(crate) fn to(&self, question: &Question) -> Reply<'_, T> {
-        match self {
-            Self::Given(asked, answer) if asked == question => Reply::Is(answer),
-            Self::Silent(silence) => Reply::Silent(silence),
-            Self::NotAsked | Self::Given(..) => Reply::Ask,
-        }
-    }
-}
-
-/// What an [`Answer`] says to one question.
-pub(crate) enum Reply<'a, T> {
-    /// This.
-    Is(&'a T),
-    /// The sidecar did not answer.
-    Silent(&'a Silence),
-    /// It has to be asked first.
-    Ask,
 }

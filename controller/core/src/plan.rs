@@ -196,6 +196,10 @@ impl Plan {
         Rewind::Done
     }
 
+    pub(crate) fn is_active(&self) -> bool {
+        self.phase == PlanPhase::Active
+    }
+
     /// Whether a task of the plan is done.
     pub(crate) fn has_done(&self, kind: TaskType) -> bool {
         self.tasks.iter().any(|task| task.kind == kind && task.progress == Progress::Complete)

@@ -1,15 +1,15 @@
-//! What a pass is about: a SeiNode, read and parsed once.
+//! The subject of a reconcile: a SeiNode, read and parsed once.
 
 use jiff::Timestamp;
-use seinode_api::{SeiNode, names};
+use seinode_api::{SeiNode, SeiNodeSpec, names};
 
 use crate::{
-    intent::Intent,
-    node::{LegacyFinalizer, Life, NodeRef, Suspension},
+    intent::{Intent, Retention},
+    node::{LegacyFinalizer, Deletion, NodeRef, Suspension},
     violation::Violation,
 };
 
-/// What a pass is about: the node's identity and what its object asks for, parsed once.
+/// The subject of a reconcile: the node's identity and what its object asks for, parsed once.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Which node.
@@ -19,7 +19,7 @@ pub struct Subject {
     /// Generation of the spec.
     pub generation: i64,
     /// Whether it is being deleted.
-    pub life: Life,
+    pub deletion: Deletion,
     /// Whether it still carries the earlier operator's finalizer.
     pub finalizer: LegacyFinalizer,
     /// Whether a person wants nothing to be changed for it.
@@ -28,8 +28,28 @@ pub struct Subject {
     pub retry: Option<String>,
     /// The value of annotation `sei.io/recreate-volume`.
     pub recreate: Option<String>,
+    /// Its data volume, as far as the spec can be read.
+    pub data_volume: DataVolume,
     /// What it asks for, or every rule that its spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
+}
+
+/// A node's data volume, read from the spec whether or not the rest of it is valid: retention must not depend on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataVolume {
+    /// The PVC `data-<name>` that we make.
+    Own(Retention),
+    /// A PVC that existed before: we neither tie nor delete it.
+    Imported,
+}
+
+impl DataVolume {
+    fn of(spec: &SeiNodeSpec) -> Self {
+        match spec.data_volume.as_ref().is_some_and(|volume| volume.import.is_some()) {
+            true => Self::Imported,
+            false => Self::Own(Retention::of(spec)),
+        }
+    }
 }
 
 impl Subject {
@@ -43,9 +63,9 @@ impl Subject {
             node: NodeRef::of(meta),
             created: meta.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
             generation: meta.generation.unwrap_or_default(),
-            life: match meta.deletion_timestamp {
-                Some(_) => Life::Deleting,
-                None => Life::Wanted,
+            deletion: match meta.deletion_timestamp {
+                Some(_) => Deletion::Requested,
+                None => Deletion::Absent,
             },
             finalizer: match finalizers.into_iter().any(|name| name == names::LEGACY_FINALIZER) {
                 true => LegacyFinalizer::Present,
@@ -57,6 +77,7 @@ impl Subject {
             },
             retry: annotation(names::RETRY_ANNOTATION).cloned(),
             recreate: annotation(names::RECREATE_VOLUME_ANNOTATION).cloned(),
+            data_volume: DataVolume::of(&object.spec),
             intent: Intent::parse(object),
         }
     }

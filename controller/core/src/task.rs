@@ -3,14 +3,14 @@
 pub(crate) mod bootstrap;
 pub(crate) mod children;
 pub(crate) mod keys;
-pub(crate) mod kin;
+pub(crate) mod ownership;
 pub(crate) mod rollout;
 pub(crate) mod sidecar;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    answer::Question,
+    query::Query,
     effect::Effect,
     exclusive::{Bid, Claim, Contest, Hold, Resource, hold},
     failure::Class,
@@ -19,6 +19,9 @@ use crate::{
     subject::Subject,
     task_type::TaskType,
 };
+
+/// Error of a task that the sidecar accepted and later did not know.
+pub(crate) const LOST_BY_THE_SIDECAR: &str = "the sidecar no longer knew the task and was given it again";
 
 /// One task of a plan and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub(crate) enum Step {
     /// It is done.
     Done,
     /// A fact is missing.
-    Look(Question),
+    Fetch(Query),
     /// The sidecar has it already: it was handed over by a pass that could not say so any more.
     UnderWay,
     /// This has to be done.
@@ -95,7 +98,7 @@ pub(crate) fn secure(subject: &Subject, claims: &[Claim], seen: &Observation, re
         None => bid.against(&seen.rivals),
         Some(Hold::Wanted) => match &seen.live_rivals {
             Some((asked, rivals)) if *asked == resource => bid.against(rivals),
-            _ => return Step::Look(Question::Rivals(resource)),
+            _ => return Step::Fetch(Query::Rivals(resource)),
         },
     };
     match (contest, hold(claims, &resource)) {

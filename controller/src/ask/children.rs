@@ -12,11 +12,11 @@ use k8s_openapi::{
 use kube::{Api, Resource};
 use seinode_core::{
     edits,
-    fact::Fact,
+    fetched::Fetched,
     failure::{Class, Failure},
     intent::Intent,
     node::NodeRef,
-    observation::{DataCheck, Headless, LiveService, LiveWorkload, Workload},
+    observation::{DataCheck, ServiceView, LiveService, LiveStatefulSet, StatefulSetView},
     render,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,36 +25,36 @@ use serde_json::Value;
 use crate::{api_error, context::Context};
 
 /// The StatefulSet.
-pub(super) async fn workload(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fact, Failure> {
+pub(super) async fn workload(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fetched, Failure> {
     let Some(set) = get::<StatefulSet>(context, node, &node.name).await? else {
-        let nothing = LiveWorkload { workload: None, edits: Vec::new(), scaled_by: None };
-        return Ok(Fact::Workload(nothing));
+        let nothing = LiveStatefulSet { stateful_set: None, edits: Vec::new(), scaled_by: None };
+        return Ok(Fetched::StatefulSet(nothing));
     };
     let live = json("StatefulSet", &set)?;
     let rendered = json("StatefulSet", &render::stateful_set(node, intent, &context.platform))?;
-    Ok(Fact::Workload(LiveWorkload {
-        workload: Some(Workload::of(node, &set)),
+    Ok(Fetched::StatefulSet(LiveStatefulSet {
+        stateful_set: Some(StatefulSetView::of(node, &set)),
         edits: edits::of("StatefulSet", &live, &rendered),
         scaled_by: edits::who_scaled(&live),
     }))
 }
 
 /// The Service.
-pub(super) async fn service(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fact, Failure> {
+pub(super) async fn service(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fetched, Failure> {
     let Some(service) = get::<Service>(context, node, &node.name).await? else {
-        return Ok(Fact::Service(LiveService { service: None, edits: Vec::new() }));
+        return Ok(Fetched::Service(LiveService { service: None, edits: Vec::new() }));
     };
     let edits =
         edits::of("Service", &json("Service", &service)?, &json("Service", &render::service(node, intent))?);
-    Ok(Fact::Service(LiveService { service: Some(Headless::of(node, &service)), edits }))
+    Ok(Fetched::Service(LiveService { service: Some(ServiceView::of(node, &service)), edits }))
 }
 
 /// The data PVC, imported or not.
-pub(super) async fn data(context: &Context, node: &NodeRef, intent: &Intent) -> Fact {
+pub(super) async fn data(context: &Context, node: &NodeRef, intent: &Intent) -> Fetched {
     let name = intent.data_volume(node);
     match get::<PersistentVolumeClaim>(context, node, &name).await {
-        Ok(pvc) => Fact::Data(DataCheck::of(pvc.as_ref())),
-        Err(failure) => Fact::Data(DataCheck::Unread(failure)),
+        Ok(pvc) => Fetched::Data(DataCheck::of(pvc.as_ref())),
+        Err(failure) => Fetched::Data(DataCheck::Unread(failure)),
     }
 }
 

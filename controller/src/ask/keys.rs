@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use seinode_core::{
-    fact::Fact,
+    fetched::Fetched,
     failure::{Class, Failure},
     intent::Intent,
     keys::{self, Finding, Fingerprint},
@@ -16,10 +16,10 @@ use seinode_core::{
 use crate::{api_error, context::Context};
 
 /// Reads both Secrets of a node that signs, and remembers what was found.
-pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, seen: &Observation) -> Fact {
+pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, seen: &Observation) -> Fetched {
     let Some((signing, p2p)) = intent.key_secrets() else {
         let message = "defect of the operator: keys are looked for where the spec names none".into();
-        return Fact::Failed(Failure { class: Class::Invariant, message });
+        return Fetched::Failed(Failure { class: Class::Invariant, message });
     };
     let namespace = &node.namespace;
     let (signing, p2p) = futures::join!(
@@ -29,7 +29,7 @@ pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, see
     let pod = seen.pod().map(|pod| pod.version.clone());
     let check = KeyCheck { at: seen.now, pod, signing, node: p2p };
     context.keyring.note(node, &check);
-    Fact::Keys(check)
+    Fetched::Keys(check)
 }
 
 /// What is found of the signing key in a Secret.

@@ -32,7 +32,7 @@ pub(super) async fn live(
     // A SeiNode that cannot be read is nobody's rival, but its pods are looked at.
     let nodes: Vec<&SeiNode> = nodes.iter().filter_map(|node| node.0.as_ref().ok()).collect();
     let pods: Vec<&Pod> = pods.iter().collect();
-    let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
+    let workload = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str());
     let sets: Vec<StatefulSet> = list(context, "StatefulSets", &of_nodes).await?;
     let jobs: Vec<Job> = list(context, "Jobs", &of_nodes).await?;
     let (sets, jobs): (Vec<_>, Vec<_>) = (sets.iter().collect(), jobs.iter().collect());

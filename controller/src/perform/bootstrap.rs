@@ -20,7 +20,7 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::{Job, Observation, Run, Workload},
+    observation::{Job, Observation, Run, StatefulSetView},
     render,
 };
 use serde::de::DeserializeOwned;
@@ -39,9 +39,9 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
         return Err(Failure { class: Class::Invariant, message });
     };
     if let Some(set) = get::<StatefulSet>(context, node, &node.name).await? {
-        let workload = Workload::of(node, &set);
+        let workload = StatefulSetView::of(node, &set);
         if workload.owner != Owner::Us || workload.replicas > 0 {
-            return Ok(Outcome::Workload(workload));
+            return Ok(Outcome::StatefulSet(workload));
         }
     }
     // Also that of an earlier Job: one that somebody deleted leaves its pod behind for a moment.

@@ -7,12 +7,12 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::Headless,
+    observation::ServiceView,
     render,
 };
 use serde_json::json;
 
-use super::{Known, mend};
+use super::{Known, repair};
 use crate::{api_error, context::Context};
 
 /// Server-side apply of the Service that was seen, or of a new one. Where it is refused because one of our ports has another
@@ -22,7 +22,7 @@ pub(super) async fn apply(
     context: &Context,
     node: &NodeRef,
     intent: &Intent,
-    seen: Option<&Headless>,
+    seen: Option<&ServiceView>,
 ) -> Result<Outcome, Failure> {
     let mut wanted = render::service(node, intent);
     wanted.metadata.uid = seen.map(|service| service.uid.clone());
@@ -36,11 +36,11 @@ pub(super) async fn apply(
                 live.map_err(|error| api_error::read(&error, &format!("get Service {}", node.name)))?;
             let version = live.resource_version().unwrap_or_default();
             let parts = vec![("/spec/ports", json!(with_theirs(&wanted, &live)))];
-            mend::replace(context, node, &version, wanted, parts).await?
+            repair::replace(context, node, &version, wanted, parts).await?
         }
         other => other?,
     };
-    Ok(Outcome::Service(Headless::of(node, &applied)))
+    Ok(Outcome::Service(ServiceView::of(node, &applied)))
 }
 
 /// Server-side apply of the bootstrap Job's Service.
@@ -48,12 +48,12 @@ pub(super) async fn apply_for_bootstrap(
     context: &Context,
     node: &NodeRef,
     intent: &Intent,
-    seen: Option<&Headless>,
+    seen: Option<&ServiceView>,
 ) -> Result<Outcome, Failure> {
     let mut wanted = render::bootstrap_service(node, intent);
     wanted.metadata.uid = seen.map(|service| service.uid.clone());
     let applied = super::apply(context, node, &wanted, Known::of(seen)).await?;
-    Ok(Outcome::Service(Headless::of(node, &applied)))
+    Ok(Outcome::Service(ServiceView::of(node, &applied)))
 }
 
 /// Our ports, and those that others added under names of their own.

@@ -11,13 +11,13 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::{NodeRef, Owner},
-    observation::Workload,
+    observation::StatefulSetView,
     render,
 };
 
 use serde_json::json;
 
-use super::{Known, mend};
+use super::{Known, repair};
 use crate::{api_error, context::Context};
 
 /// Server-side apply of the StatefulSet that was seen, or of a new one.
@@ -29,7 +29,7 @@ pub(super) async fn apply(
     context: &Context,
     node: &NodeRef,
     intent: &Intent,
-    seen: Option<&Workload>,
+    seen: Option<&StatefulSetView>,
 ) -> Result<Outcome, Failure> {
     let mut wanted = render::stateful_set(node, intent, &context.platform);
     if let Some(set) = seen {
@@ -44,8 +44,8 @@ pub(super) async fn apply(
                     ("/spec/template", json!(wanted.spec.as_ref().map(|spec| &spec.template))),
                     ("/spec/updateStrategy", json!(wanted.spec.as_ref().map(|spec| &spec.update_strategy))),
                 ];
-                let replaced = mend::replace(context, node, &set.version, wanted, parts).await?;
-                return Ok(Outcome::Workload(Workload::of(node, &replaced)));
+                let replaced = repair::replace(context, node, &set.version, wanted, parts).await?;
+                return Ok(Outcome::StatefulSet(StatefulSetView::of(node, &replaced)));
             }
             None => return Err(refused),
         },
@@ -57,10 +57,10 @@ pub(super) async fn apply(
         true => applied,
         false => {
             let version = applied.resource_version().unwrap_or_default();
-            mend::remove(context, node, &version, &foreign).await?
+            repair::remove(context, node, &version, &foreign).await?
         }
     };
-    Ok(Outcome::Workload(Workload::of(node, &mended)))
+    Ok(Outcome::StatefulSet(StatefulSetView::of(node, &mended)))
 }
 
 /// Deletes the pod that was seen, with its normal grace period.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seinode_core::{answer::Silence, node::NodeRef};
+use seinode_core::{query::Unreachable, node::NodeRef};
 
 use super::Answer;
 
@@ -53,8 +53,8 @@ impl Pace {
                 soon.min(jittered(interval, node))
             }
             // It has waited for two seconds already.
-            Answer::Silent(Silence::Timeout) => SLOW.min(interval),
-            Answer::Silent(Silence::Refused | Silence::NoSuchHost | Silence::Unexpected(_)) => {
+            Answer::Unreachable(Unreachable::Timeout) => SLOW.min(interval),
+            Answer::Unreachable(Unreachable::Refused | Unreachable::NoSuchHost | Unreachable::Unexpected(_)) => {
                 self.silent_since.get_or_insert_with(Instant::now);
                 if self.is_hurried() {
                     let crowd = u32::try_from(waiting.div_ceil(CROWD)).unwrap_or(u32::MAX).max(1);
@@ -76,7 +76,7 @@ fn jittered(interval: Duration, node: &NodeRef) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seinode_core::answer::Health;
+    use seinode_core::query::Health;
 
     fn node(uid: &str) -> NodeRef {
         NodeRef { namespace: "sei".into(), name: "n".into(), uid: uid.into() }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn one_that_refuses_is_asked_fast_and_hundreds_are_spread_out() {
-        let refused = Answer::Silent(Silence::Refused);
+        let refused = Answer::Unreachable(Unreachable::Refused);
         assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 1), HURRIED);
         assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 500), HURRIED * 5);
         let mut pace = Pace::begin();

@@ -6,7 +6,7 @@ use devcluster::sidecar::{Endpoint, Fault, Scope, Sidecars as Simulated, Times};
 use reqwest::StatusCode;
 use seinode_core::{
     ids::{PlanId, Target},
-    observation::{Container, Stay},
+    observation::{Container, Deletion},
     task_type::TaskType,
 };
 use serde_json::json;
@@ -47,11 +47,11 @@ impl Scene {
         self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap()
     }
 
-    async fn health(&self) -> Fact {
+    async fn health(&self) -> Fetched {
         self.client().gate().await
     }
 
-    async fn task(&self) -> Fact {
+    async fn task(&self) -> Fetched {
         self.client().report(id(0)).await
     }
 
@@ -60,7 +60,7 @@ impl Scene {
     }
 
     /// Reads a task until it is done.
-    async fn result(&self) -> Fact {
+    async fn result(&self) -> Fetched {
         self.process().settled(Duration::from_secs(5)).await.unwrap();
         self.task().await
     }
@@ -70,12 +70,12 @@ fn pod(uid: &str) -> Pod {
     Pod {
         name: "n0-0".into(),
         uid: uid.into(),
-        workload_uid: None,
+        stateful_set_uid: None,
         job_uid: None,
         revision: None,
         version: "1".into(),
         signing_secret: None,
-        stay: Stay::Staying,
+        deletion: Deletion::Absent,
         going: None,
         run: seinode_core::observation::Run::Lives,
         ip: Some(Ipv4Addr::LOCALHOST.into()),
@@ -97,11 +97,11 @@ fn id(attempt: u32) -> TaskId {
 #[tokio::test]
 async fn mark_ready_opens_the_gate() {
     let scene = Scene::new().await;
-    assert_eq!(scene.health().await, Fact::Gate(Health::NotReady));
-    assert_eq!(scene.task().await, Fact::Task(TaskReport::Unknown));
+    assert_eq!(scene.health().await, Fetched::Gate(Health::NotReady));
+    assert_eq!(scene.task().await, Fetched::Task(TaskReport::Unknown));
     assert_eq!(scene.submit(TaskType::MarkReady, None).await, Outcome::Submitted);
-    assert_eq!(scene.result().await, Fact::Task(TaskReport::Completed));
-    assert_eq!(scene.health().await, Fact::Gate(Health::Ready));
+    assert_eq!(scene.result().await, Fetched::Task(TaskReport::Completed));
+    assert_eq!(scene.health().await, Fetched::Gate(Health::Ready));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_failed_task_is_told_in_the_sidecars_words() {
     let scene = Scene::new().await;
     let params = json!({"mode": "full", "overrides": {"no.such": "1"}});
     assert_eq!(scene.submit(TaskType::ConfigApply, Some(params)).await, Outcome::Submitted);
-    let Fact::Task(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
+    let Fetched::Task(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
     assert!(words.contains("no.such"), "{words}");
 }
 
@@ -122,7 +122,7 @@ async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
     let refused = scene.submit(TaskType::MarkReady, None).await;
     assert_eq!(refused, Outcome::Rejected("unknown task type: mark-ready".into()));
     behaviour.refuse_submit(simulated, Times::Next(1), "persist task: disk full");
-    let Outcome::Silent(Silence::Unexpected(why)) = scene.submit(TaskType::MarkReady, None).await else {
+    let Outcome::Unreachable(Unreachable::Unexpected(why)) = scene.submit(TaskType::MarkReady, None).await else {
         panic!("W40: a broken store is not the task's fault")
     };
     assert!(why.contains("store"), "{why}");
@@ -131,10 +131,10 @@ async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
 #[tokio::test]
 async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     let scene = Scene::new().await;
-    let unexpected = |words: &str| Fact::Silent(Silence::Unexpected(words.into()));
+    let unexpected = |words: &str| Fetched::Unreachable(Unreachable::Unexpected(words.into()));
     for (fault, expected) in [
-        (Fault::Reset, Fact::Silent(Silence::Refused)),
-        (Fault::Hang, Fact::Silent(Silence::Timeout)),
+        (Fault::Reset, Fetched::Unreachable(Unreachable::Refused)),
+        (Fault::Hang, Fetched::Unreachable(Unreachable::Timeout)),
         (Fault::Status(StatusCode::IM_A_TEAPOT), unexpected("HTTP 418")),
     ] {
         scene.process().behaviour().reset();
@@ -146,7 +146,7 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     scene.result().await;
     for (fault, expected) in [
         (Fault::NotJson, unexpected("not the JSON of the contract")),
-        (Fault::Truncated, Fact::Silent(Silence::Refused)),
+        (Fault::Truncated, Fetched::Unreachable(Unreachable::Refused)),
         (Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), unexpected("HTTP 500")),
     ] {
         scene.process().behaviour().reset();
@@ -159,10 +159,10 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
 async fn nobody_there_is_refused() {
     let scene = Scene::new().await;
     scene.process().stop_process();
-    assert_eq!(scene.health().await, Fact::Silent(Silence::Refused));
+    assert_eq!(scene.health().await, Fetched::Unreachable(Unreachable::Refused));
     let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap()).unwrap();
     let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap();
-    assert_eq!(sidecar.gate().await, Fact::Silent(Silence::Refused));
+    assert_eq!(sidecar.gate().await, Fetched::Unreachable(Unreachable::Refused));
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_host_that_does_not_resolve_is_told() {
     let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
     let sidecar = Sidecars::new(template).unwrap().of(&node, &pod("pod-0"), 7777).unwrap();
-    assert_eq!(sidecar.gate().await, Fact::Silent(Silence::NoSuchHost));
+    assert_eq!(sidecar.gate().await, Fetched::Unreachable(Unreachable::NoSuchHost));
 }
 
 #[tokio::test]
@@ -200,6 +200,6 @@ async fn a_connection_ends_with_its_request() {
             assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is kept");
         };
         let (fact, ()) = tokio::join!(sidecar.gate(), served);
-        assert_eq!(fact, Fact::Gate(Health::Ready));
+        assert_eq!(fact, Fetched::Gate(Health::Ready));
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
-    answer::{Silence, TaskReport},
+    query::{Unreachable, TaskReport},
     effect::{Outcome, Submission},
     ids::TaskId,
 };
@@ -42,50 +42,50 @@ pub(super) fn body_of(submission: &Submission) -> Value {
     body
 }
 
-pub(super) async fn send(request: RequestBuilder) -> Result<Response, Silence> {
+pub(super) async fn send(request: RequestBuilder) -> Result<Response, Unreachable> {
     request.send().await.map_err(|error| silence(&error))
 }
 
-pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Silence> {
+pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| silence(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BODY {
-            return Err(Silence::Unexpected("more than 1 MiB".into()));
+            return Err(Unreachable::Unexpected("more than 1 MiB".into()));
         }
     }
     Ok(body)
 }
 
-pub(super) fn report(body: &[u8]) -> Result<TaskReport, Silence> {
+pub(super) fn report(body: &[u8]) -> Result<TaskReport, Unreachable> {
     let task: Task = parse(body)?;
     match task.status.as_str() {
         "running" => Ok(TaskReport::Running),
         "completed" => Ok(TaskReport::Completed),
         "failed" if task.error.is_empty() => Ok(TaskReport::Failed("the sidecar gave no reason".to_owned())),
         "failed" => Ok(TaskReport::Failed(shorten(&task.error))),
-        _ => Err(Silence::Unexpected("a task status that the contract does not know".into())),
+        _ => Err(Unreachable::Unexpected("a task status that the contract does not know".into())),
     }
 }
 
-pub(super) fn accepted(body: &[u8], sent: TaskId) -> Result<Outcome, Silence> {
+pub(super) fn accepted(body: &[u8], sent: TaskId) -> Result<Outcome, Unreachable> {
     let accepted: Accepted = parse(body)?;
     match accepted.id == sent.to_string() {
         true => Ok(Outcome::Submitted),
-        false => Err(Silence::Unexpected("it accepted the task under another id".into())),
+        false => Err(Unreachable::Unexpected("it accepted the task under another id".into())),
     }
 }
 
-pub(super) fn refusal(body: &[u8]) -> Result<String, Silence> {
+pub(super) fn refusal(body: &[u8]) -> Result<String, Unreachable> {
     parse::<Refusal>(body).map(|refusal| shorten(&refusal.error))
 }
 
-pub(super) fn unexpected(status: StatusCode) -> Silence {
-    Silence::Unexpected(format!("HTTP {}", status.as_u16()))
+pub(super) fn unexpected(status: StatusCode) -> Unreachable {
+    Unreachable::Unexpected(format!("HTTP {}", status.as_u16()))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Silence> {
-    serde_json::from_slice(body).map_err(|_| Silence::Unexpected("not the JSON of the contract".into()))
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreachable> {
+    serde_json::from_slice(body).map_err(|_| Unreachable::Unexpected("not the JSON of the contract".into()))
 }
 
 fn shorten(words: &str) -> String {
@@ -96,14 +96,14 @@ fn shorten(words: &str) -> String {
 }
 
 /// Tells the ways of silence apart, without ports or times that would change the words (W30).
-fn silence(error: &reqwest::Error) -> Silence {
+fn silence(error: &reqwest::Error) -> Unreachable {
     if error.is_timeout() {
-        return Silence::Timeout;
+        return Unreachable::Timeout;
     }
     if error.is_connect() {
         return match chain(error).any(|cause| cause.to_string().contains("dns error")) {
-            true => Silence::NoSuchHost,
-            false => Silence::Refused,
+            true => Unreachable::NoSuchHost,
+            false => Unreachable::Refused,
         };
     }
     let io_failed = chain(error).any(|cause| cause.is::<std::io::Error>());
@@ -112,8 +112,8 @@ fn silence(error: &reqwest::Error) -> Silence {
         words.contains("connection closed") || words.contains("connection reset")
     });
     match io_failed || cut {
-        true => Silence::Refused,
-        false => Silence::Unexpected("not HTTP".into()),
+        true => Unreachable::Refused,
+        false => Unreachable::Unexpected("not HTTP".into()),
     }
 }
 

@@ -8,7 +8,7 @@ use seinode_api::{SeiNode, SeiNodeStatus, names, status::Phase};
 use seinode_core::{
     exclusive::{self, Hold, Resource},
     intent::{Activity, Intent, VolumeSource},
-    node::{Life, Owner, Suspension},
+    node::{Deletion, Owner, Suspension},
     observation::{SEID, Volume},
     plan::Plan,
     subject::Subject,
@@ -60,7 +60,7 @@ fn may_linger(world: &World, object: &Object) -> bool {
 
 impl Rested<'_> {
     fn check(&self) -> Result<(), Violation> {
-        if self.subject.life == Life::Deleting {
+        if self.subject.deletion == Deletion::Requested {
             return Err(self.broken("what is to go goes", "the SeiNode is still there"));
         }
         let Ok(intent) = &self.subject.intent else {

@@ -3,14 +3,14 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec};
 use seinode_api::{SeiNode, names};
 use seinode_core::{
-    answer::{Question, Silence},
+    query::{Query, Unreachable},
     edits,
     exclusive::{Resource, Rivals, StrayKey},
-    fact::Fact,
+    fetched::Fetched,
     import,
     intent::Intent,
     keys::{Finding, Fingerprint},
-    observation::{DataCheck, Headless, Job, KeyCheck, LiveService, LiveWorkload, Observation, Workload},
+    observation::{DataCheck, ServiceView, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, StatefulSetView},
     render,
     subject::Subject,
 };
@@ -29,63 +29,63 @@ pub fn ask(
     subject: &Subject,
     intent: &Intent,
     seen: &Observation,
-    question: &Question,
-) -> Fact {
+    question: &Query,
+) -> Fetched {
     let node = &subject.node;
     let pod = seen.host().filter(|pod| pod.ip.is_some()).map(|pod| pod.uid.as_str());
     let here = |kind, name: &str| Key::new(kind, &node.namespace, name);
     match question {
-        Question::Task(id) => match pod.map(|pod| world.sidecars.report(pod, *id)) {
-            Some(Ok(report)) => Fact::Task(report),
-            Some(Err(silence)) => Fact::Silent(silence),
-            None => Fact::Silent(Silence::Refused),
+        Query::Task(id) => match pod.map(|pod| world.sidecars.report(pod, *id)) {
+            Some(Ok(report)) => Fetched::Task(report),
+            Some(Err(silence)) => Fetched::Unreachable(silence),
+            None => Fetched::Unreachable(Unreachable::Refused),
         },
-        Question::Health => match pod.map(|pod| world.sidecars.gate(pod)) {
-            Some(Ok(health)) => Fact::Gate(health),
-            Some(Err(silence)) => Fact::Silent(silence),
-            None => Fact::Silent(Silence::Refused),
+        Query::Health => match pod.map(|pod| world.sidecars.gate(pod)) {
+            Some(Ok(health)) => Fetched::Gate(health),
+            Some(Err(silence)) => Fetched::Unreachable(silence),
+            None => Fetched::Unreachable(Unreachable::Refused),
         },
-        Question::Keys => Fact::Keys(keys(world, subject, intent, seen)),
-        Question::Import => {
+        Query::Keys => Fetched::Keys(keys(world, subject, intent, seen)),
+        Query::Import => {
             let name = intent.data_volume(node);
             let claim = world.api.get(&here(Kind::Volume, &name)).and_then(|it| it.volume());
             let volume = claim.map(persistent_volume);
             let settings = platform::settings();
             let least = import::least_size(intent, &settings);
-            Fact::Import(import::judge(&name, &node.namespace, claim, volume.as_ref(), least))
+            Fetched::Import(import::judge(&name, &node.namespace, claim, volume.as_ref(), least))
         }
-        Question::Rivals(resource) => Fact::Rivals(rivals(world, subject, seen, resource)),
-        Question::Workload => {
+        Query::Rivals(resource) => Fetched::Rivals(rivals(world, subject, seen, resource)),
+        Query::StatefulSet => {
             let Some(live) = world.api.get(&here(Kind::Set, &node.name)) else {
-                return Fact::Workload(LiveWorkload { workload: None, edits: Vec::new(), scaled_by: None });
+                return Fetched::StatefulSet(LiveStatefulSet { stateful_set: None, edits: Vec::new(), scaled_by: None });
             };
             let json = fields::json(live);
             let rendered = render::stateful_set(node, intent, &platform::settings());
-            Fact::Workload(LiveWorkload {
-                workload: live.set().map(|set| Workload::of(node, set)),
+            Fetched::StatefulSet(LiveStatefulSet {
+                stateful_set: live.set().map(|set| StatefulSetView::of(node, set)),
                 edits: edits::of("StatefulSet", &json, &fields::json(&rendered.into())),
                 scaled_by: edits::who_scaled(&json),
             })
         }
-        Question::Service => {
+        Query::Service => {
             let Some(live) = world.api.get(&here(Kind::Service, &node.name)) else {
-                return Fact::Service(LiveService { service: None, edits: Vec::new() });
+                return Fetched::Service(LiveService { service: None, edits: Vec::new() });
             };
             let rendered = render::service(node, intent);
             let edits = edits::of("Service", &fields::json(live), &fields::json(&rendered.into()));
-            Fact::Service(LiveService {
-                service: live.service().map(|service| Headless::of(node, service)),
+            Fetched::Service(LiveService {
+                service: live.service().map(|service| ServiceView::of(node, service)),
                 edits,
             })
         }
-        Question::Data => {
+        Query::Data => {
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
-            Fact::Data(DataCheck::of(claim.and_then(|it| it.volume())))
+            Fetched::Data(DataCheck::of(claim.and_then(|it| it.volume())))
         }
-        Question::Slot => Fact::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name))),
-        Question::Job => {
+        Query::Slot => Fetched::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name))),
+        Query::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
-            Fact::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))
+            Fetched::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))
         }
     }
 }
@@ -116,7 +116,7 @@ fn rivals(world: &World, subject: &Subject, seen: &Observation, resource: &Resou
     let nodes: Vec<&SeiNode> = world.api.list(Kind::Node).filter_map(|node| node.node()).collect();
     let pods = world.api.list(Kind::Pod).filter(|pod| pod.label(names::NODE_LABEL).is_some());
     let pods: Vec<_> = pods.filter_map(|pod| pod.pod()).collect();
-    let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
+    let workload = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str());
     let sets: Vec<_> = world.api.list(Kind::Set).filter_map(|set| set.set()).collect();
     let jobs: Vec<_> = world.api.list(Kind::Job).filter_map(|job| job.job()).collect();
     let rivals = Rivals::of(&subject.node, workload, &nodes, &pods);

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_core::{
     effect::Outcome,
     node::NodeRef,
-    observation::{Headless, Pod, Stay, Workload},
+    observation::{ServiceView, Pod, Deletion, StatefulSetView},
 };
 
 use crate::objects::Key;
@@ -17,8 +17,8 @@ const BEHIND: SignedDuration = SignedDuration::from_secs(5);
 /// The newest version of each child that a write returned.
 #[derive(Clone, Debug, Default)]
 pub struct Fresh {
-    workloads: BTreeMap<NodeRef, (Timestamp, Workload)>,
-    services: BTreeMap<NodeRef, (Timestamp, Headless)>,
+    workloads: BTreeMap<NodeRef, (Timestamp, StatefulSetView)>,
+    services: BTreeMap<NodeRef, (Timestamp, ServiceView)>,
     /// UID of the pod that was deleted last.
     deleted: BTreeMap<NodeRef, (Timestamp, String)>,
 }
@@ -26,7 +26,7 @@ pub struct Fresh {
 impl Fresh {
     pub fn note(&mut self, node: &NodeRef, outcome: &Outcome, now: Timestamp) {
         match outcome {
-            Outcome::Workload(set) => drop(self.workloads.insert(node.clone(), (now, set.clone()))),
+            Outcome::StatefulSet(set) => drop(self.workloads.insert(node.clone(), (now, set.clone()))),
             Outcome::Service(service) => drop(self.services.insert(node.clone(), (now, service.clone()))),
             _ => {}
         }
@@ -40,15 +40,15 @@ impl Fresh {
     pub fn pods(&self, node: &NodeRef, pods: &mut [Pod], now: Timestamp) {
         let Some((at, uid)) = self.deleted.get(node) else { return };
         if now.duration_since(*at) < BEHIND {
-            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.stay = Stay::Going);
+            pods.iter_mut().filter(|pod| pod.uid == *uid).for_each(|pod| pod.deletion = Deletion::Requested);
         }
     }
 
-    pub fn workload(&mut self, node: &NodeRef, cached: Option<Workload>, now: Timestamp) -> Option<Workload> {
+    pub fn workload(&mut self, node: &NodeRef, cached: Option<StatefulSetView>, now: Timestamp) -> Option<StatefulSetView> {
         newest(&mut self.workloads, node, cached, now, |set| (&set.uid, &set.version))
     }
 
-    pub fn service(&mut self, node: &NodeRef, cached: Option<Headless>, now: Timestamp) -> Option<Headless> {
+    pub fn service(&mut self, node: &NodeRef, cached: Option<ServiceView>, now: Timestamp) -> Option<ServiceView> {
         newest(&mut self.services, node, cached, now, |service| (&service.uid, &service.version))
     }
 

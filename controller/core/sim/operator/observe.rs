@@ -4,7 +4,7 @@ use seinode_api::{SeiNode, SeiNodeStatus, names};
 use seinode_core::{
     exclusive::Rivals,
     intent::VolumeSource,
-    observation::{Headless, Job, Observation, Pod, Volume, Workload},
+    observation::{ServiceView, Job, Observation, Pod, Volume, StatefulSetView},
     peers,
     plan::Plan,
     render,
@@ -31,9 +31,9 @@ impl Operator {
         let volume = cached(Kind::Volume, &names::data_volume(&node.name)).and_then(|it| it.volume());
         seen.volume = volume.map(|pvc| Volume::of(node, pvc));
         let set = cached(Kind::Set, &node.name).and_then(|it| it.set());
-        seen.workload = self.fresh.workload(node, set.map(|set| Workload::of(node, set)), now);
+        seen.stateful_set = self.fresh.stateful_set(node, set.map(|set| StatefulSetView::of(node, set)), now);
         let service = cached(Kind::Service, &node.name).and_then(|it| it.service());
-        seen.service = self.fresh.service(node, service.map(|service| Headless::of(node, service)), now);
+        seen.service = self.fresh.service(node, service.map(|service| ServiceView::of(node, service)), now);
         let job = cached(Kind::Job, &names::bootstrap_job(&node.name)).and_then(|it| it.job());
         seen.job = job.map(|job| Job::of(node, job));
         let pod = cached(Kind::Pod, &format!("{}-0", node.name)).and_then(|it| it.pod());
@@ -45,7 +45,7 @@ impl Operator {
             seen.pods.extend(mine.filter_map(|pod| pod.pod()).map(Pod::of));
         }
         self.fresh.pods(node, &mut seen.pods, now);
-        if let (Ok(intent), Some(_)) = (&subject.intent, &seen.workload) {
+        if let (Ok(intent), Some(_)) = (&subject.intent, &seen.stateful_set) {
             seen.rendering = Some(render::rendering(node, intent, &platform::settings()));
         }
         if let Some(pod) = seen.pod().filter(|_| !opens_its_gate(status)) {
@@ -56,7 +56,7 @@ impl Operator {
         if intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)) {
             let nodes = self.nodes();
             let pods: Vec<_> = self.caches.list(Kind::Pod).filter_map(|pod| pod.pod()).collect();
-            let workload = seen.workload.as_ref().map(|workload| workload.uid.as_str());
+            let workload = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str());
             let sets: Vec<_> = self.caches.list(Kind::Set).filter_map(|set| set.set()).collect();
             let jobs: Vec<_> = self.caches.list(Kind::Job).filter_map(|job| job.job()).collect();
             seen.rivals = Rivals::of(node, workload, &nodes, &pods).and_makers(node, &nodes, &sets, &jobs);

@@ -5,16 +5,16 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use seinode_api::{SeiNodeStatus, status::Phase};
 use seinode_core::{
-    absorb::{absorb, absorb_answer},
-    answer::Question,
+    fold::{fold_outcome, fold_fetched},
+    query::Query,
     decide::decide,
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
-    fact::Fact,
+    fetched::Fetched,
     failure::Class,
-    heal,
+    fast_mark_ready,
     intent::Activity,
-    node::Life,
+    node::Deletion,
     observation::Observation,
     subject::Subject,
     task::Until,
@@ -108,26 +108,26 @@ impl Pass {
         let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
         self.status = status;
         match act {
-            Act::Look(question) => self.look(world, index, question),
-            Act::Persist if world.operators[index].crowded && self.only_opens() => self.vouch(world, node),
-            Act::Persist => self.store(world, index, node, None),
+            Act::Fetch(question) => self.look(world, index, question),
+            Act::Store if world.operators[index].crowded && self.only_opens() => self.vouch(world, node),
+            Act::Store => self.store(world, index, node, None),
             Act::Perform(effect) => self.perform(world, index, node, &effect),
             Act::Rest(rest) => self.store(world, index, node, Some(rest)),
         }
     }
 
-    fn look(mut self, world: &mut World, index: usize, question: Question) -> Next {
+    fn look(mut self, world: &mut World, index: usize, question: Query) -> Next {
         let Ok(intent) = &self.subject.intent else { return Next::Over(Until::Event) };
         let fact = ask(world, index, &self.subject, intent, &self.seen, &question);
-        if let (Question::Health, Some(pod)) = (&question, self.seen.pod()) {
+        if let (Query::Health, Some(pod)) = (&question, self.seen.pod()) {
             world.operators[index].probes.note(&self.object.key(), pod, &fact);
         }
         world.say(|| format!("operator {index} asks {question:?}: {}", brief(&fact)));
-        if let Fact::Keys(check) = &fact {
+        if let Fetched::Keys(check) = &fact {
             let keyring = &mut world.operators[index].keyring;
             keyring.insert(self.subject.node.clone(), check.clone());
         }
-        absorb_answer(&mut self.seen, question, fact);
+        fold_fetched(&mut self.seen, question, fact);
         Next::Again(Box::new(self))
     }
 
@@ -136,7 +136,7 @@ impl Pass {
     }
 
     fn only_opens(&self) -> bool {
-        heal::only_begins(&self.stored(), &self.status)
+        fast_mark_ready::only_begins(&self.stored(), &self.status)
     }
 
     /// Goes on with a plan that is not stored, if the object is still as it was read.
@@ -210,9 +210,9 @@ impl Pass {
         rest: &Rest,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let overtaken = self.seen.setback.as_ref().is_some_and(|setback| setback.class == Class::Conflict);
+        let overtaken = self.seen.failed_request.as_ref().is_some_and(|failed_request| failed_request.class == Class::Conflict);
         let gives_way = operator.crowded
-            && (heal::only_ends(before, &self.status) || heal::only_readiness(before, &self.status));
+            && (fast_mark_ready::only_ends(before, &self.status) || fast_mark_ready::only_readiness(before, &self.status));
         match overtaken || gives_way || only_waits(before, &self.status, rest) {
             true => operator.postponed.put_off(&self.object, &self.status, now),
             false => None,
@@ -221,7 +221,7 @@ impl Pass {
 
     /// The sidecar of a node that runs is asked beside the passes from now on; nobody else's is.
     fn probe(&self, operator: &mut Operator) {
-        let runs = self.status.phase == Some(Phase::Running) && self.subject.life == Life::Wanted;
+        let runs = self.status.phase == Some(Phase::Running) && self.subject.deletion == Deletion::Absent;
         let active = self.subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
         let pod = self.seen.pod().filter(|pod| runs && active && pod.ip.is_some());
         match pod {
@@ -264,12 +264,12 @@ impl Pass {
             Some(Fault::AnswerLost) => perform::unanswered(effect),
             _ => outcome,
         };
-        absorb(&mut self.subject, &mut self.status, &mut self.seen, effect, outcome);
+        fold_outcome(&mut self.subject, &mut self.status, &mut self.seen, effect, outcome);
         Next::Again(Box::new(self))
     }
 }
 
-fn brief(fact: &Fact) -> String {
+fn brief(fact: &Fetched) -> String {
     format!("{:.160}", format!("{fact:?}"))
 }
 

@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use seinode_api::{SeiNodeStatus, names};
 use seinode_core::{
-    answer::Silence,
+    query::Unreachable,
     edits,
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::{Intent, Retention},
     node::{NodeRef, Owner},
-    observation::{Headless, Job, Observation, Strategy, Volume, Workload},
+    observation::{ServiceView, Job, Observation, Strategy, Volume, StatefulSetView},
     render,
     subject::Subject,
 };
@@ -67,7 +67,7 @@ pub fn meddle(world: &mut World, key: &Key) {
 /// The outcome of a request that nobody answers.
 pub fn unanswered(effect: &Effect) -> Outcome {
     match effect {
-        Effect::Submit(_) => Outcome::Silent(Silence::Timeout),
+        Effect::Submit(_) => Outcome::Unreachable(Unreachable::Timeout),
         _ => Outcome::Failed(Failure { class: Class::Transient, message: "no answer".into() }),
     }
 }
@@ -114,7 +114,7 @@ pub fn perform(
     }
     let Ok(intent) = &subject.intent else { return (conflict(), None) };
     let gives_a_pod = match effect {
-        Effect::ApplyWorkload => seen.workload.as_ref().is_none_or(|set| set.replicas == 0),
+        Effect::ApplyStatefulSet => seen.stateful_set.as_ref().is_none_or(|set| set.replicas == 0),
         Effect::ApplyService => seen.service.is_none(),
         Effect::Scale(Replicas::One) | Effect::CreateJob => true,
         _ => false,
@@ -136,7 +136,7 @@ impl Hands<'_> {
         match effect {
             Effect::CreateVolume => self.create_volume(),
             Effect::MarkVolume(retention) => self.mark_volume(*retention),
-            Effect::ApplyWorkload => self.apply_workload(),
+            Effect::ApplyStatefulSet => self.apply_workload(),
             Effect::Scale(replicas) => self.scale(*replicas),
             Effect::ApplyService => {
                 let service = render::service(node, self.intent);
@@ -167,8 +167,8 @@ impl Hands<'_> {
     fn outcome(&self, object: &Object) -> Outcome {
         match object {
             Object::Volume(pvc) => Outcome::Volume(Volume::of(self.node, pvc)),
-            Object::Set(set) => Outcome::Workload(Workload::of(self.node, set)),
-            Object::Service(service) => Outcome::Service(Headless::of(self.node, service)),
+            Object::Set(set) => Outcome::StatefulSet(StatefulSetView::of(self.node, set)),
+            Object::Service(service) => Outcome::Service(ServiceView::of(self.node, service)),
             Object::Job(job) => Outcome::Job(Job::of(self.node, job)),
             Object::Node(_) | Object::Pod(_) => conflict(),
         }
@@ -219,7 +219,7 @@ impl Hands<'_> {
     fn apply_workload(&mut self) -> Outcome {
         let key = self.key(Kind::Set, &self.node.name);
         let wanted = render::stateful_set(self.node, self.intent, &platform::settings());
-        let seen = self.seen.workload.as_ref();
+        let seen = self.seen.stateful_set.as_ref();
         if let Some(seen) = seen {
             let live = self.world.api.get(&key).map(|live| live.meta().resource_version.clone());
             if live.flatten().as_ref() != Some(&seen.version) {
@@ -276,7 +276,7 @@ impl Hands<'_> {
 
     fn scale(&mut self, replicas: Replicas) -> Outcome {
         let key = self.key(Kind::Set, &self.node.name);
-        let seen = self.seen.workload.as_ref().map(|set| set.uid.as_str());
+        let seen = self.seen.stateful_set.as_ref().map(|set| set.uid.as_str());
         let count = match replicas {
             Replicas::Zero => 0,
             Replicas::One => 1,
@@ -290,9 +290,9 @@ impl Hands<'_> {
 
     fn create_job(&mut self) -> Outcome {
         let set = self.world.api.get(&self.key(Kind::Set, &self.node.name)).cloned();
-        let has_volume = |set: &Workload| set.owner != Owner::Us || set.replicas > 0;
+        let has_volume = |set: &StatefulSetView| set.owner != Owner::Us || set.replicas > 0;
         if let Some(set) = set
-            && set.set().is_some_and(|set| has_volume(&Workload::of(self.node, set)))
+            && set.set().is_some_and(|set| has_volume(&StatefulSetView::of(self.node, set)))
         {
             return self.outcome(&set);
         }
@@ -347,13 +347,13 @@ impl Hands<'_> {
 
     fn submit(&mut self, submission: &Submission) -> Outcome {
         let pod = self.seen.host().filter(|pod| pod.ip.is_some());
-        let Some(pod) = pod else { return Outcome::Silent(Silence::Refused) };
+        let Some(pod) = pod else { return Outcome::Unreachable(Unreachable::Refused) };
         match self.world.sidecars.submit(&pod.uid, submission) {
             Ok(runs) => {
                 self.world.ledger.ran(submission, runs);
                 Outcome::Submitted
             }
-            Err(silence) => Outcome::Silent(silence),
+            Err(silence) => Outcome::Unreachable(silence),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use seinode_core::{
-    answer::{Health, Question, Silence},
-    fact::Fact,
+    query::{Health, Query, Unreachable},
+    fetched::Fetched,
     observation::{Answer, Pod},
 };
 
@@ -28,7 +28,7 @@ impl Incarnation {
 #[derive(Clone, Debug)]
 struct Known {
     incarnation: Incarnation,
-    answer: Option<Result<Health, Silence>>,
+    answer: Option<Result<Health, Unreachable>>,
 }
 
 /// The gates that are watched.
@@ -40,8 +40,8 @@ impl Probes {
     pub fn answer(&self, node: &Key, pod: &Pod) -> Answer<Health> {
         let known = self.0.get(node).filter(|known| known.incarnation == Incarnation::of(pod));
         match known.and_then(|known| known.answer.clone()) {
-            Some(Ok(health)) => Answer::Given(Question::Health, health),
-            Some(Err(silence)) => Answer::Silent(silence),
+            Some(Ok(health)) => Answer::Given(Query::Health, health),
+            Some(Err(silence)) => Answer::Unreachable(silence),
             None => Answer::NotAsked,
         }
     }
@@ -58,10 +58,10 @@ impl Probes {
     }
 
     /// A pass has asked the sidecar itself.
-    pub fn note(&mut self, node: &Key, pod: &Pod, fact: &Fact) {
+    pub fn note(&mut self, node: &Key, pod: &Pod, fact: &Fetched) {
         let answer = match fact {
-            Fact::Gate(health) => Ok(*health),
-            Fact::Silent(silence) => Err(silence.clone()),
+            Fetched::Gate(health) => Ok(*health),
+            Fetched::Unreachable(silence) => Err(silence.clone()),
             _ => return,
         };
         if let Some(known) = self.0.get_mut(node).filter(|known| known.incarnation == Incarnation::of(pod)) {

@@ -9,12 +9,12 @@ use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
-    answer::{Health, Question},
+    sidecar::Health,
     decision::Rest,
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
-    node::Life,
-    observation::{Observation, Reply, Run},
+    node::Deletion,
+    observation::{Observation, Run},
     subject::Subject,
 };
 
@@ -123,7 +123,7 @@ fn paused(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Verdict 
                 (Truth::True, "Paused", message.to_owned())
             }
             (Activity::Paused, Some(pod)) => {
-                let is_asked = seen.workload.as_ref().is_none_or(|set| set.replicas == 0);
+                let is_asked = seen.stateful_set.as_ref().is_none_or(|set| set.replicas == 0);
                 let words = if is_asked { "is going" } else { "still runs: see Ready" };
                 (Truth::True, "Stopping", format!("spec.paused: pod {} {words}", pod.name))
             }
@@ -147,35 +147,35 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
 fn starts_anew(next: &SeiNodeStatus, seen: &Observation) -> bool {
     let before = types::find(&next.conditions, types::SIDECAR_READY).map(|it| it.reason.as_str());
     let asked = seen.pod().is_none_or(|pod| pod.ip.is_none())
-        || !matches!(seen.gate.to(&Question::Health), Reply::Ask);
+        || !matches!(&seen.gate, None);
     next.phase == Some(Phase::Running) && asked && matches!(before, Some("Paused" | "Starting"))
 }
 
 fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told {
     let activity = subject.intent.as_ref().ok().map(|intent| intent.activity);
-    let (status, reason, message) = match seen.gate.to(&Question::Health) {
-        _ if activity == Some(Activity::Paused) && subject.life == Life::Wanted => {
+    let (status, reason, message) = match &seen.gate {
+        _ if activity == Some(Activity::Paused) && subject.deletion == Deletion::Absent => {
             (Truth::Unknown, "Paused", "spec.paused: nobody is asked".into())
         }
-        Reply::Is(Health::Ready) => {
+        Some(Ok(Health::Ready)) => {
             (Truth::True, "Ready", "the sidecar answered 200: its gate is open".into())
         }
-        Reply::Is(Health::NotReady) => (Truth::False, "NotReady", GATE_SHUT.into()),
+        Some(Ok(Health::NotReady)) => (Truth::False, "NotReady", GATE_SHUT.into()),
         // After a pause, until it answers for the first time.
-        Reply::Silent(_) | Reply::Ask if starts_anew(next, seen) => {
+        Some(Err(_)) | None if starts_anew(next, seen) => {
             (Truth::Unknown, "Starting", "the node goes on after a pause; its pod is starting".into())
         }
-        Reply::Silent(silence) => (Truth::Unknown, "Unreachable", silence.to_string()),
+        Some(Err(silence)) => (Truth::Unknown, "Unreachable", silence.to_string()),
         // Nobody asked in this pass.
-        Reply::Ask
+        None
             if next.phase == Some(Phase::Running) && seen.pod().is_some_and(|pod| pod.ip.is_some()) =>
         {
             return Told::AsBefore(types::SIDECAR_READY);
         }
-        Reply::Ask if next.phase == Some(Phase::Running) => {
+        None if next.phase == Some(Phase::Running) => {
             (Truth::Unknown, "Unreachable", "the node has no pod with an address".into())
         }
-        Reply::Ask => {
+        None => {
             let message = "the gate is opened by mark-ready, at the end of the init plan";
             (Truth::Unknown, "Initializing", message.into())
         }

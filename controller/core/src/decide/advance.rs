@@ -1,166 +1,162 @@
-//! Takes a stored plan as far as it goes without acting, and says what comes then.
+//! Advances a stored plan as far as it goes without acting, and returns the act that comes then.
 
 use seinode_api::{
     SeiNodeStatus,
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{fail, mend, rest, running, set_phase};
+use super::{repair, turn::Turn};
 use crate::{
-    answer::{Health, Question},
     children, configuration,
     decision::Act,
     exclusive::{self, Claim, Resource},
     intent::Intent,
     keys::Finding,
-    observation::{Observation, Reply},
-    plan::{Chances, Plan, PlanKind, PlanPhase},
-    subject::Subject,
-    task::{self, Progress, Step, Task, Until, rollout},
+    observation::Observation,
+    plan::{Chances, Plan, PlanKind},
+    sidecar::Health,
+    task::{self, Progress, Step, Task, Until, Wait, rollout},
     task_type::{By, TaskType},
     time::stored,
 };
 
-/// Takes the plan as far as it goes.
-pub(super) fn advance(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    mut plan: Plan,
-    seen: &Observation,
-) -> Act {
-    if let Some(act) = tend(subject, intent, next, &mut plan, seen) {
-        return act;
+/// Advances the plan. `None` when it has ended: the node runs.
+pub(super) fn advance(turn: &mut Turn<'_>, mut plan: Plan) -> Option<Act> {
+    if let Some(act) = keep_up(turn, &mut plan) {
+        return Some(act);
     }
     loop {
-        if plan.phase != PlanPhase::Active {
-            return fail(next, &plan, seen);
+        if !plan.is_active() {
+            return Some(turn.report_failure(&plan));
         }
-        let Some(task) = plan.current() else { return finish(subject, intent, next, &plan, seen) };
+        let Some(task) = plan.current() else { return finish(turn, &plan) };
         if plan.kind == PlanKind::Init && !task.kind.is_precondition() {
-            set_phase(next, Phase::Initializing, seen);
+            turn.set_phase(Phase::Initializing);
         }
-        if let Some(not_before) = task.not_before.filter(|not_before| seen.now < *not_before) {
+        if let Some(not_before) = task.not_before.filter(|not_before| turn.seen.now < *not_before) {
             let error = task.error.as_deref().unwrap_or("it failed");
             let why = format!("{} is tried again: {error}", task.kind);
-            return wait(next, &plan, why, Until::At(not_before));
+            return Some(turn.wait(&plan, Wait { why, until: Until::At(not_before) }));
         }
-        let claims = exclusive::read(&next.claims);
-        let step = match step(subject, intent, next, &plan, task, &claims, seen) {
-            Step::Do(effect) => {
-                task::keys::before_a_pod(subject, &effect, &claims, seen).unwrap_or(Step::Do(effect))
-            }
-            step => step,
-        };
-        match step {
-            Step::Done if task.kind == TaskType::AwaitBootstrapComplete => {
-                next.bootstrap = Some(bootstrapped(intent, seen));
-                plan.complete_current();
-                // Stored before the Job is taken away: afterwards nobody could tell that it was a success (W7).
-                next.plan = Some(plan.write(None));
-                return Act::Persist;
-            }
-            Step::Done => {
-                if let (TaskType::ApplyService, Some(service)) = (task.kind, &seen.service) {
-                    children::applied_service(subject, next, service);
-                }
-                if task.kind == TaskType::ObserveImage {
-                    next.current_image = seen.pod().and_then(|pod| pod.seid_image.clone());
-                }
-                plan.complete_current();
-            }
-            Step::Look(question) => {
-                next.plan = Some(plan.write(None));
-                return Act::Look(question);
-            }
-            Step::Do(effect) => {
-                next.plan = Some(plan.write(None));
-                return Act::Perform(effect);
-            }
-            Step::Claim(resource, hold) => {
-                next.claims = exclusive::with(&claims, &resource, hold);
-                next.plan = Some(plan.write(None));
-                return Act::Persist;
-            }
-            Step::Wait(waits) => return wait(next, &plan, waits.why, waits.until),
-            Step::Yield(waits) => {
-                exclusive::let_go(&mut next.claims);
-                return wait(next, &plan, waits.why, waits.until);
-            }
-            Step::UnderWay => plan.found_current(seen.now),
-            Step::Reopen(why) => {
-                plan.reopen(&why);
-                // An attempt is stored before it is handed over.
-                next.plan = Some(plan.write(None));
-                return Act::Persist;
-            }
-            Step::Failed(why) => plan.fail_current(&why, Chances::Retry, seen.now),
-            Step::Hopeless(why) => plan.fail_current(&why, Chances::None, seen.now),
+        let step = step(turn, &plan, task);
+        if let Some(act) = take(turn, &mut plan, step) {
+            return Some(act);
         }
     }
 }
 
-/// What a plan has made is kept as it made it, and a pod that was made of an earlier revision meanwhile goes too.
-fn tend(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    plan: &mut Plan,
-    seen: &Observation,
-) -> Option<Act> {
-    if let Some(act) = open_before_replacing(next, plan, seen) {
+/// Takes one step of the current task; `None` when the plan can go on at once.
+fn take(turn: &mut Turn<'_>, plan: &mut Plan, step: Step) -> Option<Act> {
+    let kind = plan.current().map(|task| task.kind);
+    match step {
+        Step::Done if kind == Some(TaskType::AwaitBootstrapComplete) => {
+            turn.next.bootstrap = Some(bootstrapped(turn.intent, turn.seen));
+            plan.complete_current();
+            // Stored before the Job is removed: afterwards nobody could tell that it was a success (W7).
+            return Some(store(turn, plan));
+        }
+        Step::Done => {
+            if let (Some(TaskType::ApplyService), Some(service)) = (kind, &turn.seen.service) {
+                children::applied_service(turn.subject, turn.next, service);
+            }
+            if kind == Some(TaskType::ObserveImage) {
+                turn.next.current_image = turn.seen.pod().and_then(|pod| pod.seid_image.clone());
+            }
+            plan.complete_current();
+        }
+        Step::Fetch(query) => {
+            turn.next.plan = Some(plan.write(None));
+            return Some(Act::Fetch(query));
+        }
+        Step::Do(effect) => {
+            turn.next.plan = Some(plan.write(None));
+            return Some(Act::Perform(effect));
+        }
+        Step::Claim(resource, hold) => {
+            let claims = exclusive::read(&turn.next.claims);
+            turn.next.claims = exclusive::with(&claims, &resource, hold);
+            return Some(store(turn, plan));
+        }
+        Step::Wait(waits) => return Some(turn.wait(plan, waits)),
+        Step::Yield(waits) => {
+            turn.release_wanted();
+            return Some(turn.wait(plan, waits));
+        }
+        Step::UnderWay => plan.found_current(turn.seen.now),
+        Step::Reopen(why) => {
+            plan.reopen(&why);
+            // An attempt is stored before it is submitted.
+            return Some(store(turn, plan));
+        }
+        Step::Failed(why) => plan.fail_current(&why, Chances::Retry, turn.seen.now),
+        Step::Hopeless(why) => plan.fail_current(&why, Chances::None, turn.seen.now),
+    }
+    None
+}
+
+fn store(turn: &mut Turn<'_>, plan: &Plan) -> Act {
+    turn.next.plan = Some(plan.write(None));
+    Act::Store
+}
+
+/// Keeps what the plan has made as the plan made it; a pod that was made from an earlier revision meanwhile goes too.
+fn keep_up(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
+    if let Some(act) = open_before_replacing(turn, plan) {
         return Some(act);
     }
     let has_made = |kind| !plan.tasks.iter().any(|task| task.kind == kind) || plan.has_done(kind);
     if !has_made(TaskType::ApplyStatefulset) || !has_made(TaskType::ApplyService) {
         return None;
     }
-    if let Some(act) = mend::children(subject, next, seen) {
+    if let Some(act) = repair::children(turn) {
         return Some(act);
     }
-    if plan.has_done(TaskType::ApplyStatefulset) && rollout::is_of_another_spec(intent, seen) {
+    if plan.has_done(TaskType::ApplyStatefulset) && rollout::is_of_another_spec(turn.intent, turn.seen) {
         plan.back_to(TaskType::ApplyStatefulset);
-        // The new ids of what the sidecar is given again are stored first.
-        next.plan = Some(plan.write(None));
-        return Some(Act::Persist);
+        // The new ids of the tasks that the sidecar is given again are stored first.
+        return Some(store(turn, plan));
     }
-    let applied = children::recorded_set(next);
-    if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, seen).is_some() {
+    let applied = children::recorded_set(turn.next);
+    if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, turn.seen).is_some() {
         plan.back_to(TaskType::ReplacePod);
     }
     None
 }
 
-/// While an update waits, the pod that it has not replaced yet is to work: its gate is opened inside the plan (W31). A pod
+/// Opens the gate of a pod that an update has not replaced yet: while the update waits, that pod is to work (W31). A pod
 /// of the present revision gets mark-ready as the last task only.
-fn open_before_replacing(next: &mut SeiNodeStatus, plan: &mut Plan, seen: &Observation) -> Option<Act> {
+fn open_before_replacing(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
     let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
-    let is_shut = matches!(seen.gate.to(&Question::Health), Reply::Is(Health::NotReady));
+    let is_shut = turn.seen.gate == Some(Ok(Health::NotReady));
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
-    let applied = children::recorded_set(next);
-    // Once the new revision is asked for, only a pod that is known to be of another one is sure to be replaced.
-    let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, seen).is_none();
+    let applied = children::recorded_set(turn.next);
+    // Once the new revision is applied, only a pod that is known to be of another one is sure to be replaced.
+    let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, turn.seen).is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
-    if !(waits && is_shut) || opens || stays || seen.proven_pod(next.sidecar.as_ref()).is_none() {
+    let proven = turn.seen.proven_pod(turn.next.sidecar.as_ref()).is_some();
+    if !(waits && is_shut && proven) || opens || stays {
         return None;
     }
     plan.open_first("the sidecar was restarted before its pod was replaced");
-    next.plan = Some(plan.write(None));
-    Some(Act::Persist)
+    Some(store(turn, plan))
 }
 
-fn step(
-    subject: &Subject,
-    intent: &Intent,
-    next: &SeiNodeStatus,
-    plan: &Plan,
-    task: &Task,
-    claims: &[Claim],
-    seen: &Observation,
-) -> Step {
+/// The next step of a task. An effect that needs the node's keys comes after them.
+fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
+    let claims = exclusive::read(&turn.next.claims);
+    match step_of(turn, plan, task, &claims) {
+        Step::Do(effect) => {
+            task::keys::before(turn.subject, &effect, &claims, turn.seen).unwrap_or(Step::Do(effect))
+        }
+        step => step,
+    }
+}
+
+fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step {
+    let Turn { subject, intent, next, seen, failures: _, retry: _ } = turn;
     let applied = children::recorded_set(next);
     match task.kind {
-        // Put in for a pod that was to be replaced: another one than that is not its business.
+        // Inserted for a pod that was to be replaced: not for any other.
         TaskType::MarkReady
             if plan.tasks.last() != Some(task)
                 && plan.kind == PlanKind::NodeUpdate
@@ -195,7 +191,7 @@ fn step(
     }
 }
 
-/// The bootstrap of this volume is done, and stays done when its Job is long gone (W7).
+/// The record that the bootstrap of this volume is done: it stays when its Job is long gone (W7).
 fn bootstrapped(intent: &Intent, seen: &Observation) -> BootstrapStatus {
     BootstrapStatus {
         completed_at: Some(stored(seen.now)),
@@ -205,48 +201,42 @@ fn bootstrapped(intent: &Intent, seen: &Observation) -> BootstrapStatus {
 }
 
 /// Every task is done: the node runs, with the image that its pod has (W18: no second plan follows).
-fn finish(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    plan: &Plan,
-    seen: &Observation,
-) -> Act {
-    let Some(image) = seen.pod().and_then(|pod| pod.seid_image.clone()) else {
-        let why = "the pod was replaced and its successor does not exist yet";
-        return wait(next, plan, why.to_owned(), Until::Event);
+fn finish(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
+    let Some(image) = turn.seen.pod().and_then(|pod| pod.seid_image.clone()) else {
+        let why = "the pod was replaced and its successor does not exist yet".to_owned();
+        return Some(turn.wait(plan, Wait { why, until: Until::Event }));
     };
     match plan.kind {
         PlanKind::Init => {
-            next.current_image = Some(image);
-            next.background.clear();
-            settle(intent, next, plan, seen);
+            turn.next.current_image = Some(image);
+            turn.next.background.clear();
+            settle(turn, plan);
         }
-        PlanKind::NodeUpdate => settle(intent, next, plan, seen),
+        PlanKind::NodeUpdate => settle(turn, plan),
         PlanKind::MarkReady | PlanKind::Resubmit => {}
     }
     for task in plan.tasks.iter().filter(|task| task.kind.by() == By::Background) {
-        remember(next, task, plan, seen);
+        remember(turn.next, task, plan, turn.seen);
     }
-    next.plan = None;
-    set_phase(next, Phase::Running, seen);
-    running::watch_over(subject, intent, next, seen, 0)
+    turn.next.plan = None;
+    turn.set_phase(Phase::Running);
+    None
 }
 
-/// The node is as its spec asks for: what differs later is news.
-fn settle(intent: &Intent, next: &mut SeiNodeStatus, plan: &Plan, seen: &Observation) {
-    next.baseline = intent.wishes().record();
+/// The node is as its spec asks for: what differs later is drift.
+fn settle(turn: &mut Turn<'_>, plan: &Plan) {
+    turn.next.baseline = turn.intent.spec_hashes().record();
     if plan.has_done(TaskType::ConfigApply) {
-        let given = next.configured.get_or_insert_default();
-        given.config.get_or_insert_with(|| configuration::hash(intent));
-        given.peers.get_or_insert_with(|| configuration::peers_hash(&seen.peers));
+        let given = turn.next.configured.get_or_insert_default();
+        given.config.get_or_insert_with(|| configuration::hash(turn.intent));
+        given.peers.get_or_insert_with(|| configuration::peers_hash(&turn.seen.peers));
     }
-    if let Some(Finding::Valid(key)) = seen.keys.as_ref().map(|check| &check.signing) {
-        exclusive::only(&mut next.claims, &Resource::SigningKey(*key));
+    if let Some(Finding::Valid(key)) = turn.seen.keys.as_ref().map(|check| &check.signing) {
+        exclusive::only(&mut turn.next.claims, &Resource::SigningKey(*key));
     }
 }
 
-/// Remembers what the sidecar carries on with, so that it can be asked whether it still does (W24).
+/// Records the task that the sidecar carries on with, so that its loss can be found (W24).
 fn remember(next: &mut SeiNodeStatus, task: &Task, plan: &Plan, seen: &Observation) {
     let failures = next.background.iter().find(|old| old.type_ == task.kind.as_str());
     let failures = failures.and_then(|old| old.failures).unwrap_or_default();
@@ -258,11 +248,6 @@ fn remember(next: &mut SeiNodeStatus, task: &Task, plan: &Plan, seen: &Observati
             Progress::Running { submitted_at } => stored(submitted_at),
             Progress::Pending | Progress::Complete | Progress::Failed => stored(seen.now),
         }),
-        failures: (plan.kind == PlanKind::Resubmit).then_some(failures + 1),
+        failures: (plan.kind == PlanKind::Resubmit).then_some(failures.saturating_add(1)),
     });
-}
-
-fn wait(next: &mut SeiNodeStatus, plan: &Plan, why: String, until: Until) -> Act {
-    next.plan = Some(plan.write(Some(&why)));
-    rest(why, until)
 }

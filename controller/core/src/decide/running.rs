@@ -1,244 +1,233 @@
-//! Watches over a node that runs: its gate, its keys, the tasks that its sidecar carries on with.
+//! Watches a node that runs: its gate, its keys, its children, and the tasks that its sidecar carries on with.
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_api::{
-    SeiNodeStatus,
-    status::{BackgroundStatus, DataVolumeStatus},
-};
+use seinode_api::status::{BackgroundStatus, DataVolumeStatus};
 
-use super::{fail, mend, rest, secured, standing, update};
+use super::{
+    repair, standing,
+    turn::{Rule, Turn, first_of, rest},
+    update,
+};
 use crate::{
-    answer::{Health, Question, TaskReport},
     decision::{Act, Rest},
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource},
     ids::{self, TaskId},
-    intent::{Intent, VolumeSource},
+    intent::VolumeSource,
     keys::Finding,
     node::Owner,
-    observation::{Container, Observation, Reply, Slot, Workload},
+    observation::{Container, Slot, StatefulSetView},
     plan::{Plan, PlanKind, init},
+    query::Query,
     repairs,
-    subject::Subject,
+    sidecar::{Health, TaskReport},
     task::Until,
     task_type::TaskType,
 };
 
 /// The Secrets of a node that signs are read again after this long, and up to a tenth more (the only idle call).
 const KEYS_SECONDS: i64 = 600;
-/// A background task that ran this long before it was lost is handed over again at once.
+/// A background task that ran this long before it was lost is submitted again at once.
 const STEADY: SignedDuration = SignedDuration::from_mins(10);
 
-/// Looks at everything, and mends what can be mended.
-pub(super) fn watch_over(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    seen: &Observation,
-    failures: u32,
-) -> Act {
-    if let Some(effect) = standing::no_job(seen) {
-        return Act::Perform(effect);
+/// The rules of a node that runs and has no plan, in order of precedence. The gate comes before repairs: a repair that
+/// cannot be made must not keep `seid` down.
+const RULES: &[Rule] = &[
+    standing::no_job,
+    resume,
+    record_what_runs,
+    update::roll_out,
+    look,
+    open_gate,
+    repair::children,
+    resubmit,
+    idle,
+];
+
+/// Rule: a node that is up is watched.
+pub(super) fn watch(turn: &mut Turn<'_>) -> Option<Act> {
+    if !turn.runs() {
+        return None;
     }
-    if let Some(act) = resume(subject, next, seen) {
-        return act;
-    }
-    note_what_runs(intent, next, seen);
-    if !update::drift(intent, next, seen).is_empty() && !matches!(seen.slot, Some(Slot::Taken(_))) {
-        return update::begin(subject, intent, next, seen, 0, None);
-    }
-    if let Some(act) = mend::children(subject, next, seen) {
-        return act;
-    }
-    if let Some(act) = look(subject, intent, next, seen) {
-        return act;
-    }
-    if let Reply::Is(Health::NotReady) = seen.gate.to(&Question::Health) {
-        if let Some(calm) = seen.calm_at.filter(|calm| seen.now < *calm) {
-            let why =
-                "the sidecar was restarted again and again; its gate is opened a few times a minute at most";
-            return rest(why, Until::At(calm));
-        }
-        return begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, failures);
-    }
-    let until = next_look(subject, intent, next, seen);
-    match background(intent, next, seen) {
-        Background::Settled => {
-            let waits = matches!(seen.slot, Some(Slot::Taken(_)));
-            let why = waits.then(|| "the rollout waits for a slot: see NodeUpdateInProgress".to_owned());
-            Act::Rest(Rest { why, until })
-        }
-        Background::Ask(id) => Act::Look(Question::Task(id)),
-        Background::Later(at) => {
-            rest("a background task of the sidecar was lost and is handed over again later", Until::At(at))
-        }
-        Background::Lost(task) => begin(PlanKind::Resubmit, &[task], subject, intent, next, seen, failures),
-    }
+    first_of(RULES, turn)
 }
 
-/// A failed plan waits for its time; the node is watched over meanwhile. A gate that is open needs no plan to open it.
-pub(super) fn wait_out(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    plan: &Plan,
-    seen: &Observation,
-) -> Act {
-    if let Some(act) = resume(subject, next, seen) {
-        return act;
+/// The rules of a node that runs and whose plan has failed, until its next attempt.
+pub(super) fn wait_out(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
+    if let Some(act) = first_of(&[resume, look], turn) {
+        return Some(act);
     }
-    if let Some(act) = mend::children(subject, next, seen) {
-        return act;
-    }
-    if let Some(act) = look(subject, intent, next, seen) {
-        return act;
-    }
-    match seen.gate.to(&Question::Health) {
-        Reply::Is(Health::Ready) if plan.kind == PlanKind::MarkReady => {
-            next.plan = None;
-            watch_over(subject, intent, next, seen, 0)
+    match &turn.seen.gate {
+        // A gate that is open needs no plan to open it.
+        Some(Ok(Health::Ready)) if plan.kind == PlanKind::MarkReady => {
+            turn.next.plan = None;
+            turn.failures = 0;
+            return watch(turn);
         }
         // Of a failed update only a pod that it has not replaced: the gate of its successor stays shut.
-        Reply::Is(Health::NotReady)
+        Some(Ok(Health::NotReady))
             if plan.kind == PlanKind::Resubmit
                 || (plan.kind == PlanKind::NodeUpdate
-                    && seen.proven_pod(next.sidecar.as_ref()).is_some()) =>
+                    && turn.seen.proven_pod(turn.next.sidecar.as_ref()).is_some()) =>
         {
-            begin(PlanKind::MarkReady, &[TaskType::MarkReady], subject, intent, next, seen, 0)
+            turn.failures = 0;
+            return Some(begin(turn, PlanKind::MarkReady, TaskType::MarkReady));
         }
-        _ => fail(next, plan, seen),
+        _ => {}
     }
+    repair::children(turn).or_else(|| Some(turn.report_failure(plan)))
 }
 
-/// What is known of a node that runs, whoever brought it up.
-fn note_what_runs(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) {
-    if let Some(volume) = seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us)
-        && next.data_volume.is_none()
+/// What a suspended node still reports, without changing anything.
+pub(super) fn look_only(turn: &mut Turn<'_>) -> Act {
+    look(turn).unwrap_or_else(|| Act::Rest(Rest { why: None, until: next_look(turn) }))
+}
+
+/// Rule: records what runs, whoever brought it up.
+fn record_what_runs(turn: &mut Turn<'_>) -> Option<Act> {
+    let volume = turn.seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us);
+    if let (Some(volume), None) = (volume, &turn.next.data_volume) {
+        turn.next.data_volume = Some(DataVolumeStatus { uid: volume.uid.clone() });
+    }
+    if let Some(pod) = turn.seen.pod().filter(|pod| pod.seid == Container::Up)
+        && pod.seid_image.as_ref() == Some(&turn.intent.image)
     {
-        next.data_volume = Some(DataVolumeStatus { uid: volume.uid.clone() });
+        turn.next.current_image = Some(turn.intent.image.clone());
     }
-    if let Some(pod) = seen.pod().filter(|pod| pod.seid == Container::Up)
-        && pod.seid_image.as_ref() == Some(&intent.image)
-    {
-        next.current_image = Some(intent.image.clone());
-    }
-}
-
-/// A node that was paused gets its pod back, once its keys are known to be its own still.
-fn resume(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Option<Act> {
-    let scaled = |set: &&Workload| set.owner == Owner::Us && set.replicas == 0;
-    seen.workload.as_ref().filter(scaled)?;
-    Some(secured(subject, next, seen, Effect::Scale(Replicas::One)))
-}
-
-/// What has to be looked at in this pass, without changing anything.
-pub(super) fn look(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    seen: &Observation,
-) -> Option<Act> {
-    let pod = seen.pod();
-    if pod.is_some_and(|pod| pod.ip.is_some()) && matches!(seen.gate.to(&Question::Health), Reply::Ask) {
-        return Some(Act::Look(Question::Health));
-    }
-    if intent.key_secrets().is_some() && keys_are_due(subject, seen) {
-        return Some(Act::Look(Question::Keys));
-    }
-    hold_what_is_used(intent, next, seen);
     None
 }
 
-/// When to look again. That the sidecar answers otherwise is found out beside the passes, and wakes the node.
-pub(super) fn next_look(
-    subject: &Subject,
-    intent: &Intent,
-    next: &SeiNodeStatus,
-    seen: &Observation,
-) -> Until {
-    let keys = seen.keys.as_ref().filter(|_| intent.key_secrets().is_some());
-    let keys = keys.map(|check| due(subject, check.at));
-    keys.into_iter().chain(repairs::next(&next.repairs)).min().map_or(Until::Event, Until::At)
+/// Rule: a node that was paused gets its pod back, once its keys are known to be its own still.
+fn resume(turn: &mut Turn<'_>) -> Option<Act> {
+    let scaled = |sts: &&StatefulSetView| sts.owner == Owner::Us && sts.replicas == 0;
+    turn.seen.stateful_set.as_ref().filter(scaled)?;
+    Some(turn.secured(Effect::Scale(Replicas::One)))
 }
 
-fn keys_are_due(subject: &Subject, seen: &Observation) -> bool {
-    let Some(check) = &seen.keys else { return true };
+/// Rule: fetches what has to be known in this reconcile, without changing anything.
+fn look(turn: &mut Turn<'_>) -> Option<Act> {
+    if turn.seen.pod().is_some_and(|pod| pod.ip.is_some()) && turn.seen.gate.is_none() {
+        return Some(Act::Fetch(Query::Health));
+    }
+    if turn.intent.key_secrets().is_some() && keys_are_due(turn) {
+        return Some(Act::Fetch(Query::Keys));
+    }
+    hold_what_is_used(turn);
+    None
+}
+
+/// Rule: a gate that is shut is opened. Only a sidecar that flaps waits, two seconds at most.
+fn open_gate(turn: &mut Turn<'_>) -> Option<Act> {
+    if turn.seen.gate != Some(Ok(Health::NotReady)) {
+        return None;
+    }
+    if let Some(at) = turn.seen.mark_ready_at.filter(|at| turn.seen.now < *at) {
+        let why = "the sidecar restarts again and again; its gate is opened again in a moment";
+        return Some(rest(why, Until::At(at)));
+    }
+    Some(begin(turn, PlanKind::MarkReady, TaskType::MarkReady))
+}
+
+/// Rule: a background task that the sidecar has lost is submitted again (W24, W34).
+fn resubmit(turn: &mut Turn<'_>) -> Option<Act> {
+    match background(turn) {
+        Background::Settled => None,
+        Background::Fetch(id) => Some(Act::Fetch(Query::Task(id))),
+        Background::Later(at) => {
+            let why = "a background task of the sidecar was lost and is submitted again later";
+            Some(rest(why, Until::At(at)))
+        }
+        Background::Lost(task) => Some(begin(turn, PlanKind::Resubmit, task)),
+    }
+}
+
+/// Rule: nothing is to be done.
+fn idle(turn: &mut Turn<'_>) -> Option<Act> {
+    let waits = matches!(turn.seen.slot, Some(Slot::Taken(_)));
+    let why = waits.then(|| update::WAITS_FOR_A_SLOT.to_owned());
+    Some(Act::Rest(Rest { why, until: next_look(turn) }))
+}
+
+/// When to reconcile again. A change of the sidecar's answer is found by the prober, and wakes the node.
+fn next_look(turn: &Turn<'_>) -> Until {
+    let keys = turn.seen.keys.as_ref().filter(|_| turn.intent.key_secrets().is_some());
+    let keys = keys.map(|check| keys_due(turn, check.at));
+    let repairs = repairs::next(&turn.next.repairs).filter(|at| *at > turn.seen.now);
+    keys.into_iter().chain(repairs).min().map_or(Until::Event, Until::At)
+}
+
+fn keys_are_due(turn: &Turn<'_>) -> bool {
+    let Some(check) = &turn.seen.keys else { return true };
     // A pod that changed may have been started anew, from a Secret that was changed meanwhile.
-    seen.now >= due(subject, check.at) || check.pod.as_ref() != seen.pod().map(|pod| &pod.version)
+    turn.seen.now >= keys_due(turn, check.at)
+        || check.pod.as_ref() != turn.seen.pod().map(|pod| &pod.version)
 }
 
-fn due(subject: &Subject, last: Timestamp) -> Timestamp {
-    let spread = ids::spread(&subject.node.uid, KEYS_SECONDS.unsigned_abs() / 10);
-    last + SignedDuration::from_secs(KEYS_SECONDS + i64::try_from(spread).unwrap_or_default())
+fn keys_due(turn: &Turn<'_>, last: Timestamp) -> Timestamp {
+    let spread = ids::spread(&turn.subject.node.uid, KEYS_SECONDS.unsigned_abs() / 10);
+    crate::time::after(last, SignedDuration::from_secs(KEYS_SECONDS.saturating_add_unsigned(spread)))
 }
 
 /// A pod that runs holds what it uses, whoever started it: a node of the earlier operator has claimed nothing. A key
 /// that was changed in its Secret after the pod began is not the one that the pod signs with.
-fn hold_what_is_used(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) {
-    let Some(pod) = seen.pod() else { return };
-    let claims = exclusive::read(&next.claims);
+fn hold_what_is_used(turn: &mut Turn<'_>) {
+    let Some(pod) = turn.seen.pod() else { return };
+    let claims = exclusive::read(&turn.next.claims);
     let holds = |like: fn(&Resource) -> bool| {
         claims.iter().any(|claim| claim.hold == Hold::Held && like(&claim.resource))
     };
-    if let VolumeSource::Import(name) = &intent.volume
+    if let VolumeSource::Import(name) = &turn.intent.volume
         && !holds(|it| matches!(it, Resource::Volume(_)))
     {
-        next.claims = exclusive::with(&claims, &Resource::Volume(name.clone()), Hold::Held);
+        turn.next.claims = exclusive::with(&claims, &Resource::Volume(name.clone()), Hold::Held);
     }
-    if let Some(Finding::Valid(key)) = seen.keys.as_ref().map(|check| &check.signing)
+    if let Some(Finding::Valid(key)) = turn.seen.keys.as_ref().map(|check| &check.signing)
         && pod.signing_secret.is_some()
         && !holds(|it| matches!(it, Resource::SigningKey(_)))
     {
-        let claims = exclusive::read(&next.claims);
-        next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
+        let claims = exclusive::read(&turn.next.claims);
+        turn.next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
     }
 }
 
-/// What the background task of a node wants.
+/// State of the background task of a node.
 enum Background {
     Settled,
-    Ask(TaskId),
+    Fetch(TaskId),
     Later(Timestamp),
     Lost(TaskType),
 }
 
-/// A task that the sidecar no longer runs is handed over again (W24, W34); ever less often when it is lost at once.
-fn background(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Background {
-    let wanted = init::background(&intent.mode);
-    next.background.retain(|task| wanted.is_some_and(|kind| kind.as_str() == task.type_));
-    let (Some(kind), Some(task)) = (wanted, next.background.first_mut()) else { return Background::Settled };
+fn background(turn: &mut Turn<'_>) -> Background {
+    let wanted = init::background(&turn.intent.mode);
+    let background = &mut turn.next.background;
+    background.retain(|task| wanted.is_some_and(|kind| kind.as_str() == task.type_));
+    let (Some(kind), Some(task)) = (wanted, background.first_mut()) else { return Background::Settled };
     let Some(id) = TaskId::parse(&task.id) else { return Background::Lost(kind) };
-    match seen.report.to(&Question::Task(id)) {
-        Reply::Ask if seen.pod().is_some_and(|pod| pod.ip.is_some()) => Background::Ask(id),
-        Reply::Is(TaskReport::Unknown | TaskReport::Failed(_)) => {
-            let at = handed_over_again(task, seen.now);
-            if seen.now >= at { Background::Lost(kind) } else { Background::Later(at) }
+    match turn.seen.report(id) {
+        None if turn.seen.pod().is_some_and(|pod| pod.ip.is_some()) => Background::Fetch(id),
+        Some(Ok(TaskReport::Unknown | TaskReport::Failed(_))) => {
+            let at = resubmitted_at(task, turn.seen.now);
+            if turn.seen.now >= at { Background::Lost(kind) } else { Background::Later(at) }
         }
-        Reply::Ask | Reply::Silent(_) | Reply::Is(TaskReport::Running | TaskReport::Completed) => {
-            Background::Settled
-        }
+        None | Some(Err(_) | Ok(TaskReport::Running | TaskReport::Completed)) => Background::Settled,
     }
 }
 
-fn handed_over_again(task: &mut BackgroundStatus, now: Timestamp) -> Timestamp {
+/// When a lost background task is submitted again: ever later when it is lost at once.
+fn resubmitted_at(task: &mut BackgroundStatus, now: Timestamp) -> Timestamp {
     let submitted_at = task.submitted_at.as_ref().map_or(now, |time| time.0);
     if now.duration_since(submitted_at) >= STEADY {
         task.failures = None;
     }
     let failures = u32::try_from(task.failures.unwrap_or_default()).unwrap_or(u32::MAX);
-    submitted_at + SignedDuration::from_secs(crate::plan::pause_seconds(failures + 1))
+    let pause = crate::plan::pause_seconds(failures.saturating_add(1));
+    crate::time::after(submitted_at, SignedDuration::from_secs(pause))
 }
 
-fn begin(
-    kind: PlanKind,
-    tasks: &[TaskType],
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    seen: &Observation,
-    failures: u32,
-) -> Act {
-    let plan = Plan::new(kind, &subject.node.uid, intent.target(), seen.now, failures, tasks);
-    next.plan = Some(plan.write(None));
-    Act::Persist
+fn begin(turn: &mut Turn<'_>, kind: PlanKind, task: TaskType) -> Act {
+    let uid = &turn.subject.node.uid;
+    let plan = Plan::new(kind, uid, turn.intent.target(), turn.seen.now, turn.failures, &[task]);
+    turn.next.plan = Some(plan.write(None));
+    Act::Store
 }

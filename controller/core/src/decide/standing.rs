@@ -1,65 +1,78 @@
-//! What follows from the spec at any time and needs no plan: whose the volume is, that a paused node has no pod, and that
-//! one that runs has no bootstrap Job.
+//! Effects that follow from the spec at any time and need no plan: the owner of the volume, no pod while paused, no
+//! bootstrap Job beside a node that runs.
 //!
-//! Each of these effects changes one field of a child that is ours, and is derived anew in every pass.
+//! Each of these effects changes one field of a child that is ours, and is derived anew in every reconcile.
 
-use seinode_api::SeiNodeStatus;
-
-use super::rest;
+use super::turn::{Turn, rest};
 use crate::{
     children,
     decision::{Act, Rest},
     effect::{Effect, JobRun, Replicas},
-    intent::{Intent, Retention, VolumeSource},
-    node::{Life, Owner},
-    observation::{JobProgress, Mark, Observation, Stay, Tie},
+    intent::{Activity, Retention},
+    node::{Deletion, Owner},
+    observation::{JobProgress, Mark, Observation, OwnerRef},
+    subject::{DataVolume, Subject},
     task::{Step, Until, rollout},
 };
 
-/// The data PVC is annotated with our UID, and goes with the node or stays as the spec says. While the node is being
-/// deleted it is only let loose, the last chance to keep the data: whoever orphans it then must not be worked against.
-pub(super) fn volume(life: Life, intent: &Intent, seen: &Observation) -> Option<Effect> {
-    let volume = seen.volume.as_ref().filter(|_| intent.volume == VolumeSource::Own)?;
-    if volume.owner != Owner::Us || volume.stay == Stay::Going {
+/// Annotates the data PVC with our UID, and adds or removes our owner reference as the retention demands. While the node is
+/// being deleted the reference is only removed, the last chance to keep the data: who orphans the volume then must not
+/// be worked against. With an invalid spec it is only removed, too.
+pub(super) fn volume(subject: &Subject, seen: &Observation) -> Option<Effect> {
+    let DataVolume::Own(retention) = subject.data_volume else { return None };
+    let volume = seen.volume.as_ref()?;
+    if volume.owner != Owner::Us || volume.deletion == Deletion::Requested {
         return None;
     }
-    let wanted = match intent.retention {
-        Retention::Kept => Tie::Loose,
-        Retention::GoesWithTheNode => Tie::Tied,
+    let wanted = match retention {
+        Retention::Kept => OwnerRef::Absent,
+        Retention::GoesWithTheNode => OwnerRef::Present,
     };
-    if life == Life::Deleting && wanted == Tie::Tied {
+    let only_releases = subject.deletion == Deletion::Requested || subject.intent.is_err();
+    if only_releases && wanted == OwnerRef::Present {
         return None;
     }
-    (volume.tie != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(intent.retention))
+    (volume.owner_ref != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(retention))
 }
 
-/// A node that runs has no bootstrap Job: its pod would write to the same volume.
-pub(super) fn no_job(seen: &Observation) -> Option<Effect> {
-    let job = seen.job.as_ref().filter(|job| job.owner == Owner::Us && job.stay == Stay::Staying)?;
-    Some(Effect::DeleteJob(job.uid.clone()))
+/// Rule: a node that runs has no bootstrap Job: its pod would write to the same volume.
+pub(super) fn no_job(turn: &mut Turn<'_>) -> Option<Act> {
+    let ours = |job: &&crate::observation::Job| job.owner == Owner::Us && job.deletion == Deletion::Absent;
+    let job = turn.seen.job.as_ref().filter(ours)?;
+    Some(Act::Perform(Effect::DeleteJob(job.uid.clone())))
 }
 
-/// A paused node has no pod. Its plan stays as it is, and so does everything else.
-pub(super) fn pause(next: &mut SeiNodeStatus, seen: &Observation) -> Act {
+/// Rule: a paused node has no pod. Its plan stays as it is, and so does everything else.
+pub(super) fn pause(turn: &mut Turn<'_>) -> Option<Act> {
+    if turn.intent.activity != Activity::Paused {
+        return None;
+    }
+    super::repair::end_emergency_stop(turn.next);
+    Some(scale_down(turn))
+}
+
+fn scale_down(turn: &mut Turn<'_>) -> Act {
+    let seen = turn.seen;
     if let Some(job) = &seen.job
         && job.owner == Owner::Us
-        && job.stay == Stay::Staying
+        && job.deletion == Deletion::Absent
         && job.progress == JobProgress::Runs
     {
         return Act::Perform(Effect::SuspendJob(JobRun::Suspended));
     }
-    let scaled = seen.workload.as_ref().filter(|set| set.owner == Owner::Us && set.stay == Stay::Staying);
-    if scaled.is_some_and(|set| set.replicas > 0) {
+    let ours = seen.stateful_set.as_ref();
+    let ours = ours.filter(|sts| sts.owner == Owner::Us && sts.deletion == Deletion::Absent);
+    if ours.is_some_and(|sts| sts.replicas > 0) {
         return match rollout::safe(seen) {
             None => Act::Perform(Effect::Scale(Replicas::Zero)),
-            Some(Step::Look(question)) => Act::Look(question),
+            Some(Step::Fetch(query)) => Act::Fetch(query),
             Some(Step::Wait(waits)) => rest(waits.why, waits.until),
-            Some(_) => rest("the data PVC has to be looked at first", Until::Event),
+            Some(_) => rest("the data PVC has to be read first", Until::Event),
         };
     }
-    if let Some(set) = scaled {
-        children::stopped_by_us(next, set);
+    if let Some(sts) = ours {
+        children::stopped_by_us(turn.next, sts);
     }
-    let plan = next.plan.as_ref().and_then(|plan| plan.current_task.as_deref());
+    let plan = turn.next.plan.as_ref().and_then(|plan| plan.current_task.as_deref());
     Act::Rest(Rest { why: plan.map(|task| format!("its plan waits at {task}")), until: Until::Event })
 }

@@ -1,7 +1,7 @@
 //! Front door `decide`: what comes next, seen the facts; and whole runs in a small world of values.
 
 mod failing;
-mod mending;
+mod repairs;
 mod signing;
 mod world;
 
@@ -11,10 +11,14 @@ use world::{World, full_node, volume};
 
 use super::*;
 use crate::{
-    answer::{Health, Question, Silence, TaskReport},
+    decision::Rest,
     failure::{Class, Failure},
-    node::Owner,
-    observation::{Answer, Stay, Volume},
+    plan::Plan,
+    query::Query,
+    sidecar::{Health, TaskReport, Unreachable},
+    task_type::TaskType,
+    node::{Deletion, Owner},
+    observation::Volume,
     plan::PlanPhase,
 };
 
@@ -71,7 +75,7 @@ fn after_it_has_settled_nothing_more_is_done_or_written() {
 fn a_plan_is_stored_before_anything_is_touched() {
     let mut world = World::new(&full_node(""));
     let Decision { status, act } = world.decide();
-    assert_eq!(act, Act::Persist);
+    assert_eq!(act, Act::Store);
     assert_eq!(plan(&status).phase, PlanPhase::Active);
     assert_eq!(status.phase, Some(Phase::Pending), "nothing has been made yet");
     assert!(world.done.is_empty());
@@ -99,7 +103,7 @@ fn a_crash_at_any_point_changes_nothing_about_the_end() {
 #[test]
 fn a_foreign_volume_is_never_touched_and_the_refusal_names_it() {
     let mut world = World::new(&full_node(""));
-    let volume = volume("v", Owner::Other("Database/prod".into()), Stay::Staying);
+    let volume = volume("v", Owner::Other("Database/prod".into()), Deletion::Absent);
     world.volume = Some(volume.clone());
     world.settle();
     assert_eq!(world.volume, Some(volume));
@@ -115,7 +119,7 @@ fn a_foreign_volume_is_never_touched_and_the_refusal_names_it() {
 #[test]
 fn a_recreated_node_waits_until_its_predecessors_volume_is_gone() {
     let mut world = World::new(&full_node(""));
-    world.volume = Some(volume("old", Owner::Predecessor, Stay::Going));
+    world.volume = Some(volume("old", Owner::Predecessor, Deletion::Requested));
     world.settle();
     assert_eq!(condition(&world.stored, "DataVolumeReady").1, "Terminating");
     assert!(world.done.is_empty(), "{:?}", world.done);
@@ -375,7 +379,7 @@ fn an_answer_about_one_task_is_not_taken_for_another() {
     world.settle();
     let mut seen = world.observe();
     let stranger = crate::ids::TaskId::derive(plan(&world.stored).id, TaskType::MarkReady, 9, 0);
-    seen.report = Answer::Given(Question::Task(stranger), TaskReport::Completed);
+    seen.report = Some((stranger, Ok(TaskReport::Completed)));
     let Decision { act, .. } = decide(&world.subject, &world.stored, &seen);
-    assert!(matches!(act, Act::Look(Question::Task(id)) if id != stranger), "{act:?}");
+    assert!(matches!(act, Act::Fetch(Query::Task(id)) if id != stranger), "{act:?}");
 }

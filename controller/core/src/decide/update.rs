@@ -1,16 +1,15 @@
-//! Rollouts: a node that runs follows its spec.
+//! Begins a rollout: a node that runs follows its spec.
 
 use std::collections::BTreeMap;
 
-use seinode_api::SeiNodeStatus;
+use seinode_api::{SeiNodeStatus, status::ConfiguredStatus};
 use serde_json::json;
 
-use super::rest;
+use super::turn::{Turn, rest};
 use crate::{
-    answer::Question,
     configuration,
     decision::Act,
-    drift::{Reason, Wishes},
+    drift::{Reason, SpecHashes},
     ids::PlanId,
     intent::Intent,
     observation::{Observation, Slot},
@@ -18,24 +17,36 @@ use crate::{
         Plan, PlanKind, init,
         update::{self, Background, Configuration},
     },
-    subject::Subject,
     task::Until,
 };
 
+/// Why a node whose spec has drifted does nothing.
+pub(super) const WAITS_FOR_A_SLOT: &str = "the rollout waits for a slot: see NodeUpdateInProgress";
+
+/// Rule: what drifted from the spec is rolled out, as soon as there is a slot.
+pub(super) fn roll_out(turn: &mut Turn<'_>) -> Option<Act> {
+    let has_drifted = !drift(turn.intent, turn.next, turn.seen).is_empty();
+    let waits = matches!(turn.seen.slot, Some(Slot::Taken(_)));
+    (has_drifted && !waits).then(|| {
+        turn.failures = 0;
+        begin(turn, None)
+    })
+}
+
 /// What of the spec is to be rolled out. A node without a record takes what it has as its baseline: of an adopted one only
 /// an image that its pod does not run is news.
-pub(super) fn drift(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Vec<Reason> {
-    let wishes = intent.wishes();
-    next.baseline = adopt(&wishes, &next.baseline, seen);
-    let mut drift = wishes.drift(&next.baseline);
+fn drift(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Vec<Reason> {
+    let spec_hashes = intent.spec_hashes();
+    next.baseline = adopt(&spec_hashes, &next.baseline, seen);
+    let mut drift = spec_hashes.drift(&next.baseline);
     if !drift.contains(&Reason::Image) && runs_another_image(intent, seen) {
         drift.push(Reason::Image);
     }
     drift
 }
 
-fn adopt(wishes: &Wishes, record: &BTreeMap<String, String>, seen: &Observation) -> BTreeMap<String, String> {
-    let mut complete = wishes.complete(record);
+fn adopt(hashes: &SpecHashes, record: &BTreeMap<String, String>, seen: &Observation) -> BTreeMap<String, String> {
+    let mut complete = hashes.complete(record);
     let image = Reason::Image.as_str();
     if !record.contains_key(image) {
         match seen.pod().and_then(|pod| pod.seid_image.as_ref()) {
@@ -46,9 +57,9 @@ fn adopt(wishes: &Wishes, record: &BTreeMap<String, String>, seen: &Observation)
     complete
 }
 
-/// A pod that was made from a template which somebody changed. One of the present revision is never replaced for it.
+/// Whether the pod was made from a template which somebody changed. One of the present revision is never replaced for it.
 fn runs_another_image(intent: &Intent, seen: &Observation) -> bool {
-    let revision = seen.workload.as_ref().and_then(|set| set.update_revision.as_ref());
+    let revision = seen.stateful_set.as_ref().and_then(|sts| sts.update_revision.as_ref());
     seen.pod().is_some_and(|pod| {
         pod.seid_image.as_ref() != Some(&intent.image)
             && revision.is_some()
@@ -56,42 +67,34 @@ fn runs_another_image(intent: &Intent, seen: &Observation) -> bool {
     })
 }
 
-/// Makes the plan that rolls the spec out, as soon as the node may begin.
-pub(super) fn begin(
-    subject: &Subject,
-    intent: &Intent,
-    next: &mut SeiNodeStatus,
-    seen: &Observation,
-    failures: u32,
-    supersedes: Option<PlanId>,
-) -> Act {
-    match &seen.slot {
-        None => return Act::Look(Question::Slot),
+/// Makes the plan that rolls the spec out, as soon as the node has a slot.
+pub(super) fn begin(turn: &mut Turn<'_>, supersedes: Option<PlanId>) -> Act {
+    match &turn.seen.slot {
+        None => return Act::TakeSlot,
         Some(Slot::Granted) => {}
-        Some(Slot::Taken(_)) => {
-            return rest("the rollout waits for a slot: see NodeUpdateInProgress", Until::Event);
-        }
+        Some(Slot::Taken(_)) => return rest(WAITS_FOR_A_SLOT, Until::Event),
     }
-    let drift = drift(intent, next, seen);
-    let configuration = configuration(intent, next, &drift, seen);
+    let (intent, seen) = (turn.intent, turn.seen);
+    let drift = drift(intent, turn.next, seen);
+    let configuration = configuration(intent, turn.next, &drift, seen);
+    let running = |kind: &str| turn.next.background.iter().any(|task| task.type_ == kind);
     let begins = drift.contains(&Reason::SnapshotGeneration)
-        && init::background(&intent.mode)
-            .is_some_and(|wanted| !next.background.iter().any(|task| task.type_ == wanted.as_str()));
+        && init::background(&intent.mode).is_some_and(|wanted| !running(wanted.as_str()));
     let background = if begins { Background::Begins } else { Background::GoesOn };
     let tasks = update::tasks(intent, configuration, background);
     if configuration == Configuration::Changed {
-        // Until it is known again: what is on the volume cannot be told while it is on its way.
-        next.configured = Some(seinode_api::status::ConfiguredStatus::default());
+        // Until it is given: what is on the volume cannot be told while it is on its way.
+        turn.next.configured = Some(ConfiguredStatus::default());
     }
-    let plan =
-        Plan::new(PlanKind::NodeUpdate, &subject.node.uid, intent.target(), seen.now, failures, &tasks);
-    next.plan = Some(Plan { supersedes, ..plan }.write(None));
-    Act::Persist
+    let uid = &turn.subject.node.uid;
+    let plan = Plan::new(PlanKind::NodeUpdate, uid, intent.target(), seen.now, turn.failures, &tasks);
+    turn.next.plan = Some(Plan { supersedes, ..plan }.write(None));
+    Act::Store
 }
 
 /// Whether the sidecar has to be given the configuration: because the spec changed it, or because peers or our own part of
-/// it changed since it was given it last, which starts no plan but goes with the next. Peers that are all gone are no
-/// news to bring: an empty list is waited for (W19), and the node would stand still meanwhile.
+/// it changed since it was given last, which starts no plan but goes with the next. An empty set of peers is not
+/// brought: an empty list is waited for (W19), and the node would be stuck meanwhile.
 fn configuration(
     intent: &Intent,
     next: &SeiNodeStatus,

@@ -20,13 +20,13 @@ fn spec(text: &str) -> SeiNodeSpec {
     serde_norway::from_str(text).unwrap()
 }
 
-fn wishes(text: &str) -> Wishes {
-    Wishes::of(&spec(text), "sei")
+fn spec_hashes(text: &str) -> SpecHashes {
+    SpecHashes::of(&spec(text), "sei")
 }
 
 #[track_caller]
 fn check(before: &str, after: &str, expected: &[Reason]) {
-    assert_eq!(wishes(after).drift(&wishes(before).record()), expected, "{before} -> {after}");
+    assert_eq!(spec_hashes(after).drift(&spec_hashes(before).record()), expected, "{before} -> {after}");
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn every_released_version_of_the_record_is_understood() {
         let golden: Value = serde_norway::from_str(golden).unwrap();
         let spec: SeiNodeSpec = serde_json::from_value(golden["spec"].clone()).unwrap();
         let record: BTreeMap<String, String> = serde_json::from_value(golden["record"].clone()).unwrap();
-        let now = Wishes::of(&spec, "sei");
+        let now = SpecHashes::of(&spec, "sei");
         assert_eq!(now.drift(&record), [], "{:#?}", now.record());
         let other = record.iter().map(|(name, entry)| (name.clone(), entry.replace(':', ":x"))).collect();
         assert_eq!(record.len(), 10, "a record is whole");
@@ -89,7 +89,7 @@ fn what_means_the_same_is_no_reason() {
 
 #[test]
 fn what_a_record_lacks_or_has_in_another_version_takes_the_present_value() {
-    let now = wishes(&SPEC.replace("seid:1", "seid:2"));
+    let now = spec_hashes(&SPEC.replace("seid:1", "seid:2"));
     let record = BTreeMap::from([
         ("image".to_owned(), "99:0000".to_owned()),
         ("overrides".to_owned(), "1:0000".to_owned()),
@@ -107,6 +107,6 @@ fn what_a_record_lacks_or_has_in_another_version_takes_the_present_value() {
 
 #[test]
 fn a_record_says_nothing_of_what_is_in_the_spec() {
-    let secret = wishes(&format!("{SPEC}overrides: {{tx_index.psql_conn: 'postgres://u:p4ss@h'}}"));
+    let secret = spec_hashes(&format!("{SPEC}overrides: {{tx_index.psql_conn: 'postgres://u:p4ss@h'}}"));
     assert!(secret.record().values().all(|entry| !entry.contains("p4ss") && entry.len() == 18));
 }

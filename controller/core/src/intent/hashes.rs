@@ -4,7 +4,7 @@
 use seinode_api::spec::SeiNodeSpec;
 
 use super::Intent;
-use crate::{drift::Wishes, ids::Target};
+use crate::{drift::SpecHashes, ids::Target};
 
 /// What an intent was read from.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +31,8 @@ impl Intent {
 
     /// What a node that runs follows, part by part.
     #[must_use]
-    pub fn wishes(&self) -> Wishes {
-        Wishes::of(&self.read_from.spec, &self.read_from.namespace)
+    pub fn spec_hashes(&self) -> SpecHashes {
+        SpecHashes::of(&self.read_from.spec, &self.read_from.namespace)
     }
 
     /// Hash of what a bootstrap Job is made of: a change of anything else does not begin it anew.

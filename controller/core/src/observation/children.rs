@@ -12,7 +12,7 @@ use k8s_openapi::{
 use seinode_api::names;
 use serde_json::json;
 
-use super::Stay;
+use super::Deletion;
 use crate::{
     drift,
     failure::Failure,
@@ -22,7 +22,7 @@ use crate::{
 
 /// A StatefulSet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workload {
+pub struct StatefulSetView {
     /// Its UID: pods name it as their owner.
     pub uid: String,
     /// Changes with every change of it.
@@ -30,7 +30,7 @@ pub struct Workload {
     /// Whose it is.
     pub owner: Owner,
     /// Whether it is being deleted.
-    pub stay: Stay,
+    pub deletion: Deletion,
     /// How many pods it asks for.
     pub replicas: i32,
     /// Changes with every change of its spec.
@@ -58,7 +58,7 @@ pub enum Strategy {
 
 /// A headless Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Headless {
+pub struct ServiceView {
     /// Its UID.
     pub uid: String,
     /// Changes with every change of it.
@@ -68,7 +68,7 @@ pub struct Headless {
     /// Whose it is.
     pub owner: Owner,
     /// Whether it is being deleted.
-    pub stay: Stay,
+    pub deletion: Deletion,
     /// Hash of what of its spec is rendered.
     pub digest: String,
     /// Its labels.
@@ -92,11 +92,11 @@ pub struct Volume {
     /// Whose it is.
     pub owner: Owner,
     /// Whether it is being deleted.
-    pub stay: Stay,
+    pub deletion: Deletion,
     /// Whether it has a PersistentVolume.
     pub binding: Binding,
     /// Whether it names us as its controller: then it goes with the SeiNode.
-    pub tie: Tie,
+    pub owner_ref: OwnerRef,
     /// Whether annotation `sei.io/owner-uid` names us.
     pub mark: Mark,
 }
@@ -112,11 +112,11 @@ pub enum Binding {
 
 /// Whether a PVC names its SeiNode as its controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tie {
+pub enum OwnerRef {
     /// It does: garbage collection takes it with the SeiNode.
-    Tied,
+    Present,
     /// It does not: it outlives the SeiNode.
-    Loose,
+    Absent,
 }
 
 /// Whether a PVC is annotated with the UID of its SeiNode.
@@ -143,7 +143,7 @@ pub enum DataCheck {
     Unread(Failure),
 }
 
-impl Workload {
+impl StatefulSetView {
     /// Reads a StatefulSet.
     #[must_use]
     pub fn of(node: &NodeRef, set: &StatefulSet) -> Self {
@@ -155,7 +155,7 @@ impl Workload {
             uid: meta.uid.clone().unwrap_or_default(),
             version: meta.resource_version.clone().unwrap_or_default(),
             owner: node.owner_of(meta),
-            stay: Stay::of(meta),
+            deletion: Deletion::of(meta),
             // The default of Kubernetes.
             replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
             generation: meta.generation.unwrap_or_default(),
@@ -169,7 +169,7 @@ impl Workload {
     }
 }
 
-impl Headless {
+impl ServiceView {
     /// Reads a Service.
     #[must_use]
     pub fn of(node: &NodeRef, service: &Service) -> Self {
@@ -183,7 +183,7 @@ impl Headless {
                 _ => Serves::Node,
             },
             owner: node.owner_of(meta),
-            stay: Stay::of(meta),
+            deletion: Deletion::of(meta),
             digest: digest(service),
             labels: labels(meta),
         }
@@ -216,13 +216,13 @@ impl Volume {
         let made_for = annotations.and_then(|all| all.get(names::OWNER_UID_ANNOTATION));
         let mark = if made_for == Some(&node.uid) { Mark::Marked } else { Mark::Unmarked };
         let controller = node.owner_of(&pvc.metadata);
-        let tie = if controller == Owner::Us { Tie::Tied } else { Tie::Loose };
+        let owner_ref = if controller == Owner::Us { OwnerRef::Present } else { OwnerRef::Absent };
         let owner = match controller {
             Owner::Nobody if mark == Mark::Marked => Owner::Us,
             owner => owner,
         };
         let uid = pvc.metadata.uid.clone().unwrap_or_default();
-        Self { uid, owner, stay: Stay::of(&pvc.metadata), binding: Binding::of(pvc), tie, mark }
+        Self { uid, owner, deletion: Deletion::of(&pvc.metadata), binding: Binding::of(pvc), owner_ref, mark }
     }
 }
 
@@ -241,11 +241,11 @@ impl DataCheck {
     #[must_use]
     pub fn of(pvc: Option<&PersistentVolumeClaim>) -> Self {
         let Some(pvc) = pvc else { return Self::Missing };
-        match (Stay::of(&pvc.metadata), Binding::of(pvc)) {
-            (Stay::Going, Binding::Bound(name)) => Self::Going(Some(name)),
-            (Stay::Going, Binding::Unbound) => Self::Going(None),
-            (Stay::Staying, Binding::Bound(_)) => Self::Safe,
-            (Stay::Staying, Binding::Unbound) => Self::Unbound,
+        match (Deletion::of(&pvc.metadata), Binding::of(pvc)) {
+            (Deletion::Requested, Binding::Bound(name)) => Self::Going(Some(name)),
+            (Deletion::Requested, Binding::Unbound) => Self::Going(None),
+            (Deletion::Absent, Binding::Bound(_)) => Self::Safe,
+            (Deletion::Absent, Binding::Unbound) => Self::Unbound,
         }
     }
 }

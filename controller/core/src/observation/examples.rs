@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Headless, Pod, Run, Serves, Stay, Strategy, Workload};
+use super::{Container, ServiceView, Pod, Run, Serves, Deletion, Strategy, StatefulSetView};
 use crate::node::Owner;
 
 /// Our StatefulSet, of which its controller has seen everything.
-pub(crate) fn workload() -> Workload {
-    Workload {
+pub(crate) fn workload() -> StatefulSetView {
+    StatefulSetView {
         uid: "set".into(),
         version: "1".into(),
         owner: Owner::Us,
-        stay: Stay::Staying,
+        deletion: Deletion::Absent,
         replicas: 1,
         generation: 1,
         observed_generation: 1,
@@ -23,13 +23,13 @@ pub(crate) fn workload() -> Workload {
 }
 
 /// Our Service.
-pub(crate) fn headless() -> Headless {
-    Headless {
+pub(crate) fn headless() -> ServiceView {
+    ServiceView {
         uid: "service".into(),
         version: "1".into(),
         serves: Serves::Node,
         owner: Owner::Us,
-        stay: Stay::Staying,
+        deletion: Deletion::Absent,
         digest: "d".into(),
         labels: BTreeMap::new(),
     }
@@ -40,12 +40,12 @@ pub(crate) fn pod() -> Pod {
     Pod {
         name: "n0-0".into(),
         uid: "pod-0".into(),
-        workload_uid: Some("set".into()),
+        stateful_set_uid: Some("set".into()),
         job_uid: None,
         revision: Some("r1".into()),
         version: "1".into(),
         signing_secret: None,
-        stay: Stay::Staying,
+        deletion: Deletion::Absent,
         going: None,
         run: Run::Lives,
         ip: Some([10, 0, 0, 7].into()),

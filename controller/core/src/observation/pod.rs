@@ -7,7 +7,7 @@ use k8s_openapi::{api::core::v1 as k8s, apimachinery::pkg::apis::meta::v1::Owner
 
 use seinode_api::names;
 
-use super::Stay;
+use super::Deletion;
 
 mod trouble;
 
@@ -31,7 +31,7 @@ pub struct Pod {
     /// Its UID: tells it from the pod of the same name that it replaced.
     pub uid: String,
     /// UID of the StatefulSet that controls it.
-    pub workload_uid: Option<String>,
+    pub stateful_set_uid: Option<String>,
     /// UID of the Job that controls it.
     pub job_uid: Option<String>,
     /// The revision of its StatefulSet that it was made from.
@@ -41,7 +41,7 @@ pub struct Pod {
     /// Name of the Secret that its signing key is from.
     pub signing_secret: Option<String>,
     /// Whether it is being deleted.
-    pub stay: Stay,
+    pub deletion: Deletion,
     /// When it was deleted, and when it should be gone.
     pub going: Option<(Timestamp, Timestamp)>,
     /// Whether it may still run something.
@@ -104,12 +104,12 @@ impl Pod {
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid: pod.metadata.uid.clone().unwrap_or_default(),
-            workload_uid: controlled_by("StatefulSet"),
+            stateful_set_uid: controlled_by("StatefulSet"),
             job_uid: controlled_by("Job"),
             revision: pod.metadata.labels.as_ref().and_then(|all| all.get(names::REVISION_LABEL)).cloned(),
             version: pod.metadata.resource_version.clone().unwrap_or_default(),
             signing_secret: spec.and_then(signing_secret),
-            stay: Stay::of(&pod.metadata),
+            deletion: Deletion::of(&pod.metadata),
             going: going(pod),
             run: if has_ended(pod) { Run::Ended } else { Run::Lives },
             ip: status.and_then(|status| status.pod_ip.as_deref()).and_then(|ip| ip.parse().ok()),

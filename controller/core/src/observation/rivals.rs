@@ -21,7 +21,7 @@ impl Rivals {
     /// Everybody but the node itself. Its own pod is the one that its present StatefulSet controls; any other pod that
     /// carries its name is a predecessor's.
     #[must_use]
-    pub fn of(node: &NodeRef, workload_uid: Option<&str>, nodes: &[&SeiNode], pods: &[&k8s::Pod]) -> Self {
+    pub fn of(node: &NodeRef, stateful_set_uid: Option<&str>, nodes: &[&SeiNode], pods: &[&k8s::Pod]) -> Self {
         let pods: Vec<_> = pods.iter().filter_map(|pod| Seen::of(pod)).collect();
         let mut rivals = Self::default();
         for other in nodes {
@@ -33,8 +33,8 @@ impl Rivals {
         }
         let is_own = |pod: &Seen| {
             (&pod.namespace, &pod.node) == (&node.namespace, &node.name)
-                && workload_uid.is_some()
-                && pod.controller.as_deref() == workload_uid
+                && stateful_set_uid.is_some()
+                && pod.controller.as_deref() == stateful_set_uid
         };
         let is_of_another =
             |pod: &Seen| nodes.iter().any(|other| NodeRef::of(&other.metadata) != *node && pod.is_of(other));

@@ -56,7 +56,7 @@ status:
 #[test]
 fn a_running_pod_is_read() {
     let pod = Pod::of(&yaml(POD));
-    assert_eq!(pod.workload_uid.as_deref(), Some("set-uid"));
+    assert_eq!(pod.stateful_set_uid.as_deref(), Some("set-uid"));
     assert_eq!(pod.ip, Some("10.0.0.7".parse().unwrap()));
     assert_eq!(pod.seid_image.as_deref(), Some("seid:1"));
     assert_eq!((pod.sidecar, pod.ready, pod.trouble), (Container::Up, true, None));
@@ -69,13 +69,13 @@ fn the_nodes_pod_is_owned_by_its_set_and_staying() {
     let mut seen = Observation::empty(Timestamp::UNIX_EPOCH, export);
     seen.pods = vec![Pod::of(&yaml(POD))];
     assert_eq!(seen.pod(), None, "without a set there is no pod of the node");
-    let workload = |uid: &str| Workload { uid: uid.into(), ..examples::workload() };
-    seen.workload = Some(workload("set-uid"));
+    let workload = |uid: &str| StatefulSetView { uid: uid.into(), ..examples::workload() };
+    seen.stateful_set = Some(workload("set-uid"));
     assert!(seen.pod().is_some());
-    seen.workload = Some(workload("another-set"));
+    seen.stateful_set = Some(workload("another-set"));
     assert_eq!(seen.pod(), None);
-    seen.workload = Some(workload("set-uid"));
-    seen.pods[0].stay = Stay::Going;
+    seen.stateful_set = Some(workload("set-uid"));
+    seen.pods[0].deletion = Deletion::Requested;
     assert_eq!(seen.pod(), None);
 }
 

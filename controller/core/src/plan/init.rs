@@ -11,7 +11,7 @@ pub(crate) struct Leftovers {
     /// A bootstrap Job.
     pub(crate) bootstrap: bool,
     /// A StatefulSet, whose pod may be as an earlier spec wanted it.
-    pub(crate) workload: bool,
+    pub(crate) stateful_set: bool,
 }
 
 /// Whether the node's volume has been through the bootstrap that its spec asks for.
@@ -40,7 +40,7 @@ pub(crate) fn tasks(intent: &Intent, bootstrapped: Bootstrapped, leftovers: Left
         tasks.push(TaskType::TeardownBootstrap);
     }
     tasks.extend([TaskType::ApplyStatefulset, TaskType::ApplyService]);
-    if leftovers.workload {
+    if leftovers.stateful_set {
         tasks.extend([TaskType::ReplacePod, TaskType::ObserveImage]);
     }
     if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {

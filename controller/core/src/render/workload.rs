@@ -21,7 +21,7 @@ use crate::{
     configuration, drift,
     intent::Intent,
     node::NodeRef,
-    observation::{Headless, Rendering},
+    observation::{ServiceView, Rendering},
     platform::Platform,
     ports::PORTS,
 };
@@ -45,7 +45,7 @@ pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> Sta
 pub fn rendering(node: &NodeRef, intent: &Intent, platform: &Platform) -> Rendering {
     let annotations = stateful_set(node, intent, platform).metadata.annotations;
     let template = annotations.and_then(|mut all| all.remove(names::TEMPLATE_HASH_ANNOTATION));
-    let service = Headless::of(node, &super::service(node, intent));
+    let service = ServiceView::of(node, &super::service(node, intent));
     Rendering { template: template.unwrap_or_default(), service: service.digest }
 }
 

@@ -3,33 +3,35 @@
 
 use super::{
     Step, Until,
-    kin::{Kin, foreign, kin, leaving},
+    ownership::{Ownership, foreign, ownership, leaving},
     rollout, wait,
 };
 use crate::{
-    answer::{Health, Question},
+    query::Query,
+    sidecar::Health,
     effect::{Effect, JobRun, Replicas},
     failure::Class,
     intent::{Intent, VolumeSource},
-    observation::{Job, JobProgress, Observation, Reply, Serves, Stay},
+    node::Deletion,
+    observation::{Job, JobProgress, Observation, Serves},
 };
 
 /// `deploy-bootstrap-service`.
 pub(crate) fn deploy_service(seen: &Observation) -> Step {
-    match seen.service.as_ref().map(|service| kin(&service.owner, service.stay)) {
-        None | Some(Kin::Ours) => Step::Do(Effect::ApplyBootstrapService),
-        Some(Kin::Leaving) => leaving("Service"),
-        Some(Kin::Foreign) => foreign("Service"),
+    match seen.service.as_ref().map(|service| ownership(&service.owner, service.deletion)) {
+        None | Some(Ownership::Ours) => Step::Do(Effect::ApplyBootstrapService),
+        Some(Ownership::Leaving) => leaving("Service"),
+        Some(Ownership::Foreign) => foreign("Service"),
     }
 }
 
 /// `deploy-bootstrap-job`: the Job of this spec exists, and has the volume for itself.
 pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
     let Some(job) = &seen.job else { return alone(seen).unwrap_or(Step::Do(Effect::CreateJob)) };
-    match kin(&job.owner, job.stay) {
-        Kin::Leaving => leaving("bootstrap Job"),
-        Kin::Foreign => foreign("bootstrap Job"),
-        Kin::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target().to_string())) {
+    match ownership(&job.owner, job.deletion) {
+        Ownership::Leaving => leaving("bootstrap Job"),
+        Ownership::Foreign => foreign("bootstrap Job"),
+        Ownership::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target().to_string())) {
             (JobProgress::Runs | JobProgress::Suspended | JobProgress::Complete, true) => Step::Done,
             // It was made for an earlier spec, or it failed: another takes its place.
             (JobProgress::Failed(_), _) | (_, false) => Step::Do(Effect::DeleteJob(job.uid.clone())),
@@ -39,14 +41,14 @@ pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
 
 /// An earlier plan may have started the node itself: its pod goes first.
 fn alone(seen: &Observation) -> Option<Step> {
-    if let Some(workload) = &seen.workload {
-        match kin(&workload.owner, workload.stay) {
-            Kin::Ours if workload.replicas > 0 => {
+    if let Some(workload) = &seen.stateful_set {
+        match ownership(&workload.owner, workload.deletion) {
+            Ownership::Ours if workload.replicas > 0 => {
                 return Some(rollout::safe(seen).unwrap_or(Step::Do(Effect::Scale(Replicas::Zero))));
             }
-            Kin::Ours => {}
-            Kin::Leaving => return Some(leaving("StatefulSet")),
-            Kin::Foreign => return Some(foreign("StatefulSet")),
+            Ownership::Ours => {}
+            Ownership::Leaving => return Some(leaving("StatefulSet")),
+            Ownership::Foreign => return Some(foreign("StatefulSet")),
         }
     }
     (!seen.pods.is_empty())
@@ -66,7 +68,7 @@ pub(crate) fn verdict(seen: &Observation) -> Verdict {
         // seid ran to its end, so its gate was open and all before it was done.
         JobProgress::Complete => Verdict::Complete,
         JobProgress::Suspended => Verdict::Suspended,
-        JobProgress::Runs if job.stay == Stay::Going => {
+        JobProgress::Runs if job.deletion == Deletion::Requested => {
             Verdict::Failed("the bootstrap Job is deleted".into())
         }
         JobProgress::Runs => Verdict::Runs,
@@ -88,10 +90,10 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
     match verdict(seen) {
         // Which volume it filled is stored with its success.
         Verdict::Complete if seen.import.is_none() && matches!(intent.volume, VolumeSource::Import(_)) => {
-            Step::Look(Question::Import)
+            Step::Fetch(Query::Import)
         }
         Verdict::Complete => Step::Done,
-        Verdict::NotSeen => Step::Look(Question::Job),
+        Verdict::NotSeen => Step::Fetch(Query::Job),
         Verdict::Failed(why) => Step::Failed(why),
         Verdict::Suspended => resume(seen),
         Verdict::Runs => {
@@ -100,19 +102,19 @@ pub(crate) fn await_complete(intent: &Intent, seen: &Observation) -> Step {
                 let why = trouble.map_or("the bootstrap pod has not started yet", |it| it.message.as_str());
                 return wait(why, Until::Event);
             };
-            match seen.gate.to(&Question::Health) {
-                Reply::Ask => Step::Look(Question::Health),
-                Reply::Is(Health::NotReady) => Step::Reopen(
+            match &seen.gate {
+                None => Step::Fetch(Query::Health),
+                Some(Ok(Health::NotReady)) => Step::Reopen(
                     "the sidecar of the bootstrap pod was restarted and its gate is shut again".into(),
                 ),
-                Reply::Is(Health::Ready) => {
+                Some(Ok(Health::Ready)) => {
                     let height = intent.bootstrap().map_or(0, |bootstrap| bootstrap.target_height);
                     let trouble = pod.trouble(seen.now).map(|trouble| trouble.message.clone());
                     let why = trouble.unwrap_or_else(|| format!("seid runs up to height {height}"));
                     wait(&why, Until::Event)
                 }
                 // A pod that ends stops answering a moment before the Job says how it ended.
-                Reply::Silent(silence) => wait(&silence.to_string(), Until::Retry(Class::Transient)),
+                Some(Err(silence)) => wait(&silence.to_string(), Until::Retry(Class::Transient)),
             }
         }
     }
@@ -136,17 +138,17 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
     if let Some(service) = &seen.service
         && service.serves == Serves::Bootstrap
     {
-        match kin(&service.owner, service.stay) {
-            Kin::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
-            Kin::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
-            Kin::Foreign => {}
+        match ownership(&service.owner, service.deletion) {
+            Ownership::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
+            Ownership::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
+            Ownership::Foreign => {}
         }
     }
     if seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
         return wait("the bootstrap pod is going, and has the volume until then", Until::Event);
     }
     match &seen.live_job {
-        None => Step::Look(Question::Job),
+        None => Step::Fetch(Query::Job),
         Some(None) => Step::Done,
         Some(Some(job)) => remove(job).unwrap_or(Step::Done),
     }
@@ -154,11 +156,11 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
 
 /// How a Job goes; `None` for one that is not ours.
 pub(super) fn remove(job: &Job) -> Option<Step> {
-    match (kin(&job.owner, job.stay), job.stay) {
-        (Kin::Foreign, _) => None,
-        (_, Stay::Going) => {
+    match (ownership(&job.owner, job.deletion), job.deletion) {
+        (Ownership::Foreign, _) => None,
+        (_, Deletion::Requested) => {
             Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient)))
         }
-        (Kin::Ours | Kin::Leaving, Stay::Staying) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
+        (Ownership::Ours | Ownership::Leaving, Deletion::Absent) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{
     Step, Until, bootstrap,
-    kin::{Kin, foreign, kin, leaving},
+    ownership::{Ownership, foreign, ownership, leaving},
     secure, wait as rest,
 };
 use crate::{
-    answer::Question,
+    query::Query,
     effect::Effect,
     exclusive::{Claim, Resource},
     failure::Class,
@@ -27,7 +27,7 @@ pub(crate) fn ensure_data_pvc(
     match source {
         VolumeSource::Own => own_volume(seen),
         VolumeSource::Import(name) => match &seen.import {
-            None => Step::Look(Question::Import),
+            None => Step::Fetch(Query::Import),
             Some(ImportFinding::Ready { .. }) => {
                 secure(subject, claims, seen, Resource::Volume(name.clone()))
             }
@@ -41,13 +41,13 @@ pub(crate) fn ensure_data_pvc(
 fn own_volume(seen: &Observation) -> Step {
     match &seen.volume {
         None => Step::Do(Effect::CreateVolume),
-        Some(volume) => match kin(&volume.owner, volume.stay) {
-            Kin::Ours => Step::Done,
+        Some(volume) => match ownership(&volume.owner, volume.deletion) {
+            Ownership::Ours => Step::Done,
             // What is not ours may lack our label, and then its end is not seen by a watch.
-            Kin::Leaving => {
+            Ownership::Leaving => {
                 wait("the data PVC of a deleted SeiNode is still being removed", Class::Transient)
             }
-            Kin::Foreign => wait("the data PVC belongs to somebody else", Class::User),
+            Ownership::Foreign => wait("the data PVC belongs to somebody else", Class::User),
         },
     }
 }
@@ -61,9 +61,9 @@ pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
         return rest("the bootstrap pod is going, and has the volume until then", Until::Event);
     }
     apply(
-        seen.workload.as_ref().map(|workload| kin(&workload.owner, workload.stay)),
+        seen.stateful_set.as_ref().map(|workload| ownership(&workload.owner, workload.deletion)),
         "StatefulSet",
-        Effect::ApplyWorkload,
+        Effect::ApplyStatefulSet,
     )
 }
 
@@ -71,22 +71,22 @@ pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
 pub(crate) fn apply_service(subject: &Subject, seen: &Observation) -> Step {
     let labels = subject.intent.as_ref().map(|intent| render::child_labels(&subject.node, intent));
     if let (Some(service), Some(rendering), Ok(labels)) = (&seen.service, &seen.rendering, labels)
-        && kin(&service.owner, service.stay) == Kin::Ours
+        && ownership(&service.owner, service.deletion) == Ownership::Ours
         && service.serves == Serves::Node
         && service.digest == rendering.service
         && labels.iter().all(|(key, value)| service.labels.get(key) == Some(value))
     {
         return Step::Done;
     }
-    let found = seen.service.as_ref().map(|service| kin(&service.owner, service.stay));
+    let found = seen.service.as_ref().map(|service| ownership(&service.owner, service.deletion));
     apply(found, "Service", Effect::ApplyService)
 }
 
-fn apply(found: Option<Kin>, kind: &str, effect: Effect) -> Step {
+fn apply(found: Option<Ownership>, kind: &str, effect: Effect) -> Step {
     match found {
-        None | Some(Kin::Ours) => Step::Do(effect),
-        Some(Kin::Leaving) => leaving(kind),
-        Some(Kin::Foreign) => foreign(kind),
+        None | Some(Ownership::Ours) => Step::Do(effect),
+        Some(Ownership::Leaving) => leaving(kind),
+        Some(Ownership::Foreign) => foreign(kind),
     }
 }
 

@@ -4,26 +4,32 @@
 
 use super::{Step, Until, secure, wait};
 use crate::{
-    answer::Question,
+    query::Query,
     effect::{Effect, Replicas},
     exclusive::{Claim, Hold, Resource, hold},
     failure::Class,
     keys::Finding,
     observation::{KeyCheck, Observation, Run},
     subject::Subject,
+    task_type::TaskType,
 };
 
-/// Before the node is given a pod its keys are looked at once more: what was validated may have been changed since, and
-/// the pod signs with what is in the Secret then. `None` when nothing stands in the way.
-pub(crate) fn before_a_pod(
+/// The step before an effect that gives a signing node a pod or opens its gate: its keys are read once more, because what
+/// was validated may have been changed since, and the pod signs with what the Secret held when it was made. `None` when
+/// nothing stands in the way.
+///
+/// The gate is the last guard: a pod that the StatefulSet controller makes by itself (eviction, drain, deletion by hand) has
+/// passed no other.
+pub(crate) fn before(
     subject: &Subject,
     effect: &Effect,
     claims: &[Claim],
     seen: &Observation,
 ) -> Option<Step> {
     let signs = subject.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some());
-    let gives_a_pod = match effect {
-        Effect::ApplyWorkload | Effect::Scale(Replicas::One) | Effect::DeletePod { .. } => true,
+    let lets_it_sign = match effect {
+        Effect::ApplyStatefulSet | Effect::Scale(Replicas::One) | Effect::DeletePod { .. } => true,
+        Effect::Submit(submission) => submission.task == TaskType::MarkReady,
         Effect::CreateVolume
         | Effect::MarkVolume(_)
         | Effect::Scale(Replicas::Zero)
@@ -33,10 +39,9 @@ pub(crate) fn before_a_pod(
         | Effect::SuspendJob(_)
         | Effect::DeleteJob(_)
         | Effect::DeleteService(_)
-        | Effect::Submit(_)
         | Effect::RemoveLegacyFinalizer => false,
     };
-    if !(signs && gives_a_pod) {
+    if !(signs && lets_it_sign) {
         return None;
     }
     match signing(subject, claims, seen) {
@@ -47,7 +52,7 @@ pub(crate) fn before_a_pod(
 
 /// `validate-signing-key`.
 pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -> Step {
-    let Some(check) = of_this_pass(seen) else { return Step::Look(Question::Keys) };
+    let Some(check) = of_this_pass(seen) else { return Step::Fetch(Query::Keys) };
     match &check.signing {
         Finding::Valid(key) => {
             let resource = Resource::SigningKey(*key);
@@ -66,7 +71,7 @@ pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -
 
 /// `validate-node-key`.
 pub(crate) fn node(seen: &Observation) -> Step {
-    let Some(check) = of_this_pass(seen) else { return Step::Look(Question::Keys) };
+    let Some(check) = of_this_pass(seen) else { return Step::Fetch(Query::Keys) };
     match &check.node {
         Finding::Valid(()) => Step::Done,
         other => trouble(other),

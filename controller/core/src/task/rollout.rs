@@ -9,11 +9,12 @@ use seinode_api::status::StatefulSetStatus;
 
 use super::{Step, Until, starting, wait};
 use crate::{
-    answer::Question,
+    query::Query,
     effect::{Effect, Replicas},
     failure::Class,
     intent::Intent,
-    observation::{Container, DataCheck, Observation, Pod, Stay, Workload},
+    node::Deletion,
+    observation::{Container, DataCheck, Observation, Pod, StatefulSetView},
 };
 
 /// So long after its grace period a pod that is being deleted is said to hang.
@@ -23,8 +24,8 @@ const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
 fn target<'a>(
     applied: Option<&StatefulSetStatus>,
     seen: &'a Observation,
-) -> Result<(&'a Workload, &'a str), Step> {
-    let Some(set) = &seen.workload else { return Err(wait("the StatefulSet is missing", Until::Event)) };
+) -> Result<(&'a StatefulSetView, &'a str), Step> {
+    let Some(set) = &seen.stateful_set else { return Err(wait("the StatefulSet is missing", Until::Event)) };
     let floor = applied.filter(|applied| applied.uid == set.uid).and_then(|applied| applied.generation);
     if floor.is_some_and(|floor| set.generation < floor) || set.observed_generation < set.generation {
         return Err(wait("the StatefulSet's controller has not seen its new template yet", Until::Event));
@@ -42,15 +43,15 @@ pub(crate) fn outdated<'a>(applied: Option<&StatefulSetStatus>, seen: &'a Observ
     seen.pods.iter().find(|pod| is_outdated(pod, set, revision))
 }
 
-fn is_outdated(pod: &Pod, set: &Workload, revision: &str) -> bool {
-    pod.workload_uid.as_ref() == Some(&set.uid)
+fn is_outdated(pod: &Pod, set: &StatefulSetView, revision: &str) -> bool {
+    pod.stateful_set_uid.as_ref() == Some(&set.uid)
         && pod.revision.as_deref().is_some_and(|made_from| made_from != revision)
 }
 
 /// Whether the StatefulSet makes pods of another image, because it was rendered from another spec: a request of ours that was
 /// late, or another leader whose watch was behind, has applied it after the plan did.
 pub(crate) fn is_of_another_spec(intent: &Intent, seen: &Observation) -> bool {
-    let (Some(set), Some(rendering)) = (&seen.workload, &seen.rendering) else { return false };
+    let (Some(set), Some(rendering)) = (&seen.stateful_set, &seen.rendering) else { return false };
     let made = |pod: &Pod| pod.revision.is_some() && pod.revision == set.update_revision;
     set.template_hash.as_ref() != Some(&rendering.template)
         && seen.pod().is_some_and(|pod| made(pod) && pod.seid_image.as_ref() != Some(&intent.image))
@@ -68,7 +69,7 @@ pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observatio
         return Step::Hopeless(why);
     }
     let Some(pod) = seen.pods.iter().find(|pod| is_outdated(pod, set, revision)) else { return Step::Done };
-    if pod.stay == Stay::Going {
+    if pod.deletion == Deletion::Requested {
         return going(pod, seen);
     }
     safe(seen).unwrap_or_else(|| {
@@ -97,7 +98,7 @@ pub(crate) fn hangs(seen: &Observation) -> Option<&Pod> {
 pub(crate) fn safe(seen: &Observation) -> Option<Step> {
     let blocked = |why: &str, class| Some(wait(why, Until::Retry(class)));
     match &seen.data {
-        None => Some(Step::Look(Question::Data)),
+        None => Some(Step::Fetch(Query::Data)),
         Some(DataCheck::Safe) => None,
         Some(DataCheck::Missing) => blocked("the data PVC is missing: the pod stays as it is", Class::User),
         Some(DataCheck::Going(_)) => blocked(

@@ -7,17 +7,20 @@ mod params;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Place, Progress, Step, Task, Until, bootstrap, starting, wait};
+use super::{LOST_BY_THE_SIDECAR, Place, Progress, Step, Task, Until, bootstrap, starting, wait};
 use crate::{
-    answer::{Health, Question, Silence, TaskReport},
     effect::{Effect, Replicas, Submission},
     failure::Class,
     intent::Intent,
     node::NodeRef,
-    observation::{Observation, Pod, Reply},
+    observation::{Observation, Pod},
+    query::Query,
+    sidecar::{Health, TaskReport, Unreachable},
     task_type::{By, TaskType},
 };
 
+/// Pause before a task that the sidecar has lost twice is submitted once more.
+const LOST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// For so long after its start a sidecar may be about to listen.
 const YOUTH: SignedDuration = SignedDuration::from_secs(30);
 /// How often it is asked then: a refused connection costs next to nothing.
@@ -29,25 +32,24 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
         Ok(pod) => pod,
         Err(step) => return step,
     };
-    let question = Question::Task(task.id);
-    match seen.report.to(&question) {
-        Reply::Ask => Step::Look(question),
-        Reply::Silent(silence) => silent(silence, pod, seen.now),
+    match seen.report(task.id) {
+        None => Step::Fetch(Query::Task(task.id)),
+        Some(Err(why)) => unreachable(why, pod, seen.now),
         // It is not awaited; whether it was lost is looked at as long as the node runs (W24).
-        Reply::Is(TaskReport::Running | TaskReport::Completed | TaskReport::Failed(_))
+        Some(Ok(TaskReport::Running | TaskReport::Completed | TaskReport::Failed(_)))
             if task.kind.by() == By::Background =>
         {
             Step::Done
         }
-        Reply::Is(TaskReport::Unknown) => hand_over(node, task, intent, seen),
-        Reply::Is(TaskReport::Running) => match task.progress {
+        Some(Ok(TaskReport::Unknown)) => hand_over(node, task, intent, seen),
+        Some(Ok(TaskReport::Running)) => match task.progress {
             Progress::Running { submitted_at } => {
                 wait("the sidecar is at work", Until::At(next_look(submitted_at, seen.now)))
             }
             Progress::Pending | Progress::Complete | Progress::Failed => Step::UnderWay,
         },
-        Reply::Is(TaskReport::Failed(why)) => Step::Failed(why.clone()),
-        Reply::Is(TaskReport::Completed) => match task.kind {
+        Some(Ok(TaskReport::Failed(why))) => Step::Failed(why.clone()),
+        Some(Ok(TaskReport::Completed)) => match task.kind {
             TaskType::MarkReady => opened(pod, seen),
             _ => Step::Done,
         },
@@ -58,14 +60,14 @@ pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, s
 fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
     let pod = match place {
         Place::BootstrapJob => match bootstrap::verdict(seen) {
-            bootstrap::Verdict::NotSeen => return Err(Step::Look(Question::Job)),
+            bootstrap::Verdict::NotSeen => return Err(Step::Fetch(Query::Job)),
             bootstrap::Verdict::Runs => seen.bootstrap_pod(),
             bootstrap::Verdict::Suspended => return Err(bootstrap::resume(seen)),
             bootstrap::Verdict::Complete => return Err(Step::Done),
             bootstrap::Verdict::Failed(why) => return Err(Step::Failed(why)),
         },
         Place::Node => {
-            if seen.workload.as_ref().is_some_and(|workload| workload.replicas == 0) {
+            if seen.stateful_set.as_ref().is_some_and(|workload| workload.replicas == 0) {
                 return Err(Step::Do(Effect::Scale(Replicas::One)));
             }
             seen.pod()
@@ -87,6 +89,13 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
         // Peers that appear wake the node: SeiNodes are watched (W19).
         return wait("no SeiNode matches the label sources of spec.peers", Until::Event);
     }
+    if let Progress::Running { submitted_at } = task.progress
+        && task.error.as_deref() == Some(LOST_BY_THE_SIDECAR)
+        && seen.now < submitted_at + LOST_PAUSE
+    {
+        let why = "the sidecar accepts the task and then does not know it";
+        return wait(why, Until::At(submitted_at + LOST_PAUSE));
+    }
     let params = params::of(task.kind, node, intent, seen);
     Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
 }
@@ -94,23 +103,23 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
 /// mark-ready is done when the gate is open, not when the task says so: the sidecar forgets its readiness
 /// with every restart, and a completed id does nothing when it is posted again.
 fn opened(pod: &Pod, seen: &Observation) -> Step {
-    match seen.gate.to(&Question::Health) {
-        Reply::Ask => Step::Look(Question::Health),
-        Reply::Silent(silence) => silent(silence, pod, seen.now),
-        Reply::Is(Health::Ready) => Step::Done,
-        Reply::Is(Health::NotReady) => {
+    match &seen.gate {
+        None => Step::Fetch(Query::Health),
+        Some(Err(why)) => unreachable(why, pod, seen.now),
+        Some(Ok(Health::Ready)) => Step::Done,
+        Some(Ok(Health::NotReady)) => {
             Step::Failed("the sidecar was restarted after mark-ready and its gate is shut again".into())
         }
     }
 }
 
 /// A sidecar that was just started is asked again at once: the node waits for nothing else.
-fn silent(silence: &Silence, pod: &Pod, now: Timestamp) -> Step {
-    let why = pod.trouble(now).map_or_else(|| silence.to_string(), |trouble| trouble.message.clone());
+fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
+    let why = pod.trouble(now).map_or_else(|| reason.to_string(), |trouble| trouble.message.clone());
     let young = pod.sidecar_since.is_some_and(|since| now.duration_since(since) < YOUTH);
-    let until = match silence {
-        Silence::Refused if young => Until::At(now + GLANCE),
-        Silence::Refused | Silence::Timeout | Silence::NoSuchHost | Silence::Unexpected(_) => {
+    let until = match reason {
+        Unreachable::Refused if young => Until::At(now + GLANCE),
+        Unreachable::Refused | Unreachable::Timeout | Unreachable::NoSuchHost | Unreachable::Unexpected(_) => {
             Until::Retry(Class::Transient)
         }
     };

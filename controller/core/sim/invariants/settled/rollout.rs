@@ -68,7 +68,7 @@ impl Rested<'_> {
         let others = self.world.api.list(Kind::Node).filter(|other| other.key() != self.key);
         let rolling = others.filter(|other| other.node().is_some_and(is_rolling)).count();
         let most = self.world.operators.last().map_or(0, |operator| operator.slots.most);
-        if most > 0 && rolling >= most && !intent.wishes().drift(&self.status.baseline).is_empty() {
+        if most > 0 && rolling >= most && !intent.spec_hashes().drift(&self.status.baseline).is_empty() {
             self.says("NodeUpdateInProgress", "False", "WaitingForSlot")?;
             self.says("Ready", "False", "WaitingForSlot")?;
             return Ok(true);
@@ -90,7 +90,7 @@ impl Rested<'_> {
     pub(super) fn is_rolled_out(&self, intent: &Intent) -> Result<(), Violation> {
         self.is("no update is said to go on", self.truth("NodeUpdateInProgress") != Some("True"))?;
         self.is("a node that runs is not blocked", self.truth("RolloutBlocked") == Some("False"))?;
-        self.is("the baseline is the spec", self.status.baseline == intent.wishes().record())?;
+        self.is("the baseline is the spec", self.status.baseline == intent.spec_hashes().record())?;
         let set_key = self.key.beside(Kind::Set, &self.key.name);
         let spoiled = self.world.ledger.people.spoiled.contains(&set_key);
         let adopted = self.world.ledger.people.adopted.contains(&self.key);

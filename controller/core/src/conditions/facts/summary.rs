@@ -9,13 +9,13 @@ use seinode_api::{
 
 use super::GATE_SHUT;
 use crate::{
-    answer::{Health, Question},
+    sidecar::Health,
     conditions::{Truth, Verdict},
     decision::Rest,
     failure::Class,
     intent::{Activity, VolumeSource},
-    node::{Life, Suspension},
-    observation::{Observation, Reply, Slot},
+    node::{Deletion, Suspension},
+    observation::{Observation, Slot},
     plan::{Plan, PlanKind, PlanPhase},
     subject::Subject,
     task::Until,
@@ -58,7 +58,7 @@ fn why_not_ready(
 ) -> Option<WhyNot> {
     let not = |reason, message: String, outlook| Some(WhyNot { reason, message, outlook });
     let waiting_for = waits.and_then(|rest| rest.why.clone()).unwrap_or_default();
-    if subject.life == Life::Deleting {
+    if subject.deletion == Deletion::Requested {
         return not("Terminating", waiting_for, Outlook::Moving);
     }
     let intent = match &subject.intent {
@@ -101,7 +101,7 @@ fn why_not_ready(
     if next.phase != Some(Phase::Running) {
         return not("Pending", waiting_for, Outlook::Moving);
     }
-    if seen.setback.is_some() {
+    if seen.failed_request.is_some() {
         return not("Waiting", waiting_for, Outlook::Moving);
     }
     if let Some(Slot::Taken(_)) = &seen.slot {
@@ -118,11 +118,11 @@ fn why_not_ready(
         let message = format!("spec.image is {}, the pod runs {runs}", intent.image);
         return not("ImageOutdated", message, Outlook::Stuck);
     }
-    match seen.gate.to(&Question::Health) {
-        Reply::Is(Health::Ready) => None,
-        Reply::Is(Health::NotReady) => not("SidecarNotReady", GATE_SHUT.into(), Outlook::Stuck),
-        Reply::Silent(silence) => not("SidecarUnreachable", silence.to_string(), Outlook::Moving),
-        Reply::Ask => not("SidecarUnreachable", "the pod has no address yet".into(), Outlook::Moving),
+    match &seen.gate {
+        Some(Ok(Health::Ready)) => None,
+        Some(Ok(Health::NotReady)) => not("SidecarNotReady", GATE_SHUT.into(), Outlook::Stuck),
+        Some(Err(silence)) => not("SidecarUnreachable", silence.to_string(), Outlook::Moving),
+        None => not("SidecarUnreachable", "the pod has no address yet".into(), Outlook::Moving),
     }
 }
 
@@ -146,7 +146,7 @@ fn ready(why_not: &Option<WhyNot>) -> Verdict {
 }
 
 fn reconciling(subject: &Subject, next: &SeiNodeStatus, why_not: &Option<WhyNot>) -> Verdict {
-    let works = next.plan.is_some() || subject.life == Life::Deleting;
+    let works = next.plan.is_some() || subject.deletion == Deletion::Requested;
     let (status, reason, message) = match why_not {
         Some(why) if works && why.outlook == Outlook::Moving => {
             (Truth::True, why.reason, why.message.clone())

@@ -83,7 +83,7 @@ pub(in crate::conditions) fn why_blocked(
         return Some(("DataVolumeNotReady", "the pod is not replaced: see DataVolumeReady".to_owned()));
     }
     // The trouble of a pod that is to be replaced is none of the rollout's.
-    let revision = seen.workload.as_ref().and_then(|set| set.update_revision.as_ref());
+    let revision = seen.stateful_set.as_ref().and_then(|set| set.update_revision.as_ref());
     let pod =
         seen.pod().filter(|pod| plan.has_done(TaskType::ReplacePod) && pod.revision.as_ref() == revision)?;
     pod.trouble(seen.now).map(|trouble| (trouble.reason, trouble.message.clone()))
@@ -99,7 +99,7 @@ pub(super) fn outdated(intent: &Intent, next: &SeiNodeStatus, seen: &Observation
 }
 
 fn compared(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Option<Verdict> {
-    let set = seen.workload.as_ref().filter(|set| set.owner == Owner::Us)?;
+    let set = seen.stateful_set.as_ref().filter(|set| set.owner == Owner::Us)?;
     let rendering = seen.rendering.as_ref()?;
     let later = "; the next rollout brings it up to date";
     let is = |status, reason, message: &str| Verdict {

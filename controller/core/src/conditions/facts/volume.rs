@@ -8,9 +8,9 @@ use crate::{
     import::ImportFinding,
     intent::{Intent, Retention, VolumeSource},
     node::Owner,
-    observation::{Binding, DataCheck, Observation, Tie},
+    observation::{Binding, DataCheck, Observation, OwnerRef},
     subject::Subject,
-    task::kin::{Kin, kin},
+    task::ownership::{Ownership, ownership},
 };
 
 /// DataVolumeReady.
@@ -38,25 +38,25 @@ pub(super) fn data(
             }
             _ => (Truth::False, "Missing", format!("PVC {name} does not exist")),
         },
-        Some(volume) => match kin(&volume.owner, volume.stay) {
-            Kin::Ours if next.phase == Some(Phase::Running) && volume.binding == Binding::Unbound => {
+        Some(volume) => match ownership(&volume.owner, volume.deletion) {
+            Ownership::Ours if next.phase == Some(Phase::Running) && volume.binding == Binding::Unbound => {
                 let message =
                     format!("PVC {name} is not bound, or no longer: `kubectl describe pvc {name}` says why");
                 (Truth::False, "NotBound", message)
             }
-            Kin::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
-            Kin::Leaving if volume.owner == Owner::Us => {
+            Ownership::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
+            Ownership::Leaving if volume.owner == Owner::Us => {
                 let bound = match &volume.binding {
                     Binding::Bound(name) => Some(name.clone()),
                     Binding::Unbound => None,
                 };
                 (Truth::False, "Terminating", terminating(&name, bound.as_deref()))
             }
-            Kin::Leaving => {
+            Ownership::Leaving => {
                 let message = format!("PVC {name} is being removed; a new one is made when it is gone");
                 (Truth::False, "Terminating", message)
             }
-            Kin::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
+            Ownership::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
         },
     };
     Some(Told::Is(Verdict { type_: types::DATA_VOLUME_READY, status, reason, message }))
@@ -156,11 +156,11 @@ pub(super) fn retained(subject: &Subject, intent: &Intent, seen: &Observation) -
         }
         (VolumeSource::Own, retention) => {
             let volume = seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us)?;
-            match (retention, volume.tie) {
-                (Retention::Kept, Tie::Loose) => {
+            match (retention, volume.owner_ref) {
+                (Retention::Kept, OwnerRef::Absent) => {
                     (Truth::True, "Retained", format!("PVC {name} stays when the SeiNode is deleted"))
                 }
-                (Retention::Kept, Tie::Tied) => {
+                (Retention::Kept, OwnerRef::Present) => {
                     (Truth::False, "StillTied", format!("PVC {name} is still deleted with the SeiNode"))
                 }
                 (Retention::GoesWithTheNode, _) => {

@@ -123,7 +123,7 @@ fn mark_ready_is_done_when_the_gate_is_open_and_not_before() {
 #[test]
 fn a_silent_sidecar_is_waited_for_and_the_status_says_why() {
     let mut world = World::new(&full_node(""));
-    world.silent = Some(Silence::Timeout);
+    world.silent = Some(Unreachable::Timeout);
     let rest = world.settle();
     assert_eq!(rest.until, Until::Retry(Class::Transient));
     let message = condition(&world.stored, "Ready").2;

@@ -8,7 +8,7 @@ use crate::{
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource, Rivals},
     keys::{Finding, Fingerprint},
-    observation::{Container, KeyCheck, Observation, Pod, Workload, examples},
+    observation::{Container, KeyCheck, Observation, Pod, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
     subject::Subject,
 };
@@ -47,7 +47,7 @@ spec:
     let bucket = Bucket { name: "b".into(), region: "r".into() };
     let now = Timestamp::from_second(1_000_000).unwrap();
     let mut seen = Observation::empty(now, ResultExport { bucket, prefix: "p".into() });
-    seen.workload = Some(Workload { replicas: 0, ..examples::workload() });
+    seen.stateful_set = Some(StatefulSetView { replicas: 0, ..examples::workload() });
     (subject, status, seen)
 }
 
@@ -59,12 +59,12 @@ fn found(seen: &mut Observation, key: Fingerprint) {
 #[test]
 fn a_resumed_signer_gets_its_pod_after_a_look_at_its_keys() {
     let (subject, status, mut seen) = resumed();
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Keys));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Keys));
     found(&mut seen, key(KEY));
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
     // What was found in an earlier pass is no reason.
     seen.now += SignedDuration::from_secs(1);
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Keys));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Keys));
 }
 
 #[test]
@@ -72,13 +72,13 @@ fn a_key_that_was_changed_while_the_node_was_paused_has_to_be_free_first() {
     let (subject, status, mut seen) = resumed();
     found(&mut seen, key(OTHER_KEY));
     let Decision { status, act } = decide(&subject, &status, &seen);
-    assert_eq!(act, Act::Persist);
+    assert_eq!(act, Act::Store);
     let wanted = Resource::SigningKey(key(OTHER_KEY));
     assert_eq!(exclusive::hold(&exclusive::read(&status.claims), &wanted), Some(Hold::Wanted));
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Rivals(wanted.clone())));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Rivals(wanted.clone())));
     seen.live_rivals = Some((wanted, Rivals::default()));
     let Decision { status, act } = decide(&subject, &status, &seen);
-    assert_eq!(act, Act::Persist);
+    assert_eq!(act, Act::Store);
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
 }
 
@@ -88,7 +88,7 @@ fn a_key_is_not_exchanged_while_a_pod_signs_with_the_earlier_one() {
     found(&mut seen, key(OTHER_KEY));
     seen.pods.push(Pod {
         signing_secret: Some("a".into()),
-        stay: Stay::Going,
+        deletion: Deletion::Requested,
         ip: None,
         seid_image: None,
         sidecar: Container::Down,

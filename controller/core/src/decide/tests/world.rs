@@ -1,5 +1,5 @@
 //! A small world of values: an API server that stores, a StatefulSet controller that makes a pod, a sidecar
-//! that keeps its tasks. It runs the loop of a pass and can kill the operator at any point.
+//! that keeps its tasks. It reconciles and can kill the operator at any point.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use seinode_api::SeiNode;
 
 use super::*;
 use crate::{
-    absorb::{absorb, absorb_answer},
-    effect::{Outcome, Submission},
-    fact::Fact,
+    query::Fetched,
+    fold::{fold_outcome, fold_fetched},
+    effect::{Effect, Outcome, Submission},
     ids::{PlanId, TaskId},
-    observation::{Binding, Headless, Mark, Pod, Slot, Tie, Workload, examples},
+    observation::{Binding, ServiceView, Mark, Pod, Slot, OwnerRef, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
 };
 
@@ -25,11 +25,11 @@ fn subject(spec: &str, generation: i64) -> Subject {
     Subject::of(&object)
 }
 
-pub(super) fn volume(uid: &str, owner: Owner, stay: Stay) -> Volume {
-    let tie = if owner == Owner::Us { Tie::Tied } else { Tie::Loose };
+pub(super) fn volume(uid: &str, owner: Owner, deletion: Deletion) -> Volume {
+    let owner_ref = if owner == Owner::Us { OwnerRef::Present } else { OwnerRef::Absent };
     let mark = if owner == Owner::Us { Mark::Marked } else { Mark::Unmarked };
     let binding = Binding::Bound("pv".into());
-    Volume { uid: uid.into(), owner, stay, binding, tie, mark }
+    Volume { uid: uid.into(), owner, deletion, binding, owner_ref, mark }
 }
 
 fn export() -> ResultExport {
@@ -57,7 +57,7 @@ pub(super) struct World {
     /// Every submission is refused with these words.
     pub(super) rejecting: Option<String>,
     /// The sidecar does not answer.
-    pub(super) silent: Option<Silence>,
+    pub(super) silent: Option<Unreachable>,
     /// The StatefulSet is not taken.
     pub(super) refusing: Option<Failure>,
     /// The sidecar restarts right after the first mark-ready.
@@ -71,8 +71,8 @@ pub(super) struct World {
     pub(super) points: usize,
     pub(super) crash_at: Option<usize>,
     pub(super) crashes: usize,
-    workload: Option<Workload>,
-    service: Option<Headless>,
+    stateful_set: Option<StatefulSetView>,
+    service: Option<ServiceView>,
 }
 
 /// The operator died.
@@ -101,7 +101,7 @@ impl World {
             points: 0,
             crash_at: None,
             crashes: 0,
-            workload: None,
+            stateful_set: None,
             service: None,
         }
     }
@@ -111,7 +111,7 @@ impl World {
     }
 
     pub(super) fn delete(&mut self) {
-        self.subject.life = Life::Deleting;
+        self.subject.deletion = Deletion::Requested;
     }
 
     pub(super) fn adopt(&mut self) {
@@ -122,10 +122,10 @@ impl World {
         decide(&self.subject, &self.stored, &self.observe())
     }
 
-    /// Passes until one ends without a crash; the world stands still meanwhile.
+    /// Reconciles until one ends without a crash; the world stands still meanwhile.
     pub(super) fn settle(&mut self) -> Rest {
         for _ in 0..20 {
-            if let Ok(rest) = self.pass() {
+            if let Ok(rest) = self.reconcile() {
                 return rest;
             }
             self.crashes += 1;
@@ -143,34 +143,32 @@ impl World {
     pub(super) fn observe(&self) -> Observation {
         let mut seen = Observation::empty(self.now, export());
         seen.volume = self.volume.clone();
-        seen.workload = self.workload.clone();
+        seen.stateful_set = self.stateful_set.clone();
         seen.service = self.service.clone();
         seen.peers = self.peers.clone();
-        seen.pods = self.workload.iter().map(|workload| self.pod(&workload.uid)).collect();
+        seen.pods = self.stateful_set.iter().map(|workload| self.pod(&workload.uid)).collect();
         seen
     }
 
-    fn pod(&self, workload_uid: &str) -> Pod {
+    fn pod(&self, stateful_set_uid: &str) -> Pod {
         Pod {
-            workload_uid: Some(workload_uid.to_owned()),
+            stateful_set_uid: Some(stateful_set_uid.to_owned()),
             ready: self.gate == Health::Ready,
             ..examples::pod()
         }
     }
 
-    /// The loop of a pass, as the controller runs it.
-    fn pass(&mut self) -> Result<Rest, Crash> {
+    /// One reconcile.
+    fn reconcile(&mut self) -> Result<Rest, Crash> {
         let mut status = self.stored.clone();
         let mut seen = self.observe();
         for _ in 0..100 {
             let decision = decide(&self.subject, &status, &seen);
             status = decision.status;
             match decision.act {
-                Act::Look(question) => {
-                    let fact = self.answer(&question);
-                    absorb_answer(&mut seen, question, fact);
-                }
-                Act::Persist => self.store(&status)?,
+                Act::Fetch(query) => fold_fetched(&mut seen, self.fetch(&query)),
+                Act::TakeSlot => seen.slot = Some(Slot::Granted),
+                Act::Store => self.store(&status)?,
                 Act::Perform(effect) => {
                     assert!(
                         effect == Effect::RemoveLegacyFinalizer || self.is_planned(),
@@ -179,7 +177,7 @@ impl World {
                     self.may_crash()?;
                     let outcome = self.perform(&effect);
                     self.may_crash()?;
-                    absorb(&mut self.subject, &mut status, &mut seen, &effect, outcome);
+                    fold_outcome(&mut self.subject, &mut status, &mut seen, outcome);
                     // A pod appears as soon as there is a set.
                     seen.pods = self.observe().pods;
                 }
@@ -189,7 +187,7 @@ impl World {
                 }
             }
         }
-        panic!("a pass has no end: {status:#?}");
+        panic!("a reconcile has no end: {status:#?}");
     }
 
     fn is_planned(&self) -> bool {
@@ -220,44 +218,44 @@ impl World {
         }
     }
 
-    fn answer(&self, question: &Question) -> Fact {
-        match (question, &self.silent) {
-            (Question::Health | Question::Task(_), Some(silence)) => Fact::Silent(silence.clone()),
-            (Question::Health, None) => Fact::Gate(self.gate),
-            (Question::Task(id), None) => {
-                Fact::Task(self.reports.get(id).cloned().unwrap_or(TaskReport::Unknown))
+    fn fetch(&self, query: &Query) -> Fetched {
+        match (query, &self.silent) {
+            (Query::Health, Some(silent)) => Fetched::Health(Err(silent.clone())),
+            (Query::Task(id), Some(silent)) => Fetched::Task(*id, Err(silent.clone())),
+            (Query::Health, None) => Fetched::Health(Ok(self.gate)),
+            (Query::Task(id), None) => {
+                Fetched::Task(*id, Ok(self.reports.get(id).cloned().unwrap_or(TaskReport::Unknown)))
             }
-            (Question::Slot, _) => Fact::Slot(Slot::Granted),
             (other, _) => panic!("nobody here can answer {other:?}"),
         }
     }
 
     fn perform(&mut self, effect: &Effect) -> Outcome {
-        if let (Effect::ApplyWorkload, Some(failure)) = (effect, &self.refusing) {
+        if let (Effect::ApplyStatefulSet, Some(failure)) = (effect, &self.refusing) {
             return Outcome::Failed(failure.clone());
         }
         match effect {
             Effect::CreateVolume => {
-                let made = volume("v", Owner::Us, Stay::Staying);
+                let made = volume("v", Owner::Us, Deletion::Absent);
                 self.note("create-volume");
                 Outcome::Volume(self.volume.get_or_insert(made).clone())
             }
-            Effect::ApplyWorkload => {
+            Effect::ApplyStatefulSet => {
                 self.note("apply-workload");
                 let workload = examples::workload();
-                self.workload = Some(workload.clone());
-                Outcome::Workload(workload)
+                self.stateful_set = Some(workload.clone());
+                Outcome::StatefulSetApplied(workload)
             }
             Effect::ApplyService => {
                 self.note("apply-service");
                 let service = examples::headless();
                 self.service = Some(service.clone());
-                Outcome::Service(service)
+                Outcome::ServiceApplied(service)
             }
             Effect::Submit(submission) => self.take(submission),
             Effect::RemoveLegacyFinalizer => {
                 self.note("remove-finalizer");
-                Outcome::FinalizerRemoved
+                Outcome::FinalizerRemoved(None)
             }
             other => panic!("nobody here can do {other:?}"),
         }
@@ -270,7 +268,7 @@ impl World {
             return Outcome::Rejected(words.clone());
         }
         if matches!(self.reports.get(id), Some(TaskReport::Running | TaskReport::Completed)) {
-            return Outcome::Submitted;
+            return Outcome::Submitted(*task);
         }
         self.note(task.as_str());
         *self.runs.entry(*id).or_default() += 1;
@@ -286,7 +284,7 @@ impl World {
             }
         }
         self.reports.insert(*id, report);
-        Outcome::Submitted
+        Outcome::Submitted(*task)
     }
 
     fn note(&mut self, what: &str) {

@@ -18,7 +18,7 @@ fn now() -> Timestamp {
 fn seen() -> Observation {
     let bucket = Bucket { name: "b".into(), region: "r".into() };
     let mut seen = Observation::empty(now(), ResultExport { bucket, prefix: "p".into() });
-    seen.workload = Some(Workload {
+    seen.stateful_set = Some(StatefulSetView {
         generation: 2,
         observed_generation: 2,
         update_revision: Some("r2".into()),
@@ -39,8 +39,8 @@ fn replace(change: impl FnOnce(&mut Observation)) -> Step {
     replace_pod(Some(&applied()), &seen)
 }
 
-fn set(seen: &mut Observation) -> &mut Workload {
-    seen.workload.as_mut().unwrap()
+fn set(seen: &mut Observation) -> &mut StatefulSetView {
+    seen.stateful_set.as_mut().unwrap()
 }
 
 #[track_caller]
@@ -75,7 +75,7 @@ fn a_pod_of_the_present_revision_is_never_deleted() {
 #[test]
 fn what_was_not_made_by_the_controller_is_left_alone() {
     assert_eq!(replace(|seen| seen.pods[0].revision = None), Step::Done);
-    assert_eq!(replace(|seen| seen.pods[0].workload_uid = Some("other".into())), Step::Done);
+    assert_eq!(replace(|seen| seen.pods[0].stateful_set_uid = Some("other".into())), Step::Done);
     assert_eq!(replace(|seen| seen.pods.clear()), Step::Done);
 }
 
@@ -83,10 +83,10 @@ fn what_was_not_made_by_the_controller_is_left_alone() {
 fn nothing_is_decided_before_the_controller_has_seen_what_was_applied() {
     waits(replace(|seen| set(seen).observed_generation = 1), "has not seen its new template");
     // The watch shows the set from before our own apply, with the revision of its pod (W28).
-    let behind = |seen: &mut Observation| seen.workload = Some(examples::workload());
+    let behind = |seen: &mut Observation| seen.stateful_set = Some(examples::workload());
     waits(replace(behind), "has not seen its new template");
     waits(replace(|seen| set(seen).update_revision = None), "has not named a revision");
-    waits(replace(|seen| seen.workload = None), "is missing");
+    waits(replace(|seen| seen.stateful_set = None), "is missing");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn more_than_one_replica_fails_for_good() {
 fn a_pod_that_goes_is_waited_for_and_one_that_hangs_is_named_with_its_time() {
     let end = now() + SignedDuration::from_secs(60);
     let goes = |seen: &mut Observation| {
-        seen.pods[0].stay = Stay::Going;
+        seen.pods[0].deletion = Deletion::Requested;
         seen.pods[0].going = Some((now(), end));
     };
     let step = replace(goes);
@@ -116,7 +116,7 @@ fn a_pod_that_goes_is_waited_for_and_one_that_hangs_is_named_with_its_time() {
 
 #[test]
 fn no_pod_goes_while_its_volume_may_go_with_it() {
-    assert_eq!(replace(|seen| seen.data = None), Step::Look(Question::Data));
+    assert_eq!(replace(|seen| seen.data = None), Step::Fetch(Query::Data));
     waits(replace(|seen| seen.data = Some(DataCheck::Going(None))), "only the pod keeps it");
     waits(replace(|seen| seen.data = Some(DataCheck::Missing)), "is missing");
     waits(replace(|seen| seen.data = Some(DataCheck::Unbound)), "is not bound");
@@ -139,7 +139,7 @@ fn an_image_is_observed_when_a_pod_of_the_present_revision_runs_it() {
     assert_eq!(observe(|_| ()), Step::Done);
     waits(observe(|seen| seen.pods[0].seid = Container::Down), "the pod is starting");
     waits(observe(|seen| seen.pods[0].revision = Some("r1".into())), "has not made the new pod yet");
-    waits(observe(|seen| seen.pods[0].stay = Stay::Going), "has not made the new pod yet");
+    waits(observe(|seen| seen.pods[0].deletion = Deletion::Requested), "has not made the new pod yet");
     waits(observe(|seen| seen.pods[0].seid_image = Some("mirror/seid:2".into())), "instead of seid:2");
     assert_eq!(
         observe(|seen| set(seen).replicas = 0),

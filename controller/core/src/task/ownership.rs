@@ -1,11 +1,11 @@
 //! Whether an object that has our child's name is our child. One that is not is never touched (W6).
 
 use super::{Step, Until, wait};
-use crate::{failure::Class, node::Owner, observation::Stay};
+use crate::{failure::Class, node::Owner, node::Deletion};
 
 /// Whether an object that has our child's name may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kin {
+pub(crate) enum Ownership {
     /// It may.
     Ours,
     /// It will be gone: it is being deleted, or its owner is.
@@ -14,11 +14,11 @@ pub(crate) enum Kin {
     Foreign,
 }
 
-pub(crate) fn kin(owner: &Owner, stay: Stay) -> Kin {
-    match (owner, stay) {
-        (Owner::Us, Stay::Staying) => Kin::Ours,
-        (Owner::Us | Owner::Predecessor, _) | (_, Stay::Going) => Kin::Leaving,
-        (Owner::Nobody | Owner::Other(_), Stay::Staying) => Kin::Foreign,
+pub(crate) fn ownership(owner: &Owner, deletion: Deletion) -> Ownership {
+    match (owner, deletion) {
+        (Owner::Us, Deletion::Absent) => Ownership::Ours,
+        (Owner::Us | Owner::Predecessor, _) | (_, Deletion::Requested) => Ownership::Leaving,
+        (Owner::Nobody | Owner::Other(_), Deletion::Absent) => Ownership::Foreign,
     }
 }
 
@@ -42,16 +42,16 @@ mod tests {
     fn an_object_is_used_only_when_it_is_ours_and_stays() {
         let other = Owner::Other("Pod/x".into());
         for (owner, stay, expected) in [
-            (&Owner::Us, Stay::Staying, Kin::Ours),
-            (&Owner::Us, Stay::Going, Kin::Leaving),
-            (&Owner::Predecessor, Stay::Staying, Kin::Leaving),
-            (&Owner::Predecessor, Stay::Going, Kin::Leaving),
-            (&Owner::Nobody, Stay::Staying, Kin::Foreign),
-            (&Owner::Nobody, Stay::Going, Kin::Leaving),
-            (&other, Stay::Staying, Kin::Foreign),
-            (&other, Stay::Going, Kin::Leaving),
+            (&Owner::Us, Deletion::Absent, Ownership::Ours),
+            (&Owner::Us, Deletion::Requested, Ownership::Leaving),
+            (&Owner::Predecessor, Deletion::Absent, Ownership::Leaving),
+            (&Owner::Predecessor, Deletion::Requested, Ownership::Leaving),
+            (&Owner::Nobody, Deletion::Absent, Ownership::Foreign),
+            (&Owner::Nobody, Deletion::Requested, Ownership::Leaving),
+            (&other, Deletion::Absent, Ownership::Foreign),
+            (&other, Deletion::Requested, Ownership::Leaving),
         ] {
-            assert_eq!(kin(owner, stay), expected, "{owner:?} {stay:?}");
+            assert_eq!(ownership(owner, stay), expected, "{owner:?} {stay:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct Event {
     /// Whether somebody should look.
     pub severity: Severity,
     /// Machine-readable reason: a contract for those who filter.
@@ -39,7 +39,7 @@ pub enum Severity {
 
 /// What changed between two statuses that were stored one after the other.
 #[must_use]
-pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     let mut all = plans(before.plan.as_ref(), after.plan.as_ref(), after.phase);
     all.extend(phase(before.phase, after.phase));
     all.extend(failing(before, after));
@@ -50,20 +50,20 @@ pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
     all
 }
 
-fn phase(before: Option<Phase>, after: Option<Phase>) -> Option<Notice> {
+fn phase(before: Option<Phase>, after: Option<Phase>) -> Option<Event> {
     let after = after.filter(|_| before != after)?;
     let note = match before {
         Some(before) => format!("Phase changed from {before:?} to {after:?}"),
         None => format!("Phase is {after:?}"),
     };
-    Some(Notice { severity: Severity::Normal, reason: "PhaseTransition", action: "Reconcile", note })
+    Some(Event { severity: Severity::Normal, reason: "PhaseTransition", action: "Reconcile", note })
 }
 
 /// A failure is announced once for each plan that fails, not once a pass (W37).
-fn failing(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
+fn failing(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     let entered = after.phase == Some(Phase::Failed) && before.phase != Some(Phase::Failed);
     let message = after.plan.as_ref().and_then(|plan| plan.message.as_deref());
-    entered.then(|| Notice {
+    entered.then(|| Event {
         severity: Severity::Warning,
         reason: "NodeFailed",
         action: "Initialize",
@@ -71,9 +71,9 @@ fn failing(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
     })
 }
 
-fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<Phase>) -> Vec<Notice> {
+fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<Phase>) -> Vec<Event> {
     let (old, new) = (before.and_then(Plan::read), after.and_then(Plan::read));
-    let normal = |reason, note| Notice { severity: Severity::Normal, reason, action: "Plan", note };
+    let normal = |reason, note| Event { severity: Severity::Normal, reason, action: "Plan", note };
     let mut all = Vec::new();
     match (&old, &new) {
         (Some(old), None)
@@ -114,37 +114,37 @@ fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<
                 None => "a person has to ask for the next attempt".to_owned(),
             };
             let note = format!("Plan {}: {message}; {next}", new.id);
-            all.push(Notice { severity: Severity::Warning, reason: "PlanFailed", action: "Plan", note });
+            all.push(Event { severity: Severity::Warning, reason: "PlanFailed", action: "Plan", note });
         }
     }
     all
 }
 
 /// A gate that shut on a node that runs, and that it is open again. Its plan of one task is not announced beside it.
-fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     let old = before.sidecar.clone().unwrap_or_default();
     let Some(new) = &after.sidecar else { return Vec::new() };
-    let notice =
-        |severity, reason, note: &str| Notice { severity, reason, action: "Heal", note: note.to_owned() };
+    let events =
+        |severity, reason, note: &str| Event { severity, reason, action: "Heal", note: note.to_owned() };
     let mut all = Vec::new();
     if new.last_lost.is_some() && new.last_lost != old.last_lost {
         let note = "The sidecar was restarted and holds seid back; mark-ready is sent again";
-        all.push(notice(Severity::Warning, "SidecarReadinessLost", note));
+        all.push(events(Severity::Warning, "SidecarReadinessLost", note));
     }
     if new.last_healed.is_some() && new.last_healed != old.last_healed {
         let note = "The sidecar answers 200 again: its gate is open";
-        all.push(notice(Severity::Normal, "SidecarReadinessRestored", note));
+        all.push(events(Severity::Normal, "SidecarReadinessRestored", note));
     }
     all
 }
 
 /// A rollout that is blocked is announced once for each reason.
-fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
+fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     let condition = |status: &SeiNodeStatus| {
         types::find(&status.conditions, types::ROLLOUT_BLOCKED).filter(|it| it.status == "True").cloned()
     };
     let (old, new) = (condition(before), condition(after)?);
-    (old.is_none_or(|old| old.reason != new.reason)).then(|| Notice {
+    (old.is_none_or(|old| old.reason != new.reason)).then(|| Event {
         severity: Severity::Warning,
         reason: "RolloutBlocked",
         action: "Rollout",
@@ -153,8 +153,8 @@ fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Notice> {
 }
 
 /// What people did to the children by hand, and what became of it.
-fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
-    let warning = |reason, note| Notice { severity: Severity::Warning, reason, action: "Repair", note };
+fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
+    let warning = |reason, note| Event { severity: Severity::Warning, reason, action: "Repair", note };
     let mut all = Vec::new();
     let times = |status: &SeiNodeStatus, it: &RepairStatus| {
         let same = |old: &&RepairStatus| (&old.object, &old.field) == (&it.object, &it.field);
@@ -192,7 +192,7 @@ fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
 }
 
 /// A refusal is announced when a condition that says so turns False for another reason than before.
-fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
+fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     let refusals = [
         (types::SPEC_VALID, "Invalid", "SpecInvalid"),
         (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
@@ -214,7 +214,7 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Notice> {
         .into_iter()
         .filter_map(|(type_, reason, event)| {
             let message = says(after, type_, reason).filter(|_| says(before, type_, reason).is_none())?;
-            Some(Notice { severity: Severity::Warning, reason: event, action: "Refuse", note: message })
+            Some(Event { severity: Severity::Warning, reason: event, action: "Refuse", note: message })
         })
         .collect()
 }
@@ -229,7 +229,7 @@ mod tests {
         let fails = SeiNodeStatus { phase: Some(Phase::Failed), ..SeiNodeStatus::default() };
         let announced = |before, after| {
             let notices = between(before, after);
-            notices.iter().filter(|notice| notice.reason == "NodeFailed").count()
+            notices.iter().filter(|events| events.reason == "NodeFailed").count()
         };
         assert_eq!(announced(&runs, &fails), 1);
         assert_eq!(announced(&fails, &fails), 0, "W37");

@@ -4,11 +4,11 @@ use seinode_api::status::{ChildrenStatus, ServiceStatus, StatefulSetStatus};
 
 use super::*;
 use crate::{
-    absorb::{absorb, absorb_answer},
+    fold::{fold_outcome, fold_fetched},
     edits::Edit,
     effect::{Outcome, Replicas},
-    fact::Fact,
-    observation::{Headless, LiveWorkload, Pod, Rendering, Workload, examples},
+    query::Fetched,
+    observation::{ServiceView, LiveStatefulSet, Pod, Rendering, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
 };
 
@@ -27,53 +27,53 @@ fn running() -> (Subject, SeiNodeStatus, Observation) {
     let status = SeiNodeStatus {
         phase: Some(Phase::Running),
         current_image: Some("seid:1".into()),
-        baseline: subject.intent.as_ref().unwrap().wishes().record(),
+        baseline: subject.intent.as_ref().unwrap().spec_hashes().record(),
         children: Some(ChildrenStatus { stateful_set: Some(set), service: Some(service) }),
         ..SeiNodeStatus::default()
     };
     let bucket = Bucket { name: "b".into(), region: "r".into() };
     let now = Timestamp::from_second(1_000_000).unwrap();
     let mut seen = Observation::empty(now, ResultExport { bucket, prefix: "p".into() });
-    seen.workload = Some(examples::workload());
+    seen.stateful_set = Some(examples::workload());
     seen.service = Some(examples::headless());
     seen.pods = vec![examples::pod()];
-    seen.volume = Some(super::world::volume("v", Owner::Us, Stay::Staying));
+    seen.volume = Some(super::world::volume("v", Owner::Us, Deletion::Absent));
     seen.rendering = Some(Rendering { template: "t".into(), service: "d".into() });
-    absorb_answer(&mut seen, Question::Health, Fact::Gate(Health::Ready));
+    fold_fetched(&mut seen, Fetched::Health(Ok(Health::Ready)));
     (subject, status, seen)
 }
 
-fn edited() -> Workload {
-    Workload { generation: 2, ..examples::workload() }
+fn edited() -> StatefulSetView {
+    StatefulSetView { generation: 2, ..examples::workload() }
 }
 
-fn live(workload: Option<Workload>, field: &str) -> Fact {
+fn live(stateful_set: Option<StatefulSetView>, field: &str) -> Fetched {
     let edit = Edit { object: "StatefulSet", field: field.into(), manager: "kubectl-edit".into() };
     let edits = if field.is_empty() { Vec::new() } else { vec![edit] };
-    Fact::Workload(LiveWorkload { workload, edits, scaled_by: Some("kubectl".into()) })
+    Fetched::StatefulSet(LiveStatefulSet { stateful_set, edits, scaled_by: Some("kubectl".into()) })
 }
 
 /// Somebody edits a field, and the node is looked at until it rests. Says what was done.
 fn edit(node: &mut (Subject, SeiNodeStatus, Observation), field: &str) -> Vec<Effect> {
     let (subject, status, seen) = node;
-    let generation = seen.workload.as_ref().unwrap().generation + 1;
-    let mine = Workload { generation, ..examples::workload() };
-    seen.workload = Some(mine.clone());
+    let generation = seen.stateful_set.as_ref().unwrap().generation + 1;
+    let mine = StatefulSetView { generation, ..examples::workload() };
+    seen.stateful_set = Some(mine.clone());
     let mut done = Vec::new();
     loop {
         let Decision { status: next, act } = decide(subject, status, seen);
         *status = next;
         match act {
-            Act::Look(Question::Workload) => {
-                absorb_answer(seen, Question::Workload, live(Some(mine.clone()), field));
+            Act::Fetch(Query::StatefulSet) => {
+                fold_fetched(seen, live(Some(mine.clone()), field));
             }
             Act::Perform(effect) => {
                 done.push(effect.clone());
-                let applied = Workload { generation: generation + 1, ..mine.clone() };
-                absorb(subject, status, seen, &effect, Outcome::Workload(applied));
+                let applied = StatefulSetView { generation: generation + 1, ..mine.clone() };
+                fold_outcome(subject, status, seen, Outcome::StatefulSetApplied(applied));
             }
             Act::Rest(_) => {
-                seen.live_workload = None;
+                seen.live_stateful_set = None;
                 return done;
             }
             other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ fn what_is_as_we_left_it_needs_no_look() {
 #[test]
 fn a_hand_edit_is_put_back_and_remembered() {
     let mut node = running();
-    assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyWorkload]);
+    assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyStatefulSet]);
     let [repair] = &node.1.repairs[..] else { panic!("{:?}", node.1.repairs) };
     assert_eq!((&*repair.field, &*repair.manager, repair.times.len()), ("spec.template", "kubectl-edit", 1));
     assert_eq!(edit(&mut node, ""), [], "what is not ours to say is left as it is");
@@ -103,10 +103,10 @@ fn the_third_repair_of_a_field_within_ten_minutes_is_not_made_until_they_are_ove
     let contested =
         |node: &(Subject, SeiNodeStatus, Observation)| condition(&node.1, "Contested").0 == "True";
     for _ in 0..2 {
-        assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyWorkload]);
+        assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyStatefulSet]);
         node.2.now += SignedDuration::from_secs(10);
     }
-    assert_eq!(edit(&mut node, "spec.replicas"), [Effect::ApplyWorkload], "another field is another matter");
+    assert_eq!(edit(&mut node, "spec.replicas"), [Effect::ApplyStatefulSet], "another field is another matter");
     assert!(!contested(&node));
     assert_eq!(edit(&mut node, "spec.template"), []);
     assert!(contested(&node), "{:#?}", node.1.repairs);
@@ -114,46 +114,46 @@ fn the_third_repair_of_a_field_within_ten_minutes_is_not_made_until_they_are_ove
     let over = node.2.now + SignedDuration::from_secs(580);
     assert_eq!(rest.until, Until::At(over), "the first repair was twenty seconds ago");
     node.2.now = over;
-    assert_eq!(decide(&node.0, &node.1, &node.2).act, Act::Look(Question::Workload));
+    assert_eq!(decide(&node.0, &node.1, &node.2).act, Act::Fetch(Query::StatefulSet));
     node.2.now -= SignedDuration::from_secs(1);
     assert_eq!(edit(&mut node, "spec.template"), [], "not before");
     // A person who asks for it does not have to wait.
     node.0.retry = Some("now".into());
-    assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyWorkload]);
+    assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyStatefulSet]);
     assert!(!contested(&node));
 }
 
 #[test]
 fn a_child_that_is_gone_is_put_back_after_a_live_look() {
     let (subject, status, mut seen) = running();
-    seen.workload = None;
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Workload));
-    absorb_answer(&mut seen, Question::Workload, live(None, ""));
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::ApplyWorkload));
+    seen.stateful_set = None;
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::StatefulSet));
+    fold_fetched(&mut seen, live(None, ""));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::ApplyStatefulSet));
     let (subject, status, mut seen) = running();
     seen.service = None;
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::ApplyService));
     let (mut subject, status, mut seen) = running();
-    seen.workload = None;
-    subject.life = Life::Deleting;
+    seen.stateful_set = None;
+    subject.deletion = Deletion::Requested;
     assert!(matches!(decide(&subject, &status, &seen).act, Act::Rest(_)), "not for a node that goes");
 }
 
 #[test]
 fn an_edited_service_is_put_back() {
     let (subject, status, mut seen) = running();
-    seen.service = Some(Headless { digest: "other".into(), ..examples::headless() });
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Service));
+    seen.service = Some(ServiceView { digest: "other".into(), ..examples::headless() });
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Service));
 }
 
 #[test]
 fn replicas_0_by_hand_is_an_emergency_stop_until_somebody_takes_it_back() {
     let (mut subject, status, mut seen) = running();
-    let stopped = Workload { replicas: 0, ..edited() };
-    seen.workload = Some(stopped.clone());
+    let stopped = StatefulSetView { replicas: 0, ..edited() };
+    seen.stateful_set = Some(stopped.clone());
     seen.pods.clear();
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Workload));
-    absorb_answer(&mut seen, Question::Workload, live(Some(stopped), "spec.replicas"));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::StatefulSet));
+    fold_fetched(&mut seen, live(Some(stopped), "spec.replicas"));
     let Decision { status, act } = decide(&subject, &status, &seen);
     assert!(matches!(act, Act::Rest(_)), "{act:?}");
     assert_eq!(condition(&status, "Paused").1, "ScaledByHand");
@@ -162,16 +162,16 @@ fn replicas_0_by_hand_is_an_emergency_stop_until_somebody_takes_it_back() {
         "{:?}",
         condition(&status, "Paused")
     );
-    seen.live_workload = None;
+    seen.live_stateful_set = None;
     assert!(matches!(decide(&subject, &status, &seen).act, Act::Rest(_)), "nobody is asked again");
-    let started = Workload { generation: 3, replicas: 1, ..edited() };
-    seen.workload = Some(started);
+    let started = StatefulSetView { generation: 3, replicas: 1, ..edited() };
+    seen.stateful_set = Some(started);
     let again = decide(&subject, &status, &seen).status;
     assert_eq!(again.scaled_by_hand, None);
-    let stopped = Workload { generation: 4, replicas: 0, ..edited() };
-    let second = Observation { workload: Some(stopped.clone()), ..seen.clone() };
-    assert_eq!(decide(&subject, &again, &second).act, Act::Look(Question::Workload), "it is another stop");
-    seen.workload = Some(Workload { generation: 2, ..stopped });
+    let stopped = StatefulSetView { generation: 4, replicas: 0, ..edited() };
+    let second = Observation { stateful_set: Some(stopped.clone()), ..seen.clone() };
+    assert_eq!(decide(&subject, &again, &second).act, Act::Fetch(Query::StatefulSet), "it is another stop");
+    seen.stateful_set = Some(StatefulSetView { generation: 2, ..stopped });
     subject.retry = Some("go".into());
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
 }
@@ -179,11 +179,11 @@ fn replicas_0_by_hand_is_an_emergency_stop_until_somebody_takes_it_back() {
 #[test]
 fn replicas_0_by_us_is_no_emergency_stop_even_where_the_write_that_said_so_was_lost() {
     let (subject, status, mut seen) = running();
-    let stopped = Workload { replicas: 0, ..edited() };
-    seen.workload = Some(stopped.clone());
+    let stopped = StatefulSetView { replicas: 0, ..edited() };
+    seen.stateful_set = Some(stopped.clone());
     seen.pods.clear();
-    let fact = LiveWorkload { workload: Some(stopped), edits: Vec::new(), scaled_by: None };
-    absorb_answer(&mut seen, Question::Workload, Fact::Workload(fact));
+    let fact = LiveStatefulSet { stateful_set: Some(stopped), edits: Vec::new(), scaled_by: None };
+    fold_fetched(&mut seen, Fetched::StatefulSet(fact));
     assert_eq!(decide(&subject, &status, &seen).act, Act::Perform(Effect::Scale(Replicas::One)));
 }
 
@@ -192,11 +192,11 @@ fn an_adopted_set_is_taken_as_it_is() {
     let (subject, mut status, mut seen) = running();
     status.children = None;
     status.baseline.clear();
-    seen.workload = Some(Workload { generation: 7, template_hash: None, ..examples::workload() });
+    seen.stateful_set = Some(StatefulSetView { generation: 7, template_hash: None, ..examples::workload() });
     let Decision { status, act } = decide(&subject, &status, &seen);
     assert!(matches!(act, Act::Rest(Rest { why: None, .. })), "{act:?}");
     assert_eq!(status.children.clone().unwrap().stateful_set.unwrap().generation, Some(7));
-    assert_eq!(status.baseline, subject.intent.as_ref().unwrap().wishes().record());
+    assert_eq!(status.baseline, subject.intent.as_ref().unwrap().spec_hashes().record());
     assert_eq!(condition(&status, "TemplateOutdated").1, "Adopted");
 }
 
@@ -206,5 +206,5 @@ fn an_adopted_node_whose_pod_runs_another_image_is_rolled_out() {
     status.children = None;
     status.baseline.clear();
     seen.pods = vec![Pod { seid_image: Some("seid:0".into()), ..examples::pod() }];
-    assert_eq!(decide(&subject, &status, &seen).act, Act::Look(Question::Slot));
+    assert_eq!(decide(&subject, &status, &seen).act, Act::TakeSlot);
 }

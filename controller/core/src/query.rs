@@ -1,0 +1,58 @@
+//! Facts that no watch brings: what is fetched from a sidecar or read live from the API server.
+
+use crate::{
+    exclusive::{Resource, Rivals},
+    failure::Failure,
+    ids::TaskId,
+    import::ImportFinding,
+    observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet},
+    sidecar::{Answer, Health, TaskReport},
+};
+
+/// A fact to fetch. Fetching changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// State of a task, from the sidecar.
+    Task(TaskId),
+    /// State of the gate, from the sidecar.
+    Health,
+    /// Contents of the Secrets of the node's keys.
+    Keys,
+    /// Fitness of the volume that the node imports.
+    Import,
+    /// Other users of an exclusive resource, live: the watches may be behind.
+    Rivals(Resource),
+    /// The bootstrap Job, live.
+    Job,
+    /// The StatefulSet and its edits by hand, live.
+    StatefulSet,
+    /// The Service and its edits by hand, live.
+    Service,
+    /// State of the data PVC, live.
+    Data,
+}
+
+/// A fetched fact. Each variant names what it is about, so it can be folded without the query.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fetched {
+    /// State of this task.
+    Task(TaskId, Answer<TaskReport>),
+    /// State of the gate.
+    Health(Answer<Health>),
+    /// Contents of the Secrets.
+    Keys(KeyCheck),
+    /// Fitness of the imported volume.
+    Import(ImportFinding),
+    /// Other users of this resource.
+    Rivals(Resource, Rivals),
+    /// The bootstrap Job.
+    Job(Option<Job>),
+    /// The StatefulSet.
+    StatefulSet(LiveStatefulSet),
+    /// The Service.
+    Service(LiveService),
+    /// The data PVC.
+    Data(DataCheck),
+    /// The API server did not answer.
+    Failed(Failure),
+}
