@@ -8,15 +8,17 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{
-    ResourceExt,
     core::DeserializeGuard,
     runtime::reflector::{ObjectRef, Store},
 };
-use seinode_api::{SeiNode, names};
-use seinode_core::node::NodeRef;
+use parking_lot::Mutex;
+use seinode_api::SeiNode;
+use seinode_core::{
+    memory::Memory,
+    node::NodeRef,
+    observe::{Read, View},
+};
 use tokio::sync::mpsc::UnboundedSender;
-
-use crate::recent::Recent;
 
 /// A SeiNode, or what is known of one that cannot be read: one bad object must not stop the watch of all.
 pub(crate) type Guarded = DeserializeGuard<SeiNode>;
@@ -25,8 +27,8 @@ pub(crate) type Guarded = DeserializeGuard<SeiNode>;
 pub(crate) struct Fleet {
     /// One for each served namespace, or a single one.
     pub(crate) slices: Vec<Arc<Caches>>,
-    /// What our own writes returned, until the caches have it.
-    pub(crate) recent: Recent,
+    /// What this process remembers between reconciles: the only lock around it.
+    pub(crate) memory: Mutex<Memory>,
 }
 
 /// The caches of one namespace, or of the cluster.
@@ -72,40 +74,59 @@ impl Fleet {
     }
 }
 
-impl Caches {
-    /// The StatefulSet that has the node's name.
-    pub(crate) fn stateful_set(&self, node: &NodeRef) -> Option<Arc<StatefulSet>> {
-        self.stateful_sets.get(&ObjectRef::new(&node.name).within(&node.namespace))
+/// What the watches have brought, for one node: its children from its own slice, everybody else from all of them.
+pub(crate) struct Watches<'a> {
+    pub(crate) caches: &'a Caches,
+    pub(crate) fleet: &'a Fleet,
+}
+
+fn one<K>(store: &Store<K>, namespace: &str, name: &str, read: Read<'_, K>)
+where
+    K: kube::runtime::reflector::Lookup<DynamicType = ()> + Clone + 'static,
+{
+    if let Some(object) = store.get(&ObjectRef::new(name).within(namespace)) {
+        read(&object);
+    }
+}
+
+impl View for Watches<'_> {
+    fn stateful_set(&self, namespace: &str, name: &str, read: Read<'_, StatefulSet>) {
+        one(&self.caches.stateful_sets, namespace, name, read);
     }
 
-    /// The Service that has the node's name.
-    pub(crate) fn service(&self, node: &NodeRef) -> Option<Arc<Service>> {
-        self.services.get(&ObjectRef::new(&node.name).within(&node.namespace))
+    fn service(&self, namespace: &str, name: &str, read: Read<'_, Service>) {
+        one(&self.caches.services, namespace, name, read);
     }
 
-    /// The PVC that has the name of the node's data volume.
-    pub(crate) fn volume(&self, node: &NodeRef) -> Option<Arc<PersistentVolumeClaim>> {
-        self.volumes.get(&ObjectRef::new(&names::data_volume(&node.name)).within(&node.namespace))
+    fn volume(&self, namespace: &str, name: &str, read: Read<'_, PersistentVolumeClaim>) {
+        one(&self.caches.volumes, namespace, name, read);
     }
 
-    /// The Job that has the name of the node's bootstrap Job.
-    pub(crate) fn job(&self, node: &NodeRef) -> Option<Arc<Job>> {
-        self.jobs.get(&ObjectRef::new(&names::bootstrap_job(&node.name)).within(&node.namespace))
+    fn job(&self, namespace: &str, name: &str, read: Read<'_, Job>) {
+        one(&self.caches.jobs, namespace, name, read);
     }
 
-    /// The pod that a StatefulSet of one replica names after its node.
-    pub(crate) fn pod(&self, node: &NodeRef) -> Option<Arc<Pod>> {
-        self.pods.get(&ObjectRef::new(&format!("{}-0", node.name)).within(&node.namespace))
+    fn pod(&self, namespace: &str, name: &str, read: Read<'_, Pod>) {
+        one(&self.caches.pods, namespace, name, read);
     }
 
-    /// The pods of the node's bootstrap Jobs. Their names are drawn, so all pods have to be looked through.
-    pub(crate) fn bootstrap_pods(&self, node: &NodeRef) -> Vec<Arc<Pod>> {
-        let is_its = |pod: &Arc<Pod>| {
-            let label = |name| pod.labels().get(name).map(String::as_str);
-            pod.namespace().as_deref() == Some(&node.namespace)
-                && label(names::NODE_LABEL) == Some(&node.name)
-                && label(names::COMPONENT_LABEL) == Some(names::BOOTSTRAP_COMPONENT)
-        };
-        self.pods.state().into_iter().filter(is_its).collect()
+    fn sei_nodes(&self, read: Read<'_, SeiNode>) {
+        for node in self.fleet.nodes() {
+            if let Ok(node) = &node.0 {
+                read(node);
+            }
+        }
+    }
+
+    fn stateful_sets(&self, read: Read<'_, StatefulSet>) {
+        self.fleet.stateful_sets().for_each(|sts| read(&sts));
+    }
+
+    fn jobs(&self, read: Read<'_, Job>) {
+        self.fleet.jobs().for_each(|job| read(&job));
+    }
+
+    fn pods(&self, read: Read<'_, Pod>) {
+        self.fleet.pods().for_each(|pod| read(&pod));
     }
 }

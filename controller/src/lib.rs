@@ -1,39 +1,32 @@
-//! The hands of the operator: watches, observes, performs, persists, publishes.
+//! The I/O of the operator: watches, requests, the sidecar client, events, metrics, the lease, and a driver.
 //!
-//! What to do is decided in `seinode-core`; this crate carries it out and tells it what happened. One pass
-//! over one node is [`pass`]; the order of its stages is the architecture's one rule: look once, decide
-//! purely, act, write status once. It must never decide on its own what a node needs.
+//! What to do is decided in `seinode-core`; this crate carries it out and hands back what happened. One reconcile of one
+//! node is [`reconcile`]; its loop only sends what the machine requests. It must never decide on its own what a node
+//! needs.
 //!
 //! ```text
-//! watch ─> cache ─┬─> observe ─> (core decides) ─> perform ─> persist ─> publish
-//! sidecar ────────┘
+//! watch ──> cache ──┐
+//! probe ──> memory ─┴─> machine ──> fetch | persist | perform ──> events
 //! ```
 
 mod api_error;
-mod ask;
 mod cache;
+mod clock;
 mod context;
 mod definition;
+mod events;
 mod fence;
-mod flaps;
-mod fresh;
-mod keyring;
+mod fetch;
 mod lease;
 mod metrics;
-mod observe;
-mod pass;
-mod patience;
 mod perform;
 mod persist;
-mod postponed;
 mod probe;
-mod publish;
 pub mod readiness;
-mod recent;
+mod reconcile;
 mod run;
 mod settings;
 mod sidecar;
-mod slots;
 mod trim;
 mod unreadable;
 mod watch;

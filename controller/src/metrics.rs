@@ -10,14 +10,14 @@ mod work;
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
-    query::{Health, TaskReport},
     effect::{Effect, Outcome},
-    fetched::Fetched,
     failure::Class,
     node::NodeRef,
+    query::Fetched,
+    sidecar::{Answer, Health, TaskReport},
 };
 
 use self::{history::History, leader::Leader, queue::Queue, watched::Watched, work::Work};
@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     probes: IntCounterVec,
     probe_seconds: Histogram,
     heal_seconds: Histogram,
+    panics: IntCounter,
     history: History,
     queue: Queue,
     work: Work,
@@ -91,6 +92,10 @@ impl Metrics {
                 )
                 .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
             )?,
+            panics: IntCounter::new(
+                "sei_controller_reconcile_panics_total",
+                "Reconciles that panicked: a defect of the operator. Only that node is affected.",
+            )?,
             history: History::register(registry)?,
             queue: Queue::register(registry)?,
             work: Work::default(),
@@ -105,6 +110,7 @@ impl Metrics {
         };
         registry.register(Box::new(metrics.probe_seconds.clone()))?;
         registry.register(Box::new(metrics.heal_seconds.clone()))?;
+        registry.register(Box::new(metrics.panics.clone()))?;
         registry.register(Box::new(metrics.transitions.clone()))?;
         registry.register(Box::new(metrics.outdated.clone()))?;
         registry.register(Box::new(Leader::new(fence.clone())?))?;
@@ -120,28 +126,38 @@ impl Metrics {
         self.errors.with_label_values(&[label(class)]).inc();
     }
 
+    /// A reconcile panicked.
+    pub(crate) fn panicked(&self) {
+        self.panics.inc();
+    }
+
     pub(crate) fn effect(&self, effect: &Effect, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Failed(_) => "failed",
             Outcome::Rejected(_) => "rejected",
-            Outcome::Unreachable(_) => "silent",
+            Outcome::Unreachable(..) => "silent",
             Outcome::Volume(_)
-            | Outcome::StatefulSet(_)
-            | Outcome::Service(_)
+            | Outcome::StatefulSetApplied(_)
+            | Outcome::Scaled(_)
+            | Outcome::VolumeInUse(_)
+            | Outcome::ServiceApplied(_)
+            | Outcome::BootstrapServiceApplied(_)
             | Outcome::Job(_)
-            | Outcome::Deleted
-            | Outcome::Submitted
-            | Outcome::FinalizerRemoved => "done",
+            | Outcome::JobDeleted
+            | Outcome::ServiceDeleted
+            | Outcome::PodDeleted(_)
+            | Outcome::Submitted(_)
+            | Outcome::FinalizerRemoved(_) => "done",
         };
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
     }
 
-    /// A sidecar was asked whether its gate is open.
-    pub(crate) fn probe(&self, namespace: &str, fact: &Fetched, took: Duration) {
-        let outcome = match fact {
-            Fetched::Gate(Health::Ready) => "ready",
-            Fetched::Gate(Health::NotReady) => "not_ready",
-            _ => "unreachable",
+    /// A sidecar was probed.
+    pub(crate) fn probe(&self, namespace: &str, answer: &Answer<Health>, took: Duration) {
+        let outcome = match answer {
+            Ok(Health::Ready) => "ready",
+            Ok(Health::NotReady) => "not_ready",
+            Err(_) => "unreachable",
         };
         self.probes.with_label_values(&["seinode", namespace, outcome]).inc();
         self.probe_seconds.observe(took.as_secs_f64());
@@ -169,9 +185,9 @@ impl Metrics {
         self.work.forget(namespace, name);
     }
 
-    /// The sidecar of a node said what it does.
-    pub(crate) fn told(&self, node: &NodeRef, fact: &Fetched) {
-        if let Fetched::Task(TaskReport::Running) = fact {
+    /// A fact of a node was fetched.
+    pub(crate) fn fetched(&self, node: &NodeRef, fetched: &Fetched) {
+        if let Fetched::Task(_, Ok(TaskReport::Running)) = fetched {
             self.work.heard(&node.namespace, &node.name);
         }
     }
@@ -214,6 +230,29 @@ fn label(class: Class) -> &'static str {
         Class::Denied => "denied",
         Class::User => "user",
         Class::Invariant => "invariant",
+    }
+}
+
+/// An outcome in a log line: what happened, without the objects.
+pub(crate) struct Brief<'a>(pub(crate) &'a Outcome);
+
+impl std::fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Outcome::Failed(failure) => write!(f, "{:?}: {}", failure.class, failure.message),
+            Outcome::Rejected(words) => write!(f, "rejected: {words}"),
+            Outcome::Unreachable(_, unreachable) => write!(f, "{unreachable}"),
+            Outcome::Volume(_) => f.write_str("volume"),
+            Outcome::StatefulSetApplied(_)
+            | Outcome::Scaled(_)
+            | Outcome::VolumeInUse(_)
+            | Outcome::ServiceApplied(_)
+            | Outcome::BootstrapServiceApplied(_)
+            | Outcome::Job(_) => f.write_str("applied"),
+            Outcome::JobDeleted | Outcome::ServiceDeleted | Outcome::PodDeleted(_) => f.write_str("deleted"),
+            Outcome::Submitted(_) => f.write_str("submitted"),
+            Outcome::FinalizerRemoved(_) => f.write_str("removed"),
+        }
     }
 }
 

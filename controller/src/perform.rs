@@ -1,19 +1,17 @@
-//! Carries effects out. Each may be repeated without harm; what came of it is a value, also when it failed.
+//! Performs effects. Each may be repeated without harm.
 
 mod bootstrap;
 mod repair;
 mod service;
+mod statefulset;
 mod volume;
-mod workload;
 
 use std::fmt::Debug;
 
-use k8s_openapi::{
-    NamespaceResourceScope, api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::{NamespaceResourceScope, api::apps::v1::StatefulSet};
 use kube::{
     Api, Resource,
-    api::{Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams},
 };
 use seinode_api::names;
 use seinode_core::{
@@ -22,39 +20,49 @@ use seinode_core::{
     intent::Intent,
     node::{NodeRef, Owner},
     observation::{Observation, StatefulSetView},
-    subject::Subject,
+    reconcile::Reconcile,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{api_error, ask, context::Context, fence::NotLeading};
+use crate::{api_error, context::Context, fence::NotLeading, fetch, persist};
 
-/// Carries one effect out. Removing the finalizer changes the SeiNode itself and is `persist`'s business.
-pub(crate) async fn perform(
-    context: &Context,
-    subject: &Subject,
-    intent: &Intent,
-    seen: &Observation,
-    effect: &Effect,
-) -> Outcome {
+/// Performs one effect. What came of it is a value, also when it failed.
+pub(crate) async fn perform(context: &Context, machine: &Reconcile, effect: &Effect) -> Outcome {
+    let (subject, seen) = (machine.subject(), machine.seen());
     let node = &subject.node;
     if !context.fence.holds() {
         return Outcome::Failed(Failure { class: Class::Transient, message: NotLeading.to_string() });
     }
-    let makes = match effect {
-        // One that is there has its pod already.
-        Effect::ApplyStatefulSet => seen.stateful_set.as_ref().is_none_or(|set| set.replicas == 0),
-        Effect::ApplyService => seen.service.is_none(),
-        Effect::Scale(Replicas::One) | Effect::CreateJob => true,
-        _ => false,
+    let performed = match (effect, &subject.intent) {
+        (Effect::RemoveLegacyFinalizer, _) => {
+            persist::remove_legacy_finalizer(context, machine.object().as_ref())
+                .await
+                .map(Outcome::FinalizerRemoved)
+        }
+        (Effect::MarkVolume(retention), _) => volume::mark(context, node, *retention).await,
+        (effect, Ok(intent)) => for_spec(context, node, intent, seen, effect).await,
+        (_, Err(_)) => {
+            let message = "defect of the operator: something is done for a spec that is not valid".into();
+            Err(Failure { class: Class::Invariant, message })
+        }
     };
-    if makes && let Err(failure) = still_wanted(context, subject).await {
-        return Outcome::Failed(failure);
-    }
-    let done = match effect {
+    performed.unwrap_or_else(Outcome::Failed)
+}
+
+async fn for_spec(
+    context: &Context,
+    node: &NodeRef,
+    intent: &Intent,
+    seen: &Observation,
+    effect: &Effect,
+) -> Result<Outcome, Failure> {
+    match effect {
         Effect::CreateVolume => volume::create(context, node, intent).await,
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
-        Effect::ApplyStatefulSet => workload::apply(context, node, intent, seen.stateful_set.as_ref()).await,
+        Effect::ApplyStatefulSet => {
+            statefulset::apply(context, node, intent, seen.stateful_set.as_ref()).await
+        }
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
         Effect::ApplyService => service::apply(context, node, intent, seen.service.as_ref()).await,
         Effect::ApplyBootstrapService => {
@@ -65,39 +73,10 @@ pub(crate) async fn perform(
         Effect::DeleteJob(uid) => bootstrap::delete_job(context, node, uid).await,
         Effect::DeleteService(uid) => bootstrap::delete_service(context, node, uid).await,
         Effect::DeletePod { name, uid, version } => {
-            workload::delete_pod(context, node, name, uid, version).await
+            statefulset::delete_pod(context, node, name, uid, version).await
         }
         Effect::Submit(submission) => Ok(submit(context, node, intent, seen, submission).await),
-        Effect::RemoveLegacyFinalizer => Err(Failure {
-            class: Class::Invariant,
-            message: "defect of the operator: a finalizer is removed where the SeiNode is written".into(),
-        }),
-    };
-    let outcome = done.unwrap_or_else(Outcome::Failed);
-    context.fresh.note(node, &outcome, (context.clock)());
-    if let (Effect::DeletePod { uid, .. }, Outcome::Deleted) = (effect, &outcome) {
-        context.fresh.deleted(node, uid, (context.clock)());
-    }
-    outcome
-}
-
-/// What gives a node a pod or a child is done only while the SeiNode is there and asks for what it asked for, seen live. Its
-/// watch may be behind, and a pod of a node that is gone would have a volume or a key that a successor has a right to; one
-/// of an earlier spec might start beside the bootstrap Job of the newest.
-async fn still_wanted(context: &Context, subject: &Subject) -> Result<(), Failure> {
-    let node = &subject.node;
-    let found = ask::sei_node(context, &node.namespace, &node.name).await?;
-    let same = |meta: &ObjectMeta| {
-        meta.uid.as_ref() == Some(&node.uid)
-            && meta.deletion_timestamp.is_none()
-            && meta.generation == Some(subject.generation)
-    };
-    match found.is_some_and(|found| same(&found)) {
-        true => Ok(()),
-        false => {
-            let message = format!("SeiNode {} is gone, is being deleted, or has another spec now", node.name);
-            Err(Failure { class: Class::Conflict, message })
-        }
+        Effect::RemoveLegacyFinalizer => Ok(Outcome::FinalizerRemoved(None)),
     }
 }
 
@@ -149,10 +128,10 @@ async fn scale(
         Replicas::Zero => 0,
         Replicas::One => 1,
     };
-    let uid = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str()).unwrap_or_default();
+    let uid = seen.stateful_set.as_ref().map(|sts| sts.uid.as_str()).unwrap_or_default();
     let change = json!({"metadata": {"uid": uid}, "spec": {"replicas": count}});
     let set: StatefulSet = merge(context, node, &node.name, "scale", change).await?;
-    Ok(Outcome::StatefulSet(StatefulSetView::of(node, &set)))
+    Ok(Outcome::Scaled(StatefulSetView::of(node, &set)))
 }
 
 /// Merges a change into one object. A UID in the change guards it: another object of the same name refuses it.
@@ -180,12 +159,8 @@ async fn submit(
     seen: &Observation,
     submission: &Submission,
 ) -> Outcome {
-    match ask::sidecar(context, node, intent, seen) {
+    match fetch::sidecar(context, node, intent, seen) {
         Ok(sidecar) => sidecar.submit(submission).await,
-        Err(silence) => Outcome::Unreachable(silence),
+        Err(unreachable) => Outcome::Unreachable(submission.id, unreachable),
     }
-}
-
-pub(crate) fn parameters() -> PostParams {
-    PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }

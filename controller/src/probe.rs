@@ -1,278 +1,168 @@
-//! Asks the sidecars of nodes that run whether their gate is open, beside the passes. A pass begins only when the answer is
-//! another one than before.
+//! Probes the sidecars of nodes that run, beside the reconciles. A reconcile begins only when the answer is another one
+//! than before.
 //!
-//! Each node has a pace: steady while its sidecar answers; as fast as useful for a while after its container was started or
-//! stopped, or refused a connection; then ever slower. A sidecar that does not answer delays nobody else.
+//! Each node has a schedule: steady while its sidecar answers; as fast as useful for a while after its container was started or
+//! stopped, or refused a connection; then ever slower. A sidecar that does not answer delays nobody else. Which sidecar
+//! is probed is decided by the node's reconcile; the answers are remembered in [`seinode_core::memory`].
 
-mod pace;
+mod schedule;
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::StreamExt;
 use seinode_core::{
-    query::{Health, Unreachable},
-    fetched::Fetched,
+    memory::Incarnation,
     node::NodeRef,
-    observation::Pod,
+    sidecar::{Answer, Health},
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::time::{DelayQueue, delay_queue::Key};
 
-use self::pace::Pace;
-use crate::{cache::Fleet, metrics::Metrics, sidecar::Sidecar};
+use self::schedule::Schedule;
+use crate::{cache::Fleet, clock, metrics::Metrics, sidecar::Sidecar};
 
-/// So many probes at once: each takes two seconds at worst.
-const AT_ONCE: usize = 256;
+/// Probes at once: each takes two seconds at worst.
+const CONCURRENT: usize = 256;
 
-/// So many gates that shut lately are a crowd: nodes whose gates are open again give way to it.
-const CROWD: usize = 10;
-/// For so long a crowd is one after the last gates have shut.
-const LATELY: Duration = Duration::from_secs(3);
-
-/// One run of one sidecar container: what an answer belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Incarnation {
-    pod_uid: String,
-    restarts: i32,
-    since: Option<jiff::Timestamp>,
-}
-
-impl Incarnation {
-    /// The one that the pod's status shows.
-    pub(crate) fn of(pod: &Pod) -> Self {
-        Self { pod_uid: pod.uid.clone(), restarts: pod.sidecar_restarts, since: pod.sidecar_since }
-    }
-}
-
-/// What is known of the gates of all nodes that run.
+/// Tells the prober which sidecars to probe.
 #[derive(Clone)]
-pub(crate) struct Probes {
-    known: Arc<Mutex<BTreeMap<NodeRef, Known>>>,
+pub(crate) struct Prober {
     orders: mpsc::UnboundedSender<Order>,
 }
 
-struct Known {
-    incarnation: Incarnation,
-    answer: Option<Answer>,
-    /// Since when its gate is shut, as far as is known.
-    shut_since: Option<Instant>,
-    /// When its gate shut last, open again or not.
-    shut_last: Option<Instant>,
-}
-
-impl Known {
-    /// Takes an answer; returns how long the gate was shut if it is open again.
-    fn take(&mut self, answer: Answer) -> Option<Duration> {
-        let healed = match answer {
-            Answer::Gate(Health::Ready) => self.shut_since.take().map(|since| since.elapsed()),
-            Answer::Gate(Health::NotReady) => {
-                if self.shut_since.is_none() {
-                    self.shut_since = Some(Instant::now());
-                    self.shut_last = self.shut_since;
-                }
-                None
-            }
-            Answer::Unreachable(_) => None,
-        };
-        self.answer = Some(answer);
-        healed
-    }
-}
-
-/// What a sidecar says of its gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Gate(Health),
-    Unreachable(Unreachable),
-}
-
 enum Order {
-    /// Probe this sidecar from now on, at once.
-    Watch(NodeRef, Sidecar),
+    /// Probe this run of a sidecar from now on, at once.
+    Begin(NodeRef, Incarnation, Sidecar),
     /// Leave this node alone.
-    Leave(NodeRef),
+    End(NodeRef),
 }
 
-impl Probes {
-    /// Makes the memory, and the future that probes until every clone of it is gone.
+impl Prober {
+    /// Makes the handle, and the future that probes until every clone of it is gone.
     pub(crate) fn new(
         fleet: Arc<Fleet>,
         metrics: Metrics,
         interval: Duration,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (orders, received) = mpsc::unbounded_channel();
-        let known = Arc::<Mutex<BTreeMap<NodeRef, Known>>>::default();
-        let prober = Prober { known: Arc::clone(&known), fleet, metrics, interval };
-        (Self { known, orders }, prober.run(received))
+        (Self { orders }, Probes { fleet, metrics, interval }.run(received))
     }
 
-    /// What the sidecar of this incarnation answered last.
-    pub(crate) fn answer(&self, node: &NodeRef, incarnation: &Incarnation) -> Option<Answer> {
-        let known = lock(&self.known);
-        known.get(node).filter(|known| known.incarnation == *incarnation)?.answer.clone()
-    }
-
-    /// Probes the sidecar of a node from now on. One that is probed already goes on at its pace.
-    pub(crate) fn watch(&self, node: &NodeRef, incarnation: Incarnation, sidecar: Sidecar) {
-        match lock(&self.known).entry(node.clone()) {
-            Entry::Occupied(known) if known.get().incarnation == incarnation => return,
-            // Another run of its sidecar: since when its gate is shut stays.
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut();
-                known.incarnation = incarnation;
-                known.answer = None;
-            }
-            Entry::Vacant(place) => {
-                place.insert(Known { incarnation, answer: None, shut_since: None, shut_last: None });
-            }
-        }
-        // The prober lives as long as this memory.
-        self.orders.send(Order::Watch(node.clone(), sidecar)).ok();
+    /// Probes this run of a node's sidecar from now on.
+    pub(crate) fn begin(&self, node: &NodeRef, incarnation: Incarnation, sidecar: Sidecar) {
+        // The probes live as long as this handle.
+        self.orders.send(Order::Begin(node.clone(), incarnation, sidecar)).ok();
     }
 
     /// Leaves a node alone.
-    pub(crate) fn leave(&self, node: &NodeRef) {
-        if lock(&self.known).remove(node).is_some() {
-            self.orders.send(Order::Leave(node.clone())).ok();
-        }
-    }
-
-    /// Leaves a node alone that is gone.
-    pub(crate) fn forget(&self, namespace: &str, name: &str) {
-        let is_it = |node: &&NodeRef| (node.namespace.as_str(), node.name.as_str()) == (namespace, name);
-        let gone: Vec<_> = lock(&self.known).keys().filter(is_it).cloned().collect();
-        gone.iter().for_each(|node| self.leave(node));
-    }
-
-    /// A pass has asked the sidecar itself. Returns how long its gate was shut if it is open again.
-    pub(crate) fn note(&self, node: &NodeRef, incarnation: &Incarnation, fact: &Fetched) -> Option<Duration> {
-        let answer = match fact {
-            Fetched::Gate(health) => Answer::Gate(*health),
-            Fetched::Unreachable(silence) => Answer::Unreachable(silence.clone()),
-            _ => return None,
-        };
-        let mut known = lock(&self.known);
-        known.get_mut(node).filter(|known| known.incarnation == *incarnation)?.take(answer)
-    }
-
-    /// Whether many gates shut a moment ago: others may follow.
-    pub(crate) fn is_crowded(&self) -> bool {
-        let known = lock(&self.known);
-        let shut = known.values().filter_map(|known| known.shut_last);
-        shut.filter(|at| at.elapsed() < LATELY).nth(CROWD - 1).is_some()
-    }
-
-    /// The sidecar was given something that may open its gate: what it answered before counts no more.
-    pub(crate) fn doubt(&self, node: &NodeRef) {
-        if let Some(known) = lock(&self.known).get_mut(node) {
-            known.answer = None;
-        }
+    pub(crate) fn end(&self, node: &NodeRef) {
+        self.orders.send(Order::End(node.clone())).ok();
     }
 }
 
-fn lock(known: &Mutex<BTreeMap<NodeRef, Known>>) -> MutexGuard<'_, BTreeMap<NodeRef, Known>> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Prober {
-    known: Arc<Mutex<BTreeMap<NodeRef, Known>>>,
+struct Probes {
     fleet: Arc<Fleet>,
     metrics: Metrics,
     interval: Duration,
 }
 
 /// A node that is probed.
-struct Course {
+struct Probed {
+    incarnation: Incarnation,
     sidecar: Sidecar,
-    pace: Pace,
-    /// Its place among those that are due; none while it is being asked.
+    schedule: Schedule,
+    /// Its place among those that are due; none while a probe is under way.
     next: Option<Key>,
 }
 
-impl Course {
+impl Probed {
     /// Puts it among those that are due, unless it is there.
-    fn ask_after(&mut self, pause: Duration, node: NodeRef, due: &mut DelayQueue<NodeRef>) {
+    fn due_after(&mut self, pause: Duration, node: NodeRef, due: &mut DelayQueue<NodeRef>) {
         self.next.get_or_insert_with(|| due.insert(node, pause));
     }
 }
 
-impl Prober {
+/// The end of one probe.
+struct Probe {
+    node: NodeRef,
+    incarnation: Incarnation,
+    answer: Answer<Health>,
+    took: Duration,
+}
+
+impl Probes {
     async fn run(self, mut orders: mpsc::UnboundedReceiver<Order>) {
-        let mut courses: BTreeMap<NodeRef, Course> = BTreeMap::new();
+        let mut probed: BTreeMap<NodeRef, Probed> = BTreeMap::new();
         let mut due: DelayQueue<NodeRef> = DelayQueue::new();
         let (done, mut answers) = mpsc::unbounded_channel();
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let permits = Arc::new(Semaphore::new(CONCURRENT));
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
                     None => return,
-                    Some(Order::Leave(node)) => {
-                        if let Some(key) = courses.remove(&node).and_then(|course| course.next) {
-                            due.remove(&key);
-                        }
-                    }
-                    Some(Order::Watch(node, sidecar)) => {
-                        // What was due at a steady pace is due at once.
-                        if let Some(key) = courses.remove(&node).and_then(|course| course.next) {
-                            due.remove(&key);
-                        }
-                        let mut course = Course { sidecar, pace: Pace::begin(), next: None };
-                        course.ask_after(Duration::ZERO, node.clone(), &mut due);
-                        courses.insert(node, course);
+                    Some(Order::End(node)) => forget(&node, &mut probed, &mut due),
+                    Some(Order::Begin(node, incarnation, sidecar)) => {
+                        // A probe that was due at a steady pace is due at once.
+                        forget(&node, &mut probed, &mut due);
+                        let schedule = Schedule::begin();
+                        let mut new = Probed { incarnation, sidecar, schedule, next: None };
+                        new.due_after(Duration::ZERO, node.clone(), &mut due);
+                        probed.insert(node, new);
                     }
                 },
                 Some(expired) = due.next(), if !due.is_empty() => {
                     let node = expired.into_inner();
-                    let Some(course) = courses.get_mut(&node) else { continue };
-                    course.next = None;
-                    let (sidecar, permits, done) = (course.sidecar.clone(), Arc::clone(&permits), done.clone());
+                    let Some(probed) = probed.get_mut(&node) else { continue };
+                    probed.next = None;
+                    let (sidecar, incarnation) = (probed.sidecar.clone(), probed.incarnation.clone());
+                    let (permits, done) = (Arc::clone(&permits), done.clone());
                     tokio::spawn(async move {
                         let begun = Instant::now();
                         let permit = permits.acquire().await;
-                        let fact = sidecar.gate().await;
+                        let answer = sidecar.health().await;
                         drop(permit);
-                        // Nobody waits for it any more when the prober has ended.
-                        done.send((node, sidecar, fact, begun.elapsed())).ok();
+                        // Nobody waits for it any more when the probes have ended.
+                        done.send(Probe { node, incarnation, answer, took: begun.elapsed() }).ok();
                     });
                 },
-                Some((node, asked, fact, took)) = answers.recv() => {
-                    let waiting = courses.values().filter(|course| course.pace.is_hurried()).count();
-                    let Some(course) = courses.get_mut(&node) else { continue };
-                    if asked != course.sidecar {
-                        // It belongs to an earlier incarnation, and so did its pace.
-                        course.ask_after(Duration::ZERO, node, &mut due);
+                Some(probe) = answers.recv() => {
+                    let waiting = probed.values().filter(|probed| probed.schedule.is_hurried()).count();
+                    let Some(probed) = probed.get_mut(&probe.node) else { continue };
+                    if probe.incarnation != probed.incarnation {
+                        // It belongs to an earlier run, and so did its schedule.
+                        probed.due_after(Duration::ZERO, probe.node, &mut due);
                         continue;
                     }
-                    self.metrics.probe(&node.namespace, &fact, took);
-                    let answer = match fact {
-                        Fetched::Gate(health) => Answer::Gate(health),
-                        Fetched::Unreachable(silence) => Answer::Unreachable(silence),
-                        _ => Answer::Unreachable(Unreachable::Refused),
-                    };
-                    let pause = course.pace.next(&answer, &node, self.interval, waiting);
-                    course.ask_after(pause, node.clone(), &mut due);
-                    self.news(&node, answer);
+                    let pause = probed.schedule.next(&probe.answer, &probe.node, self.interval, waiting);
+                    probed.due_after(pause, probe.node.clone(), &mut due);
+                    self.answered(probe);
                 },
             }
         }
     }
 
-    /// Wakes the node if the answer is another one than before.
-    fn news(&self, node: &NodeRef, answer: Answer) {
-        {
-            let mut known = lock(&self.known);
-            let Some(known) = known.get_mut(node) else { return };
-            if known.answer.as_ref() == Some(&answer) {
-                return;
-            }
-            if let Some(after) = known.take(answer) {
-                self.metrics.healed(after);
-            }
+    /// Remembers an answer, and wakes the node if it is another one than before.
+    fn answered(&self, probe: Probe) {
+        let Probe { node, incarnation, answer, took } = probe;
+        self.metrics.probe(&node.namespace, &answer, took);
+        let is_news = {
+            let mut memory = self.fleet.memory.lock();
+            let is_news = memory.answered(&node, &incarnation, answer, clock::now());
+            memory.take_healed().into_iter().for_each(|after| self.metrics.healed(after));
+            is_news
+        };
+        if is_news {
+            self.fleet.wake(&node);
         }
-        self.fleet.wake(node);
+    }
+}
+
+fn forget(node: &NodeRef, probed: &mut BTreeMap<NodeRef, Probed>, due: &mut DelayQueue<NodeRef>) {
+    if let Some(key) = probed.remove(node).and_then(|probed| probed.next) {
+        due.remove(&key);
     }
 }

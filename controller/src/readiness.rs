@@ -1,10 +1,8 @@
 //! Readiness as named gates: `/readyz?verbose` says which one is still shut, and why.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use parking_lot::{Mutex, MutexGuard};
 /// All gates of the process; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
@@ -49,7 +47,7 @@ impl Readiness {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, GateState>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gates.lock()
     }
 }
 

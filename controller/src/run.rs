@@ -1,4 +1,4 @@
-//! Starts the watches and the passes, and ends them in order.
+//! Starts the watches and the reconciles, and ends them in order.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -11,26 +11,21 @@ use kube::{
     },
 };
 use prometheus::Registry;
+use seinode_core::{memory::Memory, node::NodeName};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     cache::{Caches, Guarded},
     context::Context,
     definition,
-    flaps::Flaps,
-    fresh::Fresh,
-    keyring::Keyring,
+    events::Publisher,
     lease::{Contest, Deposed},
     metrics::{self, Metrics},
-    pass::pass,
-    patience::Patience,
-    postponed::Postponed,
-    probe::Probes,
-    publish::Publisher,
+    probe::Prober,
     readiness::Readiness,
+    reconcile,
     settings::Settings,
     sidecar::Sidecars,
-    slots::Slots,
     watch::{self, Slice, Unsynced},
 };
 
@@ -48,20 +43,22 @@ pub enum Failure {
     Deposed(Deposed),
 }
 
-/// Runs the controller until `shutdown` is cancelled: from then on no pass begins, and those under way have
-/// the drain time to end. Where there is an election, passes begin when this replica leads, and the Lease is released
+/// Runs the controller until `shutdown` is cancelled: from then on no reconcile begins, and those under way have
+/// the drain time to end. Where there is an election, reconciles begin when this replica leads, and the Lease is released
 /// after the last of them; the watches run before, so that the next leader need not list everything first.
 ///
 /// # Errors
-/// When a metric cannot be registered, sidecars cannot be asked, or this replica led and does no more: then all passes were cut off.
+/// When a metric cannot be registered, sidecars cannot be asked, or this replica led and does no more: then all reconciles were cut off.
 pub async fn run(
     settings: Settings,
     readiness: &Readiness,
     metrics: &Registry,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
+    let memory = Memory::with_slots(usize::from(settings.max_concurrent_rollouts));
+    let restarts = metrics::watch_restarts(metrics)?;
     let (fleet, slices, unsynced) =
-        watch::fleet(&settings.watch_client, &settings.scope, readiness, &metrics::watch_restarts(metrics)?);
+        watch::fleet(&settings.watch_client, &settings.scope, readiness, &restarts, memory);
     let metrics = Metrics::register(metrics, &fleet, &settings.fence)?;
     let mut contest = settings.election.map(|election| {
         let gate = readiness.gate("lease", "it was not read yet");
@@ -69,7 +66,7 @@ pub async fn run(
     });
     let (publisher, news) = Publisher::new(settings.client.clone(), &settings.instance, metrics.clone());
     let news = tokio::spawn(news);
-    let (probes, probing) = Probes::new(Arc::clone(&fleet), metrics.clone(), settings.probe_interval);
+    let (prober, probing) = Prober::new(Arc::clone(&fleet), metrics.clone(), settings.probe_interval);
     tokio::spawn(probing);
     let definition =
         definition::watch(settings.watch_client, settings.client.clone(), metrics.outdated.clone());
@@ -80,17 +77,10 @@ pub async fn run(
         platform: settings.platform,
         fleet,
         scope: settings.scope,
-        keyring: Keyring::default(),
-        flaps: Flaps::default(),
-        probes,
+        prober,
         sidecars: Sidecars::new(settings.sidecar_url)?,
-        slots: Slots::new(settings.max_concurrent_rollouts),
-        fresh: Fresh::default(),
-        postponed: Postponed::default(),
-        patience: Patience::default(),
         publisher,
         metrics,
-        clock: jiff::Timestamp::now,
     });
     let concurrency = settings.concurrency;
     let controllers = slices
@@ -100,10 +90,10 @@ pub async fn run(
     let listed = unsynced.subscribe();
     let overdue = async {
         shutdown.cancelled().await;
-        // Before everything was listed no pass has begun; kube's controller would wait for its list for ever.
+        // Before everything was listed no reconcile has begun; kube's controller would wait for its list for ever.
         if *listed.borrow() == 0 {
             tokio::time::sleep(settings.drain).await;
-            tracing::warn!("passes that did not end within the drain time are cut off");
+            tracing::warn!("reconciles that did not end within the drain time are cut off");
         }
     };
     let led = async {
@@ -129,7 +119,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Passes over the nodes of one slice whenever something changes.
+/// Reconciles the nodes of one slice whenever something changes.
 async fn control(
     slice: Slice,
     context: Arc<Context>,
@@ -140,7 +130,7 @@ async fn control(
     let Slice { caches, nodes, triggers } = slice;
     let config = controller::Config::default().concurrency(concurrency);
     let step = Arc::new(Step { context, caches: Arc::clone(&caches), unsynced, shutdown: shutdown.clone() });
-    // What makes a node wait for a pass: a change of its own, or one around it.
+    // What makes a node wait for a reconcile: a change of its own, or one around it.
     let (changed, touched) = (step.context.metrics.clone(), step.context.metrics.clone());
     // A replica that does not lead keeps nobody waiting.
     let (leads, works) = (step.context.fence.clone(), step.context.fence.clone());
@@ -158,7 +148,7 @@ async fn control(
         .with_config(config)
         .reconcile_on(triggers)
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(reconcile, |_, error: &Infallible, _| match *error {}, Arc::clone(&step))
+        .run(begin, |_, error: &Infallible, _| match *error {}, Arc::clone(&step))
         .for_each(|result| {
             if let Err(controller::Error::ObjectNotFound(gone)) = result {
                 forget(&step.context, &gone.erase());
@@ -168,7 +158,7 @@ async fn control(
         .await;
 }
 
-/// What a pass of one slice needs.
+/// What a reconcile of one slice needs.
 struct Step {
     context: Arc<Context>,
     caches: Arc<Caches>,
@@ -176,7 +166,7 @@ struct Step {
     shutdown: CancellationToken,
 }
 
-async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infallible> {
+async fn begin(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infallible> {
     let mut unsynced = step.unsynced.subscribe();
     let begins = async {
         // Until everything was listed once, what is missing may only not be listed yet.
@@ -192,19 +182,20 @@ async fn reconcile(object: Arc<Guarded>, step: Arc<Step>) -> Result<Action, Infa
     }
     let namespace = object.namespace().unwrap_or_default();
     step.context.metrics.begun(&namespace, &object.name_any());
-    Ok(pass(&step.context, &step.caches, object).await)
+    Ok(reconcile::reconcile(&step.context, &step.caches, object).await)
 }
 
 /// A node that is gone leaves nothing behind in memory.
 fn forget(context: &Context, gone: &ObjectRef<kube::api::DynamicObject>) {
-    let namespace = gone.namespace.as_deref().unwrap_or_default();
-    context.fleet.recent.forget(namespace, &gone.name);
-    context.patience.reset(namespace, &gone.name);
-    context.keyring.forget(namespace, &gone.name);
-    context.metrics.forget(namespace, &gone.name);
-    context.flaps.forget(namespace, &gone.name);
-    context.probes.forget(namespace, &gone.name);
-    context.fresh.forget(namespace, &gone.name);
-    context.postponed.forget(namespace, &gone.name);
-    context.slots.forget(&context.fleet, namespace, &gone.name);
+    let namespace = gone.namespace.clone().unwrap_or_default();
+    context.metrics.forget(&namespace, &gone.name);
+    let name = NodeName { namespace, name: gone.name.clone() };
+    let (probed, others) = {
+        let mut memory = context.fleet.memory.lock();
+        let probed: Vec<_> =
+            memory.probed().map(|(node, _)| node).filter(|node| NodeName::from(node) == name).collect();
+        (probed, memory.forget(&name))
+    };
+    probed.iter().for_each(|node| context.prober.end(node));
+    others.iter().for_each(|node| context.fleet.wake(node));
 }

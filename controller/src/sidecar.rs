@@ -1,4 +1,4 @@
-//! The client of the nodes' sidecars (plans-tasks-sidecar §5): plain HTTP, every request with a deadline.
+//! The client of the nodes' sidecars: plain HTTP, every request with a deadline.
 //!
 //! An answer must belong to the pod that was observed, so no connection outlives its request: none leads to an earlier pod.
 //! A pod is a short way off. Connections that are kept for the next probe would take more memory than all caches of a fleet:
@@ -13,19 +13,18 @@ use reqwest::{
     header::{CONNECTION, HeaderMap, HeaderValue},
 };
 use seinode_core::{
-    query::{Health, Unreachable, TaskReport},
     effect::{Outcome, Submission},
-    fetched::Fetched,
     ids::TaskId,
     node::NodeRef,
     observation::Pod,
+    sidecar::{Answer, Health, TaskReport, Unreachable},
 };
 
 use crate::settings::SidecarUrl;
 
-/// How long a sidecar may take to answer a probe (plans-tasks-sidecar §8).
+/// How long a sidecar may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it may take to answer about tasks (plans-tasks-sidecar §5.1).
+/// How long it may take to answer about tasks.
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take: a pod's network answers at once or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -76,22 +75,14 @@ impl Sidecars {
 }
 
 impl Sidecar {
-    /// How a task is doing.
-    pub(crate) async fn report(&self, id: TaskId) -> Fetched {
-        self.task(id).await.map_or_else(Fetched::Unreachable, Fetched::Task)
-    }
-
-    /// Whether the gate is open.
-    pub(crate) async fn gate(&self) -> Fetched {
-        self.health().await.map_or_else(Fetched::Unreachable, Fetched::Gate)
-    }
-
-    /// Hands a task over.
+    /// Submits a task.
     pub(crate) async fn submit(&self, submission: &Submission) -> Outcome {
-        self.post(submission).await.unwrap_or_else(Outcome::Unreachable)
+        let unreachable = |why| Outcome::Unreachable(submission.id, why);
+        self.post(submission).await.unwrap_or_else(unreachable)
     }
 
-    async fn health(&self) -> Result<Health, Unreachable> {
+    /// Reads the state of the gate.
+    pub(crate) async fn health(&self) -> Answer<Health> {
         let request = self.client.get(format!("{}/v0/healthz", self.base)).timeout(PROBE_TIMEOUT);
         match wire::send(request).await?.status() {
             StatusCode::OK => Ok(Health::Ready),
@@ -100,7 +91,8 @@ impl Sidecar {
         }
     }
 
-    async fn task(&self, id: TaskId) -> Result<TaskReport, Unreachable> {
+    /// Reads the state of a task.
+    pub(crate) async fn task(&self, id: TaskId) -> Answer<TaskReport> {
         let response = wire::send(self.client.get(format!("{}/v0/tasks/{id}", self.base))).await?;
         match response.status() {
             StatusCode::OK => wire::report(&wire::body(response).await?),
@@ -110,12 +102,12 @@ impl Sidecar {
         }
     }
 
-    async fn post(&self, submission: &Submission) -> Result<Outcome, Unreachable> {
+    async fn post(&self, submission: &Submission) -> Answer<Outcome> {
         let request = self.client.post(format!("{}/v0/tasks", self.base)).json(&wire::body_of(submission));
         let response = wire::send(request).await?;
         match response.status() {
             StatusCode::CREATED | StatusCode::ACCEPTED => {
-                wire::accepted(&wire::body(response).await?, submission.id)
+                wire::accepted(&wire::body(response).await?, submission)
             }
             StatusCode::BAD_REQUEST => {
                 let words = wire::refusal(&wire::body(response).await?)?;

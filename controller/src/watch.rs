@@ -22,9 +22,10 @@ use kube::{
         watcher,
     },
 };
+use parking_lot::Mutex;
 use prometheus::IntCounterVec;
 use seinode_api::names;
-use seinode_core::peers;
+use seinode_core::{memory::Memory, peers};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -33,7 +34,6 @@ pub(crate) use self::progress::Unsynced;
 use crate::{
     cache::{Caches, Fleet, Guarded},
     readiness::{Gate, Readiness},
-    recent::Recent,
     settings::Scope,
     trim,
 };
@@ -60,6 +60,7 @@ pub(crate) fn fleet(
     scope: &Scope,
     readiness: &Readiness,
     restarts: &IntCounterVec,
+    memory: Memory,
 ) -> (Arc<Fleet>, Vec<Slice>, Unsynced) {
     let scopes = match scope {
         Scope::Cluster => vec![None],
@@ -71,7 +72,7 @@ pub(crate) fn fleet(
         parts.push((namespace, Stores::new()));
     }
     let caches = parts.iter().map(|(_, stores)| Arc::clone(&stores.caches));
-    let fleet = Arc::new(Fleet { slices: caches.collect(), recent: Recent::default() });
+    let fleet = Arc::new(Fleet { slices: caches.collect(), memory: Mutex::new(memory) });
     let slices = parts
         .into_iter()
         .map(|(namespace, stores)| {
@@ -220,7 +221,7 @@ impl Source<'_> {
             .reflect(writer)
             .inspect(self.progress::<Guarded>())
             .applied_objects()
-            .inspect_ok(move |node| cached.recent.caught_up(node))
+            .inspect_ok(move |node| cached.memory.lock().caught_up(node))
             .predicate_filter(matters, PredicateConfig::default())
             // Errors were logged by the gate's progress; the watcher goes on by itself.
             .filter(|node| future::ready(node.is_ok()))

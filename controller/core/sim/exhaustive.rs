@@ -89,7 +89,7 @@ impl Beginning {
             Self::Running(trouble) => drop(trouble.strike(world, &first(world))),
             Self::Adopted(image) => adoption::by_the_earlier_operator(world, &first(world), image)?,
             Self::OneSlot => {
-                world.operators[0].slots.most = 1;
+                world.operators[0].limit_slots(1);
                 let nodes: Vec<Key> = world.api.list(Kind::Node).map(|node| node.key()).collect();
                 for node in nodes {
                     Edit(Image("seid:2")).strike(world, &node);

@@ -1,34 +1,28 @@
-//! The operator: watches that may be behind, a queue, and the loop of a pass, one act at a time.
+//! The operator: watches that may be behind, a queue, and a driver of the product's own reconcile.
 //!
-//! The loop is that of `controller/src/pass.rs`; here any request of it may fail, be answered in vain, or be the last
-//! thing that the process does.
+//! It carries out one request of the machine at a time; any of them may fail, be answered in vain, or be the last thing
+//! that the process does. Whether, when and in which order something is done is the machine's: no rule of the product is
+//! written here.
 
-mod ask;
 mod caches;
+mod drive;
 mod fault;
-mod fresh;
-mod observe;
-mod pass;
+mod fetch;
 mod perform;
 mod platform;
-mod postponed;
-mod probes;
-mod slots;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use seinode_core::{
-    node::NodeRef,
-    observation::{KeyCheck, Slot},
-    task::Until,
+    memory::Memory,
+    node::{NodeName, NodeRef},
+    rate::{Monotonic, Now},
+    reconcile::{Done, Wake},
 };
 
-use self::{caches::Caches, fresh::Fresh, pass::Pass, postponed::Postponed, probes::Probes, slots::Slots};
-pub use self::{fault::Fault, pass::step, platform::settings, slots::is_rolling};
+use self::{caches::Caches, drive::Pending};
+pub use self::{drive::step, fault::Fault, platform::settings};
 use crate::{
     api_server::ApiServer,
     objects::{Key, Kind, Object},
@@ -39,34 +33,33 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
     caches: Caches,
-    /// What its last write of each SeiNode returned: the floor below which the cache is not believed.
-    recent: BTreeMap<Key, Rc<Object>>,
-    /// What it last found in the Secrets of each node.
-    keyring: BTreeMap<NodeRef, KeyCheck>,
-    /// What its last writes of children returned.
-    fresh: Fresh,
-    /// Status writes that are put off for a moment.
-    postponed: Postponed,
-    /// What it knows of the gates of nodes that run.
-    probes: Probes,
-    /// How many rollouts it lets go on at once.
-    pub slots: Slots,
-    /// When to pass over each node.
+    memory: Memory,
+    /// When to reconcile each node.
     due: BTreeMap<Key, Timestamp>,
-    /// Fruitless passes in a row, by node.
-    fruitless: BTreeMap<Key, u32>,
-    /// Passes under way: at most one over each node.
-    passes: BTreeMap<Key, Pass>,
-    /// The turn at which each pass was gone on with last.
+    /// Reconciles under way: at most one of each node.
+    pending: BTreeMap<Key, Pending>,
+    /// The turn at which each node was served last.
     turns: BTreeMap<Key, u64>,
     turn: u64,
+    /// How many rollouts it lets go on at once; 0 for no limit.
+    slot_limit: usize,
     /// It believes that many gates are shut at once.
-    pub crowded: bool,
-    /// It has lost the lease: it brings its passes to an end and begins none.
+    pub burst: bool,
+    /// It has lost the lease: it brings its reconciles to an end and begins none.
     retiring: bool,
 }
 
 impl Operator {
+    /// Limits how many rollouts it lets go on at once.
+    pub fn limit_slots(&mut self, limit: usize) {
+        self.slot_limit = limit;
+        self.memory = Memory::with_slots(limit);
+    }
+
+    pub fn slot_limit(&self) -> usize {
+        self.slot_limit
+    }
+
     /// How many of the newest changes of a kind its watch holds back.
     pub fn lag(&mut self, kind: Kind, changes: usize) {
         self.caches.lag.insert(kind, changes);
@@ -81,13 +74,13 @@ impl Operator {
         self.retiring
     }
 
-    /// The nodes that it can pass over now.
+    /// The nodes that it can reconcile now.
     pub fn ready(&self, now: Timestamp) -> impl Iterator<Item = Key> {
-        let begun = self.passes.keys();
+        let begun = self.pending.keys();
         let waiting = self
             .due
             .iter()
-            .filter(move |(node, due)| !self.retiring && **due <= now && !self.passes.contains_key(node));
+            .filter(move |(node, due)| !self.retiring && **due <= now && !self.pending.contains_key(node));
         begun.chain(waiting.map(|(node, _)| node)).cloned()
     }
 
@@ -106,59 +99,65 @@ impl Operator {
 
     /// The watches bring all but what they hold back.
     pub fn deliver(&mut self, api: &ApiServer, now: Timestamp) {
-        while let Some(woken) = self.caches.next(api, caches::Held::Stays) {
-            self.take(&woken, now);
+        while let Some(news) = self.caches.next(api, caches::Held::Stays) {
+            self.take(&news, now);
         }
     }
 
     /// One of the changes that are held back arrives.
     pub fn catch_up(&mut self, api: &ApiServer, now: Timestamp) {
-        if let Some(woken) = self.caches.next(api, caches::Held::Arrives) {
-            self.take(&woken, now);
+        if let Some(news) = self.caches.next(api, caches::Held::Arrives) {
+            self.take(&news, now);
         }
     }
 
     fn take(&mut self, news: &caches::News, now: Timestamp) {
         if let Some(gone) = &news.gone {
-            self.recent.remove(gone);
             self.due.remove(gone);
-            self.fruitless.remove(gone);
-            self.fresh.forget(gone);
-            self.postponed.done(gone);
-            self.probes.leave(gone);
-            self.slots.forget(gone).iter().for_each(|node| self.wake(node, now));
-            self.keyring.retain(|node, _| (&*node.namespace, &*node.name) != (&*gone.namespace, &*gone.name));
+            let others = self.memory.forget(&name_of(gone));
+            self.wake_all(&others, now);
+        }
+        if let Some(node) = news.node.as_deref().and_then(Object::node) {
+            self.memory.caught_up(node);
         }
         news.woken.iter().for_each(|node| self.wake(node, now));
     }
 
-    /// The nodes whose sidecars say something else than it knows.
+    /// The nodes whose sidecars would answer otherwise than it knows, or do not answer for a while.
     pub fn glances(&self, sidecars: &Sidecars) -> Vec<Key> {
-        if self.retiring { Vec::new() } else { self.probes.stale(sidecars).cloned().collect() }
+        if self.retiring {
+            return Vec::new();
+        }
+        let probed = self.memory.probed().filter(|(_, sidecar)| {
+            sidecars.deaf > 0 || sidecar.answer != Some(sidecars.would_say(&sidecar.incarnation.pod_uid))
+        });
+        probed.map(|(node, _)| Key::new(Kind::Node, &node.namespace, &node.name)).collect()
     }
 
-    /// It asks the sidecar of a node beside the passes; news wakes the node.
-    pub fn glance(&mut self, sidecars: &mut Sidecars, node: &Key, now: Timestamp) {
-        if self.probes.glance(sidecars, node) {
-            self.wake(node, now);
+    /// It probes the sidecar of a node beside the reconciles; news wakes the node.
+    pub fn glance(&mut self, sidecars: &mut Sidecars, key: &Key, now: Timestamp) {
+        let probed = self.memory.probed().find(|(node, _)| NodeName::from(node) == name_of(key));
+        let Some((node, incarnation)) = probed.map(|(node, it)| (node, it.incarnation.clone())) else {
+            return;
+        };
+        let answer = sidecars.gate(&incarnation.pod_uid);
+        if self.memory.answered(&node, &incarnation, answer, clocks(now)) {
+            self.wake(key, now);
         }
     }
 
-    /// The nodes that are being rolled out, as far as it knows.
-    fn rolling(&self) -> BTreeSet<Key> {
-        let nodes = self.caches.list(Kind::Node).filter_map(|node| self.newest(&node.key()));
-        let rolling = nodes.filter(|object| object.node().is_some_and(is_rolling));
-        rolling.map(|object| object.key()).collect()
-    }
-
-    fn ask_for_a_slot(&mut self, node: &Key) -> Slot {
-        let rolling = self.rolling();
-        self.slots.ask(&rolling, node)
-    }
-
-    /// A node needs a pass.
+    /// A node is to be reconciled.
     pub fn wake(&mut self, node: &Key, now: Timestamp) {
         self.due.insert(node.clone(), now);
+    }
+
+    fn wake_all(&mut self, nodes: &[NodeRef], now: Timestamp) {
+        for node in nodes {
+            let key = Key::new(Kind::Node, &node.namespace, &node.name);
+            if self.caches.get(&key).is_some() {
+                self.wake(&key, now);
+            }
+        }
     }
 
     /// The process dies; another one lists everything and begins anew.
@@ -168,40 +167,28 @@ impl Operator {
             next.wake(&node.key(), now);
         }
         next.retiring = self.retiring;
-        next.crowded = self.crowded;
-        next.slots.most = self.slots.most;
+        next.burst = self.burst;
+        next.limit_slots(self.slot_limit);
         *self = next;
     }
 
-    /// A pass is over: when to look again.
-    fn rest(&mut self, node: &Key, until: Until, now: Timestamp) {
-        let at = match until {
-            Until::Event => None,
-            Until::At(at) => Some(at),
-            Until::Retry(_) => {
-                let count = self.fruitless.entry(node.clone()).or_default();
-                *count += 1;
-                Some(now + SignedDuration::from_secs((1_i64 << (*count).min(8)).min(300)))
-            }
-        };
-        if !matches!(until, Until::Retry(_)) {
-            self.fruitless.remove(node);
-        }
-        let Some(at) = at.into_iter().chain(self.fresh.ends(node, now)).min() else { return };
-        // A watch may have woken the node during the pass.
+    /// A reconcile has ended.
+    fn done(&mut self, node: &Key, done: &Done, now: Timestamp) {
+        self.wake_all(&done.others, now);
+        let Wake::After(pause) = done.wake else { return };
+        let at = now.saturating_add(pause).unwrap();
+        // A watch may have woken the node meanwhile.
         let due = self.due.entry(node.clone()).or_insert(at);
         *due = at.min(*due);
     }
-
-    /// The SeiNode as it is believed to be: what the cache has, or what an own write returned if that is newer.
-    fn newest(&self, key: &Key) -> Option<&Rc<Object>> {
-        let cached = self.caches.get(key)?;
-        let ours = self.recent.get(key).filter(|ours| ours.uid() == cached.uid());
-        Some(ours.filter(|ours| version(ours) > version(cached)).unwrap_or(cached))
-    }
 }
 
-/// Versions of one object can be compared as numbers.
-fn version(object: &Object) -> u64 {
-    object.meta().resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default()
+/// Both clocks of the world: they go alike.
+pub fn clocks(now: Timestamp) -> Now {
+    let since = now.duration_since(Timestamp::UNIX_EPOCH);
+    Now { wall: now, monotonic: Monotonic(since.try_into().unwrap()) }
+}
+
+fn name_of(key: &Key) -> NodeName {
+    NodeName { namespace: key.namespace.to_string(), name: key.name.to_string() }
 }

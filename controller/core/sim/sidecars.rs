@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use seinode_core::{
-    query::{Health, Unreachable, TaskReport},
     effect::Submission,
     ids::TaskId,
+    sidecar::{Health, TaskReport, Unreachable},
     task_type::{By, TaskType},
 };
 use serde_json::Value;

@@ -41,8 +41,8 @@ impl Walk {
         }
         let slots = prng.below(3);
         for operator in &mut world.operators {
-            operator.slots.most = slots;
-            operator.crowded = prng.once_in(2);
+            operator.limit_slots(slots);
+            operator.burst = prng.once_in(2);
             Kind::ALL.into_iter().for_each(|kind| operator.lag(kind, prng.below(4)));
         }
         (Self { prng, world }, scenario.name)

@@ -20,6 +20,8 @@ use crate::{
 const STEP: SignedDuration = SignedDuration::from_millis(1);
 /// At least once in so many steps a watch that is behind brings something.
 const LONG: u64 = 50;
+/// After this time without a change, time passes faster.
+const IDLE: SignedDuration = SignedDuration::from_secs(10);
 /// Nothing that anybody waits for takes longer than this.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 
@@ -146,7 +148,13 @@ impl World {
             return Some(Deed::CatchUp(index));
         }
         let due = self.operators.iter().filter_map(Operator::due).min()?;
-        (due <= self.stirred.0 + PATIENCE).then_some(Deed::Wait(due))
+        if due > self.stirred.0 + PATIENCE {
+            return None;
+        }
+        // Where nothing changes for long, a retry every few seconds shows no more than a few of them: they come ever later.
+        let idle = self.now.duration_since(self.stirred.0);
+        let late = if idle > IDLE { self.now + idle / 2 } else { self.now };
+        Some(Deed::Wait(due.max(late)))
     }
 
     /// An operator that is behind; of several, each in its turn.

@@ -69,6 +69,31 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
     next.conditions = after;
 }
 
+/// The status of a node whose reconcile panicked: a defect of the operator, told where people look.
+#[must_use]
+pub fn panicked(
+    before: &SeiNodeStatus,
+    words: &str,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> SeiNodeStatus {
+    let words: String = words.chars().take(500).collect();
+    let message = format!(
+        "the operator failed while it reconciled this node, and tries again later: {words}. This is a defect: report it. \
+         Other nodes are not affected"
+    );
+    let mut status = before.clone();
+    for (type_, truth) in [(types::READY, Truth::False), (types::STALLED, Truth::True)] {
+        let verdict = Verdict { type_, status: truth, reason: "OperatorPanicked", message: message.clone() };
+        let condition = stamp(&verdict, &before.conditions, generation.unwrap_or_default(), now);
+        match status.conditions.iter_mut().find(|it| it.type_ == type_) {
+            Some(old) => *old = condition,
+            None => status.conditions.push(condition),
+        }
+    }
+    status
+}
+
 /// Makes the condition; its transition time moves only when its status does.
 fn stamp(verdict: &Verdict, before: &[Condition], generation: i64, now: Timestamp) -> Condition {
     let status = match verdict.status {

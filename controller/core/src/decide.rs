@@ -48,6 +48,7 @@ const RULES: &[Rule] = &[
     standing::pause,
     init::fetch_imported_volume,
     repair::on_request,
+    running::hold_adopted_key,
     repair::emergency_stop,
     volume::recreate,
     follow::follow_plan,

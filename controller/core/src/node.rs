@@ -1,10 +1,10 @@
-//! Which node: its identity, how it stands, and whose an object is.
+//! Identity of a node, and owners of its objects.
 
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-/// Which SeiNode: name, namespace, and the UID that tells it from a namesake that was deleted before.
+/// A SeiNode: its name, and the UID that tells it from a namesake that was deleted before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeRef {
     /// Its namespace.
@@ -13,6 +13,30 @@ pub struct NodeRef {
     pub name: String,
     /// Its UID.
     pub uid: String,
+}
+
+/// Name of a SeiNode, whichever object has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl NodeName {
+    /// Reads the name from an object's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+        Self { namespace: namespace.unwrap_or_default(), name: name.unwrap_or_default() }
+    }
+}
+
+impl From<&NodeRef> for NodeName {
+    fn from(node: &NodeRef) -> Self {
+        Self { namespace: node.namespace.clone(), name: node.name.clone() }
+    }
 }
 
 /// Deletion of an object, as `metadata.deletionTimestamp` shows it.

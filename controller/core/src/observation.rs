@@ -16,16 +16,19 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1 as batch;
 use seinode_api::{names, status::SidecarStatus};
 
-pub use children::{Binding, DataCheck, ServiceView, Mark, Serves, Strategy, OwnerRef, Volume, StatefulSetView};
+pub use children::{
+    Binding, DataCheck, Mark, OwnerRef, Serves, ServiceView, StatefulSetView, Strategy, Volume,
+};
 pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
+pub use rivals::RivalsOf;
 
 use crate::{
     edits::Edit,
     exclusive::{Resource, Rivals},
     failure::Failure,
+    ids::TaskId,
     import::ImportFinding,
     intent::VolumeSource,
-    ids::TaskId,
     keys::{Finding, Fingerprint},
     node::{Deletion, NodeRef, Owner},
     platform::ResultExport,

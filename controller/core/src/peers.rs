@@ -1,27 +1,28 @@
-//! Peers among the cluster's own SeiNodes (plans-tasks-sidecar §1.6).
+//! Peers among the cluster's own SeiNodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seinode_api::SeiNode;
 
 use crate::{intent::Intent, node::NodeRef};
 
-/// The addresses of the candidates that any label source of the intent selects; the node itself is none.
+/// The address of a SeiNode with this metadata, if any label source of the intent selects it; the node is no peer of itself.
 ///
-/// An address has no port and no node id: the sidecar asks each peer for its id.
-pub fn resolve<'a>(
-    node: &NodeRef,
-    intent: &Intent,
-    candidates: impl IntoIterator<Item = (&'a str, &'a str, &'a BTreeMap<String, String>)>,
-) -> BTreeSet<String> {
-    candidates
-        .into_iter()
-        .filter(|(namespace, name, _)| (*namespace, *name) != (&node.namespace, &node.name))
-        .filter(|(namespace, _, labels)| {
-            intent.label_sources().any(|(sought, selector)| sought == *namespace && selects(selector, labels))
-        })
-        .map(|(namespace, name, _)| format!("{name}-0.{name}.{namespace}.svc.cluster.local"))
-        .collect()
+/// An address has no port and no node id: the sidecar fetches each peer's id.
+pub(crate) fn address(node: &NodeRef, intent: &Intent, candidate: &ObjectMeta) -> Option<String> {
+    let namespace = candidate.namespace.as_deref().unwrap_or_default();
+    let name = candidate.name.as_deref().unwrap_or_default();
+    if (namespace, name) == (&node.namespace, &node.name) {
+        return None;
+    }
+    let none = BTreeMap::new();
+    let labels = candidate.labels.as_ref().unwrap_or(&none);
+    let selected = |(sought, selector): (&str, &BTreeMap<String, String>)| {
+        sought == namespace && selects(selector, labels)
+    };
+    let is_peer = intent.label_sources().any(selected);
+    is_peer.then(|| format!("{name}-0.{name}.{namespace}.svc.cluster.local"))
 }
 
 /// Whether a SeiNode has a label source that selects another of this namespace with these labels: when that
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peers_are_selected_by_label_and_namespace_and_never_the_node_itself() {
+    fn peers_are_selected_by_label_and_namespace() {
         let object = "
 metadata: {name: n0, namespace: a}
 spec:
@@ -60,23 +61,20 @@ spec:
         let sentry =
             BTreeMap::from([("role".to_owned(), "sentry".to_owned()), ("x".to_owned(), "y".to_owned())]);
         let other = BTreeMap::from([("role".to_owned(), "rpc".to_owned())]);
-        let found = resolve(
-            &node,
-            &intent,
-            [
-                ("a", "n0", &sentry),
-                ("a", "n2", &sentry),
-                ("a", "n1", &sentry),
-                ("a", "n3", &other),
-                ("b", "n0", &sentry),
-                ("c", "n0", &sentry),
-            ],
-        );
-        let addresses: Vec<_> = found.into_iter().collect();
-        assert_eq!(
-            addresses,
-            ["n0-0.n0.b.svc.cluster.local", "n1-0.n1.a.svc.cluster.local", "n2-0.n2.a.svc.cluster.local"]
-        );
+        let address = |namespace: &str, name: &str, labels: &BTreeMap<String, String>| {
+            let meta = ObjectMeta {
+                namespace: Some(namespace.into()),
+                name: Some(name.into()),
+                labels: Some(labels.clone()),
+                ..ObjectMeta::default()
+            };
+            super::address(&node, &intent, &meta)
+        };
+        assert_eq!(address("a", "n1", &sentry).as_deref(), Some("n1-0.n1.a.svc.cluster.local"));
+        assert_eq!(address("b", "n0", &sentry).as_deref(), Some("n0-0.n0.b.svc.cluster.local"));
+        assert_eq!(address("a", "n0", &sentry), None, "the node itself");
+        assert_eq!(address("a", "n3", &other), None);
+        assert_eq!(address("c", "n0", &sentry), None);
         assert!(depends_on(&object, "a", &sentry) && depends_on(&object, "b", &sentry));
         assert!(!depends_on(&object, "c", &sentry) && !depends_on(&object, "a", &other));
     }

@@ -5,7 +5,7 @@ use seinode_api::{SeiNode, SeiNodeSpec, names};
 
 use crate::{
     intent::{Intent, Retention},
-    node::{LegacyFinalizer, Deletion, NodeRef, Suspension},
+    node::{Deletion, LegacyFinalizer, NodeRef, Suspension},
     violation::Violation,
 };
 

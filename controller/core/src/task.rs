@@ -10,12 +10,12 @@ pub(crate) mod sidecar;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    query::Query,
     effect::Effect,
     exclusive::{Bid, Claim, Contest, Hold, Resource, hold},
     failure::Class,
     ids::TaskId,
     observation::{Observation, Pod, Trouble},
+    query::Query,
     subject::Subject,
     task_type::TaskType,
 };

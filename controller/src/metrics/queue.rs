@@ -1,14 +1,11 @@
-//! Nodes that were woken and wait for a pass: how many there are, and for how long.
+//! Nodes that were woken and wait for a reconcile: how many there are, and for how long.
 //!
 //! A node that is worked on and was woken again meanwhile waits too. A pass that begins because a pause is over was not
 //! woken, and does not count.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+use parking_lot::Mutex;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, Opts, Registry,
     core::{Collector, Desc},
@@ -18,7 +15,7 @@ use prometheus::{
 /// Since when each node waits, by namespace and name.
 type Waiting = Arc<Mutex<BTreeMap<(String, String), Instant>>>;
 
-/// Who waits for a pass. Clones share it.
+/// Who waits for a reconcile. Clones share it.
 #[derive(Clone)]
 pub(super) struct Queue {
     waiting: Waiting,
@@ -37,7 +34,7 @@ impl Queue {
         let waiting = Waiting::default();
         let waits = HistogramOpts::new(
             "sei_controller_queue_wait_seconds",
-            "How long a node that was woken waited for its pass.",
+            "How long a node that was woken waited for its reconcile.",
         )
         .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0]);
         let waits = Histogram::with_opts(waits)?;
@@ -45,10 +42,13 @@ impl Queue {
         let gauge = |name: &str, help: &str| Gauge::with_opts(Opts::new(name, help));
         registry.register(Box::new(Gauges {
             waiting: Arc::clone(&waiting),
-            depth: gauge("sei_controller_queue_depth", "How many nodes were woken and wait for a pass.")?,
+            depth: gauge(
+                "sei_controller_queue_depth",
+                "How many nodes were woken and wait for a reconcile.",
+            )?,
             oldest: gauge(
                 "sei_controller_queue_oldest_age_seconds",
-                "How long the node waits that waits longest for a pass; 0 when none does.",
+                "How long the node waits that waits longest for a reconcile; 0 when none does.",
             )?,
         }))?;
         Ok(Self { waiting, waits })
@@ -56,10 +56,10 @@ impl Queue {
 
     /// A node was woken. One that waits already goes on waiting.
     pub(super) fn woken(&self, namespace: &str, name: &str) {
-        lock(&self.waiting).entry((namespace.to_owned(), name.to_owned())).or_insert_with(Instant::now);
+        self.waiting.lock().entry((namespace.to_owned(), name.to_owned())).or_insert_with(Instant::now);
     }
 
-    /// Its pass begins.
+    /// Its reconcile begins.
     pub(super) fn begun(&self, namespace: &str, name: &str) {
         if let Some(since) = self.take(namespace, name) {
             self.waits.observe(since.elapsed().as_secs_f64());
@@ -72,7 +72,7 @@ impl Queue {
     }
 
     fn take(&self, namespace: &str, name: &str) -> Option<Instant> {
-        lock(&self.waiting).remove(&(namespace.to_owned(), name.to_owned()))
+        self.waiting.lock().remove(&(namespace.to_owned(), name.to_owned()))
     }
 }
 
@@ -83,17 +83,13 @@ impl Collector for Gauges {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let (depth, oldest) = {
-            let waiting = lock(&self.waiting);
+            let waiting = self.waiting.lock();
             (waiting.len(), waiting.values().min().map_or(0.0, |since| since.elapsed().as_secs_f64()))
         };
         self.depth.set(u32::try_from(depth).map_or(f64::INFINITY, f64::from));
         self.oldest.set(oldest);
         [&self.depth, &self.oldest].into_iter().flat_map(Collector::collect).collect()
     }
-}
-
-fn lock(waiting: &Waiting) -> MutexGuard<'_, BTreeMap<(String, String), Instant>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -122,6 +118,6 @@ mod tests {
         queue.forget("sei", "b");
         assert_eq!((depth(), queue.waits.get_sample_count()), (0.0, 1));
         queue.begun("sei", "a");
-        assert_eq!(queue.waits.get_sample_count(), 1, "a pass that nobody asked for waited for nothing");
+        assert_eq!(queue.waits.get_sample_count(), 1, "a reconcile that nobody asked for waited for nothing");
     }
 }

@@ -4,11 +4,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use kube::ResourceExt;
+use parking_lot::{Mutex, MutexGuard};
 use seinode_api::names;
 use seinode_core::task_type::TaskType;
 
@@ -49,7 +50,7 @@ impl Work {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

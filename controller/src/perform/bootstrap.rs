@@ -26,8 +26,8 @@ use seinode_core::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{merge, parameters};
-use crate::{api_error, context::Context};
+use super::merge;
+use crate::{api_error, context::Context, persist::parameters};
 
 /// Creates the Job, or reads the one that is there already.
 ///
@@ -39,9 +39,9 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
         return Err(Failure { class: Class::Invariant, message });
     };
     if let Some(set) = get::<StatefulSet>(context, node, &node.name).await? {
-        let workload = StatefulSetView::of(node, &set);
-        if workload.owner != Owner::Us || workload.replicas > 0 {
-            return Ok(Outcome::StatefulSet(workload));
+        let sts = StatefulSetView::of(node, &set);
+        if sts.owner != Owner::Us || sts.replicas > 0 {
+            return Ok(Outcome::VolumeInUse(sts));
         }
     }
     // Also that of an earlier Job: one that somebody deleted leaves its pod behind for a moment.
@@ -81,12 +81,14 @@ pub(super) async fn suspend(
 /// Deletes the Job, its pods first: it is gone when they are (Kubernetes: foreground cascading deletion).
 pub(super) async fn delete_job(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
     let name = names::bootstrap_job(&node.name);
-    delete::<batch::Job>(context, node, &name, uid, DeleteParams::foreground()).await
+    delete::<batch::Job>(context, node, &name, uid, DeleteParams::foreground()).await?;
+    Ok(Outcome::JobDeleted)
 }
 
 /// Deletes the Service. Nothing has to be gone before it: the node's own is to take its name soon.
 pub(super) async fn delete_service(context: &Context, node: &NodeRef, uid: &str) -> Result<Outcome, Failure> {
-    delete::<Service>(context, node, &node.name, uid, DeleteParams::background()).await
+    delete::<Service>(context, node, &node.name, uid, DeleteParams::background()).await?;
+    Ok(Outcome::ServiceDeleted)
 }
 
 async fn delete<K>(
@@ -95,15 +97,15 @@ async fn delete<K>(
     name: &str,
     uid: &str,
     how: DeleteParams,
-) -> Result<Outcome, Failure>
+) -> Result<(), Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
     let of_uid = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     match api.delete(name, &how.preconditions(of_uid)).await {
-        Ok(_) => Ok(Outcome::Deleted),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::Deleted),
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(api_error::read(&error, &format!("delete {} {name}", K::kind(&())))),
     }
 }

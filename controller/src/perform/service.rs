@@ -40,7 +40,7 @@ pub(super) async fn apply(
         }
         other => other?,
     };
-    Ok(Outcome::Service(ServiceView::of(node, &applied)))
+    Ok(Outcome::ServiceApplied(ServiceView::of(node, &applied)))
 }
 
 /// Server-side apply of the bootstrap Job's Service.
@@ -53,7 +53,7 @@ pub(super) async fn apply_for_bootstrap(
     let mut wanted = render::bootstrap_service(node, intent);
     wanted.metadata.uid = seen.map(|service| service.uid.clone());
     let applied = super::apply(context, node, &wanted, Known::of(seen)).await?;
-    Ok(Outcome::Service(ServiceView::of(node, &applied)))
+    Ok(Outcome::BootstrapServiceApplied(ServiceView::of(node, &applied)))
 }
 
 /// Our ports, and those that others added under names of their own.

@@ -13,8 +13,8 @@ use seinode_core::{
 };
 use serde_json::json;
 
-use super::{merge, parameters};
-use crate::{api_error, context::Context};
+use super::merge;
+use crate::{api_error, context::Context, persist::parameters};
 
 /// Creates the data PVC, or reads the one that is there already: whose it is, is for the core to judge.
 pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Outcome, Failure> {

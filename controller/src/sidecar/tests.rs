@@ -6,7 +6,8 @@ use devcluster::sidecar::{Endpoint, Fault, Scope, Sidecars as Simulated, Times};
 use reqwest::StatusCode;
 use seinode_core::{
     ids::{PlanId, Target},
-    observation::{Container, Deletion},
+    node::Deletion,
+    observation::Container,
     task_type::TaskType,
 };
 use serde_json::json;
@@ -47,12 +48,12 @@ impl Scene {
         self.sidecars.of(&self.node, &pod("pod-0"), 7777).unwrap()
     }
 
-    async fn health(&self) -> Fetched {
-        self.client().gate().await
+    async fn health(&self) -> Answer<Health> {
+        self.client().health().await
     }
 
-    async fn task(&self) -> Fetched {
-        self.client().report(id(0)).await
+    async fn task(&self) -> Answer<TaskReport> {
+        self.client().task(id(0)).await
     }
 
     async fn submit(&self, task: TaskType, params: Option<serde_json::Value>) -> Outcome {
@@ -60,7 +61,7 @@ impl Scene {
     }
 
     /// Reads a task until it is done.
-    async fn result(&self) -> Fetched {
+    async fn result(&self) -> Answer<TaskReport> {
         self.process().settled(Duration::from_secs(5)).await.unwrap();
         self.task().await
     }
@@ -97,19 +98,22 @@ fn id(attempt: u32) -> TaskId {
 #[tokio::test]
 async fn mark_ready_opens_the_gate() {
     let scene = Scene::new().await;
-    assert_eq!(scene.health().await, Fetched::Gate(Health::NotReady));
-    assert_eq!(scene.task().await, Fetched::Task(TaskReport::Unknown));
-    assert_eq!(scene.submit(TaskType::MarkReady, None).await, Outcome::Submitted);
-    assert_eq!(scene.result().await, Fetched::Task(TaskReport::Completed));
-    assert_eq!(scene.health().await, Fetched::Gate(Health::Ready));
+    assert_eq!(scene.health().await, Ok(Health::NotReady));
+    assert_eq!(scene.task().await, Ok(TaskReport::Unknown));
+    assert_eq!(scene.submit(TaskType::MarkReady, None).await, Outcome::Submitted(TaskType::MarkReady));
+    assert_eq!(scene.result().await, Ok(TaskReport::Completed));
+    assert_eq!(scene.health().await, Ok(Health::Ready));
 }
 
 #[tokio::test]
 async fn a_failed_task_is_told_in_the_sidecars_words() {
     let scene = Scene::new().await;
     let params = json!({"mode": "full", "overrides": {"no.such": "1"}});
-    assert_eq!(scene.submit(TaskType::ConfigApply, Some(params)).await, Outcome::Submitted);
-    let Fetched::Task(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
+    assert_eq!(
+        scene.submit(TaskType::ConfigApply, Some(params)).await,
+        Outcome::Submitted(TaskType::ConfigApply)
+    );
+    let Ok(TaskReport::Failed(words)) = scene.result().await else { panic!("it did not fail") };
     assert!(words.contains("no.such"), "{words}");
 }
 
@@ -122,7 +126,8 @@ async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
     let refused = scene.submit(TaskType::MarkReady, None).await;
     assert_eq!(refused, Outcome::Rejected("unknown task type: mark-ready".into()));
     behaviour.refuse_submit(simulated, Times::Next(1), "persist task: disk full");
-    let Outcome::Unreachable(Unreachable::Unexpected(why)) = scene.submit(TaskType::MarkReady, None).await else {
+    let Outcome::Unreachable(_, Unreachable::Unexpected(why)) = scene.submit(TaskType::MarkReady, None).await
+    else {
         panic!("W40: a broken store is not the task's fault")
     };
     assert!(why.contains("store"), "{why}");
@@ -131,10 +136,10 @@ async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
 #[tokio::test]
 async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     let scene = Scene::new().await;
-    let unexpected = |words: &str| Fetched::Unreachable(Unreachable::Unexpected(words.into()));
+    let unexpected = |words: &str| Err(Unreachable::Unexpected(words.into()));
     for (fault, expected) in [
-        (Fault::Reset, Fetched::Unreachable(Unreachable::Refused)),
-        (Fault::Hang, Fetched::Unreachable(Unreachable::Timeout)),
+        (Fault::Reset, Err(Unreachable::Refused)),
+        (Fault::Hang, Err(Unreachable::Timeout)),
         (Fault::Status(StatusCode::IM_A_TEAPOT), unexpected("HTTP 418")),
     ] {
         scene.process().behaviour().reset();
@@ -143,10 +148,11 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
     }
     scene.process().behaviour().reset();
     scene.submit(TaskType::MarkReady, None).await;
-    scene.result().await;
+    let unexpected = |words: &str| Err(Unreachable::Unexpected(words.into()));
+    scene.result().await.unwrap();
     for (fault, expected) in [
         (Fault::NotJson, unexpected("not the JSON of the contract")),
-        (Fault::Truncated, Fetched::Unreachable(Unreachable::Refused)),
+        (Fault::Truncated, Err(Unreachable::Refused)),
         (Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), unexpected("HTTP 500")),
     ] {
         scene.process().behaviour().reset();
@@ -159,10 +165,10 @@ async fn ways_of_not_answering_are_told_apart_in_stable_words() {
 async fn nobody_there_is_refused() {
     let scene = Scene::new().await;
     scene.process().stop_process();
-    assert_eq!(scene.health().await, Fetched::Unreachable(Unreachable::Refused));
+    assert_eq!(scene.health().await, Err(Unreachable::Refused));
     let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap()).unwrap();
     let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap();
-    assert_eq!(sidecar.gate().await, Fetched::Unreachable(Unreachable::Refused));
+    assert_eq!(sidecar.health().await, Err(Unreachable::Refused));
 }
 
 #[tokio::test]
@@ -170,7 +176,7 @@ async fn a_host_that_does_not_resolve_is_told() {
     let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
     let sidecar = Sidecars::new(template).unwrap().of(&node, &pod("pod-0"), 7777).unwrap();
-    assert_eq!(sidecar.gate().await, Fetched::Unreachable(Unreachable::NoSuchHost));
+    assert_eq!(sidecar.health().await, Err(Unreachable::NoSuchHost));
 }
 
 #[tokio::test]
@@ -199,7 +205,7 @@ async fn a_connection_ends_with_its_request() {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
             assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is kept");
         };
-        let (fact, ()) = tokio::join!(sidecar.gate(), served);
-        assert_eq!(fact, Fetched::Gate(Health::Ready));
+        let (fact, ()) = tokio::join!(sidecar.health(), served);
+        assert_eq!(fact, Ok(Health::Ready));
     }
 }

@@ -1,10 +1,9 @@
-//! The sidecar's answers, read from the wire: bounded in size, and never believed when they are malformed.
+//! Reads the sidecar's answers from the wire: bounded in size, and never believed when they are malformed.
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
-    query::{Unreachable, TaskReport},
     effect::{Outcome, Submission},
-    ids::TaskId,
+    sidecar::{Answer, TaskReport, Unreachable},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -42,13 +41,13 @@ pub(super) fn body_of(submission: &Submission) -> Value {
     body
 }
 
-pub(super) async fn send(request: RequestBuilder) -> Result<Response, Unreachable> {
-    request.send().await.map_err(|error| silence(&error))
+pub(super) async fn send(request: RequestBuilder) -> Answer<Response> {
+    request.send().await.map_err(|error| unreachable(&error))
 }
 
-pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Unreachable> {
+pub(super) async fn body(mut response: Response) -> Answer<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| silence(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BODY {
             return Err(Unreachable::Unexpected("more than 1 MiB".into()));
@@ -57,7 +56,7 @@ pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, Unreachable>
     Ok(body)
 }
 
-pub(super) fn report(body: &[u8]) -> Result<TaskReport, Unreachable> {
+pub(super) fn report(body: &[u8]) -> Answer<TaskReport> {
     let task: Task = parse(body)?;
     match task.status.as_str() {
         "running" => Ok(TaskReport::Running),
@@ -68,15 +67,15 @@ pub(super) fn report(body: &[u8]) -> Result<TaskReport, Unreachable> {
     }
 }
 
-pub(super) fn accepted(body: &[u8], sent: TaskId) -> Result<Outcome, Unreachable> {
+pub(super) fn accepted(body: &[u8], sent: &Submission) -> Answer<Outcome> {
     let accepted: Accepted = parse(body)?;
-    match accepted.id == sent.to_string() {
-        true => Ok(Outcome::Submitted),
+    match accepted.id == sent.id.to_string() {
+        true => Ok(Outcome::Submitted(sent.task)),
         false => Err(Unreachable::Unexpected("it accepted the task under another id".into())),
     }
 }
 
-pub(super) fn refusal(body: &[u8]) -> Result<String, Unreachable> {
+pub(super) fn refusal(body: &[u8]) -> Answer<String> {
     parse::<Refusal>(body).map(|refusal| shorten(&refusal.error))
 }
 
@@ -84,7 +83,7 @@ pub(super) fn unexpected(status: StatusCode) -> Unreachable {
     Unreachable::Unexpected(format!("HTTP {}", status.as_u16()))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreachable> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     serde_json::from_slice(body).map_err(|_| Unreachable::Unexpected("not the JSON of the contract".into()))
 }
 
@@ -95,8 +94,8 @@ fn shorten(words: &str) -> String {
     }
 }
 
-/// Tells the ways of silence apart, without ports or times that would change the words (W30).
-fn silence(error: &reqwest::Error) -> Unreachable {
+/// Classifies a failed request, without ports or times that would change the words (W30).
+fn unreachable(error: &reqwest::Error) -> Unreachable {
     if error.is_timeout() {
         return Unreachable::Timeout;
     }

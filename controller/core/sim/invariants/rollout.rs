@@ -8,6 +8,7 @@ use seinode_core::{
     keys::Fingerprint,
     observation::DataCheck,
     plan::{Plan, PlanKind},
+    reconcile::is_rolling,
     render,
     task_type::{By, TaskType},
 };
@@ -15,7 +16,7 @@ use seinode_core::{
 use super::{Touch, Violation};
 use crate::{
     objects::{Key, Kind, Object, PodFacts},
-    operator::{is_rolling, settings},
+    operator::settings,
     world::World,
 };
 
@@ -163,7 +164,7 @@ pub fn hold(world: &World) -> Result<(), Violation> {
             return broken("currentImage is an image that the node has run", format!("{key} says {image}"));
         }
     }
-    let most = world.operators.iter().map(|operator| operator.slots.most).max().unwrap_or_default();
+    let most = world.operators.iter().map(|operator| operator.slot_limit()).max().unwrap_or_default();
     if most > 0 && rolling > most && !world.ledger.races {
         return broken("no more rollouts than slots", format!("{rolling} of {most}"));
     }

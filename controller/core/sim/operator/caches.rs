@@ -5,7 +5,16 @@ use std::{
     rc::Rc,
 };
 
-use seinode_core::peers;
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    batch::v1::Job,
+    core::v1::{PersistentVolumeClaim, Pod, Service},
+};
+use seinode_api::SeiNode;
+use seinode_core::{
+    observe::{Read, View},
+    peers,
+};
 
 use crate::{
     api_server::ApiServer,
@@ -29,6 +38,8 @@ pub struct News {
     pub woken: Vec<Key>,
     /// A SeiNode that is gone.
     pub gone: Option<Key>,
+    /// A SeiNode as it is now.
+    pub node: Option<Rc<Object>>,
 }
 
 /// Whether a change that is held back may be brought.
@@ -78,7 +89,9 @@ impl Caches {
             Some(object) => self.objects.insert(change.key.clone(), Rc::clone(object)),
             None => self.objects.remove(&change.key),
         };
-        Some(self.news(&change.key, before.as_deref(), now.map(AsRef::as_ref)))
+        let mut news = self.news(&change.key, before.as_deref(), now.map(AsRef::as_ref));
+        news.node = now.filter(|object| object.kind() == Kind::Node).cloned();
+        Some(news)
     }
 
     fn read_of(&self, kind: Kind) -> usize {
@@ -91,9 +104,9 @@ impl Caches {
             // A label that was changed by hand names another node than the one that owns the child.
             let concerned = |object: &Object| object.owner_key().or_else(|| object.node_key());
             let woken: BTreeSet<Key> = before.into_iter().chain(now).filter_map(concerned).collect();
-            return News { woken: woken.into_iter().collect(), gone: None };
+            return News { woken: woken.into_iter().collect(), ..News::default() };
         }
-        let mut news = News { woken: Vec::new(), gone: now.is_none().then(|| key.clone()) };
+        let mut news = News { gone: now.is_none().then(|| key.clone()), ..News::default() };
         let labels = |object: Option<&Object>| object.and_then(|object| object.meta().labels.clone());
         if before.is_none() || now.is_none() || labels(before) != labels(now) {
             news.woken = self.dependents(key, &labels(now.or(before)).unwrap_or_default());
@@ -121,4 +134,53 @@ impl Caches {
 /// Children are watched by their label.
 fn is_watched(object: &Object) -> bool {
     object.node_key().is_some()
+}
+
+/// One object of a kind, if it is there.
+macro_rules! one {
+    ($self:ident, $kind:ident, $namespace:ident, $name:ident, $read:ident, $as:ident) => {
+        if let Some(object) =
+            $self.get(&Key::new(Kind::$kind, $namespace, $name)).and_then(|object| object.$as())
+        {
+            $read(object);
+        }
+    };
+}
+
+impl View for Caches {
+    fn stateful_set(&self, namespace: &str, name: &str, read: Read<'_, StatefulSet>) {
+        one!(self, Set, namespace, name, read, set);
+    }
+
+    fn service(&self, namespace: &str, name: &str, read: Read<'_, Service>) {
+        one!(self, Service, namespace, name, read, service);
+    }
+
+    fn volume(&self, namespace: &str, name: &str, read: Read<'_, PersistentVolumeClaim>) {
+        one!(self, Volume, namespace, name, read, volume);
+    }
+
+    fn job(&self, namespace: &str, name: &str, read: Read<'_, Job>) {
+        one!(self, Job, namespace, name, read, job);
+    }
+
+    fn pod(&self, namespace: &str, name: &str, read: Read<'_, Pod>) {
+        one!(self, Pod, namespace, name, read, pod);
+    }
+
+    fn sei_nodes(&self, read: Read<'_, SeiNode>) {
+        self.list(Kind::Node).filter_map(|object| object.node()).for_each(read);
+    }
+
+    fn stateful_sets(&self, read: Read<'_, StatefulSet>) {
+        self.list(Kind::Set).filter_map(|object| object.set()).for_each(read);
+    }
+
+    fn jobs(&self, read: Read<'_, Job>) {
+        self.list(Kind::Job).filter_map(|object| object.job()).for_each(read);
+    }
+
+    fn pods(&self, read: Read<'_, Pod>) {
+        self.list(Kind::Pod).filter_map(|object| object.pod()).for_each(read);
+    }
 }

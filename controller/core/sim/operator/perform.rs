@@ -4,18 +4,18 @@
 //! that was seen; a Job is made only when, seen live, neither the StatefulSet nor any pod has the volume; what may give
 //! a node a pod is done only when, seen live, the SeiNode is still there with the same spec.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
-use seinode_api::{SeiNodeStatus, names};
+use seinode_api::{SeiNode, SeiNodeStatus, names};
 use seinode_core::{
-    query::Unreachable,
     edits,
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::{Intent, Retention},
     node::{NodeRef, Owner},
-    observation::{ServiceView, Job, Observation, Strategy, Volume, StatefulSetView},
+    observation::{Job, Observation, ServiceView, StatefulSetView, Strategy, Volume},
     render,
+    sidecar::Unreachable,
     subject::Subject,
 };
 
@@ -36,10 +36,12 @@ pub enum Written {
 }
 
 /// Replaces the status, if the object is still the one that was read.
-pub fn store(world: &mut World, index: usize, object: &Object, status: &SeiNodeStatus) -> Written {
-    let key = object.key();
+pub fn store(world: &mut World, index: usize, object: &SeiNode, status: &SeiNodeStatus) -> Written {
+    let meta = &object.metadata;
+    let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref());
+    let key = Key::new(Kind::Node, namespace.unwrap_or_default(), name.unwrap_or_default());
     let Some(live) = world.api.get(&key) else { return Written::Gone };
-    if live.uid() != object.uid() || live.meta().resource_version != object.meta().resource_version {
+    if live.meta().uid != meta.uid || live.meta().resource_version != meta.resource_version {
         world.say(|| format!("operator {index} may not store the status of {key}: somebody was first"));
         return Written::Conflict;
     }
@@ -67,7 +69,7 @@ pub fn meddle(world: &mut World, key: &Key) {
 /// The outcome of a request that nobody answers.
 pub fn unanswered(effect: &Effect) -> Outcome {
     match effect {
-        Effect::Submit(_) => Outcome::Unreachable(Unreachable::Timeout),
+        Effect::Submit(submission) => Outcome::Unreachable(submission.id, Unreachable::Timeout),
         _ => Outcome::Failed(Failure { class: Class::Transient, message: "no answer".into() }),
     }
 }
@@ -97,37 +99,52 @@ struct Hands<'a> {
     seen: &'a Observation,
 }
 
-/// Carries an effect out; also what it returned of the SeiNode itself.
-pub fn perform(
-    world: &mut World,
-    subject: &Subject,
-    object: &Object,
-    seen: &Observation,
-    effect: &Effect,
-) -> (Outcome, Option<Rc<Object>>) {
+/// Carries an effect out.
+pub fn perform(world: &mut World, subject: &Subject, seen: &Observation, effect: &Effect) -> Outcome {
+    let node = &subject.node;
     if *effect == Effect::RemoveLegacyFinalizer {
-        let key = object.key();
+        let key = Key::new(Kind::Node, &node.namespace, &node.name);
         let kept = world.api.update(&key, |node| {
             node.meta_mut().finalizers.get_or_insert_default().retain(|it| it != names::LEGACY_FINALIZER);
         });
-        return (Outcome::FinalizerRemoved, kept);
+        return Outcome::FinalizerRemoved(kept.and_then(|kept| kept.node().cloned()).map(Arc::new));
     }
-    let Ok(intent) = &subject.intent else { return (conflict(), None) };
-    let gives_a_pod = match effect {
-        Effect::ApplyStatefulSet => seen.stateful_set.as_ref().is_none_or(|set| set.replicas == 0),
-        Effect::ApplyService => seen.service.is_none(),
-        Effect::Scale(Replicas::One) | Effect::CreateJob => true,
-        _ => false,
-    };
-    let live = world.api.get(&object.key()).filter(|live| {
-        let same = live.uid() == object.uid() && live.meta().generation == Some(subject.generation);
-        same && !live.is_going()
+    if let Effect::MarkVolume(retention) = effect {
+        return mark_volume(world, node, *retention);
+    }
+    let Ok(intent) = &subject.intent else { return conflict() };
+    Hands { world, node, intent, seen }.perform(effect)
+}
+
+fn mark_volume(world: &mut World, node: &NodeRef, retention: Retention) -> Outcome {
+    let key = Key::new(Kind::Volume, &node.namespace, &names::data_volume(&node.name));
+    let Some(live) = world.api.get(&key).map(Rc::clone) else { return conflict() };
+    if live.volume().is_some_and(|pvc| Volume::of(node, pvc).owner != Owner::Us) {
+        return outcome(node, &live);
+    }
+    let (uid, owner) = (node.uid.clone(), node.owner_reference());
+    world.ledger.changes(node, &live);
+    let changed = world.api.edit(&key, names::FIELD_MANAGER, |pvc| {
+        let meta = pvc.meta_mut();
+        meta.annotations.get_or_insert_default().insert(names::OWNER_UID_ANNOTATION.into(), uid);
+        let owners = meta.owner_references.get_or_insert_default();
+        owners.retain(|it| it.uid != owner.uid);
+        if retention == Retention::GoesWithTheNode {
+            owners.push(owner);
+        }
     });
-    if gives_a_pod && live.is_none() {
-        return (conflict(), None);
+    changed.map_or_else(conflict, |pvc| outcome(node, &pvc))
+}
+
+/// The outcome of an effect that returned an object.
+fn outcome(node: &NodeRef, object: &Object) -> Outcome {
+    match object {
+        Object::Volume(pvc) => Outcome::Volume(Volume::of(node, pvc)),
+        Object::Set(sts) => Outcome::StatefulSetApplied(StatefulSetView::of(node, sts)),
+        Object::Service(service) => Outcome::ServiceApplied(ServiceView::of(node, service)),
+        Object::Job(job) => Outcome::Job(Job::of(node, job)),
+        Object::Node(_) | Object::Pod(_) => conflict(),
     }
-    let mut hands = Hands { world, node: &subject.node, intent, seen };
-    (hands.perform(effect), None)
 }
 
 impl Hands<'_> {
@@ -135,28 +152,38 @@ impl Hands<'_> {
         let node = self.node;
         match effect {
             Effect::CreateVolume => self.create_volume(),
-            Effect::MarkVolume(retention) => self.mark_volume(*retention),
             Effect::ApplyStatefulSet => self.apply_workload(),
-            Effect::Scale(replicas) => self.scale(*replicas),
+            Effect::Scale(replicas) => match self.scale(*replicas) {
+                Outcome::StatefulSetApplied(sts) => Outcome::Scaled(sts),
+                other => other,
+            },
             Effect::ApplyService => {
                 let service = render::service(node, self.intent);
                 self.apply_service(service.into())
             }
             Effect::ApplyBootstrapService => {
                 let service = render::bootstrap_service(node, self.intent);
-                self.apply_service(service.into())
+                match self.apply_service(service.into()) {
+                    Outcome::ServiceApplied(service) => Outcome::BootstrapServiceApplied(service),
+                    other => other,
+                }
             }
-            Effect::CreateJob => self.create_job(),
+            Effect::CreateJob => match self.create_job() {
+                Outcome::StatefulSetApplied(sts) => Outcome::VolumeInUse(sts),
+                other => other,
+            },
             Effect::SuspendJob(run) => self.suspend_job(*run),
             Effect::DeleteJob(uid) => {
-                self.delete(Kind::Job, &names::bootstrap_job(&node.name), uid, Propagation::Foreground)
+                let name = names::bootstrap_job(&node.name);
+                self.delete(Kind::Job, &name, uid, Propagation::Foreground).unwrap_or(Outcome::JobDeleted)
             }
             Effect::DeleteService(uid) => {
-                self.delete(Kind::Service, &node.name, uid, Propagation::Background)
+                let deleted = self.delete(Kind::Service, &node.name, uid, Propagation::Background);
+                deleted.unwrap_or(Outcome::ServiceDeleted)
             }
             Effect::DeletePod { name, uid, version } => self.delete_pod(name, uid, version),
             Effect::Submit(submission) => self.submit(submission),
-            Effect::RemoveLegacyFinalizer => Outcome::FinalizerRemoved,
+            Effect::MarkVolume(_) | Effect::RemoveLegacyFinalizer => conflict(),
         }
     }
 
@@ -165,13 +192,7 @@ impl Hands<'_> {
     }
 
     fn outcome(&self, object: &Object) -> Outcome {
-        match object {
-            Object::Volume(pvc) => Outcome::Volume(Volume::of(self.node, pvc)),
-            Object::Set(set) => Outcome::StatefulSet(StatefulSetView::of(self.node, set)),
-            Object::Service(service) => Outcome::Service(ServiceView::of(self.node, service)),
-            Object::Job(job) => Outcome::Job(Job::of(self.node, job)),
-            Object::Node(_) | Object::Pod(_) => conflict(),
-        }
+        outcome(self.node, object)
     }
 
     /// Changes the object of this name and UID, and nothing of any other.
@@ -195,24 +216,6 @@ impl Hands<'_> {
 
     fn create_volume(&mut self) -> Outcome {
         self.create(render::volume(self.node, self.intent, &platform::settings()).into())
-    }
-
-    fn mark_volume(&mut self, retention: Retention) -> Outcome {
-        let key = self.key(Kind::Volume, &names::data_volume(&self.node.name));
-        let Some(live) = self.world.api.get(&key).map(Rc::clone) else { return conflict() };
-        if live.volume().is_some_and(|pvc| Volume::of(self.node, pvc).owner != Owner::Us) {
-            return self.outcome(&live);
-        }
-        let (uid, owner) = (self.node.uid.clone(), self.node.owner_reference());
-        self.change(&key, Some(live.uid()), |pvc| {
-            let meta = pvc.meta_mut();
-            meta.annotations.get_or_insert_default().insert(names::OWNER_UID_ANNOTATION.into(), uid);
-            let owners = meta.owner_references.get_or_insert_default();
-            owners.retain(|it| it.uid != owner.uid);
-            if retention == Retention::GoesWithTheNode {
-                owners.push(owner);
-            }
-        })
     }
 
     /// Server-side apply of the StatefulSet that was seen, or of a new one; what others put into it is taken out.
@@ -321,39 +324,41 @@ impl Hands<'_> {
         })
     }
 
-    fn delete(&mut self, kind: Kind, name: &str, uid: &str, how: Propagation) -> Outcome {
+    /// Deletes an object; `Some` when it could not.
+    fn delete(&mut self, kind: Kind, name: &str, uid: &str, how: Propagation) -> Option<Outcome> {
         let key = self.key(kind, name);
-        let Some(live) = self.world.api.get(&key) else { return Outcome::Deleted };
+        let live = self.world.api.get(&key)?;
         if live.uid() != uid {
-            return conflict();
+            return Some(conflict());
         }
         self.world.ledger.changes(self.node, live);
         let now = self.world.now;
         self.world.api.delete(&key, how, now);
-        Outcome::Deleted
+        None
     }
 
     fn delete_pod(&mut self, name: &str, uid: &str, version: &str) -> Outcome {
         let key = self.key(Kind::Pod, name);
-        let Some(live) = self.world.api.get(&key) else { return Outcome::Deleted };
+        let gone = Outcome::PodDeleted(uid.to_owned());
+        let Some(live) = self.world.api.get(&key) else { return gone };
         if live.uid() != uid || live.meta().resource_version.as_deref() != Some(version) {
             return conflict();
         }
         self.world.say(|| format!("{key} is deleted by an operator"));
         let now = self.world.now;
         self.world.api.delete(&key, Propagation::Background, now);
-        Outcome::Deleted
+        gone
     }
 
     fn submit(&mut self, submission: &Submission) -> Outcome {
         let pod = self.seen.host().filter(|pod| pod.ip.is_some());
-        let Some(pod) = pod else { return Outcome::Unreachable(Unreachable::Refused) };
+        let Some(pod) = pod else { return Outcome::Unreachable(submission.id, Unreachable::Refused) };
         match self.world.sidecars.submit(&pod.uid, submission) {
             Ok(runs) => {
                 self.world.ledger.ran(submission, runs);
-                Outcome::Submitted
+                Outcome::Submitted(submission.task)
             }
-            Err(silence) => Outcome::Unreachable(silence),
+            Err(unreachable) => Outcome::Unreachable(submission.id, unreachable),
         }
     }
 }

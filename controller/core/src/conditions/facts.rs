@@ -9,12 +9,12 @@ use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
-    sidecar::Health,
     decision::Rest,
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
     node::Deletion,
     observation::{Observation, Run},
+    sidecar::Health,
     subject::Subject,
 };
 
@@ -146,8 +146,7 @@ fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
 
 fn starts_anew(next: &SeiNodeStatus, seen: &Observation) -> bool {
     let before = types::find(&next.conditions, types::SIDECAR_READY).map(|it| it.reason.as_str());
-    let asked = seen.pod().is_none_or(|pod| pod.ip.is_none())
-        || !matches!(&seen.gate, None);
+    let asked = seen.pod().is_none_or(|pod| pod.ip.is_none()) || seen.gate.is_some();
     next.phase == Some(Phase::Running) && asked && matches!(before, Some("Paused" | "Starting"))
 }
 
@@ -167,9 +166,7 @@ fn sidecar(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Told 
         }
         Some(Err(silence)) => (Truth::Unknown, "Unreachable", silence.to_string()),
         // Nobody asked in this pass.
-        None
-            if next.phase == Some(Phase::Running) && seen.pod().is_some_and(|pod| pod.ip.is_some()) =>
-        {
+        None if next.phase == Some(Phase::Running) && seen.pod().is_some_and(|pod| pod.ip.is_some()) => {
             return Told::AsBefore(types::SIDECAR_READY);
         }
         None if next.phase == Some(Phase::Running) => {

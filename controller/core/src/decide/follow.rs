@@ -31,9 +31,7 @@ pub(super) fn follow_plan(turn: &mut Turn<'_>) -> Option<Act> {
         }
         (PlanPhase::Failed { .. }, Retry::NotRequested) => match plan.kind {
             PlanKind::Init => Some(turn.report_failure(&plan)),
-            PlanKind::MarkReady | PlanKind::Resubmit | PlanKind::NodeUpdate => {
-                running::wait_out(turn, &plan)
-            }
+            PlanKind::MarkReady | PlanKind::Resubmit | PlanKind::NodeUpdate => running::wait_out(turn, &plan),
         },
     }
 }

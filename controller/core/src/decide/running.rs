@@ -159,8 +159,7 @@ fn next_look(turn: &Turn<'_>) -> Until {
 fn keys_are_due(turn: &Turn<'_>) -> bool {
     let Some(check) = &turn.seen.keys else { return true };
     // A pod that changed may have been started anew, from a Secret that was changed meanwhile.
-    turn.seen.now >= keys_due(turn, check.at)
-        || check.pod.as_ref() != turn.seen.pod().map(|pod| &pod.version)
+    turn.seen.now >= keys_due(turn, check.at) || check.pod.as_ref() != turn.seen.pod().map(|pod| &pod.version)
 }
 
 fn keys_due(turn: &Turn<'_>, last: Timestamp) -> Timestamp {
@@ -188,6 +187,26 @@ fn hold_what_is_used(turn: &mut Turn<'_>) {
         let claims = exclusive::read(&turn.next.claims);
         turn.next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
     }
+}
+
+/// Rule: a signer that the earlier operator has brought up holds its key from the first look, with or without a pod: one that
+/// was stopped by hand may be started by hand.
+pub(super) fn hold_adopted_key(turn: &mut Turn<'_>) -> Option<Act> {
+    // Our own record is made when a node is watched for the first time.
+    let is_adopted = turn.runs() && turn.next.baseline.is_empty() && turn.intent.key_secrets().is_some();
+    let claims = exclusive::read(&turn.next.claims);
+    let has_key = claims.iter().any(|claim| matches!(claim.resource, Resource::SigningKey(_)));
+    if !is_adopted || has_key {
+        return None;
+    }
+    match turn.seen.keys.as_ref().map(|check| &check.signing) {
+        None => return Some(Act::Fetch(Query::Keys)),
+        Some(Finding::Valid(key)) => {
+            turn.next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
+        }
+        Some(Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_)) => {}
+    }
+    None
 }
 
 /// State of the background task of a node.

@@ -13,13 +13,13 @@ use super::*;
 use crate::{
     decision::Rest,
     failure::{Class, Failure},
+    node::{Deletion, Owner},
+    observation::Volume,
     plan::Plan,
+    plan::PlanPhase,
     query::Query,
     sidecar::{Health, TaskReport, Unreachable},
     task_type::TaskType,
-    node::{Deletion, Owner},
-    observation::Volume,
-    plan::PlanPhase,
 };
 
 fn condition<'a>(status: &'a SeiNodeStatus, type_: &str) -> (&'a str, &'a str, &'a str) {

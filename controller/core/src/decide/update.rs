@@ -45,7 +45,11 @@ fn drift(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Vec<R
     drift
 }
 
-fn adopt(hashes: &SpecHashes, record: &BTreeMap<String, String>, seen: &Observation) -> BTreeMap<String, String> {
+fn adopt(
+    hashes: &SpecHashes,
+    record: &BTreeMap<String, String>,
+    seen: &Observation,
+) -> BTreeMap<String, String> {
     let mut complete = hashes.complete(record);
     let image = Reason::Image.as_str();
     if !record.contains_key(image) {

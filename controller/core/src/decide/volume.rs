@@ -18,7 +18,8 @@ use crate::{
 /// Rule: annotation `sei.io/recreate-volume` with the UID of the lost PVC makes a new one.
 pub(super) fn recreate(turn: &mut Turn<'_>) -> Option<Act> {
     let lost = turn.next.data_volume.as_ref().map(|volume| &volume.uid)?;
-    let is_requested = turn.subject.recreate.as_ref() == Some(lost) && turn.intent.volume == VolumeSource::Own;
+    let is_requested =
+        turn.subject.recreate.as_ref() == Some(lost) && turn.intent.volume == VolumeSource::Own;
     if !is_requested || turn.seen.volume.is_some() || !turn.runs() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, ServiceView, Pod, Run, Serves, Deletion, Strategy, StatefulSetView};
+use super::{Container, Deletion, Pod, Run, Serves, ServiceView, StatefulSetView, Strategy};
 use crate::node::Owner;
 
 /// Our StatefulSet, of which its controller has seen everything.

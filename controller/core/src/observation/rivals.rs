@@ -1,117 +1,211 @@
-//! Who else may use what a node wants: read from all SeiNodes and all pods of nodes.
+//! Rivals for what only one node may use: read from all SeiNodes, their pods, and what makes pods.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    batch::v1::{self as batch, Job},
-    core::v1 as k8s,
+use k8s_openapi::{
+    api::{
+        apps::v1::StatefulSet,
+        batch::v1::{self as batch, Job},
+        core::v1 as k8s,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::ResourceExt;
-use seinode_api::{SeiNode, conditions, names};
+use seinode_api::{SeiNode, SeiNodeStatus, conditions, names, status::Phase};
 
 use super::pod;
 use crate::{
     exclusive::{self, Contender, DataVolume, PodUse, Rivals, Signing, Stray, StrayKey},
     intent::{Activity, Intent, VolumeSource},
-    node::{NodeRef, Suspension},
+    node::{NodeName, NodeRef, Suspension},
     subject::Subject,
 };
 
-impl Rivals {
-    /// Everybody but the node itself. Its own pod is the one that its present StatefulSet controls; any other pod that
-    /// carries its name is a predecessor's.
+/// Collects everybody who may use what a node wants, object by object, so that a list can be read page by page. Takes
+/// O(objects), not O(nodes × pods).
+pub struct RivalsOf<'a> {
+    node: &'a NodeRef,
+    /// UID of the node's present StatefulSet: the pod that it controls is the node's own.
+    stateful_set_uid: Option<&'a str>,
+    nodes: BTreeMap<NodeName, Other>,
+    uids: BTreeSet<String>,
+    pods: Vec<Seen>,
+    makers: Vec<Maker>,
+}
+
+/// Another SeiNode, and its pod once it is found.
+struct Other {
+    contender: Contender,
+    created: Option<Timestamp>,
+    signing_secret: Option<String>,
+    examined: Examined,
+}
+
+/// What is known of a node's key and volume without its pod.
+#[derive(Clone, Copy)]
+struct Examined {
+    signs: bool,
+    claimed: bool,
+    looked_at: bool,
+    rests: bool,
+    imports: bool,
+}
+
+/// What may still make a pod.
+struct Maker {
+    owners: Vec<String>,
+    stray: Stray,
+}
+
+impl<'a> RivalsOf<'a> {
+    /// Begins with nobody. Any pod of the node's name that another StatefulSet controls is a predecessor's.
     #[must_use]
-    pub fn of(node: &NodeRef, stateful_set_uid: Option<&str>, nodes: &[&SeiNode], pods: &[&k8s::Pod]) -> Self {
-        let pods: Vec<_> = pods.iter().filter_map(|pod| Seen::of(pod)).collect();
-        let mut rivals = Self::default();
-        for other in nodes {
-            let other_ref = NodeRef::of(&other.metadata);
-            if other_ref != *node {
-                let mine = pods.iter().find(|pod| pod.is_of(other));
-                rivals.nodes.push(contender(other, other_ref, mine.map(|pod| pod.uses.clone())));
-            }
-        }
-        let is_own = |pod: &Seen| {
-            (&pod.namespace, &pod.node) == (&node.namespace, &node.name)
-                && stateful_set_uid.is_some()
-                && pod.controller.as_deref() == stateful_set_uid
-        };
-        let is_of_another =
-            |pod: &Seen| nodes.iter().any(|other| NodeRef::of(&other.metadata) != *node && pod.is_of(other));
-        let strays = pods.iter().filter(|pod| !is_own(pod) && !is_of_another(pod));
-        rivals.strays = strays.map(Seen::stray).collect();
-        rivals
+    pub fn new(node: &'a NodeRef, stateful_set_uid: Option<&'a str>) -> Self {
+        let (nodes, uids) = (BTreeMap::new(), BTreeSet::new());
+        Self { node, stateful_set_uid, nodes, uids, pods: Vec::new(), makers: Vec::new() }
     }
 
-    /// The same, and what may still make a pod although its SeiNode is gone: until garbage collection has taken it, its
-    /// controller does not know.
-    #[must_use]
-    pub fn and_makers(
-        mut self,
-        node: &NodeRef,
-        nodes: &[&SeiNode],
-        sets: &[&StatefulSet],
-        jobs: &[&Job],
-    ) -> Self {
-        let sets = sets.iter().filter_map(|set| {
-            let spec = set.spec.as_ref().filter(|spec| spec.replicas != Some(0))?;
-            Some(("StatefulSet", &set.metadata, spec.template.spec.as_ref()?))
-        });
-        let jobs = jobs.iter().filter_map(|job| {
-            let ended = |it: &batch::JobCondition| {
-                matches!(it.type_.as_str(), "Complete" | "Failed") && it.status == "True"
-            };
-            let finished = job.status.iter().flat_map(|status| status.conditions.iter().flatten()).any(ended);
-            let spec = job.spec.as_ref().filter(|_| !finished)?;
-            Some(("Job", &job.metadata, spec.template.spec.as_ref()?))
-        });
-        let lives = |uid: &str| {
-            uid == node.uid || nodes.iter().any(|other| other.metadata.uid.as_deref() == Some(uid))
+    /// Adds a SeiNode.
+    pub fn sei_node(&mut self, object: &SeiNode) {
+        let other = NodeRef::of(&object.metadata);
+        self.uids.insert(other.uid.clone());
+        if other != *self.node {
+            self.nodes.insert(NodeName::from(&other), Other::of(object, other));
+        }
+    }
+
+    /// Adds a pod.
+    pub fn pod(&mut self, pod: &k8s::Pod) {
+        self.pods.extend(Seen::of(pod));
+    }
+
+    /// Adds a StatefulSet: it may still make a pod although its SeiNode is gone, until garbage collection has taken it.
+    pub fn stateful_set(&mut self, sts: &StatefulSet) {
+        let spec = sts.spec.as_ref().filter(|spec| spec.replicas != Some(0));
+        if let Some(pod) = spec.and_then(|spec| spec.template.spec.as_ref()) {
+            self.maker("StatefulSet", &sts.metadata, pod);
+        }
+    }
+
+    /// Adds a Job, which may make a pod unless it has finished.
+    pub fn job(&mut self, job: &Job) {
+        let ended = |it: &batch::JobCondition| {
+            matches!(it.type_.as_str(), "Complete" | "Failed") && it.status == "True"
         };
-        let without_node = sets.chain(jobs).filter(|(_, meta, _)| {
-            let mut owners = meta.owner_references.iter().flatten();
-            !owners.any(|owner| owner.kind == "SeiNode" && lives(&owner.uid))
+        let finished = job.status.iter().flat_map(|status| status.conditions.iter().flatten()).any(ended);
+        let spec = job.spec.as_ref().filter(|_| !finished);
+        if let Some(pod) = spec.and_then(|spec| spec.template.spec.as_ref()) {
+            self.maker("Job", &job.metadata, pod);
+        }
+    }
+
+    fn maker(&mut self, kind: &'static str, meta: &ObjectMeta, pod: &k8s::PodSpec) {
+        let owners = meta.owner_references.iter().flatten().filter(|owner| owner.kind == "SeiNode");
+        self.makers.push(Maker {
+            owners: owners.map(|owner| owner.uid.clone()).collect(),
+            stray: Stray {
+                kind,
+                namespace: meta.namespace.clone().unwrap_or_default(),
+                name: meta.name.clone().unwrap_or_default(),
+                uses: uses(pod),
+                key: StrayKey::NotRead,
+            },
         });
-        self.strays.extend(without_node.map(|(kind, meta, pod)| Stray {
-            kind,
-            namespace: meta.namespace.clone().unwrap_or_default(),
-            name: meta.name.clone().unwrap_or_default(),
-            uses: uses(pod),
-            key: StrayKey::NotRead,
-        }));
-        self
+    }
+
+    /// Everybody: the other nodes with their pods, and what belongs to no SeiNode.
+    #[must_use]
+    pub fn collect(self) -> Rivals {
+        let Self { node, stateful_set_uid, mut nodes, uids, pods, makers } = self;
+        let mut strays = Vec::new();
+        for pod in pods {
+            let is_own = pod.node == NodeName::from(node)
+                && stateful_set_uid.is_some()
+                && pod.controller.as_deref() == stateful_set_uid;
+            match nodes.get_mut(&pod.node).filter(|other| other.owns(&pod)) {
+                Some(other) => _ = other.contender.pod.get_or_insert(pod.uses),
+                None if !is_own => strays.push(pod.stray()),
+                None => {}
+            }
+        }
+        let lives = |uid: &String| *uid == node.uid || uids.contains(uid);
+        let orphans = makers.into_iter().filter(|maker| !maker.owners.iter().any(lives));
+        strays.extend(orphans.map(|maker| maker.stray));
+        Rivals { nodes: nodes.into_values().map(Other::contender).collect(), strays }
     }
 }
 
-/// What another node uses, or may use soon.
-fn contender(object: &SeiNode, node: NodeRef, pod: Option<PodUse>) -> Contender {
-    let subject = Subject::of(object);
-    let status = object.status.as_ref();
-    let claims = exclusive::read(status.map_or(&[], |status| status.claims.as_slice()));
-    let intent = subject.intent.as_ref().ok();
-    let rests = subject.suspension == Suspension::On
-        || intent.is_none_or(|intent: &Intent| intent.activity == Activity::Paused);
-    let volume = match intent.map(|intent| &intent.volume) {
-        Some(VolumeSource::Own) => DataVolume::Own(names::data_volume(&node.name)),
-        Some(VolumeSource::Import(name)) if !rests || pod.is_some() => DataVolume::Imported(name.clone()),
-        Some(VolumeSource::Import(_)) | None => DataVolume::None,
-    };
-    // A spec that breaks rules now may have been carried out before: then its pod tells.
-    let signs = intent.is_some_and(|intent| intent.key_secrets().is_some())
-        || pod.as_ref().is_some_and(|pod| pod.signing_secret.is_some());
-    let examined = status
-        .is_some_and(|status| conditions::find(&status.conditions, conditions::SIGNING_KEY_READY).is_some());
-    let signing = match signs {
-        false => Signing::Never,
-        true if claims.iter().any(|claim| matches!(claim.resource, exclusive::Resource::SigningKey(_))) => {
-            Signing::Examined
+/// Whether its Secret was read on the way up. Of a node that is up the condition proves nothing: the earlier operator writes
+/// the same, and a node that it stopped by hand has a key and no claim.
+fn is_looked_at(status: Option<&SeiNodeStatus>) -> bool {
+    status.is_some_and(|status| {
+        status.phase != Some(Phase::Running)
+            && conditions::find(&status.conditions, conditions::SIGNING_KEY_READY).is_some()
+    })
+}
+
+impl Other {
+    fn of(object: &SeiNode, node: NodeRef) -> Self {
+        let subject = Subject::of(object);
+        let status = object.status.as_ref();
+        let claims = exclusive::read(status.map_or(&[], |status| status.claims.as_slice()));
+        let intent = subject.intent.as_ref().ok();
+        let rests = subject.suspension == Suspension::On
+            || intent.is_none_or(|intent: &Intent| intent.activity == Activity::Paused);
+        let volume = match intent.map(|intent| &intent.volume) {
+            Some(VolumeSource::Own) => DataVolume::Own(names::data_volume(&node.name)),
+            Some(VolumeSource::Import(name)) => DataVolume::Imported(name.clone()),
+            None => DataVolume::None,
+        };
+        let secret = object.spec.validator.as_ref().and_then(|it| it.signing_key.as_ref());
+        let secret = secret.and_then(|key| key.secret.as_ref()).map(|secret| secret.secret_name.clone());
+        let is_key = |claim: &exclusive::Claim| matches!(claim.resource, exclusive::Resource::SigningKey(_));
+        Self {
+            created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            signing_secret: secret,
+            examined: Examined {
+                signs: intent.is_some_and(|intent| intent.key_secrets().is_some()),
+                claimed: claims.iter().any(is_key),
+                looked_at: is_looked_at(status),
+                rests,
+                imports: matches!(volume, DataVolume::Imported(_)),
+            },
+            contender: Contender {
+                node,
+                created: subject.created,
+                claims,
+                signing: Signing::Never,
+                volume,
+                pod: None,
+            },
         }
-        // With a pod only a claim tells which key it signs with.
-        true if examined && pod.is_none() => Signing::Examined,
-        true if rests && pod.is_none() => Signing::Examined,
-        true => Signing::Unexamined,
-    };
-    Contender { node, created: subject.created, claims, signing, volume, pod }
+    }
+
+    /// Whether a pod that names this node is its own, and not a namesake's from before.
+    fn owns(&self, pod: &Seen) -> bool {
+        let same_key = pod.uses.signing_secret.is_none() || pod.uses.signing_secret == self.signing_secret;
+        self.created.is_none_or(|created| created <= pod.created) && same_key
+    }
+
+    /// What is known of it, with its pod.
+    fn contender(self) -> Contender {
+        let Self { mut contender, examined, .. } = self;
+        let Examined { signs, claimed, looked_at, rests, imports } = examined;
+        // A spec that is invalid now may have been carried out before: then its pod shows that it signs.
+        let pod_signs = contender.pod.as_ref().is_some_and(|pod| pod.signing_secret.is_some());
+        contender.signing = match signs || pod_signs {
+            false => Signing::Never,
+            true if claimed => Signing::Examined,
+            // With a pod only a claim tells which key it signs with.
+            true if (rests || looked_at) && contender.pod.is_none() => Signing::Examined,
+            true => Signing::Unexamined,
+        };
+        if rests && imports && contender.pod.is_none() {
+            contender.volume = DataVolume::None;
+        }
+        contender
+    }
 }
 
 fn uses(pod: &k8s::PodSpec) -> PodUse {
@@ -126,8 +220,8 @@ fn nothing() -> PodUse {
 struct Seen {
     namespace: String,
     name: String,
-    /// Name of the SeiNode that it says it belongs to.
-    node: String,
+    /// The SeiNode that its label names.
+    node: NodeName,
     controller: Option<String>,
     created: Timestamp,
     uses: PodUse,
@@ -140,26 +234,18 @@ impl Seen {
             return None;
         }
         let created = object.metadata.creation_timestamp.as_ref();
+        let namespace = object.namespace().unwrap_or_default();
         Some(Self {
-            namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
-            node: object.labels().get(names::NODE_LABEL)?.clone(),
+            node: NodeName {
+                namespace: namespace.clone(),
+                name: object.labels().get(names::NODE_LABEL)?.clone(),
+            },
+            namespace,
             controller: pod::controller(object).map(|owner| owner.uid.clone()),
             created: created.map_or(Timestamp::MIN, |time| time.0),
             uses: object.spec.as_ref().map_or_else(nothing, uses),
         })
-    }
-
-    /// Whether it is this node's, and not a namesake's from before.
-    fn is_of(&self, node: &SeiNode) -> bool {
-        let created = node.metadata.creation_timestamp.as_ref();
-        let secret = node.spec.validator.as_ref().and_then(|it| it.signing_key.as_ref());
-        let secret = secret.and_then(|key| key.secret.as_ref()).map(|secret| secret.secret_name.as_str());
-        let same_key = self.uses.signing_secret.is_none() || self.uses.signing_secret.as_deref() == secret;
-        (self.namespace.as_str(), self.node.as_str())
-            == (&node.namespace().unwrap_or_default(), &node.name_any())
-            && created.is_none_or(|created| created.0 <= self.created)
-            && same_key
     }
 
     fn stray(&self) -> Stray {

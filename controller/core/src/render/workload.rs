@@ -21,7 +21,7 @@ use crate::{
     configuration, drift,
     intent::Intent,
     node::NodeRef,
-    observation::{ServiceView, Rendering},
+    observation::{Rendering, ServiceView},
     platform::Platform,
     ports::PORTS,
 };

@@ -3,17 +3,17 @@
 
 use super::{
     Step, Until,
-    ownership::{Ownership, foreign, ownership, leaving},
+    ownership::{Ownership, foreign, leaving, ownership},
     rollout, wait,
 };
 use crate::{
-    query::Query,
-    sidecar::Health,
     effect::{Effect, JobRun, Replicas},
     failure::Class,
     intent::{Intent, VolumeSource},
     node::Deletion,
     observation::{Job, JobProgress, Observation, Serves},
+    query::Query,
+    sidecar::Health,
 };
 
 /// `deploy-bootstrap-service`.
@@ -140,7 +140,9 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
     {
         match ownership(&service.owner, service.deletion) {
             Ownership::Ours => return Step::Do(Effect::DeleteService(service.uid.clone())),
-            Ownership::Leaving => return wait("the bootstrap Service is going", Until::Retry(Class::Transient)),
+            Ownership::Leaving => {
+                return wait("the bootstrap Service is going", Until::Retry(Class::Transient));
+            }
             Ownership::Foreign => {}
         }
     }
@@ -161,6 +163,8 @@ pub(super) fn remove(job: &Job) -> Option<Step> {
         (_, Deletion::Requested) => {
             Some(wait("the bootstrap Job and its pod are going", Until::Retry(Class::Transient)))
         }
-        (Ownership::Ours | Ownership::Leaving, Deletion::Absent) => Some(Step::Do(Effect::DeleteJob(job.uid.clone()))),
+        (Ownership::Ours | Ownership::Leaving, Deletion::Absent) => {
+            Some(Step::Do(Effect::DeleteJob(job.uid.clone())))
+        }
     }
 }

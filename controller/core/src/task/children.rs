@@ -2,17 +2,17 @@
 
 use super::{
     Step, Until, bootstrap,
-    ownership::{Ownership, foreign, ownership, leaving},
+    ownership::{Ownership, foreign, leaving, ownership},
     secure, wait as rest,
 };
 use crate::{
-    query::Query,
     effect::Effect,
     exclusive::{Claim, Resource},
     failure::Class,
     import::ImportFinding,
     intent::VolumeSource,
     observation::{Observation, Serves},
+    query::Query,
     render,
     subject::Subject,
 };

@@ -4,12 +4,12 @@
 
 use super::{Step, Until, secure, wait};
 use crate::{
-    query::Query,
     effect::{Effect, Replicas},
     exclusive::{Claim, Hold, Resource, hold},
     failure::Class,
     keys::Finding,
     observation::{KeyCheck, Observation, Run},
+    query::Query,
     subject::Subject,
     task_type::TaskType,
 };

@@ -1,7 +1,7 @@
 //! Whether an object that has our child's name is our child. One that is not is never touched (W6).
 
 use super::{Step, Until, wait};
-use crate::{failure::Class, node::Owner, node::Deletion};
+use crate::{failure::Class, node::Deletion, node::Owner};
 
 /// Whether an object that has our child's name may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

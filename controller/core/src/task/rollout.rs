@@ -9,12 +9,12 @@ use seinode_api::status::StatefulSetStatus;
 
 use super::{Step, Until, starting, wait};
 use crate::{
-    query::Query,
     effect::{Effect, Replicas},
     failure::Class,
     intent::Intent,
     node::Deletion,
     observation::{Container, DataCheck, Observation, Pod, StatefulSetView},
+    query::Query,
 };
 
 /// So long after its grace period a pod that is being deleted is said to hang.

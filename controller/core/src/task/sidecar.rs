@@ -119,9 +119,10 @@ fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
     let young = pod.sidecar_since.is_some_and(|since| now.duration_since(since) < YOUTH);
     let until = match reason {
         Unreachable::Refused if young => Until::At(now + GLANCE),
-        Unreachable::Refused | Unreachable::Timeout | Unreachable::NoSuchHost | Unreachable::Unexpected(_) => {
-            Until::Retry(Class::Transient)
-        }
+        Unreachable::Refused
+        | Unreachable::Timeout
+        | Unreachable::NoSuchHost
+        | Unreachable::Unexpected(_) => Until::Retry(Class::Transient),
     };
     wait(&why, until)
 }

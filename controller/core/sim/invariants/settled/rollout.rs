@@ -7,6 +7,7 @@ use seinode_core::{
     intent::{Intent, VolumeSource},
     observation::SIDECAR,
     plan::{Plan, PlanKind},
+    reconcile::is_rolling,
     render,
     task_type::TaskType,
 };
@@ -16,7 +17,7 @@ use crate::{
     actors::BAD,
     fields,
     objects::{Kind, Object},
-    operator::{is_rolling, settings},
+    operator::settings,
 };
 
 impl Rested<'_> {
@@ -67,7 +68,7 @@ impl Rested<'_> {
         }
         let others = self.world.api.list(Kind::Node).filter(|other| other.key() != self.key);
         let rolling = others.filter(|other| other.node().is_some_and(is_rolling)).count();
-        let most = self.world.operators.last().map_or(0, |operator| operator.slots.most);
+        let most = self.world.operators.last().map_or(0, |operator| operator.slot_limit());
         if most > 0 && rolling >= most && !intent.spec_hashes().drift(&self.status.baseline).is_empty() {
             self.says("NodeUpdateInProgress", "False", "WaitingForSlot")?;
             self.says("Ready", "False", "WaitingForSlot")?;

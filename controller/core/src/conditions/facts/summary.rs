@@ -9,7 +9,6 @@ use seinode_api::{
 
 use super::GATE_SHUT;
 use crate::{
-    sidecar::Health,
     conditions::{Truth, Verdict},
     decision::Rest,
     failure::Class,
@@ -17,6 +16,7 @@ use crate::{
     node::{Deletion, Suspension},
     observation::{Observation, Slot},
     plan::{Plan, PlanKind, PlanPhase},
+    sidecar::Health,
     subject::Subject,
     task::Until,
 };

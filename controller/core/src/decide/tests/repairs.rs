@@ -4,12 +4,12 @@ use seinode_api::status::{ChildrenStatus, ServiceStatus, StatefulSetStatus};
 
 use super::*;
 use crate::{
-    fold::{fold_outcome, fold_fetched},
     edits::Edit,
     effect::{Outcome, Replicas},
-    query::Fetched,
-    observation::{ServiceView, LiveStatefulSet, Pod, Rendering, StatefulSetView, examples},
+    fold::{fold_fetched, fold_outcome},
+    observation::{LiveStatefulSet, Pod, Rendering, ServiceView, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
+    query::Fetched,
 };
 
 /// A node that runs, and everything as we left it.
@@ -106,7 +106,11 @@ fn the_third_repair_of_a_field_within_ten_minutes_is_not_made_until_they_are_ove
         assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyStatefulSet]);
         node.2.now += SignedDuration::from_secs(10);
     }
-    assert_eq!(edit(&mut node, "spec.replicas"), [Effect::ApplyStatefulSet], "another field is another matter");
+    assert_eq!(
+        edit(&mut node, "spec.replicas"),
+        [Effect::ApplyStatefulSet],
+        "another field is another matter"
+    );
     assert!(!contested(&node));
     assert_eq!(edit(&mut node, "spec.template"), []);
     assert!(contested(&node), "{:#?}", node.1.repairs);

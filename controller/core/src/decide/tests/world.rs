@@ -7,12 +7,12 @@ use seinode_api::SeiNode;
 
 use super::*;
 use crate::{
-    query::Fetched,
-    fold::{fold_outcome, fold_fetched},
     effect::{Effect, Outcome, Submission},
+    fold::{fold_fetched, fold_outcome},
     ids::{PlanId, TaskId},
-    observation::{Binding, ServiceView, Mark, Pod, Slot, OwnerRef, StatefulSetView, examples},
+    observation::{Binding, Mark, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
+    query::Fetched,
 };
 
 pub(super) fn full_node(rest: &str) -> String {

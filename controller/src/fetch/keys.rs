@@ -5,17 +5,17 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use seinode_core::{
-    fetched::Fetched,
     failure::{Class, Failure},
     intent::Intent,
     keys::{self, Finding, Fingerprint},
     node::NodeRef,
     observation::{KeyCheck, Observation},
+    query::Fetched,
 };
 
 use crate::{api_error, context::Context};
 
-/// Reads both Secrets of a node that signs, and remembers what was found.
+/// Reads both Secrets of a node that signs.
 pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, seen: &Observation) -> Fetched {
     let Some((signing, p2p)) = intent.key_secrets() else {
         let message = "defect of the operator: keys are looked for where the spec names none".into();
@@ -27,9 +27,7 @@ pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, see
         find(context, namespace, p2p, keys::node_key)
     );
     let pod = seen.pod().map(|pod| pod.version.clone());
-    let check = KeyCheck { at: seen.now, pod, signing, node: p2p };
-    context.keyring.note(node, &check);
-    Fetched::Keys(check)
+    Fetched::Keys(KeyCheck { at: seen.now, pod, signing, node: p2p })
 }
 
 /// What is found of the signing key in a Secret.

@@ -1,4 +1,4 @@
-//! Asks the API server for a node's children as they are now, and who changed them.
+//! Reads a node's children live, and who changed them.
 
 use std::fmt::Debug;
 
@@ -12,11 +12,11 @@ use k8s_openapi::{
 use kube::{Api, Resource};
 use seinode_core::{
     edits,
-    fetched::Fetched,
     failure::{Class, Failure},
     intent::Intent,
     node::NodeRef,
-    observation::{DataCheck, ServiceView, LiveService, LiveStatefulSet, StatefulSetView},
+    observation::{DataCheck, LiveService, LiveStatefulSet, ServiceView, StatefulSetView},
+    query::Fetched,
     render,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,7 +25,11 @@ use serde_json::Value;
 use crate::{api_error, context::Context};
 
 /// The StatefulSet.
-pub(super) async fn workload(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Fetched, Failure> {
+pub(super) async fn stateful_set(
+    context: &Context,
+    node: &NodeRef,
+    intent: &Intent,
+) -> Result<Fetched, Failure> {
     let Some(set) = get::<StatefulSet>(context, node, &node.name).await? else {
         let nothing = LiveStatefulSet { stateful_set: None, edits: Vec::new(), scaled_by: None };
         return Ok(Fetched::StatefulSet(nothing));

@@ -14,59 +14,61 @@ use k8s_openapi::{
 use kube::Api;
 use seinode_api::{SeiNode, names};
 use seinode_core::{
-    query::{Query, Unreachable},
-    fetched::Fetched,
-    failure::Failure,
+    failure::{Class, Failure},
     import::{self, ImportFinding},
     intent::Intent,
     node::NodeRef,
     observation::{Job, Observation},
+    query::{Fetched, Query},
+    sidecar::Unreachable,
     subject::Subject,
 };
 
 use crate::{api_error, context::Context, sidecar::Sidecar};
 
 /// Fetches a fact.
-pub(crate) async fn ask(
+pub(crate) async fn fetch(
     context: &Context,
     subject: &Subject,
-    intent: &Intent,
     seen: &Observation,
-    question: &Query,
+    query: &Query,
 ) -> Fetched {
     let node = &subject.node;
-    match question {
-        Query::Task(id) => match sidecar(context, node, intent, seen) {
-            Ok(sidecar) => sidecar.report(*id).await,
-            Err(silence) => Fetched::Unreachable(silence),
-        },
-        Query::Health => match sidecar(context, node, intent, seen) {
-            Ok(sidecar) => sidecar.gate().await,
-            Err(silence) => Fetched::Unreachable(silence),
-        },
+    let Ok(intent) = &subject.intent else { return without_intent() };
+    match query {
+        Query::Task(id) => Fetched::Task(
+            *id,
+            match sidecar(context, node, intent, seen) {
+                Ok(sidecar) => sidecar.task(*id).await,
+                Err(unreachable) => Err(unreachable),
+            },
+        ),
+        Query::Health => Fetched::Health(match sidecar(context, node, intent, seen) {
+            Ok(sidecar) => sidecar.health().await,
+            Err(unreachable) => Err(unreachable),
+        }),
         Query::Keys => keys::read(context, node, intent, seen).await,
         Query::Import => {
             let found = imported(context, node, intent).await;
             Fetched::Import(found.unwrap_or_else(ImportFinding::Unread))
         }
-        Query::Rivals(resource) => {
-            rivals::live(context, subject, seen, resource).await.map_or_else(Fetched::Failed, Fetched::Rivals)
-        }
+        Query::Rivals(resource) => match rivals::live(context, subject, seen, resource).await {
+            Ok(rivals) => Fetched::Rivals(resource.clone(), rivals),
+            Err(failure) => Fetched::Failed(failure),
+        },
         Query::Job => job(context, node).await.map_or_else(Fetched::Failed, Fetched::Job),
-        Query::StatefulSet => children::workload(context, node, intent).await.unwrap_or_else(Fetched::Failed),
+        Query::StatefulSet => {
+            children::stateful_set(context, node, intent).await.unwrap_or_else(Fetched::Failed)
+        }
         Query::Service => children::service(context, node, intent).await.unwrap_or_else(Fetched::Failed),
         Query::Data => children::data(context, node, intent).await,
-        Query::Slot => Fetched::Slot(context.slots.ask(&context.fleet, node)),
     }
 }
 
-/// What the API server has of a SeiNode itself, without spec and status; `None` when it is gone. The watch may be behind.
-pub(crate) async fn sei_node(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<ObjectMeta>, Failure> {
-    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), namespace);
+/// The metadata of a SeiNode, live; `None` when it is gone. The watch may be behind.
+pub(crate) async fn metadata(context: &Context, node: &NodeRef) -> Result<Option<ObjectMeta>, Failure> {
+    let name = &node.name;
+    let api: Api<SeiNode> = Api::namespaced(context.client.clone(), &node.namespace);
     let found = api.get_metadata_opt(name).await;
     let found = found.map_err(|error| api_error::read(&error, &format!("get SeiNode {name}")))?;
     Ok(found.map(|found| found.metadata))
@@ -75,7 +77,7 @@ pub(crate) async fn sei_node(
 /// The sidecar of the pod that was seen.
 ///
 /// # Errors
-/// Unreachable, while there is none or it has no address.
+/// When there is none or it has no address.
 pub(crate) fn sidecar(
     context: &Context,
     node: &NodeRef,
@@ -109,4 +111,12 @@ async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<
     };
     let least = import::least_size(intent, &context.platform);
     Ok(import::judge(&name, &node.namespace, claim.as_ref(), volume.as_ref(), least))
+}
+
+/// A fetched fact that says why nothing could be fetched.
+fn without_intent() -> Fetched {
+    Fetched::Failed(Failure {
+        class: Class::Invariant,
+        message: "defect of the operator: something is fetched for a spec that is not valid".into(),
+    })
 }

@@ -1,10 +1,12 @@
-//! How soon a sidecar is asked again.
+//! When a sidecar is probed again.
 
 use std::time::{Duration, Instant};
 
-use seinode_core::{query::Unreachable, node::NodeRef};
-
-use super::Answer;
+use seinode_core::{
+    node::NodeRef,
+    rate::{Backoff, jitter},
+    sidecar::{Answer, Health, Unreachable},
+};
 
 /// A sidecar that may be about to listen is asked this often: a refused connection costs next to nothing.
 const HURRIED: Duration = Duration::from_millis(100);
@@ -12,12 +14,16 @@ const HURRIED: Duration = Duration::from_millis(100);
 const HURRY: Duration = Duration::from_secs(30);
 /// Afterwards ever less often, up to this.
 const SLOW: Duration = Duration::from_secs(2);
-/// So many are asked every 100 ms; more of them are spread out.
+/// Pauses after the first answers of a container that was started or stopped.
+const AFTER_A_CHANGE: Backoff = Backoff::new(HURRIED, 2, Duration::from_secs(3600));
+/// Pauses while a sidecar does not answer, after the hurry.
+const SILENT: Backoff = Backoff::new(HURRIED, 2, SLOW);
+/// This many are probed every 100 ms; more of them are spread out.
 const CROWD: usize = 100;
 
-/// The pace of one node.
+/// The schedule of one node.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Schedule {
     /// Since when it does not answer.
     silent_since: Option<Instant>,
     /// How often it did not, in a row, after the hurry.
@@ -26,7 +32,7 @@ pub(super) struct Pace {
     answered: u32,
 }
 
-impl Pace {
+impl Schedule {
     /// A container was started or stopped: the first question is asked at once.
     pub(super) fn begin() -> Self {
         Self { silent_since: None, slow: 0, answered: 0 }
@@ -40,43 +46,36 @@ impl Pace {
     /// The pause until the next question.
     pub(super) fn next(
         &mut self,
-        answer: &Answer,
+        answer: &Answer<Health>,
         node: &NodeRef,
         interval: Duration,
         waiting: usize,
     ) -> Duration {
         match answer {
-            Answer::Gate(_) => {
+            Ok(_) => {
                 // A pod's status may come before its process has gone: who answers first may be the one from before.
-                let soon = HURRIED.saturating_mul(2_u32.saturating_pow(self.answered.min(8)));
+                let soon = AFTER_A_CHANGE.pause(self.answered);
                 *self = Self { answered: self.answered.saturating_add(1), ..Self::begin() };
-                soon.min(jittered(interval, node))
+                soon.min(jitter(interval * 10 / 11, 10, &node.uid))
             }
             // It has waited for two seconds already.
-            Answer::Unreachable(Unreachable::Timeout) => SLOW.min(interval),
-            Answer::Unreachable(Unreachable::Refused | Unreachable::NoSuchHost | Unreachable::Unexpected(_)) => {
+            Err(Unreachable::Timeout) => SLOW.min(interval),
+            Err(Unreachable::Refused | Unreachable::NoSuchHost | Unreachable::Unexpected(_)) => {
                 self.silent_since.get_or_insert_with(Instant::now);
                 if self.is_hurried() {
                     let crowd = u32::try_from(waiting.div_ceil(CROWD)).unwrap_or(u32::MAX).max(1);
                     return HURRIED.saturating_mul(crowd).min(SLOW);
                 }
                 self.slow = self.slow.saturating_add(1);
-                HURRIED.saturating_mul(2_u32.saturating_pow(self.slow.min(8))).min(SLOW)
+                SILENT.pause(self.slow)
             }
         }
     }
 }
 
-/// Up to a tenth shorter, differently for each node: a fleet is not asked in step.
-fn jittered(interval: Duration, node: &NodeRef) -> Duration {
-    let sum = node.uid.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    interval - interval * (sum % 11) / 100
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seinode_core::query::Health;
 
     fn node(uid: &str) -> NodeRef {
         NodeRef { namespace: "sei".into(), name: "n".into(), uid: uid.into() }
@@ -86,10 +85,10 @@ mod tests {
 
     #[test]
     fn one_that_answers_is_asked_steadily_and_no_two_in_step() {
-        let ready = Answer::Gate(Health::Ready);
+        let ready = Ok(Health::Ready);
         let steady = |index| {
-            let (mut pace, node) = (Pace::begin(), node(&format!("uid-{index}")));
-            (0..8).map(|_| pace.next(&ready, &node, STEADY, 0)).last().unwrap()
+            let (mut schedule, node) = (Schedule::begin(), node(&format!("uid-{index}")));
+            (0..8).map(|_| schedule.next(&ready, &node, STEADY, 0)).last().unwrap()
         };
         let pauses: std::collections::BTreeSet<_> = (0..50).map(steady).collect();
         assert!(pauses.len() > 5, "{pauses:?}");
@@ -98,23 +97,23 @@ mod tests {
 
     #[test]
     fn the_first_answers_after_a_change_are_checked_soon() {
-        let (mut pace, ready) = (Pace::begin(), Answer::Gate(Health::Ready));
-        let pauses: Vec<_> = (0..4).map(|_| pace.next(&ready, &node("u"), STEADY, 0)).collect();
+        let (mut schedule, ready) = (Schedule::begin(), Ok(Health::Ready));
+        let pauses: Vec<_> = (0..4).map(|_| schedule.next(&ready, &node("u"), STEADY, 0)).collect();
         assert_eq!(pauses, [1, 2, 4, 8].map(|times| HURRIED * times));
     }
 
     #[test]
     fn one_that_refuses_is_asked_fast_and_hundreds_are_spread_out() {
-        let refused = Answer::Unreachable(Unreachable::Refused);
-        assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 1), HURRIED);
-        assert_eq!(Pace::begin().next(&refused, &node("u"), STEADY, 500), HURRIED * 5);
-        let mut pace = Pace::begin();
-        pace.next(&refused, &node("u"), STEADY, 1);
-        assert!(pace.is_hurried());
-        pace.silent_since = Instant::now().checked_sub(HURRY);
-        let slower: Vec<_> = (0..6).map(|_| pace.next(&refused, &node("u"), STEADY, 1)).collect();
+        let refused = Err(Unreachable::Refused);
+        assert_eq!(Schedule::begin().next(&refused, &node("u"), STEADY, 1), HURRIED);
+        assert_eq!(Schedule::begin().next(&refused, &node("u"), STEADY, 500), HURRIED * 5);
+        let mut schedule = Schedule::begin();
+        schedule.next(&refused, &node("u"), STEADY, 1);
+        assert!(schedule.is_hurried());
+        schedule.silent_since = Instant::now().checked_sub(HURRY);
+        let slower: Vec<_> = (0..6).map(|_| schedule.next(&refused, &node("u"), STEADY, 1)).collect();
         assert!(slower.is_sorted() && slower[5] == SLOW, "{slower:?}");
-        pace.next(&Answer::Gate(Health::NotReady), &node("u"), STEADY, 1);
-        assert_eq!(pace.next(&refused, &node("u"), STEADY, 1), HURRIED, "it begins anew");
+        schedule.next(&Ok(Health::NotReady), &node("u"), STEADY, 1);
+        assert_eq!(schedule.next(&refused, &node("u"), STEADY, 1), HURRIED, "it begins anew");
     }
 }

@@ -1,5 +1,5 @@
-//! What was said lately, so that it is not said a hundred times: the same words of the same object are one event, counted up
-//! once a minute at most (Kubernetes: events, series).
+//! Deduplicates events: the same words about the same object are one event, whose count is reported once a minute at most
+//! (Kubernetes: event series).
 
 use std::{
     collections::BTreeMap,
@@ -8,16 +8,16 @@ use std::{
 
 use k8s_openapi::api::events::v1::Event;
 
-/// The same news within this time are only counted.
+/// Repetitions within this time are only counted.
 const MINUTE: Duration = Duration::from_secs(60);
-/// After this time without a word the same news are news again.
+/// After this time without a repetition the same event is a new one.
 const SERIES: Duration = Duration::from_mins(10);
-/// So much is remembered at most.
+/// Events that are remembered at most.
 const MOST: usize = 4096;
 
-/// What was said lately: of whom, why, in which words.
+/// Events of late: object, reason, words.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Dedup {
     lately: BTreeMap<(String, String, String), Series>,
 }
 
@@ -25,29 +25,29 @@ struct Series {
     /// Name of the first event.
     first: String,
     count: i32,
-    /// When the API server was told last.
+    /// When the count was reported last.
     told: Instant,
 }
 
-/// Whether something was said before.
+/// A repetition of an event.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// Not lately.
-    Never,
-    /// It was, a moment ago.
+pub(super) enum Repetition {
+    /// None lately: it is an event of its own.
+    None,
+    /// One of a moment ago, only counted.
     Counted,
-    /// It was, and is counted up.
-    CountedUp {
+    /// One whose growing count is reported.
+    Reported {
         /// Name of the first event.
         first: String,
-        /// How often it was said.
+        /// How often it happened.
         count: i32,
     },
 }
 
-impl Said {
-    /// Whether this was said before; from now on it was.
-    pub(super) fn again(&mut self, event: &Event, now: Instant) -> Again {
+impl Dedup {
+    /// Whether the event is a repetition; from now on it is one.
+    pub(super) fn repetition(&mut self, event: &Event, now: Instant) -> Repetition {
         let of = event.regarding.as_ref().and_then(|it| it.uid.clone()).unwrap_or_default();
         let key = (of, event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default());
         if self.lately.len() >= MOST {
@@ -57,15 +57,15 @@ impl Said {
             Some(series) => {
                 series.count = series.count.saturating_add(1);
                 if now.duration_since(series.told) < MINUTE {
-                    return Again::Counted;
+                    return Repetition::Counted;
                 }
                 series.told = now;
-                Again::CountedUp { first: series.first.clone(), count: series.count }
+                Repetition::Reported { first: series.first.clone(), count: series.count }
             }
             None => {
                 let first = event.metadata.name.clone().unwrap_or_default();
                 self.lately.insert(key, Series { first, count: 1, told: now });
-                Again::Never
+                Repetition::None
             }
         }
     }
@@ -84,22 +84,22 @@ mod tests {
     }
 
     #[test]
-    fn the_same_news_are_one_event_that_is_counted_up_once_a_minute() {
-        let (mut said, start) = (Said::default(), Instant::now());
+    fn repetitions_are_counted_and_reported_once_a_minute() {
+        let (mut dedup, start) = (Dedup::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(said.again(&event("e1", "lost"), at(0)), Again::Never);
-        assert_eq!(said.again(&event("e2", "lost"), at(1)), Again::Counted);
+        assert_eq!(dedup.repetition(&event("e1", "lost"), at(0)), Repetition::None);
+        assert_eq!(dedup.repetition(&event("e2", "lost"), at(1)), Repetition::Counted);
         assert_eq!(
-            said.again(&event("e3", "another failure"), at(1)),
-            Again::Never,
+            dedup.repetition(&event("e3", "another failure"), at(1)),
+            Repetition::None,
             "other words are other news"
         );
-        let up = Again::CountedUp { first: "e1".into(), count: 3 };
-        assert_eq!(said.again(&event("e4", "lost"), at(60)), up);
-        assert_eq!(said.again(&event("e5", "lost"), at(61)), Again::Counted);
+        let up = Repetition::Reported { first: "e1".into(), count: 3 };
+        assert_eq!(dedup.repetition(&event("e4", "lost"), at(60)), up);
+        assert_eq!(dedup.repetition(&event("e5", "lost"), at(61)), Repetition::Counted);
         assert_eq!(
-            said.again(&event("e6", "lost"), at(60 + 600)),
-            Again::Never,
+            dedup.repetition(&event("e6", "lost"), at(60 + 600)),
+            Repetition::None,
             "after ten minutes it is news"
         );
     }

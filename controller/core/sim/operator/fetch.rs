@@ -1,17 +1,20 @@
-//! Fetches a fact that no watch brings (`controller/src/ask.rs`): from a sidecar, or live from the API server.
+//! Fetches a fact that no watch brings, as `controller/src/fetch.rs`: from a sidecar, or live from the API server.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec};
-use seinode_api::{SeiNode, names};
+use seinode_api::names;
 use seinode_core::{
-    query::{Query, Unreachable},
     edits,
     exclusive::{Resource, Rivals, StrayKey},
-    fetched::Fetched,
     import,
     intent::Intent,
     keys::{Finding, Fingerprint},
-    observation::{DataCheck, ServiceView, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, StatefulSetView},
+    observation::{
+        DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, RivalsOf, ServiceView,
+        StatefulSetView,
+    },
+    query::{Fetched, Query},
     render,
+    sidecar::Unreachable,
     subject::Subject,
 };
 
@@ -22,29 +25,21 @@ use crate::{
     world::World,
 };
 
-/// The answer of the world to a question.
-pub fn ask(
-    world: &mut World,
-    index: usize,
-    subject: &Subject,
-    intent: &Intent,
-    seen: &Observation,
-    question: &Query,
-) -> Fetched {
+/// The world's answer to a query.
+pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Query) -> Fetched {
     let node = &subject.node;
     let pod = seen.host().filter(|pod| pod.ip.is_some()).map(|pod| pod.uid.as_str());
     let here = |kind, name: &str| Key::new(kind, &node.namespace, name);
-    match question {
-        Query::Task(id) => match pod.map(|pod| world.sidecars.report(pod, *id)) {
-            Some(Ok(report)) => Fetched::Task(report),
-            Some(Err(silence)) => Fetched::Unreachable(silence),
-            None => Fetched::Unreachable(Unreachable::Refused),
-        },
-        Query::Health => match pod.map(|pod| world.sidecars.gate(pod)) {
-            Some(Ok(health)) => Fetched::Gate(health),
-            Some(Err(silence)) => Fetched::Unreachable(silence),
-            None => Fetched::Unreachable(Unreachable::Refused),
-        },
+    let Ok(intent) = &subject.intent else { unreachable!("nothing is fetched for an invalid spec") };
+    match query {
+        Query::Task(id) => {
+            let report = pod.map(|pod| world.sidecars.report(pod, *id));
+            Fetched::Task(*id, report.unwrap_or(Err(Unreachable::Refused)))
+        }
+        Query::Health => {
+            let health = pod.map(|pod| world.sidecars.gate(pod));
+            Fetched::Health(health.unwrap_or(Err(Unreachable::Refused)))
+        }
         Query::Keys => Fetched::Keys(keys(world, subject, intent, seen)),
         Query::Import => {
             let name = intent.data_volume(node);
@@ -54,15 +49,16 @@ pub fn ask(
             let least = import::least_size(intent, &settings);
             Fetched::Import(import::judge(&name, &node.namespace, claim, volume.as_ref(), least))
         }
-        Query::Rivals(resource) => Fetched::Rivals(rivals(world, subject, seen, resource)),
+        Query::Rivals(resource) => Fetched::Rivals(resource.clone(), rivals(world, subject, seen, resource)),
         Query::StatefulSet => {
             let Some(live) = world.api.get(&here(Kind::Set, &node.name)) else {
-                return Fetched::StatefulSet(LiveStatefulSet { stateful_set: None, edits: Vec::new(), scaled_by: None });
+                let nothing = LiveStatefulSet { stateful_set: None, edits: Vec::new(), scaled_by: None };
+                return Fetched::StatefulSet(nothing);
             };
             let json = fields::json(live);
             let rendered = render::stateful_set(node, intent, &platform::settings());
             Fetched::StatefulSet(LiveStatefulSet {
-                stateful_set: live.set().map(|set| StatefulSetView::of(node, set)),
+                stateful_set: live.set().map(|sts| StatefulSetView::of(node, sts)),
                 edits: edits::of("StatefulSet", &json, &fields::json(&rendered.into())),
                 scaled_by: edits::who_scaled(&json),
             })
@@ -82,7 +78,6 @@ pub fn ask(
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
             Fetched::Data(DataCheck::of(claim.and_then(|it| it.volume())))
         }
-        Query::Slot => Fetched::Slot(world.operators[index].ask_for_a_slot(&here(Kind::Node, &node.name))),
         Query::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
             Fetched::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))
@@ -113,14 +108,13 @@ fn secret(world: &World, namespace: &str, name: &str) -> Option<Fingerprint> {
 
 /// Everybody else, from the API server itself.
 fn rivals(world: &World, subject: &Subject, seen: &Observation, resource: &Resource) -> Rivals {
-    let nodes: Vec<&SeiNode> = world.api.list(Kind::Node).filter_map(|node| node.node()).collect();
+    let mut rivals = RivalsOf::new(&subject.node, seen.stateful_set.as_ref().map(|sts| sts.uid.as_str()));
+    world.api.list(Kind::Node).filter_map(|node| node.node()).for_each(|node| rivals.sei_node(node));
     let pods = world.api.list(Kind::Pod).filter(|pod| pod.label(names::NODE_LABEL).is_some());
-    let pods: Vec<_> = pods.filter_map(|pod| pod.pod()).collect();
-    let workload = seen.stateful_set.as_ref().map(|workload| workload.uid.as_str());
-    let sets: Vec<_> = world.api.list(Kind::Set).filter_map(|set| set.set()).collect();
-    let jobs: Vec<_> = world.api.list(Kind::Job).filter_map(|job| job.job()).collect();
-    let rivals = Rivals::of(&subject.node, workload, &nodes, &pods);
-    let mut rivals = rivals.and_makers(&subject.node, &nodes, &sets, &jobs);
+    pods.filter_map(|pod| pod.pod()).for_each(|pod| rivals.pod(pod));
+    world.api.list(Kind::Set).filter_map(|sts| sts.set()).for_each(|sts| rivals.stateful_set(sts));
+    world.api.list(Kind::Job).filter_map(|job| job.job()).for_each(|job| rivals.job(job));
+    let mut rivals = rivals.collect();
     if let Resource::SigningKey(_) = resource {
         for stray in &mut rivals.strays {
             let Some(name) = &stray.uses.signing_secret else { continue };

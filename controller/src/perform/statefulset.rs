@@ -45,7 +45,7 @@ pub(super) async fn apply(
                     ("/spec/updateStrategy", json!(wanted.spec.as_ref().map(|spec| &spec.update_strategy))),
                 ];
                 let replaced = repair::replace(context, node, &set.version, wanted, parts).await?;
-                return Ok(Outcome::StatefulSet(StatefulSetView::of(node, &replaced)));
+                return Ok(Outcome::StatefulSetApplied(StatefulSetView::of(node, &replaced)));
             }
             None => return Err(refused),
         },
@@ -60,7 +60,7 @@ pub(super) async fn apply(
             repair::remove(context, node, &version, &foreign).await?
         }
     };
-    Ok(Outcome::StatefulSet(StatefulSetView::of(node, &mended)))
+    Ok(Outcome::StatefulSetApplied(StatefulSetView::of(node, &mended)))
 }
 
 /// Deletes the pod that was seen, with its normal grace period.
@@ -74,8 +74,8 @@ pub(super) async fn delete_pod(
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &node.namespace);
     let this = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
     match api.delete(name, &DeleteParams::background().preconditions(this)).await {
-        Ok(_) => Ok(Outcome::Deleted),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::Deleted),
+        Ok(_) => Ok(Outcome::PodDeleted(uid.to_owned())),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Outcome::PodDeleted(uid.to_owned())),
         Err(error) => Err(api_error::read(&error, &format!("delete Pod {name}"))),
     }
 }

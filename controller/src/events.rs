@@ -1,11 +1,10 @@
-//! Tells people: events, after the status they speak of is stored.
+//! Publishes Kubernetes events, after the status that they are about is stored.
 //!
-//! Events are news, not records: they go through a bounded queue, and one that cannot be sent is counted and
-//! forgotten. No pass ever waits for one or fails because of one, and where the API server is busy events give way to the
-//! work that they tell of. What is said again and again of the same object in the
-//! same words becomes one event that is counted up.
+//! Events go through a bounded queue; one that cannot be sent is counted and dropped. No reconcile ever waits for one or
+//! fails because of one, and where the API server is busy events give way to the work that they report. Repeated events of
+//! one object with the same words become one event with a growing count.
 
-mod said;
+mod dedup;
 
 use std::{
     sync::Arc,
@@ -16,7 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::{
     api::{
         core::v1::ObjectReference,
-        events::v1::{Event, EventSeries},
+        events::v1::{self as v1, EventSeries},
     },
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
@@ -30,12 +29,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::said::{Again, Said};
+use self::dedup::{Dedup, Repetition};
 use crate::metrics::Metrics;
 
 /// Longest note that the API server takes (events.k8s.io/v1).
 const MAX_NOTE: usize = 1024;
-/// News that wait to be sent; more than that are dropped.
+/// Events that wait to be sent; more are dropped.
 const QUEUE: usize = 4096;
 /// After each event its sender rests so many times as long as the request took, so that it takes a quarter of one
 /// connection's time at most.
@@ -43,10 +42,10 @@ const REST: u32 = 3;
 /// It never rests longer.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// The end of the queue that passes put news into.
+/// The end of the queue that reconciles put events into.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    queue: mpsc::Sender<Event>,
+    queue: mpsc::Sender<v1::Event>,
     instance: Arc<str>,
     metrics: Metrics,
 }
@@ -58,20 +57,20 @@ impl Publisher {
         instance: &str,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (queue, news) = mpsc::channel(QUEUE);
-        let sender = send_all(client, news, metrics.clone());
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let sender = send_all(client, queued, metrics.clone());
         (Self { queue, instance: instance.into(), metrics }, sender)
     }
 
-    /// Announces what changed on an object, as it is stored now.
+    /// Publishes events about an object, as it is stored now.
     pub(crate) fn publish<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        notices: &[Event],
+        events: &[Event],
         now: Timestamp,
     ) {
-        for (index, events) in notices.iter().enumerate() {
-            if self.queue.try_send(self.event(object, events, index, now)).is_err() {
+        for (index, event) in events.iter().enumerate() {
+            if self.queue.try_send(self.event(object, event, index, now)).is_err() {
                 self.metrics.event("dropped");
             }
         }
@@ -80,16 +79,16 @@ impl Publisher {
     fn event<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        events: &Event,
+        event: &Event,
         index: usize,
         now: Timestamp,
-    ) -> Event {
-        let Event { severity, reason, action, note } = events;
+    ) -> v1::Event {
+        let Event { severity, reason, action, note } = event;
         let version = object.resource_version().unwrap_or_default();
-        // The same news of the same version of an object have one name: sent twice, they are stored once.
+        // The same event of the same version of an object has one name: sent twice, it is stored once.
         let identity = format!("{:?}/{version}/{reason}/{index}", object.uid());
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.as_bytes()).simple().to_string();
-        Event {
+        v1::Event {
             metadata: ObjectMeta {
                 name: Some(format!("{}.{}", object.name_any(), &hash[..16])),
                 namespace: object.namespace(),
@@ -106,25 +105,25 @@ impl Publisher {
             regarding: Some(ObjectReference { resource_version: None, ..object.object_ref(&()) }),
             reporting_controller: Some(names::FIELD_MANAGER.to_owned()),
             reporting_instance: Some(self.instance.to_string()),
-            ..Event::default()
+            ..v1::Event::default()
         }
     }
 }
 
-async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metrics) {
-    let mut said = Said::default();
-    while let Some(event) = news.recv().await {
+async fn send_all(client: Client, mut queued: mpsc::Receiver<v1::Event>, metrics: Metrics) {
+    let mut dedup = Dedup::default();
+    while let Some(event) = queued.recv().await {
         let namespace = event.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
         let name = event.metadata.name.clone().unwrap_or_default();
-        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+        let api: Api<v1::Event> = Api::namespaced(client.clone(), &namespace);
         let begin = Instant::now();
-        let sent = match said.again(&event, begin) {
-            Again::Never => api.create(&PostParams::default(), &event).await.map(drop),
-            Again::Counted => {
+        let sent = match dedup.repetition(&event, begin) {
+            Repetition::None => api.create(&PostParams::default(), &event).await.map(drop),
+            Repetition::Counted => {
                 metrics.event("counted");
                 continue;
             }
-            Again::CountedUp { first, count } => {
+            Repetition::Reported { first, count } => {
                 let series = EventSeries {
                     count,
                     last_observed_time: event.event_time.clone().unwrap_or(MicroTime(Timestamp::UNIX_EPOCH)),
@@ -142,7 +141,7 @@ async fn send_all(client: Client, mut news: mpsc::Receiver<Event>, metrics: Metr
             }
         }
         // At the end there is no work left to give way to.
-        if !news.is_closed() {
+        if !queued.is_closed() {
             tokio::time::sleep((begin.elapsed() * REST).min(LONGEST_REST)).await;
         }
     }
