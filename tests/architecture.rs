@@ -10,10 +10,14 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+#[path = "architecture/architecture_document.rs"]
+mod architecture_document;
 #[path = "architecture/charts.rs"]
 mod charts;
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/citations.rs"]
+mod citations;
 #[path = "architecture/decisions.rs"]
 mod decisions;
 #[path = "architecture/definition.rs"]
