@@ -32,6 +32,14 @@ struct Owned {
 /// The manager of an edit that left no trace of who made it: a field that is gone has no owner.
 const UNKNOWN: &str = "somebody";
 
+/// Members of a StatefulSet's `spec` that are reverted when somebody else changes them. Admission announces the revert of
+/// these, and of no others.
+pub const REVERTED: [&str; 6] =
+    ["ordinals", "replicas", "selector", "serviceName", "template", "updateStrategy"];
+
+/// Members of a Service's `spec` that are reverted.
+const REVERTED_OF_SERVICE: [&str; 4] = ["clusterIP", "ports", "publishNotReadyAddresses", "selector"];
+
 /// The fields of a child that we rendered and that somebody else has changed since, or added to its pod template.
 /// `rendered` is what we would apply.
 #[must_use]
@@ -39,8 +47,7 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     let (ours, others) = owners(live);
     let labels = rendered["metadata"]["labels"].as_object();
     let is_of_concern = |place: &Place| match place.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["spec", "template" | "updateStrategy" | "replicas" | "selector" | "ports", ..]
-        | ["spec", "publishNotReadyAddresses" | "serviceName" | "clusterIP"] => true,
+        ["spec", member, ..] => REVERTED.contains(&member) || REVERTED_OF_SERVICE.contains(&member),
         ["metadata", "labels", key] => labels.is_some_and(|labels| labels.contains_key(key)),
         _ => false,
     };
@@ -77,8 +84,8 @@ fn is_port_of_theirs(live: &Value, rendered: &Value, place: &Place) -> bool {
     spec == "spec" && ports == "ports" && ours.all(|ours| ours != port)
 }
 
-/// JSON pointers of what others put into the pod template, or left in the update strategy; those that come later in a list
-/// first, so that each can be removed after the one before.
+/// JSON pointers of what others put into the pod template or the ordinals, or left in the update strategy; those that come
+/// later in a list first, so that each can be removed after the one before.
 #[must_use]
 pub fn foreign(live: &Value) -> Vec<String> {
     let (ours, others) = owners(live);
@@ -87,7 +94,9 @@ pub fn foreign(live: &Value) -> Vec<String> {
         let strings: Vec<_> = place.iter().map(String::as_str).collect();
         matches!(
             strings[..],
-            ["spec", "template", _, _, ..] | ["spec", "updateStrategy", "rollingUpdate", ..]
+            ["spec", "template", _, _, ..]
+                | ["spec", "updateStrategy", "rollingUpdate", ..]
+                | ["spec", "ordinals", ..]
         ) && !covers(&ours, place)
     };
     let foreign: BTreeSet<&Place> = places.iter().filter(is_foreign).collect();

@@ -152,3 +152,15 @@ fn labels_of_others_are_theirs_and_ours_are_ours() {
     live["metadata"]["labels"]["sei.io/node"] = "other".into();
     assert_eq!(told(&live), [("metadata.labels.sei.io/node".to_owned(), "kubectl-label".to_owned())]);
 }
+
+#[test]
+fn ordinals_of_others_are_an_edit_and_removed() {
+    // `start: 1` gives the set a second pod beside the first.
+    let mut spec = spec();
+    spec["ordinals"] = json!({"start": 1});
+    let live =
+        live(spec, json!([by("kubectl-patch", json!({"f:spec": {"f:ordinals": {".": {}, "f:start": {}}}}))]));
+    let by_kubectl = |field: &str| (field.to_owned(), "kubectl-patch".to_owned());
+    assert_eq!(told(&live), [by_kubectl("spec.ordinals"), by_kubectl("spec.ordinals.start")]);
+    assert_eq!(foreign(&live), ["/spec/ordinals"]);
+}
