@@ -1,5 +1,5 @@
 # The operator's image, for those who have a builder: docker build --tag seinode-operator .
-# Without one, `cargo run --package devcluster -- image FILE` writes the same image into an archive.
+# Without one, `cargo xtask image FILE` writes the same image into an archive.
 FROM rust:1.95.0-bookworm AS build
 # For the parts that are in C.
 RUN apt-get update && apt-get install --yes --no-install-recommends musl-tools

@@ -13,11 +13,11 @@ struct Room {
     because: &'static str,
 }
 
-const ROOMS: [Room; 7] = [
+const ROOMS: [Room; 9] = [
     Room {
         name: "seinode-api",
         uses: &[],
-        tests_with: &["devcluster"],
+        tests_with: &[],
         because: "the vocabulary is what all others share: it knows none of them",
     },
     Room {
@@ -29,32 +29,44 @@ const ROOMS: [Room; 7] = [
     Room {
         name: "seinode-controller",
         uses: &["seinode-api", "seinode-core"],
-        tests_with: &["devcluster"],
+        tests_with: &["sidecar-sim"],
         because: "the hands carry out what the core decides; admission and keys are not their business",
     },
     Room {
         name: "seinode-webhook",
         uses: &["seinode-core", "seinode-api"],
-        tests_with: &["devcluster"],
+        tests_with: &[],
         because: "the gate judges with the core's own parser and touches nothing",
     },
     Room {
         name: "seinode-certs",
         uses: &[],
-        tests_with: &["devcluster"],
+        tests_with: &[],
         because: "the keys know X.509 and one Secret, and nothing of nodes",
     },
     Room {
         name: "seinode-operator",
         uses: &["seinode-api", "seinode-core", "seinode-controller", "seinode-webhook", "seinode-certs"],
-        tests_with: &["devcluster"],
+        tests_with: &["devcluster", "sidecar-sim", "xtask"],
         because: "the binary puts the shipped rooms together; the local control plane is for tests",
     },
     Room {
         name: "devcluster",
-        uses: &["seinode-api"],
+        uses: &[],
         tests_with: &[],
-        because: "the local control plane must stay ignorant of how the operator works, or it would test itself",
+        because: "the local control plane serves any operator: it contains nothing of Sei",
+    },
+    Room {
+        name: "sidecar-sim",
+        uses: &[],
+        tests_with: &["devcluster"],
+        because: "the simulated sidecar keeps the contract on its own, or the operator would test itself",
+    },
+    Room {
+        name: "xtask",
+        uses: &["devcluster", "sidecar-sim", "seinode-api"],
+        tests_with: &[],
+        because: "the demo and the image use the operator as users do: as a binary, charts and YAML",
     },
 ];
 

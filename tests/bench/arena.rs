@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
-use devcluster::{Audit, Cluster, Options, Progress, guardian::Guard, sidecar::Sidecars};
+use devcluster::{Audit, Cluster, Options, Progress, guardian::Guard};
 use futures::{StreamExt, future::join_all, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -18,6 +18,7 @@ use kube::{
 };
 use seinode_api::{SeiNode, status::Phase};
 use serde::de::DeserializeOwned;
+use sidecar_sim::Sidecars;
 
 use crate::{
     eventually,

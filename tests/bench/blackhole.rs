@@ -26,15 +26,12 @@ mod wait;
 use std::process::ExitCode;
 
 use arena::{Place, World};
-use devcluster::{
-    Audit,
-    guardian::Guard,
-    sidecar::{Fault, Scope, Times},
-};
+use devcluster::{Audit, guardian::Guard};
 use frame::{Verdict, in_turns, label, ratio};
 use kube::ResourceExt;
 use run::{Run, median};
 use seinode_api::SeiNode;
+use sidecar_sim::{Fault, Scope, Times};
 use wait::{eventually, within};
 
 /// Issue 4: with black holes it takes at most this many times as long as without.

@@ -1,8 +1,8 @@
 //! Rounds of the script and the operator in turns, and what comes of them.
 
-use devcluster::sidecar::Sidecars;
 use futures::future::join_all;
 use seinode_api::SeiNode;
+use sidecar_sim::Sidecars;
 
 use crate::{
     World,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use devcluster::sidecar::Sidecars;
 use futures::future::join_all;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::{
@@ -12,6 +11,7 @@ use kube::{
 };
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::Sidecars;
 use uuid::Uuid;
 
 /// How often a sidecar is asked.

@@ -30,11 +30,7 @@ mod wait;
 use std::{process::ExitCode, time::Duration};
 
 use arena::{Place, World};
-use devcluster::{
-    Audit,
-    guardian::Guard,
-    sidecar::{Delay, TaskType},
-};
+use devcluster::{Audit, guardian::Guard};
 use frame::{Verdict, in_turns, label, median, ratio};
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -45,6 +41,7 @@ use kube::{
 use requests::Requests;
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::{Delay, TaskType};
 use wait::{eventually, within};
 
 /// Issue 5: so many requests to the API server a rollout, events included.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use devcluster::sidecar::{Answer, Sidecars, TaskType};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use seinode_api::SeiNode;
+use sidecar_sim::{Answer, Sidecars, TaskType};
 
 use crate::frame;
 

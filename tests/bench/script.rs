@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
-use devcluster::{PLATFORM, sidecar::Sidecars};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -20,7 +19,9 @@ use seinode_core::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use sidecar_sim::Sidecars;
 use uuid::Uuid;
+use xtask::platform::PLATFORM;
 
 /// How often a sidecar is asked.
 const GLANCE: Duration = Duration::from_millis(20);

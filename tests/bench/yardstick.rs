@@ -29,12 +29,9 @@ use std::{process::ExitCode, time::Duration};
 
 use arena::World;
 use contest::Contest;
-use devcluster::{
-    Audit,
-    guardian::Guard,
-    sidecar::{Delay, TaskType},
-};
+use devcluster::{Audit, guardian::Guard};
 use frame::Verdict;
+use sidecar_sim::{Delay, TaskType};
 use wait::{eventually, within};
 
 /// Issue 3: the operator takes at most this many times as long as the script.

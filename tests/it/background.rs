@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use devcluster::{
-    sidecar::{Interruption, Submission, TaskType, Times},
-    stages::RESTART_SIDECAR,
-};
+use devcluster::stages::RESTART_SIDECAR;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
+use sidecar_sim::{Interruption, Submission, TaskType, Times};
 
 use crate::kit::{Kit, Namespace, eventually, namespace::condition, wait::PATIENCE};
 
@@ -83,7 +81,7 @@ pub async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_side
     let last_two: Vec<_> = ns.sidecar("n0").submissions().iter().rev().take(2).map(|it| it.task).collect();
     assert_eq!(last_two, [TaskType::ResultExport, TaskType::MarkReady]);
     let params = sent(&ns, TaskType::ResultExport)[0].params.clone().map(Value::Object);
-    let setting = |name| devcluster::PLATFORM.iter().find(|(key, _)| *key == name).unwrap().1;
+    let setting = |name| xtask::platform::PLATFORM.iter().find(|(key, _)| *key == name).unwrap().1;
     assert_eq!(
         params,
         Some(json!({
@@ -113,5 +111,5 @@ pub async fn a_refused_export_does_not_keep_the_node_from_running_and_is_told(ki
                 .is_some_and(|ready| ready.message.contains("unknown task type: snapshot-upload"))
     })
     .await;
-    ns.sidecar("n0").until(PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
 }

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use devcluster::PLATFORM;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
@@ -15,6 +14,7 @@ use tokio::{
     process::{Child, ChildStderr, Command},
     time::timeout,
 };
+use xtask::platform::PLATFORM;
 
 use crate::kit::eventually;
 

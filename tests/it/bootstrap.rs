@@ -7,7 +7,6 @@ mod edits;
 use std::sync::Arc;
 
 pub use death::*;
-use devcluster::sidecar::{Submission, TaskType, Times};
 pub use edits::*;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
@@ -17,6 +16,7 @@ use k8s_openapi::api::{
 use kube::{ResourceExt, api::PropagationPolicy};
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
+use sidecar_sim::{Submission, TaskType, Times};
 
 use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::PATIENCE};
 
@@ -49,7 +49,7 @@ async fn create(ns: &Namespace, rest: &str) -> SeiNode {
 
 /// Waits until the sidecar is given a task, which it is to hold.
 async fn at(ns: &Namespace, task: TaskType) {
-    let given = |sidecar: &devcluster::sidecar::Node| sidecar.submissions().iter().any(|it| it.task == task);
+    let given = |sidecar: &sidecar_sim::Node| sidecar.submissions().iter().any(|it| it.task == task);
     ns.sidecar("n0").until(PATIENCE, given).await.unwrap();
 }
 
@@ -185,7 +185,7 @@ pub async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
     operator.kill();
     let _operator = ns.operator();
     retry(&ns, "1").await;
-    ns.sidecar("n0").until(PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
     assert_eq!(ns.api::<Job>().get("n0-bootstrap").await.unwrap().uid(), job);
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
     ns.running("n0").await;

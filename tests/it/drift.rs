@@ -6,12 +6,12 @@ mod adopted;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use adopted::*;
-use devcluster::sidecar::TaskType;
 use futures::future::join_all;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus};
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, plans::PlanWatch, told::says};
 

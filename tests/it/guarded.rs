@@ -5,7 +5,6 @@ mod signers;
 
 use std::sync::Arc;
 
-use devcluster::sidecar::TaskType;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Pod},
@@ -13,6 +12,7 @@ use k8s_openapi::api::{
 use kube::ResourceExt;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 pub use signers::*;
 
 use crate::kit::{Kit, Namespace, pods::PodWatch, told::says};

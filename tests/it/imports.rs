@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::TaskType;
 use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
@@ -14,6 +13,7 @@ use kube::{
 };
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, Operator,

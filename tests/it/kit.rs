@@ -23,13 +23,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use devcluster::{Audit, Cluster, Guard, Options, Progress, Tool, Tools, sidecar::Sidecars};
+use devcluster::{Audit, Cluster, Guard, Options, Progress, Tool, Tools};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams},
     runtime::{conditions, wait::await_condition},
 };
+use sidecar_sim::Sidecars;
 use tokio::sync::OnceCell;
 
 pub use namespace::Namespace;

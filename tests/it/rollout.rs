@@ -14,7 +14,6 @@ use std::sync::Arc;
 pub use blocked::*;
 pub use configured::*;
 pub use death::*;
-use devcluster::sidecar::TaskType;
 use futures::future::join_all;
 pub use gaps::*;
 pub use interrupted::*;
@@ -23,6 +22,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 pub use requests::*;
 use serde_json::json;
+use sidecar_sim::TaskType;
 pub use unready::*;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, rollout::RolloutWatch};

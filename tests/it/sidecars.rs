@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use devcluster::sidecar::{Fault, Scope, SubmissionEffect, TaskType, Times};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{
     ResourceExt,
@@ -10,6 +9,7 @@ use kube::{
 };
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
+use sidecar_sim::{Fault, Scope, SubmissionEffect, TaskType, Times};
 
 use crate::kit::{
     Kit, eventually,
@@ -23,7 +23,7 @@ pub async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reaso
     let sidecar = ns.sidecar("n0");
     sidecar.behaviour().hold(TaskType::ConfigApply);
     ns.full_node("n0", "").await;
-    let applied = |sidecar: &devcluster::sidecar::Node| {
+    let applied = |sidecar: &sidecar_sim::Node| {
         sidecar.submissions().iter().filter(|it| it.task == TaskType::ConfigApply).count()
     };
     sidecar.until(PATIENCE, |sidecar| applied(sidecar) == 1).await.unwrap();

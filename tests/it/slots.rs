@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use devcluster::sidecar::TaskType;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, namespace::truth, plans::PlanWatch, told::says};
 

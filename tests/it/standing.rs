@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::TaskType;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Pod},
@@ -13,6 +12,7 @@ use kube::{
 };
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, eventually,

@@ -1,6 +1,6 @@
 //! The operator's image: what is shipped.
 
-use devcluster::image;
+use xtask::image;
 
 use crate::stage::Shared;
 

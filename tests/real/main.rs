@@ -33,6 +33,7 @@ const AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
     // First of all: this executable may be running as the keeper of another run of itself, or in a container.
+    sidecar_sim::container::run_if_named();
     let guard = guardian::claim();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));

@@ -2,12 +2,8 @@
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
-use devcluster::{
-    Cluster, Guard, Nodes, Options, Progress, ServiceAccounts,
-    chart::Helm,
-    image::{self, Image, Seid},
-    platform,
-};
+use devcluster::image::Image;
+use devcluster::{Cluster, Guard, Nodes, Options, Progress, ServiceAccounts, chart::Helm};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Namespace, ServiceAccount},
@@ -18,6 +14,8 @@ use tokio::{
     process::Command,
     sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
+use xtask::image::{self, Seid};
+use xtask::platform;
 
 use crate::wait::{eventually, within};
 

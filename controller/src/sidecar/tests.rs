@@ -2,7 +2,6 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use devcluster::sidecar::{Endpoint, Fault, Scope, Sidecars as Simulated, Times};
 use reqwest::StatusCode;
 use seinode_core::{
     ids::{PlanId, Target},
@@ -11,6 +10,7 @@ use seinode_core::{
     task_type::TaskType,
 };
 use serde_json::json;
+use sidecar_sim::{Endpoint, Fault, Scope, Sidecars as Simulated, Times};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -36,7 +36,7 @@ impl Scene {
         scene
     }
 
-    fn process(&self) -> devcluster::sidecar::Node {
+    fn process(&self) -> sidecar_sim::Node {
         self.simulated.node("ns", "n0")
     }
 
@@ -120,7 +120,7 @@ async fn a_failed_task_is_told_in_the_sidecars_words() {
 #[tokio::test]
 async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
     let scene = Scene::new().await;
-    let simulated = devcluster::sidecar::TaskType::MarkReady;
+    let simulated = sidecar_sim::TaskType::MarkReady;
     let behaviour = scene.process().behaviour();
     behaviour.refuse_submit(simulated, Times::Next(1), "unknown task type: mark-ready");
     let refused = scene.submit(TaskType::MarkReady, None).await;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use devcluster::sidecar::{self, TaskType};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -12,6 +11,7 @@ use kube::{
 };
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 use uuid::Uuid;
 
 use crate::{
@@ -75,7 +75,7 @@ impl<'a> Crowd<'a> {
         .await;
     }
 
-    pub fn sidecar(&self, node: &SeiNode) -> sidecar::Node {
+    pub fn sidecar(&self, node: &SeiNode) -> sidecar_sim::Node {
         self.world.sidecars.node(&node.namespace().unwrap(), &node.name_any())
     }
 
@@ -119,7 +119,7 @@ impl<'a> Crowd<'a> {
 }
 
 /// When the process began to answer that began last, and when mark-ready came to it.
-fn healed(sidecar: &sidecar::Node, since: Timestamp) -> Option<(Timestamp, Timestamp)> {
+fn healed(sidecar: &sidecar_sim::Node, since: Timestamp) -> Option<(Timestamp, Timestamp)> {
     let began = sidecar.starts().last().copied().filter(|at| *at >= since)?;
     let runs = sidecar.executions();
     let run = runs.iter().find(|run| run.task == TaskType::MarkReady && run.at >= began)?;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use devcluster::sidecar::Delay;
 use futures::future::join_all;
 use jiff::Timestamp;
+use sidecar_sim::Delay;
 
 use crate::{
     crowd::Crowd,

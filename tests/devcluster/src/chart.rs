@@ -1,8 +1,7 @@
-//! The charts of this checkout on a cluster of ours, as the real helm renders and installs them.
+//! Charts on a local cluster, as the real helm renders and installs them.
 //!
-//! Three things are not as in a real cluster: no container runs, so a replica of the operator is a process on this machine
-//! ([`Replica`] says how it is started); pods have no network, so what is asked of a Service leads to a port on loopback ([`serve`]);
-//! and sidecars are reached the way that [`crate::sidecar`] has. Everything else is as the charts have it.
+//! Two things differ from a real cluster. No container runs, so a replica of a Deployment is a process on this machine
+//! ([`Replica`]). Pods have no network, so a Service leads to a port on loopback ([`serve`]).
 
 mod guardrails;
 mod helm;

@@ -29,7 +29,7 @@ use crate::progress::Progress;
 
 use ledger::Ledger;
 pub(crate) use ledger::release_of;
-pub use machine::{Machine, Missing};
+pub use machine::{Machine, Missing, Statics};
 pub(crate) use mounts::kind_at;
 
 /// The machine as its pods see it: the API server, the names and the kubelet listen there, and nowhere else.

@@ -77,11 +77,11 @@ pub enum SpawnError {
 
 /// Must be the first line of `main` in every program that starts processes through this crate.
 ///
-/// Our own executable is also the keeper's, and that of containers on a real node: started as one of these, this call
+/// Our own executable is also the keeper's, and that of `pause` containers on a real node: started as one of these, this call
 /// never returns.
 #[must_use]
 pub fn claim() -> Guard {
-    crate::stand_in::play_if_asked();
+    crate::pause::run_if_named();
     if let Some(mark) = std::env::var_os(ROLE) {
         keeper::serve(&mark.to_string_lossy());
     }

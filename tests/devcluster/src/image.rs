@@ -1,23 +1,20 @@
-//! Container images made of files, without a container engine: the operator's own, and those that stand in on a real
-//! node for programs that are not ours.
+//! Container images made of files, without a container engine.
 //!
 //! An image here has one layer. Its archive can be loaded by containerd (`ctr images import`), Docker (`docker load`),
 //! Podman and skopeo. The same files make the same bytes, whoever writes them and when. It never asks a registry.
 
 mod archive;
-mod build;
 mod closure;
-mod operator;
-mod stand_in;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use build::{BuildError, build};
-pub use operator::{LABELS, OPERATOR, operator};
-pub use stand_in::{PAUSE, Seid, Statics, pause, seid, sidecar};
+use crate::pause;
 
-/// The user that images run as unless they say otherwise: nobody's, and not root.
+/// Name under which the container runtime looks for the image of [`pause`].
+pub const PAUSE: &str = "devcluster.sei.io/pause:1";
+
+/// Default user and group of an image: unprivileged.
 pub const NOBODY: &str = "65532:65532";
 
 /// An image: what its containers see as `/`, and how they start.
@@ -64,7 +61,7 @@ pub enum ImageError {
 }
 
 impl Image {
-    /// An empty image under a name as registries have them, such as `ghcr.io/sei-protocol/seinode-operator:0.1.0`.
+    /// An empty image under a name as registries have them, such as `ghcr.io/example/app:0.1.0`.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), user: NOBODY.to_owned(), ..Self::default() }
@@ -74,6 +71,26 @@ impl Image {
     #[must_use]
     pub fn renamed(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
+    }
+
+    /// The image, run as this user and group, such as `0:0`.
+    #[must_use]
+    pub fn run_as(self, user: &str) -> Self {
+        Self { user: user.to_owned(), ..self }
+    }
+
+    /// The image with this environment variable, such as `PATH=/bin`.
+    #[must_use]
+    pub fn with_variable(mut self, variable: &str) -> Self {
+        self.variables.push(variable.to_owned());
+        self
+    }
+
+    /// The image with this label.
+    #[must_use]
+    pub fn with_label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
     }
 
     /// Its name.
@@ -91,19 +108,55 @@ impl Image {
         written.map_err(|source| ImageError::Write { name: self.name.clone(), source })
     }
 
-    fn with(mut self, path: &str, file: File) -> Self {
+    /// The image with a file at this path.
+    #[must_use]
+    pub fn with(mut self, path: &str, file: File) -> Self {
         self.files.insert(PathBuf::from(path), file);
         self
     }
 
-    fn started_with(mut self, entrypoint: &[&str]) -> Self {
+    /// The image with the program at `source`, and the libraries that it is linked with, at `target`.
+    ///
+    /// # Errors
+    /// When `ldd` does not run, or a file cannot be read.
+    pub fn with_linked_program(self, source: &Path, target: &str) -> Result<Self, ImageError> {
+        closure::put(self, source, target)
+    }
+
+    /// The image with this entrypoint.
+    #[must_use]
+    pub fn started_with(mut self, entrypoint: &[&str]) -> Self {
         self.entrypoint = entrypoint.iter().map(|&word| word.to_owned()).collect();
         self
     }
 }
 
-/// Reads a program of this machine.
-fn program(path: &Path) -> Result<File, ImageError> {
-    let read = std::fs::read(path).map(File::Program);
-    read.map_err(|source| ImageError::Missing { path: path.to_owned(), source })
+/// Image of the container that holds a pod's namespaces: this executable, which acts as `pause` under that name.
+///
+/// # Errors
+/// When a file of this machine cannot be read.
+pub fn pause() -> Result<Image, ImageError> {
+    let program = format!("/bin/{}", pause::PAUSE);
+    let image = Image::named(PAUSE).with_linked_program(&this_executable()?, &program)?;
+    Ok(image.started_with(&[&program]))
+}
+
+/// Path of this executable.
+///
+/// # Errors
+/// When the operating system does not know it.
+pub fn this_executable() -> Result<PathBuf, ImageError> {
+    std::env::current_exe()
+        .map_err(|source| ImageError::Missing { path: "the path of this executable".into(), source })
+}
+
+impl File {
+    /// Reads a program of this machine.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn program(path: &Path) -> Result<Self, ImageError> {
+        let read = std::fs::read(path).map(Self::Program);
+        read.map_err(|source| ImageError::Missing { path: path.to_owned(), source })
+    }
 }

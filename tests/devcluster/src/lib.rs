@@ -1,10 +1,9 @@
-//! A real Kubernetes control plane on one machine, without a container engine, for our tests and the demo.
+//! A real Kubernetes control plane on one machine, without a container engine, for tests of operators.
 //!
 //! [`Cluster::start`] brings up etcd, kube-apiserver, kube-controller-manager, kube-scheduler and, in the kubelet's
 //! place, kwok; about four seconds later the API answers, claims get volumes, pods are scheduled and become ready.
-//! Everything that the operator talks to is real except two things: containers never run ([`stages`] says what a pod's
-//! status shows instead), and the sidecar in each pod is played by a server of ours ([`sidecar`]). With [`Nodes::Real`] the
-//! machine itself is the node: containers run, Services route, and the simulated sidecar is one of them.
+//! Everything is real except that containers never run ([`stages`] lists what a pod's status shows instead). With
+//! [`Nodes::Real`] the machine itself is the node: containers run and Services route.
 //!
 //! ```no_run
 //! use devcluster::{Cluster, Options, Progress, guardian};
@@ -33,14 +32,12 @@
 //! | [`ground`] | what a real node needs of this machine, changes on it and puts back |
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
-//! | [`platform`] | the operator's settings for this control plane |
-//! | [`cargo`] | builds the operator of this checkout |
-//! | [`chart`] | the charts, rendered and installed by helm, with an operator on loopback behind them |
-//! | [`definitions`] | the definitions of others' kinds that the charts use |
-//! | [`image`] | container images without a container engine: the operator's own, and stand-ins |
+//! | [`chart`] | charts, rendered and installed by helm, with processes on loopback behind them |
+//! | [`definitions`] | definitions of the kinds of cert-manager and of the Prometheus operator |
+//! | [`image`] | container images without a container engine |
 //! | [`services`] | where the API server finds what it calls by a Service |
 //! | [`audit`] | counts API requests |
-//! | [`sidecar`] | the simulated sidecar |
+//! | [`up`] | a cluster for people |
 //! | [`progress`] | what is being done right now |
 //!
 //! The binary of the same name keeps a cluster running for people: `cargo run -p devcluster -- up`.
@@ -49,31 +46,28 @@
 //! start.
 
 pub mod audit;
-pub mod cargo;
 pub mod chart;
 pub mod cluster;
 pub mod definitions;
 pub mod ground;
 pub mod guardian;
 pub mod image;
-pub mod platform;
+mod pause;
 mod port;
 pub mod process;
 pub mod progress;
 mod removal;
 pub mod services;
-pub mod sidecar;
 pub mod stages;
-mod stand_in;
 mod steady;
 pub mod tools;
+pub mod up;
 pub mod volumes;
 
 pub use cluster::{
     Audit, Cluster, ClusterError, LIMITED_TOKEN, Nodes, Options, Owners, RealNode, ServiceAccounts, Volumes,
 };
 pub use guardian::{Guard, Keep};
-pub use platform::PLATFORM;
 pub use process::Process;
 pub use progress::{Event, Progress};
 pub use tools::{Tool, Tools};

@@ -22,8 +22,6 @@ mod outage;
 mod pods;
 #[path = "cluster/real_node.rs"]
 mod real_node;
-#[path = "cluster/sidecars.rs"]
-mod sidecars;
 #[path = "cluster/tooling.rs"]
 mod tooling;
 #[path = "cluster/users.rs"]
@@ -49,13 +47,7 @@ fn main() -> ExitCode {
     // Started by the first scenario that asks for it.
     let shared: Arc<OnceCell<Arc<Cluster>>> = Arc::default();
 
-    let scenarios = [
-        pods::scenarios(),
-        jobs::scenarios(),
-        sidecars::scenarios(),
-        users::scenarios(),
-        volumes::scenarios(),
-    ];
+    let scenarios = [pods::scenarios(), jobs::scenarios(), users::scenarios(), volumes::scenarios()];
     let mut trials: Vec<Trial> = scenarios
         .into_iter()
         .flatten()

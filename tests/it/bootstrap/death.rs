@@ -13,7 +13,7 @@ use crate::kit::{
     proxy::{Cut, Proxy},
     within,
 };
-use devcluster::sidecar::TaskType;
+use sidecar_sim::TaskType;
 
 /// More changes than an undisturbed bootstrap makes.
 const POINTS: usize = 30;
@@ -63,7 +63,7 @@ pub async fn a_job_that_completes_while_the_operator_is_down_is_a_success(kit: A
     create(&ns, "").await;
     at(&ns, TaskType::MarkReady).await;
     let pod = ns.bootstrap_pod("n0").await.uid();
-    ns.sidecar("n0").until(crate::kit::wait::PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(crate::kit::wait::PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
     operator.kill();
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
     let job = ns.api::<Job>().get("n0-bootstrap").await.unwrap();

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use devcluster::{sidecar::TaskType, stages::STOP_DELAY};
+use devcluster::stages::STOP_DELAY;
 use k8s_openapi::api::{apps::v1::StatefulSet, batch::v1::Job, core::v1::Pod};
 use kube::{
     ResourceExt,
     api::{ListParams, Patch, PatchParams},
 };
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use super::{at, clean, create, runs};
 use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::PATIENCE};
@@ -106,7 +107,7 @@ pub async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes
     let _operator = ns.operator();
     create(&ns, "").await;
     at(&ns, TaskType::MarkReady).await;
-    ns.sidecar("n0").until(PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
     let first = ns.bootstrap_pod("n0").await;
     ns.patch("n0", json!({"spec": {"paused": true}})).await;
     let node = ns.node_until("n0", "is paused", |status| {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use devcluster::{Audit, Options, sidecar::TaskType};
+use devcluster::{Audit, Options};
 use k8s_openapi::{
     api::{
         admissionregistration::v1::{
@@ -19,6 +19,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt, api::ListParams};
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, eventually,

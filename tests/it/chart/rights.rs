@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use devcluster::{Audit, Options, Owners, audit, sidecar::TaskType, stages::RESTART_SIDECAR};
+use devcluster::{Audit, Options, Owners, audit, stages::RESTART_SIDECAR};
 use jiff::Timestamp;
 use k8s_openapi::{
     ByteString,
@@ -22,6 +22,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt, api::PropagationPolicy};
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, Operator,

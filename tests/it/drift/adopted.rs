@@ -51,10 +51,10 @@ async fn original(ns: &Namespace, strategy: &str) -> Value {
     ns.apply_as::<Service>("seinode-controller", "n0", left["service"].clone()).await;
     ns.pod_runs("n0", V1).await;
     let sidecar = ns.sidecar("n0");
-    sidecar.until(PATIENCE, devcluster::sidecar::Node::is_up).await.unwrap();
+    sidecar.until(PATIENCE, sidecar_sim::Node::is_up).await.unwrap();
     let tasks = format!("{}/v0/tasks", ns.world.sidecars.url(&ns.name, "n0"));
     reqwest::Client::new().post(tasks).json(&json!({"type": "mark-ready"})).send().await.unwrap();
-    sidecar.until(PATIENCE, devcluster::sidecar::Node::is_ready).await.unwrap();
+    sidecar.until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
     write_status(ns, &left["status"]).await;
     left
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use devcluster::{
-    Options,
-    sidecar::{TaskType, Times},
-};
+use devcluster::Options;
 use k8s_openapi::{
     ByteString,
     api::{
@@ -16,6 +13,7 @@ use k8s_openapi::{
 use kube::api::{Patch, PatchParams, PropagationPolicy};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use serde_json::{Value, json};
+use sidecar_sim::{TaskType, Times};
 
 use super::{NOT_BOUND, V2, bring_volume_back, change, is_at, keeps, lose_volume};
 use crate::kit::{

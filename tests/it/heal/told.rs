@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::{Endpoint, Fault, Scope, TaskType, Times};
 use http::StatusCode;
 use kube::api::{PostParams, PropagationPolicy};
 use seinode_api::SeiNode;
+use sidecar_sim::{Endpoint, Fault, Scope, TaskType, Times};
 
 use crate::kit::{Kit, Namespace, Operator, eventually, wait::PATIENCE};
 

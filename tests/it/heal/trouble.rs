@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devcluster::{
-    audit,
-    sidecar::{TaskType, Times},
-};
+use devcluster::audit;
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
+use sidecar_sim::{TaskType, Times};
 
 use super::{restart_in_place, running};
 use crate::kit::{Kit, Namespace, Operator, eventually};

@@ -1,7 +1,7 @@
 //! The bootstrap of a node: its Job's pod, and how `seid` in it ends. No container runs, so a scenario says when the halt
 //! height is reached.
 
-use devcluster::{sidecar, stages};
+use devcluster::stages;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     ResourceExt,
@@ -45,7 +45,7 @@ impl Namespace {
             Bootstrap::Breaks => (stages::FAIL, "Failed"),
         };
         if how == Bootstrap::Halts {
-            self.sidecar(node).until(PATIENCE, sidecar::Node::is_ready).await.unwrap();
+            self.sidecar(node).until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
         }
         // Watched from before the end: the operator may take a Job that has ended away at once.
         let name = format!("{node}-bootstrap");

@@ -2,7 +2,6 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use devcluster::sidecar;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{core::v1::Namespace as KubeNamespace, events::v1::Event},
@@ -103,7 +102,7 @@ impl Namespace {
     }
 
     /// The simulated sidecar of a node.
-    pub fn sidecar(&self, node: &str) -> sidecar::Node {
+    pub fn sidecar(&self, node: &str) -> sidecar_sim::Node {
         self.world.sidecars.node(&self.name, node)
     }
 

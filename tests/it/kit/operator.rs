@@ -6,8 +6,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use devcluster::{PLATFORM, Process, chart::Replica};
+use devcluster::{Process, chart::Replica};
 use serde_json::Value;
+use xtask::platform::PLATFORM;
 
 use super::{World, eventually, within};
 

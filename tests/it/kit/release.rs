@@ -9,11 +9,11 @@ use std::{
 use devcluster::{
     Tool,
     chart::{self, Replica},
-    platform,
 };
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use xtask::platform;
 
 use super::{Kit, Namespace, Operator, World, eventually, service::Service};
 
@@ -135,7 +135,15 @@ impl Release {
     /// Starts a replica as the installed Deployment says, under this pod name.
     pub async fn replica(&self, pod: &str) -> Operator {
         let World { cluster, sidecars, .. } = &*self.system.world;
-        let replica = Replica::of(cluster, sidecars, &self.system.name, NAME, pod).await.unwrap();
+        let replica = Replica::of(
+            cluster,
+            &self.system.name,
+            NAME,
+            pod,
+            &[("--sidecar-url-template", &sidecars.url_template())],
+        )
+        .await
+        .unwrap();
         let operator = Operator::as_told(&self.system.world, &replica);
         self.service.add(&operator).await;
         operator

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use devcluster::{
-    sidecar::{self, TaskType},
-    stages::STOP_DELAY,
-};
+use devcluster::stages::STOP_DELAY;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::api::{Patch, PatchParams};
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use crate::kit::{Kit, Namespace, eventually, namespace::truth, pods::PodWatch, told::says, wait::PATIENCE};
 
@@ -112,7 +110,7 @@ pub async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
     sidecar.behaviour().hold(TaskType::ConfigApply);
     ns.full_node("n0", "").await;
     let given =
-        |sidecar: &sidecar::Node| sidecar.submissions().iter().any(|it| it.task == TaskType::ConfigApply);
+        |sidecar: &sidecar_sim::Node| sidecar.submissions().iter().any(|it| it.task == TaskType::ConfigApply);
     sidecar.until(PATIENCE, given).await.unwrap();
     scale(&ns, "n0", 0);
     stopped(&ns, "n0", SOMEBODY).await;

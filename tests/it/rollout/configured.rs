@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::{Submission, TaskType, Times};
 use kube::ResourceExt;
 use serde_json::{Value, json};
+use sidecar_sim::{Submission, TaskType, Times};
 
 use super::running;
 use crate::kit::{Kit, Namespace, namespace::condition, rolling::current_task, rollout::RolloutWatch};

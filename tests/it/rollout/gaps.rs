@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::TaskType;
 use futures::{StreamExt, stream};
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use super::{
     hold::{GAPS, begin_and_stop_at, let_go_on, wish},

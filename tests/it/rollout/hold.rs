@@ -1,9 +1,10 @@
 //! Stops a rollout at one of its tasks, and lets it go on.
 
-use devcluster::{sidecar::TaskType, stages::ABSENT_IMAGE};
+use devcluster::stages::ABSENT_IMAGE;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 
 use crate::kit::{
     Namespace,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::TaskType;
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::{ResourceExt, api::PropagationPolicy};
 use serde_json::json;
+use sidecar_sim::TaskType;
 
 use super::{
     hold::{GAPS, begin_and_stop_at, let_go_on, wish},

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devcluster::sidecar::Delay;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::events::v1::Event;
+use sidecar_sim::Delay;
 
 use super::running;
 use crate::kit::{Kit, Namespace, eventually, namespace::truth};

@@ -1,4 +1,4 @@
-//! How an installed Deployment starts the operator, for a process on this machine.
+//! How an installed Deployment starts its container, for a process on this machine.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,6 @@ use kube::Api;
 
 use super::{ChartError, mounts};
 use crate::Cluster;
-use crate::sidecar::Sidecars;
 
 /// One replica: what a kubelet would give its container.
 #[derive(Clone, Debug)]
@@ -22,17 +21,17 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// As this Deployment says, for the pod with this name.
+    /// As this Deployment says, for the pod with this name. `flags` are arguments with a value of this machine.
     ///
     /// # Errors
     /// When the API server does not give the Deployment or a token of its account, or the Deployment wants something that
     /// is not played here.
     pub async fn of(
         cluster: &Cluster,
-        sidecars: &Sidecars,
         namespace: &str,
         deployment: &str,
         pod: &str,
+        flags: &[(&str, &str)],
     ) -> Result<Self, ChartError> {
         let deployments: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
         let found = deployments.get(deployment).await.map_err(ChartError::api("Deployment"))?;
@@ -40,7 +39,7 @@ impl Replica {
         let spec = spec.ok_or(ChartError::Incomplete("a pod"))?;
         let account = spec.service_account_name.clone().ok_or(ChartError::Incomplete("an account"))?;
         let kubeconfig = cluster.kubeconfig_for_account(namespace, &account).await?;
-        let (arguments, variables) = started(&spec, namespace, pod, &sidecars.url_template())?;
+        let (arguments, variables) = started(&spec, namespace, pod, flags)?;
         let mounts = mounts::of(cluster, namespace, pod, &spec).await?;
         let arguments = arguments.iter().map(|it| mounts::here(it, &mounts)).collect();
         Ok(Self { arguments, variables, kubeconfig })
@@ -49,7 +48,12 @@ impl Replica {
 
 type Started = (Vec<String>, Vec<(String, String)>);
 
-fn started(spec: &PodSpec, namespace: &str, pod: &str, sidecars: &str) -> Result<Started, ChartError> {
+fn started(
+    spec: &PodSpec,
+    namespace: &str,
+    pod: &str,
+    flags: &[(&str, &str)],
+) -> Result<Started, ChartError> {
     let [container] = &spec.containers[..] else { return Err(ChartError::Incomplete("its one container")) };
     let value = |variable: &EnvVar| {
         let from = variable.value_from.as_ref();
@@ -63,18 +67,16 @@ fn started(spec: &PodSpec, namespace: &str, pod: &str, sidecars: &str) -> Result
         Ok((variable.name.clone(), value))
     };
     let variables = container.env.iter().flatten().map(value).collect::<Result<_, _>>()?;
-    Ok((container.args.iter().flatten().map(|argument| here(argument, sidecars)).collect(), variables))
+    Ok((container.args.iter().flatten().map(|argument| here(argument, flags)).collect(), variables))
 }
 
-/// An argument as it is for a process on this machine, beside others.
-fn here(argument: &str, sidecars: &str) -> String {
+/// An argument for a process on this machine: it listens on loopback, on a port of the system's choice.
+fn here(argument: &str, flags: &[(&str, &str)]) -> String {
     let flag = argument.split('=').next().unwrap_or_default();
-    match flag {
-        "--metrics-bind-address" | "--health-probe-bind-address" | "--webhook-bind-address" => {
-            format!("{flag}=127.0.0.1:0")
-        }
-        "--sidecar-url-template" => format!("{flag}={sidecars}"),
-        _ => argument.to_owned(),
+    match flags.iter().find(|(name, _)| *name == flag) {
+        Some((_, value)) => format!("{flag}={value}"),
+        None if flag.ends_with("-bind-address") => format!("{flag}=127.0.0.1:0"),
+        None => argument.to_owned(),
     }
 }
 
@@ -85,12 +87,12 @@ mod tests {
 
     fn of(variable: &Value) -> Result<Started, ChartError> {
         let spec = json!({"containers": [{"name": "operator", "env": [variable],
-            "args": ["run", "--leader-elect=true", "--webhook-names=a.b.svc", "--webhook-bind-address=:10250"]}]});
+            "args": ["run", "--leader-elect=true", "--url=http://a", "--webhook-bind-address=:10250"]}]});
         started(
             &serde_json::from_value(spec).unwrap(),
-            "sei-system",
+            "system",
             "operator-a",
-            "http://127.0.0.1:9/{name}",
+            &[("--url", "http://127.0.0.1:9")],
         )
     }
 
@@ -98,9 +100,9 @@ mod tests {
     fn all_is_as_told_but_for_addresses() {
         let field = |path: &str| json!({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}});
         let (arguments, variables) = of(&field("metadata.namespace")).unwrap();
-        let here = ["--webhook-names=a.b.svc", "--webhook-bind-address=127.0.0.1:0"];
+        let here = ["--url=http://127.0.0.1:9", "--webhook-bind-address=127.0.0.1:0"];
         assert_eq!(arguments, [&["run", "--leader-elect=true"], &here[..]].concat());
-        assert_eq!(variables, [("A".to_owned(), "sei-system".to_owned())]);
+        assert_eq!(variables, [("A".to_owned(), "system".to_owned())]);
         let said = of(&field("status.hostIP")).unwrap_err().to_string();
         assert!(said.starts_with("A: nothing plays that"), "{said}");
     }

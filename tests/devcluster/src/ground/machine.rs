@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{BRIDGE, GroundError, run};
-use crate::image::Statics;
 
 /// Where distributions put the network plugins.
 const PLUGINS: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
@@ -27,8 +26,17 @@ pub struct Machine {
     pub(crate) runc: PathBuf,
     /// The directory of the network plugins.
     pub(crate) plugins: PathBuf,
-    /// What the stand-in of `seid` is made of.
+    /// Static shells, for images made on this machine.
     pub statics: Statics,
+}
+
+/// Static shells of a machine.
+#[derive(Clone, Debug)]
+pub struct Statics {
+    /// busybox, of Debian's package `busybox-static`.
+    pub busybox: PathBuf,
+    /// bash, of Debian's package `bash-static`.
+    pub bash: PathBuf,
 }
 
 impl Machine {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Image, ImageError, program};
+use super::{File, Image, ImageError};
 
 /// Puts the program at `source` into an image under the path `target`, and its libraries where it looks for them.
 pub(super) fn put(image: Image, source: &Path, target: &str) -> Result<Image, ImageError> {
@@ -11,10 +11,10 @@ pub(super) fn put(image: Image, source: &Path, target: &str) -> Result<Image, Im
     // Of a static program it only says that it is one.
     let told = Command::new("ldd").arg(source).output().map_err(missing)?;
     let libraries = libraries(&String::from_utf8_lossy(&told.stdout));
-    let image = image.with(target, program(source)?);
+    let image = image.with(target, File::program(source)?);
     libraries
         .iter()
-        .try_fold(image, |image, path| Ok(image.with(&path.display().to_string(), program(path)?)))
+        .try_fold(image, |image, path| Ok(image.with(&path.display().to_string(), File::program(path)?)))
 }
 
 /// The files in what ldd tells.

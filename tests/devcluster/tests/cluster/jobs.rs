@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use devcluster::{Cluster, sidecar::Sidecars, stages};
+use devcluster::{Cluster, stages};
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::kit::{Room, SOON, Scenario, claim, container, eventually, is_ready, pod_spec};
+use crate::kit::{Room, Scenario, claim, container, eventually, is_ready, phase, pod_spec};
 
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
     vec![
@@ -65,19 +65,21 @@ async fn is_suspended(cluster: Arc<Cluster>) {
 /// Without the policy two pods would have the volume for as long as the first one takes to end.
 async fn resumed_early(cluster: Arc<Cluster>) {
     let room = Room::new(&cluster, "resumed-early").await;
-    let sidecars = Sidecars::start(cluster.client()).await.unwrap();
-    for (node, policy, overlaps) in [("a", "TerminatingOrFailed", 1), ("b", "Failed", 0)] {
+    for (node, policy, stop_delay, overlap) in
+        [("a", "TerminatingOrFailed", "1h", true), ("b", "Failed", "1s", false)]
+    {
         bootstrap(&room, node, |job| job["spec"]["podReplacementPolicy"] = json!(policy)).await;
         let first = running_pod(&room, node).await;
-        room.annotate(&first.name_any(), json!({ stages::STOP_DELAY: "1s" })).await;
+        room.annotate(&first.name_any(), json!({ stages::STOP_DELAY: stop_delay })).await;
         suspend(&room, node, true).await;
         job_until(&room, node, "is suspended", |status| truth(status, "Suspended")).await;
         suspend(&room, node, false).await;
         let second = running_pod(&room, node).await;
         assert_ne!(first.uid(), second.uid());
-        let sidecar = sidecars.node(&room.namespace, node);
-        sidecar.until(SOON, |sidecar| sidecar.pod_uid() == second.uid()).await.unwrap();
-        assert_eq!(sidecar.overlaps().len(), overlaps, "{policy}");
+        let left = room.api::<Pod>().get_opt(&first.name_any()).await.unwrap();
+        assert_eq!(left.is_some_and(|pod| phase(&pod) == "Running"), overlap, "{policy}");
+        let now = DeleteParams::default().grace_period(0);
+        let _ = room.api::<Pod>().delete(&first.name_any(), &now).await;
         assert_eq!(end(&room, node, stages::COMPLETE).await, "Complete", "{policy}");
     }
 }

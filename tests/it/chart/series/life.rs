@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use devcluster::sidecar::{TaskType, Times};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::PropagationPolicy;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use seinode_api::SeiNode;
 use serde_json::json;
+use sidecar_sim::{TaskType, Times};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
