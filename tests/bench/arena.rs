@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
-use devcluster::{Audit, Cluster, Options, Progress, guardian::Guard};
+use devcluster::{Audit, Cluster, Options, Progress, supervisor::Guard};
 use futures::{StreamExt, future::join_all, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -42,7 +42,7 @@ impl World {
     /// Starts it; `audit` says whether requests are recorded.
     pub async fn start(guard: &Guard, audit: Audit) -> Self {
         let crds = vec![seinode_api::crd::seinode()];
-        let options = Options { crds, audit, progress: Progress::lines(), ..Options::default() };
+        let options = Options { crds, audit, progress: Progress::lines(), ..xtask::platform::options() };
         let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
         Self { cluster, sidecars }

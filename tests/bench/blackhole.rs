@@ -26,7 +26,7 @@ mod wait;
 use std::process::ExitCode;
 
 use arena::{Place, World};
-use devcluster::{Audit, guardian::Guard};
+use devcluster::{Audit, supervisor::Guard};
 use frame::{Verdict, in_turns, label, ratio};
 use kube::ResourceExt;
 use run::{Run, median};

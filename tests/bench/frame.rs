@@ -2,12 +2,12 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use devcluster::guardian::{self, Guard};
+use devcluster::supervisor::{self, Guard};
 
 /// Holds a benchmark, if that is what this executable was started for. It fails when a bound is not kept.
 pub fn hold(benchmark: impl AsyncFnOnce(&Guard) -> Vec<Verdict>) -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself.
-    let guard = guardian::claim();
+    // First of all: this executable may be running as the watchdog of another run of itself.
+    let guard = supervisor::claim();
     // `cargo test --benches` runs this too, and means to measure nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;

@@ -36,7 +36,7 @@ mod wait;
 use std::process::ExitCode;
 
 use arena::World;
-use devcluster::{Audit, guardian::Guard};
+use devcluster::{Audit, supervisor::Guard};
 use frame::Verdict;
 use wait::{eventually, within};
 

@@ -30,7 +30,7 @@ mod wait;
 use std::{process::ExitCode, time::Duration};
 
 use arena::{Place, World};
-use devcluster::{Audit, guardian::Guard};
+use devcluster::{Audit, supervisor::Guard};
 use frame::{Verdict, in_turns, label, median, ratio};
 use futures::future::join_all;
 use jiff::Timestamp;

@@ -29,7 +29,7 @@ use std::{process::ExitCode, time::Duration};
 
 use arena::World;
 use contest::Contest;
-use devcluster::{Audit, guardian::Guard};
+use devcluster::{Audit, supervisor::Guard};
 use frame::Verdict;
 use sidecar_sim::{Delay, TaskType};
 use wait::{eventually, within};

@@ -59,7 +59,7 @@ impl Kit {
     pub async fn shared(&self) -> Arc<World> {
         let start = || async {
             let crds = vec![seinode_api::crd::seinode()];
-            Arc::new(self.private(Options { audit: Audit::On, crds, ..Options::default() }).await)
+            Arc::new(self.private(Options { audit: Audit::On, crds, ..xtask::platform::options() }).await)
         };
         Arc::clone(self.shared.get_or_init(start).await)
     }

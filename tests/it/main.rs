@@ -40,7 +40,7 @@ mod trouble;
 
 use std::{process::ExitCode, sync::Arc};
 
-use devcluster::guardian;
+use devcluster::supervisor;
 use futures::{FutureExt, future::LocalBoxFuture};
 use kit::Kit;
 use libtest_mimic::{Arguments, Trial};
@@ -50,8 +50,8 @@ use tokio::runtime::Runtime;
 const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself.
-    let guard = guardian::claim();
+    // First of all: this executable may be running as the watchdog of another run of itself.
+    let guard = supervisor::claim();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
     let runtime = Arc::new(Runtime::new().expect("no runtime could be made"));

@@ -33,7 +33,7 @@ async fn says(operator: &Operator, words: &str) {
 }
 
 pub async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit>) {
-    let world = Arc::new(kit.private(Options::default()).await);
+    let world = Arc::new(kit.private(xtask::platform::options()).await);
     let kubeconfig = world.cluster.kubeconfig().to_owned();
     // All namespaces: this cluster has no other operator.
     let operator = Operator::start(&world, &kubeconfig, &[]);
@@ -130,7 +130,7 @@ pub async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_
 ) {
     let legacy: CustomResourceDefinition =
         serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
-    let options = Options { crds: vec![legacy], ..Options::default() };
+    let options = Options { crds: vec![legacy], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let ns = Namespace::create(Arc::clone(&world), "adopted").await;
     let kind = ApiResource::erase::<seinode_api::SeiNode>(&());

@@ -22,7 +22,7 @@ mod wait;
 
 use std::{process::ExitCode, sync::Arc};
 
-use devcluster::{ground::Machine, guardian};
+use devcluster::{host::Machine, supervisor};
 use futures::{FutureExt, future::LocalBoxFuture};
 use libtest_mimic::{Arguments, Completion, Trial};
 use stage::Stage;
@@ -32,9 +32,9 @@ use tokio::runtime::Runtime;
 const AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
-    // First of all: this executable may be running as the keeper of another run of itself, or in a container.
+    // First of all: this executable may be running as the watchdog of another run of itself, or in a container.
     sidecar_sim::container::run_if_named();
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
     let runtime = Arc::new(Runtime::new().expect("no runtime could be made"));

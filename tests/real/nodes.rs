@@ -49,21 +49,6 @@ impl House {
         .await;
     }
 
-    /// Waits until the API server asks the operator, through its Service, about SeiNodes.
-    pub async fn asked(&self) {
-        let node: SeiNode = serde_json::from_value(full_node("asked")).unwrap();
-        let dry = PostParams { dry_run: true, ..PostParams::default() };
-        eventually("the API server asks the operator", async || {
-            let asked = self.nodes().create(&dry, &node).await.map_err(|error| error.to_string())?;
-            if asked.labels().contains_key("sei.io/chain") {
-                Ok(())
-            } else {
-                Err("it was not labelled".to_owned())
-            }
-        })
-        .await;
-    }
-
     pub async fn change(&self, name: &str, spec: Value) {
         let change = Patch::Merge(json!({ "spec": spec }));
         self.nodes().patch(name, &PatchParams::default(), &change).await.unwrap();

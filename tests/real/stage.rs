@@ -4,10 +4,7 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 
 use devcluster::image::Image;
 use devcluster::{Cluster, Guard, Nodes, Options, Progress, ServiceAccounts, chart::Helm};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Namespace, ServiceAccount},
-};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{Api, Client, Resource, api::PostParams};
 use serde_json::{Value, json};
 use tokio::{
@@ -15,13 +12,11 @@ use tokio::{
     sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 use xtask::image::{self, Seid};
-use xtask::platform;
+use xtask::{platform, release};
 
-use crate::wait::{eventually, within};
+use crate::wait::within;
 
-/// Where the operator is installed, and the name of all that is its.
-pub const SYSTEM: &str = "sei-system";
-pub const NAME: &str = "seinode-operator";
+pub use xtask::release::{NAME, NAMESPACE as SYSTEM};
 /// Where the SeiNodes are.
 pub const NODES: &str = "sei";
 /// Images of the node software: two that run, and one that does not.
@@ -81,7 +76,7 @@ impl House {
             nodes: Nodes::Real,
             service_accounts: ServiceAccounts::Required,
             progress: Progress::lines(),
-            ..Options::default()
+            ..platform::options()
         };
         let binary = stage.binary().await;
         let cluster = Cluster::start(options, &stage.guard).await.unwrap_or_else(|error| panic!("{error}"));
@@ -108,29 +103,20 @@ impl House {
 
     /// What a user does: both charts, and values that say what the platform has.
     async fn install(&self) {
-        let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts");
         let values = json!({"platform": platform::modest_values()});
-        let helm = Helm::of(&self.cluster);
-        let (crds, operator) = (charts.join("seinode-crds"), charts.join(NAME));
-        helm.install("seinode-crds", &crds, SYSTEM, &json!({}), &[]).await.unwrap();
-        helm.install(NAME, &operator, SYSTEM, &values, &[]).await.unwrap();
+        release::install(&self.cluster, &values).await.unwrap();
 
         let nodes = json!({"metadata": {"name": NODES}});
         create::<Namespace>(&Api::all(self.client.clone()), nodes).await;
         let account = json!({"metadata": {"name": "seid-node"}});
         create::<ServiceAccount>(&Api::namespaced(self.client.clone(), NODES), account).await;
         self.both_replicas().await;
-        self.asked().await;
+        release::until_admission(&self.client, NODES).await.unwrap();
     }
 
     /// Waits until both replicas of the operator are ready.
     pub async fn both_replicas(&self) {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), SYSTEM);
-        eventually("both replicas of the operator are ready", async || {
-            let status = deployments.get(NAME).await.unwrap().status.unwrap_or_default();
-            if status.available_replicas == Some(2) { Ok(()) } else { Err(status) }
-        })
-        .await;
+        release::until_available(&self.client).await.unwrap();
     }
 
     /// Runs kubectl: whether it succeeded, and what it said.

@@ -35,10 +35,10 @@ fn describes_a_package(variable: &str) -> bool {
     variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
-/// Where cargo says that the operator is.
+/// Path of the operator in cargo's messages.
 #[must_use]
-pub fn built(told: &str) -> Option<PathBuf> {
-    let messages = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+pub fn built(messages: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     messages
         .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == OPERATOR)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
@@ -49,13 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operator_is_where_cargo_says() {
-        let told = r#"   Compiling seinode-core v0.1.0
+    fn the_executable_is_read_from_cargos_messages() {
+        let messages = r#"   Compiling seinode-core v0.1.0
 {"reason":"compiler-artifact","target":{"name":"seinode_core"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"seinode-operator"},"executable":"/t/debug/seinode-operator"}
     Finished `dev` profile
 "#;
-        assert_eq!(built(told), Some(PathBuf::from("/t/debug/seinode-operator")));
+        assert_eq!(built(messages), Some(PathBuf::from("/t/debug/seinode-operator")));
         assert_eq!(built("error: no\n"), None);
     }
 

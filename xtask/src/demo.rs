@@ -1,20 +1,19 @@
-//! `cargo demo`: a SeiNode comes up on a real Kubernetes API, on this machine, before your eyes.
+//! `cargo demo`: SeiNodes come up on a real Kubernetes API, on this machine, before your eyes.
 //!
-//! It is a user of what the project ships: it installs the charts of this checkout with helm, runs the operator binary as the
-//! Deployment says, and applies the YAML of `examples/` with kubectl. It says at every moment what it is doing, and whatever ends it, nothing it started stays.
-//! It must never touch a cluster that it did not start.
+//! The demo uses what the project ships: it installs the charts of this checkout with helm, runs the operator with the
+//! Deployment's command, and applies the YAML of `examples/` with kubectl. It reports every step, and ends everything that
+//! it started. It must never touch a cluster that it did not start.
 
 mod arguments;
 mod compile;
-mod daily;
+mod day_two;
 mod examples;
 mod follow;
 mod guardrails;
-mod invitation;
 mod operator;
+mod outro;
 mod play;
 mod real;
-mod release;
 mod screen;
 mod signals;
 mod standing;
@@ -25,7 +24,7 @@ use std::process::ExitCode;
 use devcluster::Guard;
 
 pub(crate) use arguments::{Arguments, Ending};
-use play::Stage;
+use play::Running;
 use screen::Screen;
 use signals::Signals;
 
@@ -44,12 +43,12 @@ pub(crate) fn run(arguments: &Arguments, guard: &Guard) -> ExitCode {
 #[tokio::main]
 async fn perform(arguments: &Arguments, guard: &Guard, screen: &Screen) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let mut stage = Stage::default();
+    let mut running = Running::default();
     // What has been started ends when its owner is dropped: so an interruption works at every moment.
     let outcome = tokio::select! {
-        outcome = play::play(arguments, guard, screen, &mut stage) => outcome,
+        outcome = play::play(arguments, guard, screen, &mut running) => outcome,
         code = signals.next() => {
-            stage.clear(screen);
+            running.end(screen);
             return Ok(code);
         }
     };
@@ -60,11 +59,11 @@ async fn perform(arguments: &Arguments, guard: &Guard, screen: &Screen) -> anyho
             ExitCode::FAILURE
         }
     };
-    if arguments.ending() == Ending::OnInterrupt && stage.is_set() {
-        stage.invite(screen);
+    if arguments.ending() == Ending::OnInterrupt && running.is_up() {
+        running.explain(screen);
         signals.next().await;
     }
-    stage.clear(screen);
+    running.end(screen);
     if arguments.ending() == Ending::AtOnce {
         screen.say("To look around in it: cargo demo --keep. At leisure: cargo demo --slow. All flags: cargo demo --help.");
     }

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use devcluster::guardian;
+use devcluster::supervisor;
 
 /// Tasks of this checkout.
 #[derive(Debug, Parser)]
@@ -28,9 +28,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    // First: this executable may run as the container of a sidecar, or as the keeper of another run of itself.
+    // First: this executable may run as the container of a sidecar, or as the watchdog of another run of itself.
     sidecar_sim::container::run_if_named();
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     let Arguments { task } = Arguments::parse_from(without_separator(std::env::args_os()));
     let outcome = match task {
         Task::Demo(arguments) => return demo::run(&arguments, &guard),

@@ -1,10 +1,11 @@
-//! What a platform team tells the operator about this control plane. Values only; the buckets do not exist, for nothing
+//! Platform settings for a local cluster. The buckets do not exist: nothing
 //! here ever opens one.
 
+use devcluster::{MachineSpec, Options, ReclaimPolicy, StorageClassSpec};
 use serde_json::{Value, json};
 
-/// The operator's platform variables. Node pools and storage classes are those of every [`Cluster`](devcluster::Cluster),
-/// the rest is as the shipped manifest of the original has it.
+/// The operator's platform variables. Node pools and storage classes are those of [`options`], the rest is
+/// as in the original's manifest.
 pub const PLATFORM: [(&str, &str); 19] = [
     ("SEI_NODEPOOL_NAME", "sei-node"),
     ("SEI_NODEPOOL_ARCHIVE", "sei-archive"),
@@ -26,6 +27,23 @@ pub const PLATFORM: [(&str, &str); 19] = [
     ("SEI_RESULT_EXPORT_REGION", "us-east-2"),
     ("SEI_RESULT_EXPORT_PREFIX", "shadow-results/"),
 ];
+
+/// Options of a cluster with the node pools and storage classes of [`PLATFORM`]. As on the original platform, the volume
+/// of an archive node, which takes weeks to fill, outlives its claim.
+#[must_use]
+pub fn options() -> Options {
+    let machine = |pool: &str| MachineSpec::new(&format!("{pool}-0"), &[("karpenter.sh/nodepool", pool)]);
+    let class = StorageClassSpec::new;
+    Options {
+        machines: ["sei-node", "sei-archive"].map(machine).into(),
+        storage_classes: vec![
+            class("gp3-10k-750", ReclaimPolicy::Delete),
+            class("gp3", ReclaimPolicy::Delete),
+            class("gp3-archive", ReclaimPolicy::Retain),
+        ],
+        ..Options::default()
+    }
+}
 
 /// The same as `platform` in the values of the operator's chart, but for what the chart has by default.
 #[must_use]
@@ -54,13 +72,13 @@ pub fn modest_values() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use devcluster::cluster::STORAGE_CLASSES;
 
     #[test]
     fn the_storage_classes_are_those_of_the_cluster() {
         let classes = PLATFORM.iter().filter(|(name, _)| name.starts_with("SEI_STORAGE_CLASS_"));
         let classes: Vec<_> = classes.map(|(_, class)| *class).collect();
         assert_eq!(classes.len(), 2);
-        assert!(classes.iter().all(|class| STORAGE_CLASSES.contains(class)), "{classes:?}");
+        let exist = options().storage_classes;
+        assert!(classes.iter().all(|class| exist.iter().any(|it| it.name == *class)), "{classes:?}");
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: &Arguments, guard: &Guard) -> anyhow::Result<
 }
 
 async fn start(up: up::Up, guard: &Guard) -> anyhow::Result<()> {
-    let options = up.apply(Options { progress: Progress::lines(), ..Options::default() });
+    let options = up.apply(Options { progress: Progress::lines(), ..xtask::platform::options() });
     let cluster = Cluster::start(options, guard).await?;
     crate::say(&up.describe(&cluster))?;
     // On a real node the sidecars are containers.

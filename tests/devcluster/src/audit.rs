@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// A request that the API server has answered, or in the case of a watch begun or ended to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who asked, such as `limited` or `system:serviceaccount:<namespace>:<name>`.
+    /// The user, such as `limited` or `system:serviceaccount:<namespace>:<name>`.
     pub user: String,
     /// The program that asked, as it called itself; empty when it did not.
     pub user_agent: String,
@@ -24,7 +24,7 @@ pub struct Request {
     pub namespace: String,
     /// Empty for lists, watches and creations without a name.
     pub name: String,
-    /// What the record is about.
+    /// Stage of the request that the record describes.
     pub stage: Stage,
     /// The HTTP status.
     pub code: u16,
@@ -56,7 +56,7 @@ pub enum AuditError {
     Line {
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         source: serde_json::Error,
     },
 }
@@ -150,7 +150,7 @@ mod tests {
         "\n",
         r#"{"kind":"Event","level":"Metadata","stage":"ResponseStarted","requestURI":"/api/v1/pods?watch=true","verb":"watch","user":{"username":"limited"},"objectRef":{"resource":"pods","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-21T02:00:01.000000Z"}"#,
         "\n",
-        r#"{"kind":"Event","level":"Metadata","stage":"ResponseComplete","verb":"patch","user":{"username":"limited"},"userAgent":"seinode-operator/0.1","objectRef":{"resource":"seinodes","namespace":"n","name":"a","apiGroup":"sei.io","apiVersion":"v1alpha1","subresource":"status"},"responseStatus":{"metadata":{},"code":409},"requestReceivedTimestamp":"2026-11-21T02:00:02.000000Z"}"#,
+        r#"{"kind":"Event","level":"Metadata","stage":"ResponseComplete","verb":"patch","user":{"username":"limited"},"userAgent":"operator/0.1","objectRef":{"resource":"widgets","namespace":"n","name":"a","apiGroup":"example.com","apiVersion":"v1alpha1","subresource":"status"},"responseStatus":{"metadata":{},"code":409},"requestReceivedTimestamp":"2026-11-21T02:00:02.000000Z"}"#,
         "\n",
     );
 
@@ -166,10 +166,10 @@ mod tests {
         assert_eq!((requests[1].stage, requests[1].user_agent.as_str()), (Stage::ResponseStarted, ""));
         let expected = Request {
             user: "limited".to_owned(),
-            user_agent: "seinode-operator/0.1".to_owned(),
+            user_agent: "operator/0.1".to_owned(),
             verb: "patch".to_owned(),
-            group: "sei.io".to_owned(),
-            resource: "seinodes".to_owned(),
+            group: "example.com".to_owned(),
+            resource: "widgets".to_owned(),
             subresource: "status".to_owned(),
             namespace: "n".to_owned(),
             name: "a".to_owned(),

@@ -23,16 +23,16 @@ pub enum ChartError {
     #[error("cannot run helm: {0}")]
     Run(#[from] std::io::Error),
     /// Helm does not take the chart or the values.
-    #[error("helm cannot {what} {chart}: {said}")]
+    #[error("helm cannot {what} {chart}: {message}")]
     Refused {
-        /// What it was to do.
+        /// The attempted action.
         what: &'static str,
         /// The chart.
         chart: String,
-        /// Its words.
-        said: String,
+        /// Message of helm.
+        message: String,
     },
-    /// What came of it is no list of objects.
+    /// The output is not a list of objects.
     #[error("helm rendered something else than objects: {0}")]
     Malformed(#[from] serde_norway::Error),
     /// An object lacks something that every object of its kind has.

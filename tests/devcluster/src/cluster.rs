@@ -22,17 +22,18 @@ use std::process::Command;
 use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::guardian::{Guard, Scratch};
 use crate::process::Process;
 use crate::services::Services;
+use crate::supervisor::{Guard, Scratch};
 use crate::tools::{Tool, Tools};
 use access::Access;
 pub use access::LIMITED_TOKEN;
 use apiserver::Apiserver;
 pub use error::ClusterError;
 pub use node::RealNode;
-pub use options::{Audit, Nodes, Options, Owners, ServiceAccounts, Volumes};
-pub use seed::{ARCHIVE_NODE, NODE, STORAGE_CLASSES};
+pub use options::{
+    Audit, MachineSpec, Nodes, Options, Owners, ReclaimPolicy, ServiceAccounts, StorageClassSpec, Volumes,
+};
 
 /// A running control plane. Dropping it ends all its processes and, unless kept, deletes its directory.
 // The fields are dropped in this order: first who talks to the API server, then the API server, then etcd, and the
@@ -49,12 +50,13 @@ pub struct Cluster {
     services: Services,
     client: Client,
     audit: Audit,
+    storage_classes: Vec<StorageClassSpec>,
     tools: Tools,
     guard: Guard,
     scratch: Scratch,
 }
 
-/// Who runs the pods.
+/// Runner of the pods.
 #[derive(Debug)]
 enum Machinery {
     Simulated(Process),
@@ -101,7 +103,7 @@ impl Cluster {
         self.access.kubeconfig(token)
     }
 
-    /// Where the API server finds what it calls by a Service, such as webhooks.
+    /// Routes from Services to loopback, for what the API server calls, such as webhooks.
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
@@ -138,7 +140,7 @@ impl Cluster {
         self.scratch.path()
     }
 
-    /// Where the log of `name` is, or would be.
+    /// Path of the log of `name`, existing or not.
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
         components::log(self.dir(), name)
@@ -196,7 +198,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Who stands still while the API server is away.
+    /// Components that pause while the API server is down.
     fn waiting(&self) -> impl Iterator<Item = &Process> {
         let kwok = match &self.machinery {
             Machinery::Simulated(kwok) => Some(kwok),
@@ -217,7 +219,7 @@ impl Cluster {
         size: &str,
         count: usize,
     ) -> Result<Vec<String>, ClusterError> {
-        crate::volumes::add(&self.client, class, size, count).await
+        crate::volumes::add(&self.client, &self.storage_classes, class, size, count).await
     }
 }
 

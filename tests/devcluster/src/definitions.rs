@@ -7,7 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// Who publishes definitions.
+/// A project that publishes definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Publisher {
     /// Of `ServiceMonitor` and `PrometheusRule`.
@@ -16,7 +16,7 @@ pub enum Publisher {
     CertManager,
 }
 
-/// Where a publisher has them.
+/// Location of a publisher's definitions.
 struct Place {
     module: &'static str,
     go_mod: &'static str,
@@ -54,14 +54,14 @@ pub enum DefinitionsError {
     #[error("the definitions come with a Go module, and `go` does not run: {0}")]
     Go(#[from] std::io::Error),
     /// Go does not get the module.
-    #[error("the Go module {module} cannot be had: {said}")]
+    #[error("the Go module {module} cannot be had: {message}")]
     Module {
         /// The module.
         module: &'static str,
-        /// What Go says.
-        said: String,
+        /// Go's message.
+        message: String,
     },
-    /// What Go says of the module cannot be read.
+    /// Go's description of the module is malformed.
     #[error("`go mod download -json` says something unexpected: {0}")]
     Answer(#[from] serde_json::Error),
     /// A definition is not where the module has it, or is no definition.
@@ -90,15 +90,15 @@ pub async fn of(publisher: Publisher) -> Result<Vec<CustomResourceDefinition>, D
         .output()
         .await?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).trim().to_owned();
-        return Err(DefinitionsError::Module { module, said });
+        let message = [output.stdout, output.stderr].concat();
+        let message = String::from_utf8_lossy(&message).trim().to_owned();
+        return Err(DefinitionsError::Module { module, message });
     }
     let Downloaded { dir } = serde_json::from_slice(&output.stdout)?;
     files.iter().map(|file| read(dir.join(file))).collect()
 }
 
-/// What Go says of a module that it has.
+/// Go's description of a downloaded module.
 #[derive(Deserialize)]
 struct Downloaded {
     #[serde(rename = "Dir")]

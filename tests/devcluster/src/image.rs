@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::pause;
 
 /// Name under which the container runtime looks for the image of [`pause`].
-pub const PAUSE: &str = "devcluster.sei.io/pause:1";
+pub const PAUSE: &str = "devcluster.local/pause:1";
 
 /// Default user and group of an image: unprivileged.
 pub const NOBODY: &str = "65532:65532";
@@ -28,7 +28,7 @@ pub struct Image {
     files: BTreeMap<PathBuf, File>,
 }
 
-/// What lies at a path of an image. Everything belongs to root.
+/// Content of an image at a path, owned by root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum File {
     /// A directory with these permissions.

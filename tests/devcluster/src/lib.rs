@@ -6,11 +6,11 @@
 //! [`Nodes::Real`] the machine itself is the node: containers run and Services route.
 //!
 //! ```no_run
-//! use devcluster::{Cluster, Options, Progress, guardian};
+//! use devcluster::{Cluster, Options, Progress, supervisor};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // First of all: this executable may be running as the keeper of another run of itself.
-//!     let guard = guardian::claim();
+//!     // First of all: this executable may be running as the watchdog of another run of itself.
+//!     let guard = supervisor::claim();
 //!     tokio::runtime::Runtime::new()?.block_on(async {
 //!         let options = Options { progress: Progress::lines(), ..Options::default() };
 //!         let cluster = Cluster::start(options, &guard).await?;
@@ -28,17 +28,18 @@
 //! |---|---|
 //! | [`cluster`] | starts the components, waits for them, hands out clients and kubeconfigs |
 //! | [`tools`] | finds the components' binaries or builds them from pinned Go modules into a shared cache |
-//! | [`guardian`] | whatever happens to us, what we started ends; [`process`] is one such thing |
-//! | [`ground`] | what a real node needs of this machine, changes on it and puts back |
+//! | [`supervisor`] | ends everything we started, whatever happens to us; [`process`] is one such thing |
+//! | [`host`] | requirements and changes of a real node on this machine, and their reversal |
 //! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`chart`] | charts, rendered and installed by helm, with processes on loopback behind them |
 //! | [`definitions`] | definitions of the kinds of cert-manager and of the Prometheus operator |
 //! | [`image`] | container images without a container engine |
-//! | [`services`] | where the API server finds what it calls by a Service |
+//! | [`services`] | routes from Services to loopback for the API server |
 //! | [`audit`] | counts API requests |
+//! | [`wait`] | polling with a time limit |
 //! | [`up`] | a cluster for people |
-//! | [`progress`] | what is being done right now |
+//! | [`progress`] | progress events |
 //!
 //! The binary of the same name keeps a cluster running for people: `cargo run -p devcluster -- up`.
 //!
@@ -49,8 +50,7 @@ pub mod audit;
 pub mod chart;
 pub mod cluster;
 pub mod definitions;
-pub mod ground;
-pub mod guardian;
+pub mod host;
 pub mod image;
 mod pause;
 mod port;
@@ -60,14 +60,17 @@ mod removal;
 pub mod services;
 pub mod stages;
 mod steady;
+pub mod supervisor;
 pub mod tools;
 pub mod up;
 pub mod volumes;
+pub mod wait;
 
 pub use cluster::{
-    Audit, Cluster, ClusterError, LIMITED_TOKEN, Nodes, Options, Owners, RealNode, ServiceAccounts, Volumes,
+    Audit, Cluster, ClusterError, LIMITED_TOKEN, MachineSpec, Nodes, Options, Owners, RealNode,
+    ReclaimPolicy, ServiceAccounts, StorageClassSpec, Volumes,
 };
-pub use guardian::{Guard, Keep};
 pub use process::Process;
 pub use progress::{Event, Progress};
+pub use supervisor::{Guard, Keep};
 pub use tools::{Tool, Tools};

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::guardian::{Guard, ended};
+use crate::supervisor::{Guard, ended};
 
-/// How often [`Process::wait`] looks.
+/// Poll interval of [`Process::wait`].
 const GLANCE: Duration = Duration::from_millis(10);
-/// How much of the end of a log [`Process::last_lines`] reads, in bytes.
+/// Part of a log's end that [`Process::last_lines`] reads, in bytes.
 const TAIL: u64 = 16 * 1024;
 
 /// A running, or ended, child process. Made by [`Guard::spawn`].
@@ -42,7 +42,7 @@ impl Process {
         Self { name: name.to_owned(), id, log: log.to_owned(), child, guard }
     }
 
-    /// What it was called when it was started.
+    /// Name given at the start.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -1,4 +1,4 @@
-//! What is being done right now, told to whoever shows it: a live display, or plain lines.
+//! Progress events, for a live display or plain lines.
 
 use std::fmt;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::tools::Tool;
 
-/// How often [`Progress::lines`] repeats that a build is still going on.
+/// Interval at which [`Progress::lines`] repeats that a build is still running.
 const REMINDER: Duration = Duration::from_secs(15);
 
 /// One thing that happened on the way to a running cluster. `Display` gives a line for a person.
@@ -17,14 +17,14 @@ const REMINDER: Duration = Duration::from_secs(15);
 pub enum Event {
     /// A fitting binary is there already.
     ToolFound {
-        /// Which tool.
+        /// The tool.
         tool: Tool,
         /// Its binary.
         path: PathBuf,
     },
     /// A binary was passed over, because of its version or because it does not run.
     ToolRejected {
-        /// Which tool.
+        /// The tool.
         tool: Tool,
         /// The binary.
         path: PathBuf,
@@ -33,27 +33,27 @@ pub enum Event {
     },
     /// A tool is being built from source. Repeated every second.
     Building {
-        /// Which tool.
+        /// The tool.
         tool: Tool,
         /// It is the `number`th of `of` tools to build, counted from 1.
         number: usize,
-        /// How many tools have to be built.
+        /// Number of tools to build.
         of: usize,
         /// Since the build of this tool began; zero in the first event.
         elapsed: Duration,
-        /// What this tool took on a small machine with nothing cached, download included.
+        /// Build time on a small machine with nothing cached, download included.
         expected: Duration,
     },
     /// A tool has been built.
     Built {
-        /// Which tool.
+        /// The tool.
         tool: Tool,
-        /// How long it took.
+        /// Duration.
         elapsed: Duration,
     },
     /// Another process is building the same tool. Repeated every second.
     WaitingForBuild {
-        /// Which tool.
+        /// The tool.
         tool: Tool,
         /// For how long we have been waiting; zero in the first event.
         elapsed: Duration,
@@ -72,7 +72,7 @@ pub enum Event {
     },
 }
 
-/// Where events go. Cheap to clone.
+/// Receiver of events. Cheap to clone.
 #[derive(Clone)]
 pub struct Progress(Arc<dyn Fn(&Event) + Send + Sync>);
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Progress {
 }
 
 impl Event {
-    /// Whether a plain log wants a line for it: not for what is quick, and a repetition only now and then.
+    /// Decides if a plain log gets a line: not for quick steps, and a repetition only now and then.
     fn is_news(&self) -> bool {
         match self {
             Self::ToolFound { .. } | Self::Starting(_) => false,

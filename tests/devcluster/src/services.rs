@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// Addresses as the API server writes them, and the port on loopback that each leads to.
 type Routes = Arc<Mutex<BTreeMap<String, u16>>>;
 
-/// What the API server's connections into the cluster lead to. Connections end with it.
+/// Routes for the API server's connections into the cluster. Connections end with it.
 #[derive(Debug)]
 pub struct Services {
     routes: Routes,
@@ -115,14 +115,14 @@ mod tests {
             let (mut accepted, _) = server.accept().await.unwrap();
             accepted.write_all(b"hello").await.unwrap();
             drop(accepted);
-            let mut said = String::new();
-            client.read_to_string(&mut said).await.unwrap();
-            assert_eq!(said, "HTTP/1.1 200 Connection established\r\n\r\nhello");
+            let mut received = String::new();
+            client.read_to_string(&mut received).await.unwrap();
+            assert_eq!(received, "HTTP/1.1 200 Connection established\r\n\r\nhello");
         }
         let mut client = UnixStream::connect(socket(directory.path())).await.unwrap();
         client.write_all(b"CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut said = String::new();
-        client.read_to_string(&mut said).await.unwrap();
-        assert!(said.starts_with("HTTP/1.1 502"), "{said}");
+        let mut received = String::new();
+        client.read_to_string(&mut received).await.unwrap();
+        assert!(received.starts_with("HTTP/1.1 502"), "{received}");
     }
 }

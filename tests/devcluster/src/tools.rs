@@ -16,8 +16,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::guardian::{Guard, SpawnError};
 use crate::progress::{Event, Progress};
+use crate::supervisor::{Guard, SpawnError};
 use version::Version;
 
 /// Where a newcomer gets what [`Tools::provide`] cannot do without.

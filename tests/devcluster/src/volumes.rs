@@ -12,13 +12,13 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 
-use crate::cluster::{ClusterError, STORAGE_CLASSES};
+use crate::cluster::{ClusterError, ReclaimPolicy, StorageClassSpec};
 use crate::steady::Steady;
 
 /// The provisioner that our storage classes name. The volume binder leaves its claims and volumes to us.
-pub const PROVISIONER: &str = "devcluster.sei.io/volumes";
+pub const PROVISIONER: &str = "devcluster/volumes";
 
-/// Where the data of volumes are.
+/// Parent directory of the volumes' data.
 #[derive(Clone, Debug)]
 pub(crate) enum Disk {
     /// Nowhere: without a kubelet nothing is mounted.
@@ -51,11 +51,12 @@ impl Disk {
 }
 
 /// Makes volumes for pending claims and deletes those that were released, for as long as it is polled.
-pub(crate) async fn provision(client: Client, disk: Disk) {
-    futures::future::join(follow_claims(client.clone(), &disk), follow_volumes(client, &disk)).await;
+pub(crate) async fn provision(client: Client, disk: Disk, classes: Vec<StorageClassSpec>) {
+    let claims = follow_claims(client.clone(), &disk, &classes);
+    futures::future::join(claims, follow_volumes(client, &disk)).await;
 }
 
-async fn follow_claims(client: Client, disk: &Disk) {
+async fn follow_claims(client: Client, disk: &Disk, classes: &[StorageClassSpec]) {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let claims = watcher(Api::<PersistentVolumeClaim>::all(client), watcher::Config::default());
     let mut claims = std::pin::pin!(claims.backoff(Steady).applied_objects());
@@ -63,7 +64,7 @@ async fn follow_claims(client: Client, disk: &Disk) {
         let Ok(claim) = next.inspect_err(|error| tracing::debug!(%error, "watching claims")) else {
             continue;
         };
-        let Some(volume) = volume_for(&claim, disk) else { continue };
+        let Some(volume) = volume_for(&claim, disk, classes) else { continue };
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(_) => {}
             // The claim was seen twice before the binder got to it.
@@ -96,6 +97,7 @@ async fn follow_volumes(client: Client, disk: &Disk) {
 /// Makes `count` volumes of `class` with `size` that any claim may bind, and returns their names.
 pub(crate) async fn add(
     client: &Client,
+    classes: &[StorageClassSpec],
     class: &str,
     size: &str,
     count: usize,
@@ -106,6 +108,7 @@ pub(crate) async fn add(
     let object = persistent_volume(
         &json!({ "generateName": "volume-" }),
         class,
+        reclaim_policy(classes, class).unwrap_or(ReclaimPolicy::Delete),
         &json!(size),
         &json!(["ReadWriteOnce"]),
     );
@@ -120,9 +123,14 @@ pub(crate) async fn add(
 }
 
 /// The volume to make for `claim`, if it is one of ours that waits for one.
-fn volume_for(claim: &PersistentVolumeClaim, disk: &Disk) -> Option<PersistentVolume> {
+fn volume_for(
+    claim: &PersistentVolumeClaim,
+    disk: &Disk,
+    classes: &[StorageClassSpec],
+) -> Option<PersistentVolume> {
     let spec = claim.spec.as_ref()?;
-    let class = spec.storage_class_name.as_deref().filter(|class| STORAGE_CLASSES.contains(class))?;
+    let class = spec.storage_class_name.as_deref()?;
+    let reclaim = reclaim_policy(classes, class)?;
     let waits = spec.volume_name.is_none() && claim.metadata.deletion_timestamp.is_none();
     if !waits {
         return None;
@@ -134,7 +142,7 @@ fn volume_for(claim: &PersistentVolumeClaim, disk: &Disk) -> Option<PersistentVo
         "name": name,
         "annotations": { "pv.kubernetes.io/provisioned-by": PROVISIONER },
     });
-    let mut volume = persistent_volume(&metadata, class, &json!(size), &json!(spec.access_modes));
+    let mut volume = persistent_volume(&metadata, class, reclaim, &json!(size), &json!(spec.access_modes));
     volume["spec"]["hostPath"] = disk.place(&name);
     volume["spec"]["claimRef"] = json!({
         "apiVersion": "v1",
@@ -146,25 +154,30 @@ fn volume_for(claim: &PersistentVolumeClaim, disk: &Disk) -> Option<PersistentVo
     serde_json::from_value(volume).ok()
 }
 
-fn persistent_volume(metadata: &Value, class: &str, size: &Value, access_modes: &Value) -> Value {
+fn persistent_volume(
+    metadata: &Value,
+    class: &str,
+    reclaim: ReclaimPolicy,
+    size: &Value,
+    access_modes: &Value,
+) -> Value {
     json!({
         "metadata": metadata,
         "spec": {
             "storageClassName": class,
             "capacity": { "storage": size },
             "accessModes": access_modes,
-            "persistentVolumeReclaimPolicy": reclaim_policy(class),
+            "persistentVolumeReclaimPolicy": reclaim,
             "hostPath": Disk::None.place(""),
         },
     })
 }
 
-/// As on the original platform: the volume of an archive node, which takes weeks to fill, outlives its claim.
-pub(crate) fn reclaim_policy(class: &str) -> &'static str {
-    if class == "gp3-archive" { "Retain" } else { "Delete" }
+fn reclaim_policy(classes: &[StorageClassSpec], name: &str) -> Option<ReclaimPolicy> {
+    classes.iter().find(|class| class.name == name).map(|class| class.reclaim)
 }
 
-/// Whether `volume` is of our making and has lost its claim.
+/// Returns true for a volume made here whose claim is gone.
 fn is_to_be_deleted(volume: &PersistentVolume) -> bool {
     let ours =
         volume.annotations().get("pv.kubernetes.io/provisioned-by").is_some_and(|name| name == PROVISIONER);
@@ -177,11 +190,19 @@ fn is_to_be_deleted(volume: &PersistentVolume) -> bool {
 mod tests {
     use super::*;
 
+    fn volume_for(claim: &PersistentVolumeClaim, disk: &Disk) -> Option<PersistentVolume> {
+        let classes = [
+            StorageClassSpec::new("fast", ReclaimPolicy::Delete),
+            StorageClassSpec::new("kept", ReclaimPolicy::Retain),
+        ];
+        super::volume_for(claim, disk, &classes)
+    }
+
     fn claim(change: impl FnOnce(&mut Value)) -> PersistentVolumeClaim {
         let mut claim = json!({
             "metadata": { "name": "data-a", "namespace": "n", "uid": "u-1" },
             "spec": {
-                "storageClassName": "gp3",
+                "storageClassName": "fast",
                 "accessModes": ["ReadWriteOnce"],
                 "resources": { "requests": { "storage": "2000Gi" } },
             },
@@ -195,7 +216,7 @@ mod tests {
         let volume = json!(volume_for(&claim(|_| ()), &Disk::None).unwrap());
         assert_eq!(volume["metadata"]["name"], "pvc-u-1");
         assert_eq!(volume["spec"]["capacity"]["storage"], "2000Gi");
-        assert_eq!(volume["spec"]["storageClassName"], "gp3");
+        assert_eq!(volume["spec"]["storageClassName"], "fast");
         assert_eq!(volume["spec"]["claimRef"]["uid"], "u-1");
         assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Delete");
     }
@@ -217,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn only_released_volumes_of_ours_are_deleted_and_an_archive_stays() {
+    fn only_released_volumes_of_ours_are_deleted() {
         let released = |change: fn(&mut Value)| {
             let mut volume = json!(volume_for(&claim(|_| ()), &Disk::None).unwrap());
             volume["status"] = json!({ "phase": "Released" });
@@ -228,6 +249,8 @@ mod tests {
         assert!(!released(|volume| volume["status"]["phase"] = json!("Bound")));
         assert!(!released(|volume| volume["metadata"]["annotations"] = json!({})));
         assert!(!released(|volume| volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain")));
-        assert_eq!(reclaim_policy("gp3-archive"), "Retain");
+        let kept = claim(|claim| claim["spec"]["storageClassName"] = json!("kept"));
+        let kept = json!(volume_for(&kept, &Disk::None).unwrap());
+        assert_eq!(kept["spec"]["persistentVolumeReclaimPolicy"], "Retain");
     }
 }

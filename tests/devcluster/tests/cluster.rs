@@ -1,7 +1,7 @@
 //! A real cluster, from start to end: what the crate promises, seen from outside.
 //!
 //! The scenarios share one cluster and work side by side in namespaces of their own. Those in `endings` start and end
-//! programs of their own. This binary brings its own `main`: it must be able to run as the keeper of itself.
+//! programs of their own. This binary brings its own `main`: it must be able to run as the watchdog of itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,13 +32,13 @@ mod volumes;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use devcluster::{Audit, Cluster, Guard, Options, Progress, guardian};
+use devcluster::{Audit, Cluster, Guard, Options, Progress, supervisor};
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 fn main() -> ExitCode {
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     if let Some(role) = endings::role() {
         return endings::play(&role, &guard);
     }

@@ -25,7 +25,8 @@ fn source(more: &Value) -> Value {
 }
 
 pub async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
-    let options = Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..Options::default() };
+    let options =
+        Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let nodes = Namespace::create(Arc::clone(&world), "sei").await;
     let release =

@@ -27,7 +27,8 @@ use crate::kit::{
 };
 
 pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on(kit: Arc<Kit>) {
-    let options = Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..Options::default() };
+    let options =
+        Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let nodes = Namespace::create(Arc::clone(&world), "sei").await;
     let release = Release::install(world, &json!({})).await;

@@ -63,7 +63,7 @@ async fn of_a_release(kit: &Kit, owners: Owners, name: &str, value: Value) {
     let values = json!({"replicas": 1, "admission": {"exemptUsers": ["admin"]}, name: value});
     let begun = Timestamp::now();
     let crds = vec![seinode_api::crd::seinode()];
-    let options = Options { audit: Audit::On, owners, crds, ..Options::default() };
+    let options = Options { audit: Audit::On, owners, crds, ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let ns = Namespace::create(Arc::clone(&world), "sei").await;
     let release = Release::install(world, &values).await;

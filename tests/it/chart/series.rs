@@ -29,7 +29,7 @@ const NEVER: [(&str, &str, &str); 1] = [(
 pub async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: Arc<Kit>) {
     let program = kit.tool(Tool::Promql).await;
     let crds = vec![seinode_api::crd::seinode()];
-    let world = Arc::new(kit.private(Options { crds, ..Options::default() }).await);
+    let world = Arc::new(kit.private(Options { crds, ..xtask::platform::options() }).await);
     let ns = Namespace::create(Arc::clone(&world), "sei").await;
     // The life does what the webhooks would refuse it.
     let values = json!({"replicas": 1, "admission": {"exemptUsers": ["admin"]}});

@@ -23,7 +23,8 @@ use crate::kit::{
 const TEST: &str = "seinode-operator-selftest";
 
 pub async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(kit: Arc<Kit>) {
-    let options = Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..Options::default() };
+    let options =
+        Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let [three, four] = Major::BOTH.map(|major| Helm::major(&kit, &world, major));
     let (three, four) = (Arc::new(three.await), Arc::new(four.await));

@@ -27,7 +27,8 @@ use crate::kit::{
 };
 
 pub async fn an_upgrade_under_load_fails_no_admission(kit: Arc<Kit>) {
-    let options = Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..Options::default() };
+    let options =
+        Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
     let nodes = Namespace::create(Arc::clone(&world), "sei").await;
     let release = Arc::new(Release::install(world, &json!({})).await);

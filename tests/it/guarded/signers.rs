@@ -230,7 +230,8 @@ pub async fn a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only
 
 pub async fn another_secret_for_a_signer_is_taken_up_by_its_next_pod(kit: Arc<Kit>) {
     // Our CRD refuses it; one that does not must lead nobody into signing twice.
-    let world = Arc::new(kit.private(Options { crds: vec![lenient_crd()], ..Options::default() }).await);
+    let world =
+        Arc::new(kit.private(Options { crds: vec![lenient_crd()], ..xtask::platform::options() }).await);
     let ns = Namespace::create(Arc::clone(&world), "keys").await;
     let _operator = Operator::start(&world, world.cluster.kubeconfig(), &[]);
     signer(&ns).await;

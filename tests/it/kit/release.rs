@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
@@ -43,42 +42,35 @@ impl Major {
     pub const BOTH: [Self; 2] = [Self::Three, Self::Four];
 }
 
-/// helm with every right on a cluster, and directories of its own.
+/// helm with every right on a cluster, and a directory for values.
 pub struct Helm {
+    helm: chart::Helm,
     scratch: TempDir,
-    program: PathBuf,
-    kubeconfig: PathBuf,
 }
 
 impl Helm {
     /// The one that comes with the cluster: Helm 4.
     pub fn of(world: &World) -> Self {
-        Self::at(world, world.cluster.tools().path(Tool::Helm).to_owned())
+        Self::new(chart::Helm::of(&world.cluster))
     }
 
     /// The one of this major.
     pub async fn major(kit: &Kit, world: &World, major: Major) -> Self {
         match major {
-            Major::Three => Self::at(world, kit.tool(Tool::Helm3).await),
+            Major::Three => {
+                Self::new(chart::Helm::of(&world.cluster).with_program(kit.tool(Tool::Helm3).await))
+            }
             Major::Four => Self::of(world),
         }
     }
 
-    fn at(world: &World, program: PathBuf) -> Self {
-        let kubeconfig = world.cluster.kubeconfig().to_owned();
-        Self { scratch: tempfile::tempdir().unwrap(), program, kubeconfig }
+    fn new(helm: chart::Helm) -> Self {
+        Self { helm, scratch: tempfile::tempdir().unwrap() }
     }
 
     /// Runs it: whether it succeeded, what it printed, and what it said.
     pub fn run(&self, arguments: &[&str]) -> (bool, String, String) {
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .envs(
-                ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|it| (it, self.scratch.path())),
-            )
-            .output()
-            .unwrap();
+        let output = self.helm.command().args(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.success(), text(output.stdout), text(output.stderr))
     }

@@ -1,4 +1,4 @@
-//! Which node a request is meant for: by path prefix, else by Host. Pure.
+//! Resolves a request to a node: by path prefix, else by Host. Pure.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl fmt::Display for NodeKey {
     }
 }
 
-/// How a server knows which node is meant.
+/// Mapping of requests to nodes.
 #[derive(Clone, Debug)]
 pub(crate) enum Addressed {
     /// Each request says it.

@@ -18,7 +18,7 @@ pub enum Delay {
         shortest: Duration,
         /// Upper end, included.
         longest: Duration,
-        /// What the spans are derived from.
+        /// Seed of the delays.
         seed: u64,
     },
 }
@@ -41,7 +41,7 @@ impl Delay {
     }
 }
 
-/// How often something is done before it is done no more. A default for all nodes counts for each node apart.
+/// Number of times that a rule applies. A default for all nodes counts per node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
     /// Until the behaviour is reset.
@@ -50,7 +50,7 @@ pub enum Times {
     Next(u32),
 }
 
-/// What a request meets instead of the answer of the contract.
+/// Replacement of the contract's answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The network eats the request: not recorded, not executed, never answered, whether the pod lives or not.
@@ -73,17 +73,17 @@ pub enum Fault {
     SlowDrip(Duration),
 }
 
-/// Which requests a fault concerns.
+/// Requests that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All, unknown paths included.
     Everything,
-    /// Those to one endpoint.
+    /// Requests to one endpoint.
     Only(Endpoint),
 }
 
 impl Scope {
-    /// Whether a request to `endpoint` (`None`: to no endpoint) is concerned.
+    /// Returns true for a request to `endpoint` (`None`: to no endpoint) in scope.
     pub(crate) fn covers(self, endpoint: Option<Endpoint>) -> bool {
         match self {
             Self::Everything => true,
@@ -115,7 +115,7 @@ pub enum Endpoint {
     RemoveTask,
 }
 
-/// What becomes of the tasks that are running when the process is told to end. The real sidecar does either,
+/// Fate of running tasks when the process is told to end. The real sidecar does either,
 /// depending on whether its store is still open when the cancelled task wants to be saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {

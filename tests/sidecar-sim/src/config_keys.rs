@@ -112,13 +112,13 @@ const KEYS: &[(&str, &str)] = &[
 /// Keys of types that an override cannot express.
 const UNSUPPORTED: &[&str] = &["metrics.global_labels", "consensus.unsafe_bypass_commit_timeout_override"];
 
-/// Whether the registry has the key.
+/// Returns true for a key of the registry.
 pub(crate) fn is_known(key: &str) -> bool {
     let (prefix, last) = key.rsplit_once('.').unwrap_or(("", key));
     KEYS.iter().any(|(known, names)| *known == prefix && names.split_whitespace().any(|name| name == last))
 }
 
-/// Whether an override can set the key.
+/// Returns true for a key that an override can set.
 pub(crate) fn is_settable(key: &str) -> bool {
     !UNSUPPORTED.contains(&key)
 }

@@ -1,4 +1,4 @@
-//! What a test holds to steer simulated sidecars and to see what they did.
+//! Handles for tests: they steer simulated sidecars and read what the sidecars did.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the condition on the simulated sidecar did not come true within {0:?}")]
 pub struct NotInTime(
-    /// How long it was waited for.
+    /// Time waited.
     pub Duration,
 );
 
@@ -37,18 +37,18 @@ impl Behaviour {
         Self { shared, of }
     }
 
-    /// How long a process that starts refuses connections.
+    /// Sets how long a starting process refuses connections.
     pub fn start_delay(&self, delay: Delay) -> &Self {
         self.set(|settings| settings.start_delay = Some(delay))
     }
 
-    /// What becomes of running tasks when a process ends, whatever ends it: its pod, its container, or
+    /// Sets the fate of running tasks when a process ends, whatever ends it: its pod, its container, or
     /// [`Node::restart_process`]. Unless told otherwise they stay running, as after SIGKILL.
     pub fn interruption(&self, interruption: Interruption) -> &Self {
         self.set(|settings| settings.interruption = Some(interruption))
     }
 
-    /// How long a run of this type takes. A type that never ends by itself then ends, successfully.
+    /// Sets how long a run of this type takes. A type that never ends by itself then ends successfully.
     pub fn task_duration(&self, task: TaskType, delay: Delay) -> &Self {
         self.set(|settings| {
             settings.task_durations.insert(task, delay);
@@ -125,7 +125,7 @@ impl Node {
         Behaviour::new(Arc::clone(&self.shared), Some(self.key.clone()))
     }
 
-    /// When each of its processes began to answer, in order.
+    /// Times at which its processes began to answer, in order.
     #[must_use]
     pub fn starts(&self) -> Vec<Timestamp> {
         self.look(|node| node.journal.starts.clone())
@@ -162,13 +162,13 @@ impl Node {
         self.look(|node| node.journal.overlaps.clone())
     }
 
-    /// Whether the process answers.
+    /// Returns true if the process answers.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.look(NodeState::is_up)
     }
 
-    /// Whether the process answers and its gate is open.
+    /// Returns true if the process answers and its gate is open.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.look(NodeState::is_ready)

@@ -1,4 +1,4 @@
-//! What lies on a node's data volume, as far as the contract shows it. It lives and dies with the volume.
+//! Content of a node's data volume, as far as the contract shows it. It lives and dies with the volume.
 
 use uuid::{Uuid, uuid};
 

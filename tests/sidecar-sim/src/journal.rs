@@ -9,7 +9,7 @@ use crate::task_type::TaskType;
 /// One request, whether answered or not. Requests that a black hole ate are not recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
     /// HTTP method.
     pub method: String,
@@ -17,13 +17,13 @@ pub struct Request {
     pub path: String,
     /// Body as sent.
     pub body: String,
-    /// What came of it.
+    /// The outcome.
     pub answer: Answer,
     /// The pod that ran or was starting then, if any.
     pub pod_uid: Option<String>,
 }
 
-/// What came of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It was answered with this status. The body may have been garbled on the way.
@@ -43,17 +43,17 @@ pub struct Submission {
     pub task: TaskType,
     /// The parameters exactly as on the wire; `None` when they were omitted.
     pub params: Option<Map<String, Value>>,
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
     /// The pod that accepted it.
     pub pod_uid: String,
     /// The run that the submission began, or the run that the store already knew.
     pub run: u64,
-    /// Whether it made anything happen.
+    /// Effect on the node.
     pub effect: SubmissionEffect,
 }
 
-/// Whether a submission made anything happen.
+/// Effect of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmissionEffect {
     /// The task was executed.
@@ -71,7 +71,7 @@ pub struct Execution {
     pub task: TaskType,
     /// Its run, from 1.
     pub run: u64,
-    /// When it began.
+    /// Start time.
     pub at: Timestamp,
     /// The pod that executed it.
     pub pod_uid: String,
@@ -92,7 +92,7 @@ pub enum Cause {
 /// the same volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// When the later one was first seen.
+    /// Time at which the later one was first seen.
     pub at: Timestamp,
     /// Name of the one that was there.
     pub earlier: String,
@@ -103,7 +103,7 @@ pub struct Overlap {
 /// Everything recorded about one node.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
-    /// When each process began to answer.
+    /// Times at which processes began to answer.
     pub(crate) starts: Vec<Timestamp>,
     pub(crate) requests: Vec<Request>,
     pub(crate) submissions: Vec<Submission>,

@@ -1,4 +1,4 @@
-//! Which hosts answer to `discover-peers`, and with which node ids. Pure.
+//! Hosts that answer `discover-peers`, with their node ids. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use crate::home::made_up_node_id;
 /// Whom a sidecar reaches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
-    /// Those that the simulation knows.
+    /// Hosts that the simulation knows.
     pub(crate) known: BTreeMap<String, String>,
-    /// What the others do.
+    /// Behaviour of all other hosts.
     pub(crate) others: Others,
 }
 
-/// What a host does that the simulation knows nothing of.
+/// Behaviour of a host that the simulation does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Others {
     /// Nobody answers there.

@@ -34,7 +34,7 @@ pub(crate) struct ProcessId {
     pub(crate) started_at: Option<Timestamp>,
 }
 
-/// Where the volume named `data` comes from.
+/// Source of the volume named `data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VolumeSource {
     /// The claim of this name in the pod's namespace.
@@ -45,7 +45,7 @@ pub(crate) enum VolumeSource {
     Bare(u64),
 }
 
-/// What the simulation uses of a pod.
+/// The fields of a pod that the simulation uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PodView {
     pub(crate) node: NodeKey,

@@ -1,4 +1,4 @@
-//! What a run of a task comes to: the tasks' rules for their parameters, and their marks on the volume.
+//! Result of a task's run: the tasks' rules for their parameters, and their marks on the volume.
 //! Pure.
 //!
 //! Where the contract records the sidecar's words, they are these. The outside world is kind: genesis,
@@ -18,7 +18,7 @@ const MODES: [&str; 4] = ["validator", "full", "seed", "archive"];
 const PERSISTENT_PEERS: &str = "network.p2p.persistent_peers";
 const P2P_PORT: u16 = 26656;
 
-/// How a run ends.
+/// End of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It succeeds and leaves this mark.
@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
     Endless,
 }
 
-/// What a successful run leaves behind.
+/// Effect of a successful run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Nothing that the contract shows.

@@ -1,4 +1,4 @@
-//! How a node misbehaves now, or every node: delays, and rules that are used up.
+//! Current misbehaviour of one node or of all: delays, and rules that are used up.
 //!
 //! Pure. A node's own settings go before the defaults; a rule of the defaults is counted for each node apart.
 
@@ -39,7 +39,7 @@ pub(crate) enum Deviation {
     Disturb(Fault, Scope),
 }
 
-/// How often each rule was used.
+/// Number of uses of each rule.
 #[derive(Debug, Default)]
 pub(crate) struct Uses(BTreeMap<u64, u32>);
 

@@ -20,7 +20,7 @@ pub struct TaskRow {
     /// Type.
     #[serde(rename = "type")]
     pub task: TaskType,
-    /// How far it has come.
+    /// Its state.
     pub status: TaskStatus,
     /// Number of the present run, from 1.
     pub run: u64,
@@ -30,9 +30,9 @@ pub struct TaskRow {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// When this run was submitted.
+    /// Submission time of this run.
     pub submitted_at: Timestamp,
-    /// When this run ended.
+    /// End time of this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Breaks ties between equal times.
@@ -40,7 +40,7 @@ pub struct TaskRow {
     order: u64,
 }
 
-/// How far a task has come.
+/// State of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {

@@ -60,7 +60,7 @@ impl Backoff for Steady {
     fn reset(&mut self) {}
 }
 
-/// Whether an object is there.
+/// Presence of an object.
 #[derive(Clone, Copy)]
 enum Presence {
     Seen,
@@ -131,15 +131,15 @@ mod tests {
             Event::InitApply(claim("a", "4")),
             Event::InitDone,
         ];
-        let mut told = Vec::new();
+        let mut seen = Vec::new();
         mirror(stream::iter(events.map(Ok)), |claim: &PersistentVolumeClaim, presence| {
             let sign = match presence {
                 Presence::Seen => '+',
                 Presence::Gone => '-',
             };
-            told.push(format!("{sign}{}", claim.uid().unwrap()));
+            seen.push(format!("{sign}{}", claim.uid().unwrap()));
         })
         .await;
-        assert_eq!(told, ["+1", "+2", "+3", "-2", "-1", "-3", "+4"]);
+        assert_eq!(seen, ["+1", "+2", "+3", "-2", "-1", "-3", "+4"]);
     }
 }

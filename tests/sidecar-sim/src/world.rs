@@ -40,7 +40,7 @@ pub(crate) struct World {
     defaults: Settings,
     /// Hosts outside the cluster that answer to `discover-peers`, with their node ids.
     pub(crate) foreign_peers: BTreeMap<String, String>,
-    /// What hosts do that nothing is known of.
+    /// Behaviour of unknown hosts.
     pub(crate) strangers: Others,
     timers: Vec<Timer>,
     last_number: u64,
@@ -51,7 +51,7 @@ pub(crate) struct World {
 pub(crate) struct NodeState {
     pods: BTreeMap<String, PodView>,
     process: Option<Process>,
-    /// How many processes there have been; seeds their start delays.
+    /// Number of processes so far; seeds their start delays.
     boots: u64,
     /// The pod in which the gate was opened, hence `seid` runs.
     seid_runs_in: Option<String>,
@@ -75,7 +75,7 @@ struct Process {
     ended: CancellationToken,
 }
 
-/// What a process forgets when it ends.
+/// State of a process that is lost with it.
 #[derive(Debug, Default)]
 struct Memory {
     ready: bool,
@@ -95,7 +95,7 @@ pub(crate) struct Timer {
     pub(crate) due: Due,
 }
 
-/// What happens then.
+/// Action of a timer.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// A process begins to answer.
@@ -126,7 +126,7 @@ impl World {
         self.nodes.get(key)
     }
 
-    /// What has to be scheduled since the last call.
+    /// Takes the timers added since the last call.
     pub(crate) fn take_timers(&mut self) -> Vec<Timer> {
         std::mem::take(&mut self.timers)
     }
@@ -229,17 +229,17 @@ impl NodeState {
         }
     }
 
-    /// Whether the process answers.
+    /// Returns true if the process answers.
     pub(crate) fn is_up(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.memory.is_some())
     }
 
-    /// Whether the process answers and its gate is open.
+    /// Returns true if the process answers and its gate is open.
     pub(crate) fn is_ready(&self) -> bool {
         self.process.as_ref().and_then(|process| process.memory.as_ref()).is_some_and(|memory| memory.ready)
     }
 
-    /// Whether nothing will happen by itself: no process is starting, and no run ends without a test's doing.
+    /// Returns true if nothing will happen by itself: no process is starting, and no run ends without the test.
     pub(crate) fn is_settled(&self) -> bool {
         self.process
             .as_ref()

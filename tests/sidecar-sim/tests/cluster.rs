@@ -18,13 +18,13 @@ mod scenarios;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use devcluster::{Cluster, Options, Progress, guardian};
+use devcluster::{Cluster, Options, Progress, supervisor};
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 fn main() -> ExitCode {
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     let runtime = Arc::new(Runtime::new().expect("a runtime"));
     // Started by the first scenario that needs it.
     let shared: Arc<OnceCell<Cluster>> = Arc::default();

@@ -1,4 +1,4 @@
-//! What the simulated sidecar does beyond the recording: processes that come and go, and misbehaviour on demand,
+//! Behaviour of the simulated sidecar beyond the recording: processes that come and go, and faults on demand,
 //! as a client sees them.
 
 #![allow(clippy::unwrap_used, reason = "this is a test, and a failed step of its set-up fails it")]

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     real_node: bool,
 }
 
-/// When the demo ends.
+/// Time at which the demo ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// After the summary.
@@ -45,7 +45,7 @@ pub(crate) enum Ending {
     OnInterrupt,
 }
 
-/// What runs the pods.
+/// Runner of the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Machinery {
     /// Nothing: kwok plays the kubelet.
@@ -54,7 +54,7 @@ pub(crate) enum Machinery {
     Real,
 }
 
-/// How fast the simulated sidecars are.
+/// Speed of the simulated sidecars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// They answer and finish at once.

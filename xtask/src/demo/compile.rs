@@ -1,7 +1,7 @@
-//! Builds the operator of this checkout, with cargo, and says where the binary is.
+//! Builds the operator of this checkout with cargo.
 //!
-//! Cargo runs as a child like everything else here: its output goes to a log, of which the last line is what the
-//! step is at, and it ends with us.
+//! Cargo runs as a child like everything else here: its output goes to a log, whose last line is the step's progress,
+//! and it ends with us.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,9 +14,9 @@ use xtask::cargo::{self, OPERATOR};
 
 use crate::demo::screen::Voice;
 
-/// How often the log is looked at.
+/// Poll interval of the log.
 const GLANCE: Duration = Duration::from_millis(200);
-/// How many lines of a failed build are shown.
+/// Lines of a failed build in the error.
 const TAIL: usize = 40;
 
 /// Builds the operator.
@@ -31,13 +31,13 @@ pub(crate) async fn operator(guard: &Guard, voice: &Voice) -> anyhow::Result<Pat
         if let Ok(status) = tokio::time::timeout(GLANCE, cargo.wait()).await {
             break status;
         }
-        if let Some(line) = told(&read(&log)).last() {
+        if let Some(line) = for_people(&read(&log)).last() {
             voice.now(line.trim());
         }
     };
     let log = read(&log);
     if !status.success() {
-        let lines: Vec<&str> = told(&log).collect();
+        let lines: Vec<&str> = for_people(&log).collect();
         let end = lines[lines.len().saturating_sub(TAIL)..].join("\n");
         bail!("the operator of this checkout does not build ({status}):\n{end}");
     }
@@ -70,7 +70,7 @@ fn read(log: &Path) -> String {
 }
 
 /// The lines for people; those for machines are objects of JSON.
-fn told(log: &str) -> impl Iterator<Item = &str> {
+fn for_people(log: &str) -> impl Iterator<Item = &str> {
     log.lines().filter(|line| !line.starts_with('{') && !line.trim().is_empty())
 }
 
@@ -85,7 +85,7 @@ mod tests {
 "#;
 
     #[test]
-    fn what_cargo_tells_people_is_told_apart_from_what_it_tells_machines() {
-        assert_eq!(told(LOG).last().unwrap().trim(), "Finished `dev` profile");
+    fn messages_for_machines_are_left_out() {
+        assert_eq!(for_people(LOG).last().unwrap().trim(), "Finished `dev` profile");
     }
 }

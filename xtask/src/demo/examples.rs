@@ -1,4 +1,6 @@
-//! The examples, applied as a user applies them: with kubectl, from the files in `examples/`.
+//! The files of `examples/`, applied with kubectl as a user does.
+
+use std::process::Output;
 
 use anyhow::{Context as _, bail};
 use devcluster::Cluster;
@@ -8,10 +10,10 @@ use xtask::cargo::checkout;
 
 /// The namespace that the examples are in.
 pub(crate) const NAMESPACE: &str = "sei-demo";
-/// What a user types.
+/// Arguments of `kubectl` that apply the examples.
 pub(crate) const COMMAND: [&str; 4] = ["apply", "--server-side", "-f", "examples/"];
 
-/// A command of kubectl in the namespace of the examples, as a user types it.
+/// Text of a command of kubectl in the namespace of the examples.
 pub(crate) fn typed(words: &[&str]) -> String {
     let quoted = |word: &&str| if word.contains('{') { format!("'{word}'") } else { (*word).to_owned() };
     let words: Vec<_> = words.iter().map(quoted).collect();
@@ -41,13 +43,21 @@ pub(crate) fn nodes() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Runs kubectl in the checkout, with these arguments.
+///
+/// # Errors
+/// When it does not run.
+pub(crate) async fn kubectl(cluster: &Cluster, words: &[&str]) -> std::io::Result<Output> {
+    let mut kubectl = tokio::process::Command::from(cluster.kubectl());
+    kubectl.args(words).current_dir(checkout()).kill_on_drop(true).output().await
+}
+
 /// Applies the examples.
 ///
 /// # Errors
-/// When kubectl does not run or something is refused; the words are kubectl's.
+/// When kubectl does not run, or something is rejected; the message is kubectl's.
 pub(crate) async fn apply(cluster: &Cluster) -> anyhow::Result<()> {
-    let mut kubectl = tokio::process::Command::from(cluster.kubectl());
-    let answer = kubectl.args(COMMAND).current_dir(checkout()).kill_on_drop(true).output().await?;
+    let answer = kubectl(cluster, &COMMAND).await?;
     if !answer.status.success() {
         bail!("`kubectl {}` failed:\n{}", COMMAND.join(" "), String::from_utf8_lossy(&answer.stderr).trim());
     }

@@ -15,10 +15,10 @@ use crate::demo::examples::NAMESPACE;
 use crate::demo::screen::{Row, Screen, span};
 use crate::demo::standing::{Standing, is_running, ready_message};
 
-/// How long the nodes may take. Slow sidecars need half a minute; a busy machine may need ten times that.
+/// Time limit for the nodes. Slow sidecars need half a minute; a busy machine may need ten times that.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Where nodes should be.
+/// Goal of the nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal<'a> {
     /// Up.

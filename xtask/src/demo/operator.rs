@@ -1,21 +1,24 @@
-//! The operator of this checkout, running against the demo's control plane as the installed chart says.
+//! The operator of this checkout, running on the demo's control plane with the command of the installed chart.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::bail;
-use devcluster::chart::Replica;
+use devcluster::chart::{self, Replica};
+use devcluster::wait::{TimedOut, until};
 use devcluster::{Cluster, Process};
-use kube::Client;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt as _};
+use sidecar_sim::Sidecars;
+use xtask::release::{NAME, NAMESPACE};
 
 use crate::demo::screen::Voice;
 
-/// How long the operator may take until its gates are open; it takes some hundred milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it is asked.
-const GLANCE: Duration = Duration::from_millis(25);
-/// How many lines of its log a failure shows.
+/// Time limit for the operator to be ready; usual are some hundred milliseconds.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Log lines in a failure.
 const TAIL: usize = 25;
 
 /// A running operator. Dropping it ends it.
@@ -25,62 +28,57 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Starts `binary` against `cluster`, as a replica of the Deployment.
+    /// Starts `binary` in place of the container of the Deployment's pod.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub(crate) fn start(binary: &Path, cluster: &Cluster, replica: &Replica) -> anyhow::Result<Self> {
+    /// When there is no pod, the Deployment wants something that is not simulated, or the process does not start.
+    pub(crate) async fn start(binary: &Path, cluster: &Cluster, sidecars: &Sidecars) -> anyhow::Result<Self> {
+        let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+        let ours = ListParams::default().labels(&format!("app.kubernetes.io/instance={NAME}"));
+        let pod = until("the Deployment has a pod", LIMIT, async || {
+            let found = pods.list(&ours).await.map_err(|error| error.to_string())?.items.pop();
+            found.map(|pod| pod.name_any()).ok_or_else(|| "none".to_owned())
+        });
+        let sidecars = [("--sidecar-url-template", &*sidecars.url_template())];
+        let replica = Replica::of(cluster, NAMESPACE, NAME, &pod.await?, &sidecars).await?;
         let mut command = Command::new(binary);
         command
             .args(&replica.arguments)
             // Nothing of the user's environment may change what the demo shows.
             .env_clear()
-            .envs(replica.variables.iter().cloned())
-            .env("KUBECONFIG", &replica.kubeconfig);
+            .envs(replica.variables)
+            .env("KUBECONFIG", replica.kubeconfig);
         Ok(Self { process: cluster.spawn("operator", command)? })
     }
 
-    /// Waits until it listens for API servers; the port.
+    /// Routes the webhooks' Service to the operator, and waits until it is ready.
     ///
     /// # Errors
     /// When it ends, or takes too long.
-    pub(crate) async fn webhook_port(&self) -> anyhow::Result<u16> {
-        let begun = Instant::now();
-        loop {
-            if let Some(port) = self.url("webhooks").and_then(|url| url.rsplit(':').next()?.parse().ok()) {
-                return Ok(port);
-            }
-            self.check(begun, "it does not listen yet")?;
-            tokio::time::sleep(GLANCE).await;
+    pub(crate) async fn ready(&self, cluster: &Cluster, voice: &Voice) -> anyhow::Result<()> {
+        let port = until("the operator listens", LIMIT, async || {
+            let port = self.url("webhooks").and_then(|url| url.rsplit(':').next()?.parse().ok());
+            port.ok_or_else(|| "no line in its log".to_owned())
+        });
+        let port = self.unless_ended(port).await?;
+        chart::serve(cluster, NAMESPACE, &format!("{NAME}-webhook"), port).await?;
+        let ready = until("the operator is ready", LIMIT, async || {
+            self.readiness().await.inspect_err(|reason| voice.now(&format!("waiting: {reason}")))
+        });
+        self.unless_ended(ready).await
+    }
+
+    async fn unless_ended<T>(&self, work: impl Future<Output = Result<T, TimedOut>>) -> anyhow::Result<T> {
+        tokio::select! {
+            outcome = work => match outcome {
+                Ok(value) => Ok(value),
+                Err(error) => bail!("{error}; {}", self.log_end()),
+            },
+            message = self.end() => bail!(message),
         }
     }
 
-    /// Waits until every gate of its readiness is open.
-    ///
-    /// # Errors
-    /// When it ends, or takes too long.
-    pub(crate) async fn ready(&self, voice: &Voice) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        while let Err(shut) = self.gates().await {
-            self.check(begun, &shut)?;
-            voice.now(&format!("waiting: {shut}"));
-            tokio::time::sleep(GLANCE).await;
-        }
-        Ok(())
-    }
-
-    /// Whether it is worth waiting longer.
-    fn check(&self, begun: Instant, why: &str) -> anyhow::Result<()> {
-        if let Some(status) = self.process.exited() {
-            bail!("{}", self.ended(status));
-        }
-        if begun.elapsed() > PATIENCE {
-            bail!("the operator is not ready after {} s ({why}); {}", PATIENCE.as_secs(), self.log_end());
-        }
-        Ok(())
-    }
-
-    /// Waits until it ends, which it should not; the words for that.
+    /// Waits until the operator ends, which it should not; the message for that.
     pub(crate) async fn end(&self) -> String {
         self.ended(self.process.wait().await)
     }
@@ -105,8 +103,8 @@ impl Operator {
         format!("the operator has ended ({status}); {}", self.log_end())
     }
 
-    /// Whether its readiness endpoint says yes; otherwise the first thing that it waits for.
-    async fn gates(&self) -> Result<(), String> {
+    /// Fetches its readiness; the error says what it waits for.
+    async fn readiness(&self) -> Result<(), String> {
         let url = self.url("health").ok_or("it does not listen yet")?;
         let config = kube::Config::new(url.parse().map_err(|_| "its address is no URL")?);
         let client = Client::try_from(config).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The demo from the first step to the summary, and what is on stage while it runs.
+//! The demo from the first step to the summary, and the parts that run.
 
 use std::time::Duration;
 
@@ -6,25 +6,26 @@ use anyhow::{Context as _, anyhow};
 use devcluster::{Audit, Cluster, Event, Guard, Options, Progress, Tool, Tools};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use serde_json::json;
 use sidecar_sim::{Delay, Sidecars, TaskType};
+use xtask::{platform, release};
 
 use crate::demo::arguments::{Arguments, Machinery, Pace};
-use crate::demo::daily::Heal;
 use crate::demo::follow::Goal;
 use crate::demo::operator::Operator;
 use crate::demo::screen::{Screen, Voice, span};
 use crate::demo::summary::{self, Story};
-use crate::demo::{compile, daily, examples, follow, guardrails, invitation, real, release};
+use crate::demo::{compile, day_two, examples, follow, outro, real};
 
-/// What runs. The operator goes first, then the sidecars, then the cluster.
+/// Running parts of the demo. They end in this order: operator, sidecars, cluster.
 #[derive(Debug, Default)]
-pub(crate) struct Stage {
+pub(crate) struct Running {
     operator: Option<Operator>,
     sidecars: Option<Sidecars>,
     cluster: Option<Cluster>,
 }
 
-/// Plays the demo. What it starts is put on `stage`, and stays there also when a later step fails.
+/// Plays the demo. What it starts is put into `running`, and stays there also when a later step fails.
 ///
 /// # Errors
 /// When a step fails; the words say which and why.
@@ -32,17 +33,17 @@ pub(crate) async fn play(
     arguments: &Arguments,
     guard: &Guard,
     screen: &Screen,
-    stage: &mut Stage,
+    running: &mut Running,
 ) -> anyhow::Result<()> {
     if arguments.machinery() == Machinery::Real {
-        return real::play(guard, screen, &mut stage.cluster).await;
+        return real::play(guard, screen, &mut running.cluster).await;
     }
     screen.heading(
         "Three SeiNodes, a real Kubernetes API, on this machine. Ctrl-C ends everything at any moment.",
     );
 
     let step = screen.step(1, "Tools", "looking for etcd, Kubernetes and kwok");
-    let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &telling(step.voice())).await?;
+    let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &progress_of(step.voice())).await?;
     step.done(&format!("all {} programs of a control plane are there", tools.iter().count()));
 
     let step = screen.step(2, "Build", "cargo builds the operator of this checkout");
@@ -54,23 +55,24 @@ pub(crate) async fn play(
     // Before the controllers start: the garbage collector looks for new kinds only now and then, and children of a
     // SeiNode that is deleted by hand in the first minute would stay that long.
     let crds = vec![definition];
-    let options = Options { audit: Audit::On, crds, progress: telling(step.voice()), ..Options::default() };
-    let cluster = stage.cluster.insert(Cluster::start(options, guard).await?);
+    let options =
+        Options { audit: Audit::On, crds, progress: progress_of(step.voice()), ..platform::options() };
+    let cluster = running.cluster.insert(Cluster::start(options, guard).await?);
     step.done(&format!("{} serves SeiNodes, as `seinode-operator crds` defines them", cluster.url()));
 
     let step = screen.step(4, "Chart", "helm installs both charts of this checkout");
-    release::install(cluster).await?;
+    // One replica, and a log for people.
+    let values = json!({"platform": platform::values(), "replicas": 1, "log": {"format": "text"}});
+    release::install(cluster, &values).await?;
     step.done("helm installed charts/seinode-crds and charts/seinode-operator");
 
     let step = screen.step(5, "Operator", "starting it and waiting until it has listed everything");
-    let sidecars = stage.sidecars.insert(Sidecars::start(cluster.client()).await?);
+    let sidecars = running.sidecars.insert(Sidecars::start(cluster.client()).await?);
     set_pace(sidecars, arguments.pace());
-    let replica = release::replica(cluster, sidecars).await?;
-    let operator = stage.operator.insert(Operator::start(&binary, cluster, &replica)?);
-    release::ask(cluster, operator.webhook_port().await?).await?;
-    operator.ready(step.voice()).await?;
-    guardrails::asked(&cluster.client()).await?;
-    step.done("runs as the Deployment says, has listed everything, and the API server asks it about changes");
+    let operator = running.operator.insert(Operator::start(&binary, cluster, sidecars).await?);
+    operator.ready(cluster, step.voice()).await?;
+    release::until_admission(&cluster.client(), release::NAMESPACE).await?;
+    step.done("runs as the Deployment says, has listed everything, and the API server calls its webhooks");
 
     let names = examples::nodes()?;
     let step = screen.step(6, "SeiNodes", &format!("kubectl {}", examples::COMMAND.join(" ")));
@@ -98,40 +100,31 @@ pub(crate) async fn play(
         span(slowest)
     ));
 
-    let step = screen.step(7, "New image", &examples::typed(&daily::UPDATE));
-    let updated = daily::roll(cluster, screen).await?;
-    step.done(&format!("its pod was replaced and runs the new image after {}", span(updated.took)));
+    let work = "a sidecar restarts, and forgets that its node was ready";
+    let (updated, refusals) = day_two::show(cluster, screen, work, day_two::heal(sidecars)).await?;
     let old = arrivals.iter_mut().filter(|it| it.node.name_any() == updated.node.name_any());
     old.for_each(|arrival| arrival.node = updated.node.clone());
 
-    let step = screen.step(8, "Lost gate", "a sidecar restarts, and forgets that its node was ready");
-    let Heal { node, took } = daily::heal(sidecars).await?;
-    step.done(&format!("the gate of {node} was seen and opened {} after the sidecar was back", span(took)));
-
-    let step = screen.step(9, "By hand", "edits that a person should not make, with kubectl");
-    let refusals = guardrails::play(cluster).await?;
-    step.done(&format!("{} edits were made and refused", refusals.len()));
-
     let story = Story { cluster, sidecars, arrivals: &arrivals, refusals: &refusals, since };
-    screen.say(&summary::tell(&story).await.context("the nodes are up, but the summary cannot be made")?);
+    screen.say(&summary::write(&story).await.context("the nodes are up, but the summary cannot be made")?);
     Ok(())
 }
 
-impl Stage {
-    /// Whether there is a cluster to look at.
-    pub(crate) fn is_set(&self) -> bool {
+impl Running {
+    /// Returns true if there is a cluster to look at.
+    pub(crate) fn is_up(&self) -> bool {
         self.cluster.is_some()
     }
 
-    /// Says how to look at what runs.
-    pub(crate) fn invite(&self, screen: &Screen) {
+    /// Shows how to look at what runs.
+    pub(crate) fn explain(&self, screen: &Screen) {
         if let Some(cluster) = &self.cluster {
-            screen.say(&invitation::text(cluster, self.operator.as_ref()));
+            screen.say(&outro::text(cluster, self.operator.as_ref()));
         }
     }
 
-    /// Ends what runs, and says so.
-    pub(crate) fn clear(self, screen: &Screen) {
+    /// Ends what runs, and reports it.
+    pub(crate) fn end(self, screen: &Screen) {
         let Self { operator, sidecars, cluster } = self;
         if cluster.is_none() {
             screen.say("\nNothing is left running.");
@@ -145,8 +138,8 @@ impl Stage {
     }
 }
 
-/// Tells the voice of a step what the library does for it.
-pub(crate) fn telling(voice: &Voice) -> Progress {
+/// Progress events as lines of a step.
+pub(crate) fn progress_of(voice: &Voice) -> Progress {
     let voice = voice.clone();
     Progress::new(move |event| {
         let text = event.to_string();

@@ -1,4 +1,4 @@
-//! What the demo shows: a live display on a terminal, plain lines anywhere else.
+//! Display of the demo: live on a terminal, plain lines anywhere else.
 //!
 //! The live display moves the cursor and uses colour; plain lines never hold an escape code. Which of the two is
 //! decided once, here, and nobody else writes to standard output.
@@ -14,10 +14,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) use row::Row;
 pub(crate) use step::{Step, Voice};
 
-/// How often a plain screen repeats what is under way.
+/// Interval at which a plain screen repeats the current step.
 const REMINDER: Duration = Duration::from_secs(5);
 
-/// Where everything is shown. Cheap to clone.
+/// The display. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Screen {
     display: Display,
@@ -105,7 +105,7 @@ impl Screen {
     }
 }
 
-/// How text stands out.
+/// Emphasis of text.
 #[derive(Clone, Copy, Debug)]
 enum Paint {
     Bold,

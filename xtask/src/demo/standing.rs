@@ -1,8 +1,8 @@
-//! Where a SeiNode stands, read from its status as any user could. Pure.
+//! Progress of a SeiNode, read from its status as any user could. Pure.
 
 use seinode_api::{SeiNode, status::Phase};
 
-/// Where a node stands, for people.
+/// Progress of a node, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// The phase; `created` before there is one.
@@ -43,7 +43,7 @@ impl Standing {
     }
 }
 
-/// Whether the node is up.
+/// Returns true if the node is up.
 pub(crate) fn is_running(node: &SeiNode) -> bool {
     node.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Running))
 }
@@ -54,7 +54,7 @@ pub(crate) fn condition<'a>(node: &'a SeiNode, type_: &str) -> &'a str {
     conditions.into_iter().find(|condition| condition.type_ == type_).map_or("", |found| &found.status)
 }
 
-/// What the condition Ready says.
+/// Message of the condition Ready.
 pub(crate) fn ready_message(node: &SeiNode) -> Option<String> {
     let mut conditions = node.status.iter().flat_map(|status| &status.conditions);
     conditions.find(|condition| condition.type_ == "Ready").map(|ready| ready.message.clone())

@@ -1,4 +1,4 @@
-//! What there is to see when the nodes are up: a table, the children of one node, its events, and what it cost.
+//! Summary once the nodes are up: a table, the children of one node, its events, and the requests.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::demo::guardrails::Refusal;
 use crate::demo::screen::span;
 use crate::demo::standing::condition;
 
-/// What the summary is about.
+/// Input of the summary.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Story<'a> {
     /// The control plane.
@@ -29,9 +29,9 @@ pub(crate) struct Story<'a> {
     pub(crate) sidecars: &'a Sidecars,
     /// The nodes that came up.
     pub(crate) arrivals: &'a [Arrival],
-    /// What was refused.
+    /// Rejected edits.
     pub(crate) refusals: &'a [Refusal],
-    /// When the nodes were applied.
+    /// Time at which the nodes were applied.
     pub(crate) since: Timestamp,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Story<'a> {
 ///
 /// # Errors
 /// When the API server or its record of requests cannot be read.
-pub(crate) async fn tell(story: &Story<'_>) -> anyhow::Result<String> {
+pub(crate) async fn write(story: &Story<'_>) -> anyhow::Result<String> {
     let mut parts =
         vec![format!("\nSeiNodes in namespace {NAMESPACE}:\n{}", indented(&nodes(story.arrivals)))];
     // One of them closely: the one whose peers are other SeiNodes.
@@ -48,17 +48,14 @@ pub(crate) async fn tell(story: &Story<'_>) -> anyhow::Result<String> {
     if let Some(arrival) = closely.or(story.arrivals.first()) {
         let name = arrival.node.name_any();
         parts.push(format!(
-            "What the operator made for {name}; all of it is owned by the SeiNode and goes with it:\n{}",
+            "Children of {name}; its SeiNode owns them, and they are deleted with it:\n{}",
             indented(&children(story.cluster, &name).await?)
         ));
-        parts.push(format!(
-            "What it had the sidecar of {name} do:\n{}",
-            indented(&tasks(story.sidecars, &name))
-        ));
-        parts.push(format!("What it said about {name}:\n{}", indented(&events(story.cluster, &name).await?)));
+        parts.push(format!("Tasks of the sidecar of {name}:\n{}", indented(&tasks(story.sidecars, &name))));
+        parts.push(format!("Events of {name}:\n{}", indented(&events(story.cluster, &name).await?)));
     }
-    parts.push(format!("What it refused, as kubectl shows it:\n{}", refusals(story.refusals)));
-    parts.push(format!("What this cost at the API server:\n{}", indented(&requests(story)?)));
+    parts.push(format!("Rejected edits, as kubectl shows them:\n{}", refusals(story.refusals)));
+    parts.push(format!("Requests of the operator:\n{}", indented(&requests(story)?)));
     Ok(parts.join("\n\n"))
 }
 
@@ -91,11 +88,7 @@ async fn children(cluster: &Cluster, name: &str) -> anyhow::Result<Vec<Vec<Strin
     let row = |kind: &str, name: String, what: String| vec![kind.to_owned(), name, what];
     Ok(vec![
         row("PersistentVolumeClaim", volume.name_any(), describe_volume(&volume)),
-        row(
-            "StatefulSet",
-            set.name_any(),
-            "1 replica; its pod is replaced only when the operator says so".into(),
-        ),
+        row("StatefulSet", set.name_any(), "1 replica; OnDelete: only the operator replaces its pod".into()),
         row("Service", service.name_any(), "headless: a DNS name for the pod".into()),
         row("Pod", pod.name_any(), describe_pod(&pod)),
     ])
@@ -126,14 +119,14 @@ fn tasks(sidecars: &Sidecars, name: &str) -> Vec<Vec<String>> {
         }
     }
     let rows = times.into_iter().map(|(task, count)| match count {
-        1 => vec![task, "handed over once".to_owned()],
+        1 => vec![task, "submitted once".to_owned()],
         more => vec![task, format!("{more} attempts")],
     });
     rows.collect()
 }
 
 fn refusals(refusals: &[Refusal]) -> String {
-    let lines = refusals.iter().map(|Refusal { command, said }| format!("  $ {command}\n  {said}"));
+    let lines = refusals.iter().map(|Refusal { command, message }| format!("  $ {command}\n  {message}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

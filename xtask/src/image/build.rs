@@ -25,7 +25,7 @@ pub enum BuildError {
     NoCompiler {
         /// The compiler that was looked for.
         compiler: String,
-        /// What chooses it.
+        /// Variable that selects it.
         variable: String,
     },
     /// A program that is needed for a build does not run.
@@ -44,7 +44,7 @@ pub enum BuildError {
     Nowhere,
 }
 
-/// How many lines of a failed build an error shows.
+/// Lines of a failed build in an error.
 const TAIL: usize = 40;
 
 /// Builds the operator as it is shipped and says where it is. Takes minutes, and blocks until then.
@@ -61,8 +61,8 @@ pub fn build() -> Result<PathBuf, BuildError> {
     }
     let output = run(cargo(&triple).env(variable, compiler))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = said.lines().collect();
+        let message = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = message.lines().collect();
         return Err(BuildError::Failed(lines[lines.len().saturating_sub(TAIL)..].join("\n")));
     }
     cargo::built(&String::from_utf8_lossy(&output.stdout)).ok_or(BuildError::Nowhere)
@@ -113,8 +113,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_said_with_what_helps() {
-        let told = look_for_the_target("no-such-target").unwrap_err().to_string();
-        assert!(told.contains("rustup target add no-such-target"), "{told}");
+    fn a_missing_target_is_reported_with_its_remedy() {
+        let message = look_for_the_target("no-such-target").unwrap_err().to_string();
+        assert!(message.contains("rustup target add no-such-target"), "{message}");
     }
 }

@@ -9,7 +9,7 @@ use devcluster::image::{File, Image, ImageError};
 /// The name under which the operator's chart looks for it.
 pub const OPERATOR: &str = concat!("ghcr.io/sei-protocol/seinode-operator:", env!("CARGO_PKG_VERSION"));
 
-/// What the image says of itself, in the words of the OCI image specification.
+/// Labels of the image, with the keys of the OCI image specification.
 pub const LABELS: [(&str, &str); 5] = [
     ("org.opencontainers.image.title", "seinode-operator"),
     ("org.opencontainers.image.description", "Kubernetes operator that runs Sei blockchain nodes"),

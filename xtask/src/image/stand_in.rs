@@ -5,11 +5,11 @@
 //! | [`sidecar`] | `seictl serve` | this executable: our simulated sidecar, for one node |
 //! | [`seid`] | the node software | a script on Debian's static busybox and bash |
 
-use devcluster::ground::Statics;
+use devcluster::host::Statics;
 use devcluster::image::{File, Image, ImageError, this_executable};
 use sidecar_sim::container;
 
-/// What the stand-in of `seid` does.
+/// Behaviour of the stand-in for `seid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seid {
     /// It runs, and says that it has caught up with its chain.
@@ -18,7 +18,7 @@ pub enum Seid {
     Crashes,
 }
 
-/// What is said to be `seid`. `init` leaves what the operator's init container looks for; `start` answers the probe of
+/// Script in place of `seid`. `init` leaves what the operator's init container looks for; `start` answers the probe of
 /// readiness.
 const RUNS: &str = "\
 #!/bin/sh

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use devcluster::{Cluster, Guard, Options, Progress, Tool, Tools, guardian, up};
+use devcluster::{Cluster, Guard, Options, Progress, Tool, Tools, supervisor, up};
 
 /// A real Kubernetes control plane on this machine, without a container engine.
 ///
@@ -33,7 +33,7 @@ enum Request {
 }
 
 fn main() -> ExitCode {
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     let Arguments { command } = Arguments::parse();
     match run(command, &guard) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! What has to do with admission in the operator's chart, for a scenario that wants nothing else of it.
+//! Admission objects of a chart, for a test that needs nothing else of it.
 
 use std::path::Path;
 
@@ -72,9 +72,9 @@ mod tests {
     fn only_the_address_of_a_webhook_is_changed() {
         let entry = |client: Value| json!({"webhooks": [{"name": "a", "clientConfig": client}]});
         let mut object =
-            entry(json!({"service": {"name": "s", "path": "/validate/seinode"}, "caBundle": "Yg=="}));
+            entry(json!({"service": {"name": "s", "path": "/validate/widget"}, "caBundle": "Yg=="}));
         on_loopback(&mut object, 7).unwrap();
-        let url = "https://127.0.0.1:7/validate/seinode";
+        let url = "https://127.0.0.1:7/validate/widget";
         assert_eq!(object, entry(json!({"url": url, "caBundle": "Yg=="})));
         assert!(on_loopback(&mut entry(json!({})), 7).is_err());
         let mut policy = json!({"kind": "ValidatingAdmissionPolicy"});

@@ -20,7 +20,7 @@ pub struct Helm {
 }
 
 impl Helm {
-    /// The one among the cluster's tools.
+    /// The helm among the cluster's tools.
     #[must_use]
     pub fn of(cluster: &Cluster) -> Self {
         Self {
@@ -28,6 +28,12 @@ impl Helm {
             kubeconfig: cluster.kubeconfig().to_owned(),
             home: cluster.dir().join("helm"),
         }
+    }
+
+    /// The same with another program, such as an older helm.
+    #[must_use]
+    pub fn with_program(self, program: PathBuf) -> Self {
+        Self { program, ..self }
     }
 
     /// Helm, for arguments of any kind.
@@ -50,7 +56,7 @@ impl Helm {
         values: &Value,
     ) -> Result<Vec<Value>, ChartError> {
         let output = self.run(&["template", "devcluster"], chart, namespace, values).await?;
-        Ok(objects(&said("render", chart, &output, &output.stdout)?)?)
+        Ok(objects(&succeeded("render", chart, &output)?)?)
     }
 
     /// Installs a chart as this release, in a namespace that is made where it is missing, with further arguments of helm.
@@ -67,7 +73,7 @@ impl Helm {
     ) -> Result<(), ChartError> {
         let install = [&["install", release, "--create-namespace"], more].concat();
         let output = self.run(&install, chart, namespace, values).await?;
-        said("install", chart, &output, &output.stdout).map(drop)
+        succeeded("install", chart, &output).map(drop)
     }
 
     async fn run(
@@ -93,12 +99,13 @@ impl Helm {
     }
 }
 
-fn said(what: &'static str, chart: &Path, output: &Output, wanted: &[u8]) -> Result<String, ChartError> {
+/// Standard output of a successful helm.
+fn succeeded(what: &'static str, chart: &Path, output: &Output) -> Result<String, ChartError> {
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(wanted).into_owned());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(ChartError::Refused { what, chart: chart.display().to_string(), said })
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(ChartError::Refused { what, chart: chart.display().to_string(), message })
 }
 
 /// The objects in what helm rendered.

@@ -1,4 +1,4 @@
-//! How an installed Deployment starts its container, for a process on this machine.
+//! Command of an installed Deployment's container, for a process on this machine.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub struct Replica {
     pub arguments: Vec<String>,
     /// Environment: all of it.
     pub variables: Vec<(String, String)>,
-    /// Who it is for the API server: the Deployment's ServiceAccount.
+    /// Identity for the API server: the Deployment's ServiceAccount.
     pub kubeconfig: PathBuf,
 }
 
@@ -103,7 +103,7 @@ mod tests {
         let here = ["--url=http://127.0.0.1:9", "--webhook-bind-address=127.0.0.1:0"];
         assert_eq!(arguments, [&["run", "--leader-elect=true"], &here[..]].concat());
         assert_eq!(variables, [("A".to_owned(), "system".to_owned())]);
-        let said = of(&field("status.hostIP")).unwrap_err().to_string();
-        assert!(said.starts_with("A: nothing plays that"), "{said}");
+        let message = of(&field("status.hostIP")).unwrap_err().to_string();
+        assert!(message.starts_with("A: nothing plays that"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked of a Service of a chart.
+//! Route from a chart's Service to a port on loopback.
 
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;

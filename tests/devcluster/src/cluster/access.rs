@@ -1,4 +1,4 @@
-//! Who may do what: the users that the API server knows by a token, their kubeconfigs and clients.
+//! Users that the API server knows by a token, with their kubeconfigs and clients.
 
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::Client;
 
 use super::{ClusterError, components, ready};
-use crate::guardian::Guard;
 use crate::process::Process;
+use crate::supervisor::Guard;
 
 const NAME: &str = "kube-apiserver";
 
@@ -23,7 +23,7 @@ rules:
 - level: Metadata
 ";
 
-/// How to start the API server, and the process while it runs.
+/// The API server: its command, and the process while it runs.
 #[derive(Debug)]
 pub(super) struct Apiserver {
     program: OsString,
@@ -84,7 +84,7 @@ impl Apiserver {
     }
 }
 
-/// Where the record of requests is.
+/// Path of the audit log.
 pub(super) fn audit_log(directory: &Path) -> PathBuf {
     directory.join("logs/audit.jsonl")
 }

@@ -1,4 +1,4 @@
-//! How each component of the control plane is started: its flags, and why.
+//! Commands of the control plane's components: flags, and reasons.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

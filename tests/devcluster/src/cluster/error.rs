@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::ground::GroundError;
-use crate::guardian::SpawnError;
+use crate::host::HostError;
 use crate::image::ImageError;
+use crate::supervisor::SpawnError;
 use crate::tools::ToolError;
 
 /// Why a cluster could not be started or changed.
@@ -19,20 +19,23 @@ pub enum ClusterError {
     /// A file could not be written, or no port is free.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The attempted action.
         what: String,
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The options name no machine.
+    #[error("a cluster needs a machine: Options::machines is empty")]
+    NoMachine,
     /// The certificates could not be made.
     #[error("cannot make the API server's certificates: {0}")]
     Certificates(#[from] rcgen::Error),
     /// A process ended while the cluster was being started.
     #[error("{component} ended ({status}) while the cluster was starting; the end of its log:\n{tail}")]
     Ended {
-        /// Which one.
+        /// The component.
         component: String,
-        /// How it ended.
+        /// Its exit status.
         status: std::process::ExitStatus,
         /// The last lines of its log.
         tail: String,
@@ -40,9 +43,9 @@ pub enum ClusterError {
     /// A part did not become ready in time.
     #[error("{component} is not ready after {} s ({last}); the end of its log:\n{tail}", waited.as_secs())]
     NotReady {
-        /// Which one.
+        /// The component.
         component: String,
-        /// How long it was waited for.
+        /// Time waited.
         waited: Duration,
         /// The last answer.
         last: String,
@@ -51,22 +54,22 @@ pub enum ClusterError {
     },
     /// The machine cannot have a real node.
     #[error(transparent)]
-    Ground(#[from] GroundError),
+    Host(#[from] HostError),
     /// An image could not be made.
     #[error(transparent)]
     Image(#[from] ImageError),
     /// containerd refused something that we need.
-    #[error("containerd refuses `{what}`: {said}")]
+    #[error("containerd refuses `{what}`: {message}")]
     Containerd {
-        /// What was asked of it.
+        /// The command.
         what: String,
         /// Its answer.
-        said: String,
+        message: String,
     },
     /// The API server refused something that we need.
     #[error("cannot {what}: {source}")]
     Api {
-        /// What was tried.
+        /// The attempted action.
         what: String,
         /// Its answer.
         source: Box<kube::Error>,

@@ -14,15 +14,15 @@ use super::node::RealNode;
 use super::pki::Pki;
 use super::reach::Reach;
 use super::{Audit, Cluster, ClusterError, Machinery, Nodes, Options, Volumes, ready, seed};
-use crate::ground::{Ground, GroundError, Machine};
-use crate::guardian::Guard;
+use crate::host::{Host, HostError, Machine};
 use crate::process::Process;
 use crate::progress::Event;
 use crate::services::Services;
+use crate::supervisor::Guard;
 use crate::tools::{Tool, Tools};
 use crate::volumes::Disk;
 
-/// How often a start is repeated because another process was quicker to take a port.
+/// Attempts to start, in case another process takes a port first.
 const ATTEMPTS: usize = 3;
 
 pub(super) async fn launch(options: Options, guard: &Guard) -> Result<Cluster, ClusterError> {
@@ -30,7 +30,7 @@ pub(super) async fn launch(options: Options, guard: &Guard) -> Result<Cluster, C
         Nodes::Simulated => Tool::CONTROL_PLANE.to_vec(),
         Nodes::Real => {
             // Before minutes of building.
-            Machine::find().map_err(GroundError::from)?;
+            Machine::find().map_err(HostError::from)?;
             [&Tool::CONTROL_PLANE[..], &Tool::NODE].concat()
         }
     };
@@ -53,11 +53,11 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         std::fs::create_dir(directory.join(name)).map_err(|source| io("make a directory", source))?;
     }
     let reach = Reach::of(options.nodes);
-    let ground = match options.nodes {
+    let host = match options.nodes {
         Nodes::Simulated => None,
         Nodes::Real => {
             tell("the bridge that pods are connected to");
-            Some(Ground::prepare(guard.mark(), directory, &options.progress).await?)
+            Some(Host::prepare(guard.mark(), directory, &options.progress).await?)
         }
     };
     let pki = Pki::create(&directory.join("pki"), reach.names())?;
@@ -90,13 +90,14 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     )?;
     let scheduler =
         start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
-    let machinery = match ground {
+    let machinery = match host {
         None => Machinery::Simulated(start(
             "kwok",
             components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")),
         )?),
-        Some(ground) => {
-            Machinery::Real(Box::new(RealNode::start(ground, tools, &access, directory, guard).await?))
+        Some(host) => {
+            let machine = options.machines.first().ok_or(ClusterError::NoMachine)?;
+            Machinery::Real(Box::new(RealNode::start(host, machine, tools, &access, directory, guard).await?))
         }
     };
     let at = |port: u16| {
@@ -108,10 +109,10 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         ready::answers(&controllers_client, "/healthz", &controllers),
         ready::answers(&scheduler_client, "/healthz", &scheduler),
         async {
-            ready::done(&controllers, || seed::stock(&client)).await?;
+            ready::done(&controllers, || seed::stock(&client, &options.storage_classes)).await?;
             match &machinery {
                 Machinery::Simulated(kwok) => {
-                    ready::done(kwok, || seed::plant(&client)).await?;
+                    ready::done(kwok, || seed::plant(&client, &options.machines)).await?;
                     ready::nodes(&client, kwok).await
                 }
                 Machinery::Real(node) => node.ready(&client).await,
@@ -130,7 +131,11 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         Machinery::Real(_) => Disk::At(directory.join("volumes")),
     };
     if options.volumes == Volumes::Dynamic {
-        tasks.push(run(crate::volumes::provision(own("devcluster-volumes")?, disk)));
+        tasks.push(run(crate::volumes::provision(
+            own("devcluster-volumes")?,
+            disk,
+            options.storage_classes.clone(),
+        )));
     }
     options.progress.report(&Event::Ready { elapsed: begin.elapsed() });
     Ok(Cluster {
@@ -143,6 +148,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         access,
         services,
         audit: options.audit,
+        storage_classes: options.storage_classes.clone(),
         tools: tools.clone(),
         guard: guard.clone(),
         scratch,

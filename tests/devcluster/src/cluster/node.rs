@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kube::Client;
 
 use self::parts::Parts;
-use super::{ClusterError, access, components, ready};
-use crate::ground::{ADDRESS, Ground};
-use crate::guardian::{Guard, SpawnError};
+use super::{ClusterError, MachineSpec, access, components, ready};
+use crate::host::{ADDRESS, Host};
 use crate::image::{self, Image};
 use crate::process::Process;
+use crate::supervisor::{Guard, SpawnError};
 use crate::tools::Tools;
 
 const KUBELET: &str = "kubelet";
@@ -32,27 +32,28 @@ pub struct RealNode {
     containerd: Process,
     parts: Parts,
     guard: Guard,
-    ground: Ground,
+    host: Host,
 }
 
 impl RealNode {
     /// Starts the node. It takes pods a while later.
     pub(super) async fn start(
-        ground: Ground,
+        host: Host,
+        machine: &MachineSpec,
         tools: &Tools,
         access: &access::Access,
         directory: &Path,
         guard: &Guard,
     ) -> Result<Self, ClusterError> {
-        let parts = Parts::lay_out(directory, tools, access, &ground)?;
+        let parts = Parts::lay_out(directory, machine, tools, access, &host)?;
         let start =
             |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
-        let containerd = start("containerd", parts.containerd(&ground))?;
+        let containerd = start("containerd", parts.containerd(&host))?;
         // Nothing else here can wait for it: the kubelet gives up.
-        ready::done(&containerd, async || parts.answers(&ground)).await?;
+        ready::done(&containerd, async || parts.answers(&host)).await?;
         let kubelet = Mutex::new(Arc::new(start(KUBELET, parts.kubelet())?));
         let network = [start("kube-proxy", parts.kube_proxy())?, start("coredns", parts.coredns())?];
-        let node = Self { kubelet, network, containerd, parts, guard: guard.clone(), ground };
+        let node = Self { kubelet, network, containerd, parts, guard: guard.clone(), host };
         node.import(&image::pause()?)?;
         Ok(node)
     }
@@ -101,20 +102,20 @@ impl RealNode {
         Ok(())
     }
 
-    /// What runs on this machine for the node.
+    /// Programs of this host that run the node.
     #[must_use]
-    pub fn machine(&self) -> &crate::ground::Machine {
-        self.ground.machine()
+    pub fn machine(&self) -> &crate::host::Machine {
+        self.host.machine()
     }
 
     fn ctr(&self, arguments: &[&str]) -> Result<(), ClusterError> {
-        let mut ctr = self.parts.ctr(&self.ground);
+        let mut ctr = self.parts.ctr(&self.host);
         let output = ctr.args(arguments).stdin(Stdio::null()).output();
         let output = output.map_err(|source| ClusterError::Io { what: "cannot run ctr".into(), source })?;
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(ClusterError::Containerd { what: arguments.join(" "), said })
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(ClusterError::Containerd { what: arguments.join(" "), message })
     }
 }

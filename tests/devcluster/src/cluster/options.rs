@@ -1,33 +1,103 @@
-//! What a cluster is to be like.
+//! Options of a cluster.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use crate::guardian::Keep;
 use crate::progress::Progress;
+use crate::supervisor::Keep;
 
-/// What a cluster is to be like. The default is what most tests want.
-#[derive(Clone, Debug, Default)]
+/// Options of a cluster. The default suits most tests.
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether the API server records every request.
+    /// Recording of every API request.
     pub audit: Audit,
-    /// Whether the cluster's directory outlives it.
+    /// Fate of the cluster's directory when it ends.
     pub keep: Keep,
-    /// Whether a pod needs its ServiceAccount.
+    /// Enforcement of ServiceAccounts.
     pub service_accounts: ServiceAccounts,
-    /// Whether owner references are guarded.
+    /// Enforcement of rights on owner references.
     pub owners: Owners,
-    /// Where claims get their volumes from.
+    /// Source of volumes for claims.
     pub volumes: Volumes,
-    /// What runs the pods.
+    /// Runner of the pods.
     pub nodes: Nodes,
+    /// Machines of the cluster. A real node is the first of them.
+    pub machines: Vec<MachineSpec>,
+    /// Storage classes whose claims get volumes.
+    pub storage_classes: Vec<StorageClassSpec>,
     /// Kinds of its own that are served before the controllers start. The garbage collector looks for new kinds only
     /// once a minute: what is owned by an object of a later kind is collected a minute later.
     pub crds: Vec<CustomResourceDefinition>,
-    /// Who is told what is being done; nobody by default.
+    /// Receiver of progress events; none by default.
     pub progress: Progress,
 }
 
-/// Whether the API server records every request; [`crate::audit`] reads the record.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            audit: Audit::default(),
+            keep: Keep::default(),
+            service_accounts: ServiceAccounts::default(),
+            owners: Owners::default(),
+            volumes: Volumes::default(),
+            nodes: Nodes::default(),
+            machines: vec![MachineSpec::new("node-0", &[])],
+            storage_classes: vec![
+                StorageClassSpec::new("standard", ReclaimPolicy::Delete),
+                StorageClassSpec::new("retained", ReclaimPolicy::Retain),
+            ],
+            crds: Vec::new(),
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// A machine of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineSpec {
+    /// Name of the Node.
+    pub name: String,
+    /// Labels of the Node, beside those that every Node has.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl MachineSpec {
+    /// A machine with this name and these labels.
+    #[must_use]
+    pub fn new(name: &str, labels: &[(&str, &str)]) -> Self {
+        let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+        Self { name: name.to_owned(), labels: labels.iter().map(owned).collect() }
+    }
+}
+
+/// A storage class whose claims get volumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageClassSpec {
+    /// Its name.
+    pub name: String,
+    /// Fate of its volumes.
+    pub reclaim: ReclaimPolicy,
+}
+
+impl StorageClassSpec {
+    /// A storage class with this name and reclaim policy.
+    #[must_use]
+    pub fn new(name: &str, reclaim: ReclaimPolicy) -> Self {
+        Self { name: name.to_owned(), reclaim }
+    }
+}
+
+/// Fate of a volume whose claim is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum ReclaimPolicy {
+    /// Deleted with its claim.
+    Delete,
+    /// Kept.
+    Retain,
+}
+
+/// Recording of every API request; [`crate::audit`] reads the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Audit {
     /// It does not.
@@ -37,7 +107,7 @@ pub enum Audit {
     On,
 }
 
-/// Whether the admission plugin `ServiceAccount` refuses pods whose ServiceAccount does not exist.
+/// Admission plugin `ServiceAccount`, which rejects pods whose ServiceAccount does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServiceAccounts {
     /// A pod may name any ServiceAccount.
@@ -58,7 +128,7 @@ pub enum Owners {
     Guarded,
 }
 
-/// Where claims of the [`STORAGE_CLASSES`](super::STORAGE_CLASSES) get their volumes from.
+/// Source of volumes for claims of [`Options::storage_classes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Volumes {
     /// A volume is made for every claim, and deleted after it, as a CSI provisioner would.
@@ -75,6 +145,6 @@ pub enum Nodes {
     #[default]
     Simulated,
     /// This machine: containers run. One such cluster at a time; others wait. Needs root and what
-    /// [`Machine`](crate::ground::Machine) names.
+    /// [`Machine`](crate::host::Machine) names.
     Real,
 }

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::Nodes;
-use crate::ground;
+use crate::host;
 
-/// Who talks to the API server.
+/// A client of the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// Programs of this machine.
@@ -22,11 +22,11 @@ impl Reach {
         }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(super) fn address(self) -> Ipv4Addr {
         match self {
             Self::Loopback => Ipv4Addr::LOCALHOST,
-            Self::Pods => ground::ADDRESS,
+            Self::Pods => host::ADDRESS,
         }
     }
 
@@ -34,7 +34,7 @@ impl Reach {
     pub(super) fn services(self) -> &'static str {
         match self {
             Self::Loopback => "10.0.0.0/16",
-            Self::Pods => ground::SERVICES,
+            Self::Pods => host::SERVICES,
         }
     }
 
@@ -46,8 +46,7 @@ impl Reach {
             Self::Pods => {
                 let names = ["10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
                 let mut names: Vec<_> = names.map(str::to_owned).into();
-                names
-                    .extend([ground::ADDRESS.to_string(), "kubernetes.default.svc.cluster.local".to_owned()]);
+                names.extend([host::ADDRESS.to_string(), "kubernetes.default.svc.cluster.local".to_owned()]);
                 names
             }
         };

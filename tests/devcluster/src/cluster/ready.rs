@@ -13,9 +13,9 @@ use crate::process::Process;
 
 /// A healthy start takes a few seconds; a busy machine may need ten times that.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How often is asked.
+/// Poll interval.
 const GLANCE: Duration = Duration::from_millis(25);
-/// How many lines of a log an error shows.
+/// Log lines in an error.
 const TAIL: usize = 20;
 
 /// Waits until `path` answers 200.
@@ -27,7 +27,7 @@ pub(super) async fn answers(client: &Client, path: &str, process: &Process) -> R
     .await
 }
 
-/// What to say when `process` has ended though it should run.
+/// Error for a `process` that ended although it should run.
 pub(super) fn ended(process: &Process, status: ExitStatus) -> ClusterError {
     ClusterError::Ended { component: process.name().to_owned(), status, tail: process.last_lines(TAIL) }
 }

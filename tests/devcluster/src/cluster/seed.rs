@@ -1,4 +1,4 @@
-//! What a platform team sets up before the operator comes: machines and storage classes.
+//! Objects that exist before any operator comes: machines, storage classes, definitions of kinds.
 
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -9,30 +9,20 @@ use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::ClusterError;
-use crate::volumes::{PROVISIONER, reclaim_policy};
-
-/// The node of the pool `sei-node`.
-pub const NODE: &str = "sei-node-0";
-/// The node of the pool `sei-archive`.
-pub const ARCHIVE_NODE: &str = "sei-archive-0";
-/// The storage classes that exist. As on the original platform the volumes of the last one outlive their claims.
-pub const STORAGE_CLASSES: [&str; 3] = ["gp3-10k-750", "gp3", "gp3-archive"];
+use super::{ClusterError, MachineSpec, StorageClassSpec};
+use crate::volumes::PROVISIONER;
 
 /// Creates the storage classes.
-pub(super) async fn stock(client: &Client) -> Result<(), ClusterError> {
-    let classes = STORAGE_CLASSES.map(|class| create::<StorageClass>(client, storage_class(class)));
+pub(super) async fn stock(client: &Client, classes: &[StorageClassSpec]) -> Result<(), ClusterError> {
+    let classes = classes.iter().map(|class| create::<StorageClass>(client, storage_class(class)));
     futures::future::try_join_all(classes).await.map(drop)
 }
 
-/// Creates the nodes.
-pub(super) async fn plant(client: &Client) -> Result<(), ClusterError> {
-    futures::future::try_join(
-        create::<Node>(client, node(NODE, "sei-node", "10.65.0.1")),
-        create::<Node>(client, node(ARCHIVE_NODE, "sei-archive", "10.65.0.2")),
-    )
-    .await
-    .map(drop)
+/// Creates the Nodes of simulated machines.
+pub(super) async fn plant(client: &Client, machines: &[MachineSpec]) -> Result<(), ClusterError> {
+    let nodes =
+        machines.iter().zip(1..).map(|(machine, number)| create::<Node>(client, node(machine, number)));
+    futures::future::try_join_all(nodes).await.map(drop)
 }
 
 /// Creates definitions of kinds, and returns when they are served.
@@ -54,19 +44,19 @@ pub(super) async fn define(client: &Client, crds: &[CustomResourceDefinition]) -
     Ok(())
 }
 
-fn node(name: &str, pool: &str, address: &str) -> Value {
-    // Enough for the pods of every scenario: they stay until the cluster goes.
+fn node(machine: &MachineSpec, number: u8) -> Value {
+    let name = machine.name.as_str();
+    let mut labels = machine.labels.clone();
+    for (label, value) in [("arch", "amd64"), ("hostname", name), ("os", "linux")] {
+        labels.insert(format!("kubernetes.io/{label}"), value.to_owned());
+    }
+    // Enough for the pods of every test: they stay until the cluster ends.
     let room = json!({ "cpu": "10000", "memory": "100Ti", "pods": "2000", "ephemeral-storage": "10Ti" });
     json!({
-        "metadata": { "name": name, "labels": {
-            "karpenter.sh/nodepool": pool,
-            "kubernetes.io/arch": "amd64",
-            "kubernetes.io/hostname": name,
-            "kubernetes.io/os": "linux",
-        } },
+        "metadata": { "name": name, "labels": labels },
         "status": {
             "addresses": [
-                { "type": "InternalIP", "address": address },
+                { "type": "InternalIP", "address": format!("10.65.0.{number}") },
                 { "type": "Hostname", "address": name },
             ],
             "allocatable": room,
@@ -75,11 +65,11 @@ fn node(name: &str, pool: &str, address: &str) -> Value {
     })
 }
 
-fn storage_class(name: &str) -> Value {
+fn storage_class(class: &StorageClassSpec) -> Value {
     json!({
-        "metadata": { "name": name },
+        "metadata": { "name": class.name },
         "provisioner": PROVISIONER,
-        "reclaimPolicy": reclaim_policy(name),
+        "reclaimPolicy": class.reclaim,
         "volumeBindingMode": "Immediate",
         "allowVolumeExpansion": true,
     })

@@ -11,7 +11,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::{File, Image};
 
-/// When everything was made. Reproducible archives have no better answer.
+/// Creation time of everything: the epoch, so that archives are reproducible.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -202,7 +202,7 @@ mod tests {
     fn a_layer_has_programs_directories_and_links_of_roots() {
         let layer = layer(&image()).unwrap();
         let mut archive = tar::Archive::new(&*layer);
-        let told: Vec<String> = archive
+        let entries: Vec<String> = archive
             .entries()
             .unwrap()
             .map(|entry| {
@@ -215,6 +215,6 @@ mod tests {
                 format!("{path} {kind} {mode:o} {uid} {time}")
             })
             .collect();
-        assert_eq!(told, ["a Regular 755 0 0", "b Directory 1777 0 0", "c Symlink 777 0 0"]);
+        assert_eq!(entries, ["a Regular 755 0 0", "b Directory 1777 0 0", "c Symlink 777 0 0"]);
     }
 }

@@ -9,8 +9,8 @@ use super::{File, Image, ImageError};
 pub(super) fn put(image: Image, source: &Path, target: &str) -> Result<Image, ImageError> {
     let missing = |source: std::io::Error| ImageError::Missing { path: "ldd".into(), source };
     // Of a static program it only says that it is one.
-    let told = Command::new("ldd").arg(source).output().map_err(missing)?;
-    let libraries = libraries(&String::from_utf8_lossy(&told.stdout));
+    let output = Command::new("ldd").arg(source).output().map_err(missing)?;
+    let libraries = libraries(&String::from_utf8_lossy(&output.stdout));
     let image = image.with(target, File::program(source)?);
     libraries
         .iter()
@@ -18,9 +18,9 @@ pub(super) fn put(image: Image, source: &Path, target: &str) -> Result<Image, Im
 }
 
 /// The files in what ldd tells.
-fn libraries(told: &str) -> Vec<PathBuf> {
+fn libraries(output: &str) -> Vec<PathBuf> {
     let file = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
-    told.lines().filter_map(file).collect()
+    output.lines().filter_map(file).collect()
 }
 
 #[cfg(test)]
@@ -29,11 +29,11 @@ mod tests {
 
     #[test]
     fn libraries_and_their_loader_are_found() {
-        let told = "\tlinux-vdso.so.1 (0x00007ffd)\n\
+        let output = "\tlinux-vdso.so.1 (0x00007ffd)\n\
                     \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f1c)\n\
                     \t/lib64/ld-linux-x86-64.so.2 (0x00007f1c)\n";
         let expected = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"];
-        assert_eq!(libraries(told), expected.map(PathBuf::from));
+        assert_eq!(libraries(output), expected.map(PathBuf::from));
         assert!(libraries("\tstatically linked\n").is_empty());
     }
 }

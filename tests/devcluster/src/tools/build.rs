@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::cache::{Cache, Lock, failed};
 use super::module::{ENVIRONMENT, build_arguments, module};
 use super::{Tool, ToolError, expected};
-use crate::guardian::Guard;
 use crate::progress::{Event, Progress};
+use crate::supervisor::Guard;
 
 /// How often progress is told.
 const TICK: Duration = Duration::from_secs(1);

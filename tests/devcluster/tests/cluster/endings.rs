@@ -15,9 +15,9 @@ use libtest_mimic::{Failed, Trial};
 use crate::real_node;
 
 const ROLE: &str = "DEVCLUSTER_TEST_ROLE";
-/// The keeper gives processes a second after SIGTERM.
+/// The watchdog gives processes a second after SIGTERM.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
-/// How often is looked.
+/// Poll interval.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// The role that this process is to play, if it is not the test itself.
@@ -28,7 +28,9 @@ pub fn role() -> Option<String> {
 pub fn trials() -> Vec<Trial> {
     let trial = |name: &str, run: fn() -> Result<(), Failed>| Trial::test(name, run);
     vec![
-        trial("a_keeper_that_is_told_to_go_stays_until_the_end", || ends("waits", signal_keeper_and_kill, 9)),
+        trial("a_watchdog_that_is_told_to_go_stays_until_the_end", || {
+            ends("waits", signal_watchdog_and_kill, 9)
+        }),
         trial("a_killed_owner_leaves_nothing", || ends("waits", |owner, _| owner.kill().expect("killed"), 9)),
         trial("an_interrupted_owner_leaves_nothing", || {
             ends("waits", |owner, _| signal(owner.id(), "INT"), 2)
@@ -52,7 +54,7 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let tell = |line: String| {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}").and_then(|()| out.flush()).expect("told");
+        writeln!(out, "{line}").and_then(|()| out.flush()).expect("written");
     };
     if [real_node::WAITS, real_node::DROPS].contains(&role) {
         return real_node::play(role, guard, tell);
@@ -77,7 +79,7 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
             let (begin, directory) = (Instant::now(), cluster.dir().to_owned());
             drop(cluster);
             assert!(begin.elapsed() < Duration::from_secs(3), "the drop took {:?}", begin.elapsed());
-            // The keeper, still there, must have had nothing to do.
+            // The watchdog, still there, must have had nothing to do.
             assert_eq!(descendants().len(), 1);
             assert!(!directory.exists());
             return ExitCode::SUCCESS;
@@ -106,7 +108,7 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
     }
     let started: Vec<u32> = held.iter().map(devcluster::Process::id).collect();
     for pid in descendants().into_iter().filter(|pid| !started.contains(pid)) {
-        tell(format!("keeper {pid}"));
+        tell(format!("watchdog {pid}"));
     }
     tell("ready".to_owned());
     match role {
@@ -121,13 +123,13 @@ pub fn play(role: &str, guard: &Guard) -> ExitCode {
 }
 
 fn ends(role: &str, end: fn(&mut Child, &[String]), signal: i32) -> Result<(), Failed> {
-    let (mut owner, told) = start(role, |_| ());
+    let (mut owner, lines) = start(role, |_| ());
     let processes: Vec<u32> =
-        told.iter().filter_map(|line| line.strip_prefix("process ")?.parse().ok()).collect();
+        lines.iter().filter_map(|line| line.strip_prefix("process ")?.parse().ok()).collect();
     let directories: Vec<PathBuf> =
-        told.iter().filter_map(|line| line.strip_prefix("directory ")).map(PathBuf::from).collect();
-    assert!(processes.len() >= 3 && !directories.is_empty(), "{told:?}");
-    end(&mut owner, &told);
+        lines.iter().filter_map(|line| line.strip_prefix("directory ")).map(PathBuf::from).collect();
+    assert!(processes.len() >= 3 && !directories.is_empty(), "{lines:?}");
+    end(&mut owner, &lines);
     let status = owner.wait()?;
     assert_eq!(status.signal().unwrap_or_default(), signal, "{status}");
     if role == "drops" {
@@ -148,9 +150,9 @@ fn ends(role: &str, end: fn(&mut Child, &[String]), signal: i32) -> Result<(), F
 }
 
 fn kept_directory_stays() -> Result<(), Failed> {
-    let (mut owner, told) = start("keeps", |_| ());
+    let (mut owner, lines) = start("keeps", |_| ());
     assert!(owner.wait()?.success());
-    let directory = told.iter().find_map(|line| line.strip_prefix("directory ")).expect("a directory");
+    let directory = lines.iter().find_map(|line| line.strip_prefix("directory ")).expect("a directory");
     assert!(Path::new(directory).join("log").exists(), "{directory}");
     std::fs::remove_dir_all(directory)?;
     Ok(())
@@ -163,7 +165,7 @@ fn shows_the_log() -> Result<(), Failed> {
     std::fs::write(&etcd, script)?;
     std::fs::set_permissions(&etcd, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let begin = Instant::now();
-    let (mut owner, told) = start("fails", |command| {
+    let (mut owner, lines) = start("fails", |command| {
         // In front of PATH: what the surrounding test run was given must still be found.
         let before = std::env::var_os("KUBEBUILDER_ASSETS").into_iter().map(PathBuf::from);
         let after = std::env::var_os("PATH").unwrap_or_default();
@@ -175,7 +177,7 @@ fn shows_the_log() -> Result<(), Failed> {
         begin.elapsed() < Duration::from_secs(10),
         "the API server's patience with etcd is longer than ours"
     );
-    let error = told.iter().find_map(|line| line.strip_prefix("error ")).expect("it cannot start");
+    let error = lines.iter().find_map(|line| line.strip_prefix("error ")).expect("it cannot start");
     assert!(error.contains("etcd ended") && error.contains("the disk is on fire"), "{error}");
     Ok(())
 }
@@ -194,23 +196,23 @@ pub fn start(role: &str, prepare: impl FnOnce(&mut Command)) -> (Child, Vec<Stri
         .stderr(Stdio::null());
     prepare(&mut command);
     let mut owner = command.spawn().expect("started");
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     for line in BufReader::new(owner.stdout.take().expect("piped")).lines() {
         let line = line.expect("readable");
         let done = line.starts_with("ready") || line.starts_with("error");
-        told.push(line);
+        lines.push(line);
         if done {
             break;
         }
     }
-    (owner, told)
+    (owner, lines)
 }
 
-fn signal_keeper_and_kill(owner: &mut Child, told: &[String]) {
-    let keeper =
-        told.iter().find_map(|line| line.strip_prefix("keeper ")?.parse().ok()).expect("there is one");
+fn signal_watchdog_and_kill(owner: &mut Child, lines: &[String]) {
+    let watchdog =
+        lines.iter().find_map(|line| line.strip_prefix("watchdog ")?.parse().ok()).expect("there is one");
     for name in ["INT", "TERM", "HUP"] {
-        signal(keeper, name);
+        signal(watchdog, name);
     }
     owner.kill().expect("killed");
 }
@@ -226,7 +228,7 @@ fn runs(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// Our children, the keeper included.
+/// Our children, the watchdog included.
 fn descendants() -> Vec<u32> {
     let us = std::process::id().to_string();
     processes(|pid| {

@@ -100,7 +100,7 @@ async fn is_deleted(cluster: Arc<Cluster>) {
 
 /// Creates the claim and the bootstrap Job of a node as the original operator makes them; `change` may alter the latter.
 pub async fn bootstrap(room: &Room, node: &str, change: impl FnOnce(&mut Value)) {
-    room.create::<PersistentVolumeClaim>(claim(&format!("data-{node}"), "gp3-10k-750")).await;
+    room.create::<PersistentVolumeClaim>(claim(&format!("data-{node}"), "standard")).await;
     let labels = json!({ "sei.io/node": node, "sei.io/component": "bootstrap" });
     let mut spec = pod_spec(&format!("data-{node}"));
     spec["restartPolicy"] = json!("Never");
@@ -172,7 +172,7 @@ async fn job_until(room: &Room, node: &str, what: &str, holds: impl Fn(&JobStatu
     .await
 }
 
-/// Which of the two final conditions is true.
+/// The final condition that is true.
 fn ended(status: &JobStatus) -> Option<&'static str> {
     ["Complete", "Failed"].into_iter().find(|type_| truth(status, type_))
 }

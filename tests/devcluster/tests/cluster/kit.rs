@@ -1,12 +1,13 @@
-//! What the scenarios share: a namespace for each, the objects of a small node, and waiting for something to be true.
+//! Fixtures: a namespace for each scenario, the objects of a small node, and polling.
 
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use devcluster::Cluster;
+use devcluster::wait::until;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, PersistentVolumeClaim, Pod};
 use k8s_openapi::serde::Serialize;
@@ -21,16 +22,9 @@ pub type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = ()> + Send>>
 /// Long enough for a machine that compiles meanwhile; a passing scenario never waits for it.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// Asks until there is an answer, and returns it.
-pub async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let begin = Instant::now();
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(state) if begin.elapsed() > SOON => panic!("{what}: not after {SOON:?}; last seen: {state}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
+/// Polls until there is a value, and returns it.
+pub async fn eventually<T>(what: &str, poll: impl AsyncFnMut() -> Result<T, String>) -> T {
+    until(what, SOON, poll).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A namespace and its objects.
@@ -69,7 +63,7 @@ impl Room {
 
     /// A claim and a StatefulSet such as the operator makes; `change` may alter the latter.
     pub async fn node(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        self.create::<PersistentVolumeClaim>(claim(&format!("data-{name}"), "gp3-10k-750")).await;
+        self.create::<PersistentVolumeClaim>(claim(&format!("data-{name}"), "standard")).await;
         let mut set = stateful_set(name);
         change(&mut set);
         self.create::<StatefulSet>(set).await;
@@ -126,7 +120,7 @@ pub fn stateful_set(name: &str) -> Value {
 }
 
 pub fn pod_spec(claim: &str) -> Value {
-    let pool = json!({ "key": "karpenter.sh/nodepool", "operator": "In", "values": ["sei-node"] });
+    let pool = json!({ "key": "kubernetes.io/os", "operator": "In", "values": ["linux"] });
     let mounts = json!([{ "name": "data", "mountPath": "/sei" }]);
     json!({
         "serviceAccountName": "seid-node",

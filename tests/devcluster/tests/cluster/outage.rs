@@ -19,7 +19,7 @@ pub async fn check(guard: &Guard) {
     let cluster = Cluster::start(options, guard).await.expect("a cluster");
     assert_eq!(cluster.audit_log(), None);
     let nodes: Api<Node> = Api::all(cluster.client());
-    let node = devcluster::cluster::NODE;
+    let node = "node-0";
     nodes.get(node).await.expect("it answers");
     cluster.stop_apiserver();
     nodes.get(node).await.expect_err("it answers still");
@@ -39,9 +39,9 @@ pub async fn check(guard: &Guard) {
     .await;
 
     // From here on it needs the controllers, the scheduler and kwok. There is one volume, and nobody makes another.
-    cluster.add_volumes("gp3", "2000Gi", 1).await.expect("a volume");
-    room.create::<PersistentVolumeClaim>(claim("other", "gp3-10k-750")).await;
-    room.create::<PersistentVolumeClaim>(claim("data-a", "gp3")).await;
+    cluster.add_volumes("standard", "2000Gi", 1).await.expect("a volume");
+    room.create::<PersistentVolumeClaim>(claim("other", "standard")).await;
+    room.create::<PersistentVolumeClaim>(claim("data-a", "standard")).await;
     room.ready_pod("a").await;
     let other = room.api::<PersistentVolumeClaim>().get("other").await.expect("a claim");
     assert_eq!(other.status.and_then(|status| status.phase).as_deref(), Some("Pending"));

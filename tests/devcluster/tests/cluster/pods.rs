@@ -41,7 +41,7 @@ async fn becomes_ready(cluster: Arc<Cluster>) {
 
     let status = pod.status.clone().unwrap();
     assert_eq!(status.phase.as_deref(), Some("Running"));
-    assert_eq!(pod.spec.as_ref().unwrap().node_name.as_deref(), Some(devcluster::cluster::NODE));
+    assert_eq!(pod.spec.as_ref().unwrap().node_name.as_deref(), Some("node-0"));
     assert!(status.pod_ip.is_some_and(|ip| ip.starts_with("10.64.")));
     assert_eq!(status.host_ip.as_deref(), Some("10.65.0.1"));
     for wanted in ["PodScheduled", "Initialized", "ContainersReady"] {

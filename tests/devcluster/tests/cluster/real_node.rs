@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use devcluster::ground::{BRIDGE, Machine};
+use devcluster::host::{BRIDGE, Machine};
 use devcluster::image::PAUSE;
 use devcluster::{Cluster, Guard, Nodes, Options};
 use k8s_openapi::api::core::v1::Pod;
@@ -18,13 +18,13 @@ use serde_json::json;
 use crate::endings;
 use crate::kit::{eventually, from, phase};
 
-/// How long a dead owner's keeper may take.
+/// Time limit for the watchdog of a dead owner.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
-/// How long another process may have its node.
+/// Time limit for another process's real node.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often is looked.
+/// Poll interval.
 const GLANCE: Duration = Duration::from_millis(100);
-/// What a kubelet changes, or makes.
+/// Settings and directories that a kubelet changes or creates.
 const SYSCTLS: [&str; 4] =
     ["net/ipv4/ip_forward", "vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops"];
 const HAUNTS: [&str; 5] =
@@ -100,9 +100,9 @@ fn leaves_nothing(role: &str, end: impl FnOnce(&mut Child)) -> Result<(), Failed
         std::thread::sleep(GLANCE);
     }
     let before = machine();
-    let (mut owner, told) = endings::start(role, |_| ());
-    let directory = told.iter().find_map(|line| line.strip_prefix("directory "));
-    let directory = directory.ok_or_else(|| format!("{told:?}"))?.to_owned();
+    let (mut owner, lines) = endings::start(role, |_| ());
+    let directory = lines.iter().find_map(|line| line.strip_prefix("directory "));
+    let directory = directory.ok_or_else(|| format!("{lines:?}"))?.to_owned();
     assert_ne!(before, machine(), "a node changes nothing on the machine: then this test sees nothing");
     assert!(!of_the_node(&directory).is_empty(), "a node has no processes: then this test sees nothing");
     end(&mut owner);
@@ -125,19 +125,19 @@ fn leaves_nothing(role: &str, end: impl FnOnce(&mut Child)) -> Result<(), Failed
     }
 }
 
-/// Whether the ledger of this machine lists another node than the one in this directory.
+/// Returns true if this host's record lists another node than the one in this directory.
 fn somebody_elses(directory: &str) -> bool {
-    let ledger = std::fs::read_to_string("/run/seinode-devcluster.json").unwrap_or_default();
-    !ledger.is_empty() && (directory.is_empty() || !ledger.contains(directory))
+    let changes = std::fs::read_to_string("/run/devcluster.json").unwrap_or_default();
+    !changes.is_empty() && (directory.is_empty() || !changes.contains(directory))
 }
 
-/// What of a machine a node changes.
+/// The parts of a host that a node changes.
 fn machine() -> Vec<String> {
-    let said = |program: &str| {
+    let saved_rules = |program: &str| {
         let output = Command::new(program).output().expect("it runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let rules = ["iptables-save", "ip6tables-save"].map(said).concat();
+    let rules = ["iptables-save", "ip6tables-save"].map(saved_rules).concat();
     let chains = rules.lines().filter(|line| line.starts_with(":KUBE-") || line.contains("DEVCLUSTER-"));
     let links = Path::new("/sys/class/net").read_dir().expect("links").flatten();
     let links = links.map(|link| link.file_name().to_string_lossy().into_owned());
@@ -175,7 +175,7 @@ fn of_the_node(directory: &str) -> Vec<String> {
     left
 }
 
-/// Whether it is a failure that this machine cannot have a real node.
+/// Returns true if a machine that cannot have a real node fails the test.
 fn required() -> bool {
     std::env::var_os("SEINODE_REQUIRE_REAL_NODE").is_some_and(|value| !value.is_empty())
 }

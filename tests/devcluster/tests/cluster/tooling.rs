@@ -114,7 +114,7 @@ fn tools(room: &TempDir) -> Command {
     command
 }
 
-/// What was built, by the names of the outputs.
+/// Names of the built outputs.
 fn built(room: &Path) -> Vec<String> {
     let builds = fs::read_to_string(room.join("bin/builds")).unwrap_or_default();
     builds.lines().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Who may do what, and who did what.
+//! Rights of users, and the record of their requests.
 
 use std::sync::Arc;
 
@@ -67,14 +67,14 @@ async fn service_account(cluster: Arc<Cluster>) {
         cluster.kubeconfig_for_token(&token.status.expect("issued").token).expect("a kubeconfig");
     let answer =
         cluster.kubectl().env("KUBECONFIG", kubeconfig).args(["auth", "whoami"]).output().expect("kubectl");
-    let said = String::from_utf8_lossy(&answer.stdout).into_owned();
-    assert!(said.contains("system:serviceaccount:service-account:operator"), "{said} {answer:?}");
+    let output = String::from_utf8_lossy(&answer.stdout).into_owned();
+    assert!(output.contains("system:serviceaccount:service-account:operator"), "{output} {answer:?}");
 }
 
 async fn kubectl(cluster: Arc<Cluster>) {
     let answer = cluster.kubectl().args(["get", "nodes", "--output=name"]).output().expect("kubectl");
-    let said = String::from_utf8_lossy(&answer.stdout).into_owned();
-    assert_eq!(said, "node/sei-archive-0\nnode/sei-node-0\n", "{answer:?}");
+    let output = String::from_utf8_lossy(&answer.stdout).into_owned();
+    assert_eq!(output, "node/node-0\n", "{answer:?}");
 }
 
 async fn audit_log(cluster: Arc<Cluster>) {

@@ -12,7 +12,7 @@ use crate::kit::{Room, Scenario, claim, eventually};
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
     vec![
         ("a_claim_gets_its_volume_and_takes_it_along", |cluster| Box::pin(comes_and_goes(cluster))),
-        ("an_archives_volume_stays", |cluster| Box::pin(archive_stays(cluster))),
+        ("a_retained_volume_outlives_its_claim", |cluster| Box::pin(outlives_its_claim(cluster))),
         ("a_volume_made_by_hand_is_bound", |cluster| Box::pin(by_hand(cluster))),
         ("a_claim_of_another_class_stays_pending", |cluster| Box::pin(foreign(cluster))),
     ]
@@ -20,7 +20,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
 
 async fn comes_and_goes(cluster: Arc<Cluster>) {
     let room = Room::new(&cluster, "comes-and-goes").await;
-    for class in ["gp3", "gp3-10k-750"] {
+    for class in ["standard", "standard"] {
         room.create::<PersistentVolumeClaim>(claim(class, class)).await;
         let volume = bound(&room, class).await;
         let volumes: Api<PersistentVolume> = Api::all(room.client.clone());
@@ -35,9 +35,9 @@ async fn comes_and_goes(cluster: Arc<Cluster>) {
     }
 }
 
-async fn archive_stays(cluster: Arc<Cluster>) {
-    let room = Room::new(&cluster, "archive-stays").await;
-    room.create::<PersistentVolumeClaim>(claim("data", "gp3-archive")).await;
+async fn outlives_its_claim(cluster: Arc<Cluster>) {
+    let room = Room::new(&cluster, "outlives-its-claim").await;
+    room.create::<PersistentVolumeClaim>(claim("data", "retained")).await;
     let volume = bound(&room, "data").await;
     room.api::<PersistentVolumeClaim>().delete("data", &DeleteParams::default()).await.unwrap();
     phase_of_volume(&room, &volume, "Released").await;
@@ -45,9 +45,9 @@ async fn archive_stays(cluster: Arc<Cluster>) {
 
 async fn by_hand(cluster: Arc<Cluster>) {
     let room = Room::new(&cluster, "by-hand").await;
-    let made = cluster.add_volumes("gp3-archive", "2000Gi", 2).await.unwrap();
+    let made = cluster.add_volumes("retained", "2000Gi", 2).await.unwrap();
     assert_eq!(made.len(), 2);
-    let mut exact = claim("data", "gp3-archive");
+    let mut exact = claim("data", "retained");
     exact["spec"]["volumeName"] = made[1].clone().into();
     room.create::<PersistentVolumeClaim>(exact).await;
     assert_eq!(bound(&room, "data").await, made[1]);
@@ -58,7 +58,7 @@ async fn foreign(cluster: Arc<Cluster>) {
     let room = Room::new(&cluster, "foreign").await;
     room.create::<PersistentVolumeClaim>(claim("theirs", "somebody-elses")).await;
     // Made later and served: so the first one was not merely waiting its turn.
-    room.create::<PersistentVolumeClaim>(claim("ours", "gp3")).await;
+    room.create::<PersistentVolumeClaim>(claim("ours", "standard")).await;
     bound(&room, "ours").await;
     let theirs = room.api::<PersistentVolumeClaim>().get("theirs").await.unwrap();
     assert_eq!(theirs.status.unwrap().phase.as_deref(), Some("Pending"));

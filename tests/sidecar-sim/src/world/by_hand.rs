@@ -9,7 +9,7 @@ use crate::{
     process::{PodView, ProcessId, ProcessState, VolumeSource},
 };
 
-/// What a test does to a node.
+/// Change that a test makes to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     /// Starts a process in the present pod, or in a new one where there is none. One that runs is left alone.

@@ -28,7 +28,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What a request meets.
+/// Fate of a request.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// Nothing, for ever.
@@ -41,7 +41,7 @@ pub(crate) enum Arrival {
     Answered(Reply, Garble, CancellationToken),
 }
 
-/// How an answer is spoilt on its way out.
+/// Corruption of an answer on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Garble {
     /// Not at all.
@@ -212,7 +212,7 @@ impl World {
     }
 }
 
-/// What a fault needs to happen.
+/// Action of a fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// Only a network.

@@ -1,8 +1,9 @@
 //! A namespace with a node's objects, and a client of its simulated sidecar.
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use devcluster::wait::until;
 use devcluster::{Cluster, stages};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use sidecar_sim::{Node, Sidecars};
 
 /// Long enough for a machine that compiles meanwhile; a passing scenario never waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Node `a` of a namespace: its objects in the cluster and its simulated sidecar.
 pub struct Fixture {
@@ -124,20 +125,13 @@ impl Fixture {
     }
 
     pub async fn until(&self, holds: impl Fn(&Node) -> bool) {
-        self.node.until(PATIENCE, holds).await.unwrap();
+        self.node.until(LIMIT, holds).await.unwrap();
     }
 }
 
 /// Polls until there is an answer, and returns it.
-pub async fn eventually<T>(what: &str, poll: impl AsyncFn() -> Result<T, String>) -> T {
-    let begin = Instant::now();
-    loop {
-        match poll().await {
-            Ok(answer) => return answer,
-            Err(state) if begin.elapsed() > PATIENCE => panic!("{what}: not after {PATIENCE:?}: {state}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
+pub async fn eventually<T>(what: &str, poll: impl AsyncFnMut() -> Result<T, String>) -> T {
+    until(what, LIMIT, poll).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn from<K: DeserializeOwned>(object: Value) -> K {
@@ -154,7 +148,7 @@ fn claim() -> Value {
         "metadata": { "name": "data-a" },
         "spec": {
             "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "gp3-10k-750",
+            "storageClassName": "standard",
             "resources": { "requests": { "storage": "2000Gi" } },
         },
     })

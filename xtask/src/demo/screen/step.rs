@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::{Paint, REMINDER, Screen, span};
 
-/// How many steps there are.
+/// Number of steps.
 const STEPS: usize = 9;
 
 /// A step that is under way. Dropped without [`Step::done`], it leaves only what it has said.
@@ -23,8 +23,8 @@ pub(crate) struct Voice {
     screen: Screen,
     label: String,
     spinner: Option<ProgressBar>,
-    /// When a plain screen last said something of this step.
-    told: Arc<Mutex<Instant>>,
+    /// Time of this step's last line on a plain screen.
+    last: Arc<Mutex<Instant>>,
 }
 
 impl Step {
@@ -35,19 +35,19 @@ impl Step {
             spinner.set_prefix(label.clone());
         }
         let begun = Instant::now();
-        let voice = Voice { screen, label, spinner, told: Arc::new(Mutex::new(begun)) };
+        let voice = Voice { screen, label, spinner, last: Arc::new(Mutex::new(begun)) };
         voice.news(&format!("{work} …"));
         Self { voice, begun }
     }
 
-    /// What says how the step gets on.
+    /// Reporter of the step's progress.
     pub(crate) fn voice(&self) -> &Voice {
         &self.voice
     }
 
     /// Ends the step with its result, which stays on the screen.
     pub(crate) fn done(self, result: &str) {
-        let Voice { screen, label, spinner, told: _ } = &self.voice;
+        let Voice { screen, label, spinner, last: _ } = &self.voice;
         let took = span(self.begun.elapsed());
         match spinner {
             Some(spinner) => {
@@ -64,7 +64,7 @@ impl Step {
 impl Voice {
     /// Says what the step is at. A plain screen repeats it only now and then.
     pub(crate) fn now(&self, text: &str) {
-        let silent_for = self.told.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let silent_for = self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         if self.spinner.is_some() || silent_for >= REMINDER {
             self.news(text);
         }
@@ -72,7 +72,7 @@ impl Voice {
 
     /// Says something about the step that a plain screen must not lack.
     pub(crate) fn news(&self, text: &str) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         match &self.spinner {
             Some(spinner) => spinner.set_message(text.to_owned()),
             None => self.screen.log(&format!("{} {text}", self.label)),

@@ -1,4 +1,4 @@
-//! How each part of a real node is started: its flags, its files, and why.
+//! Commands of each part of a real node: flags, files, and reasons.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 
 use crate::cluster::access::{self, Access};
 use crate::cluster::launch::write;
-use crate::cluster::{ClusterError, NODE};
-use crate::ground::{ADDRESS, BRIDGE, Ground, PODS};
+use crate::cluster::{ClusterError, MachineSpec};
+use crate::host::{ADDRESS, BRIDGE, Host, PODS};
 use crate::image::PAUSE;
 use crate::tools::{Tool, Tools};
 
@@ -24,6 +24,7 @@ pub(super) const NAMES: u16 = 53;
 #[derive(Debug)]
 pub(super) struct Parts {
     directory: PathBuf,
+    machine: MachineSpec,
     tools: Tools,
     kubeconfig: PathBuf,
     ports: [u16; 4],
@@ -33,53 +34,60 @@ impl Parts {
     /// Writes the files.
     pub(super) fn lay_out(
         directory: &Path,
+        machine: &MachineSpec,
         tools: &Tools,
         access: &Access,
-        ground: &Ground,
+        host: &Host,
     ) -> Result<Self, ClusterError> {
         let io = |what: &str, source| ClusterError::Io { what: what.to_owned(), source };
         let ports = crate::port::free().map_err(|source| io("cannot find free ports", source))?;
         let kubeconfig = access.kubeconfig(access::NODE.token)?;
-        let parts = Self { directory: directory.to_owned(), tools: tools.clone(), kubeconfig, ports };
+        let parts = Self {
+            directory: directory.to_owned(),
+            machine: machine.clone(),
+            tools: tools.clone(),
+            kubeconfig,
+            ports,
+        };
         for name in ["containerd", "cni", "kubelet/plugins", "logs/pods"] {
             std::fs::create_dir_all(directory.join(name))
                 .map_err(|source| io("cannot make a directory", source))?;
         }
-        write(&parts.at("containerd/config.toml"), &parts.containerd_settings(ground))?;
+        write(&parts.at("containerd/config.toml"), &parts.containerd_settings(host))?;
         write(&parts.at("cni/10-devcluster.conflist"), &parts.network_settings().to_string())?;
-        write(&parts.at("kubelet/config.json"), &parts.kubelet_settings(&ground.group()).to_string())?;
+        write(&parts.at("kubelet/config.json"), &parts.kubelet_settings(&host.group()).to_string())?;
         write(&parts.at("Corefile"), &parts.names_settings())?;
         Ok(parts)
     }
 
-    /// Where an image lies while it is imported.
+    /// Path of an image's archive during its import.
     pub(super) fn archive(&self) -> PathBuf {
         self.at("image.tar")
     }
 
-    pub(super) fn containerd(&self, ground: &Ground) -> Command {
-        let mut command = Command::new(&ground.machine().containerd);
+    pub(super) fn containerd(&self, host: &Host) -> Command {
+        let mut command = Command::new(&host.machine().containerd);
         command.arg("--config").arg(self.at("containerd/config.toml"));
         command
     }
 
     /// containerd's command line, in the kubelet's part of it.
-    pub(super) fn ctr(&self, ground: &Ground) -> Command {
-        let mut command = Command::new(&ground.machine().ctr);
+    pub(super) fn ctr(&self, host: &Host) -> Command {
+        let mut command = Command::new(&host.machine().ctr);
         command.arg("--address").arg(self.socket()).args(["--namespace", "k8s.io"]);
         command
     }
 
-    /// Whether containerd answers.
-    pub(super) fn answers(&self, ground: &Ground) -> Result<(), ClusterError> {
-        let mut ctr = self.ctr(ground);
+    /// Checks that containerd answers.
+    pub(super) fn answers(&self, host: &Host) -> Result<(), ClusterError> {
+        let mut ctr = self.ctr(host);
         let answer = ctr.args(["images", "list", "--quiet"]).stdin(Stdio::null()).output();
         let answer = answer.map_err(|source| ClusterError::Io { what: "cannot run ctr".into(), source })?;
-        let said = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
+        let message = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
         if answer.status.success() {
             Ok(())
         } else {
-            Err(ClusterError::Containerd { what: "images list".into(), said })
+            Err(ClusterError::Containerd { what: "images list".into(), message })
         }
     }
 
@@ -94,8 +102,12 @@ impl Parts {
             .arg(self.at("kubelet"))
             .arg("--cert-dir")
             .arg(self.at("kubelet/pki"))
-            .args([&format!("--hostname-override={NODE}"), &format!("--node-ip={ADDRESS}")])
-            .arg("--node-labels=karpenter.sh/nodepool=sei-node");
+            .args([&format!("--hostname-override={}", self.machine.name), &format!("--node-ip={ADDRESS}")]);
+        if !self.machine.labels.is_empty() {
+            let labels: Vec<_> =
+                self.machine.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            command.arg(format!("--node-labels={}", labels.join(",")));
+        }
         command
     }
 
@@ -106,7 +118,7 @@ impl Parts {
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(["--proxy-mode=iptables", &format!("--cluster-cidr={PODS}")])
-            .arg(format!("--hostname-override={NODE}"))
+            .arg(format!("--hostname-override={}", self.machine.name))
             // An answer goes the way of its question also where bridges pass iptables by.
             .arg("--masquerade-all")
             // It leaves the kernel's settings as they are.
@@ -123,11 +135,11 @@ impl Parts {
         command
     }
 
-    fn containerd_settings(&self, ground: &Ground) -> String {
+    fn containerd_settings(&self, host: &Host) -> String {
         let at = |name: &str| self.at(name).display().to_string();
-        let machine = ground.machine();
+        let machine = host.machine();
         // Nothing can be laid over what is an overlay itself, as in a container.
-        let overlay = crate::ground::kind_at(&self.directory).is_some_and(|kind| kind == "overlay");
+        let overlay = crate::host::kind_at(&self.directory).is_some_and(|kind| kind == "overlay");
         let snapshotter = if overlay { "native" } else { "overlayfs" };
         format!(
             r#"version = 2
@@ -233,7 +245,7 @@ conf_dir = "{cni}"
     }
 }
 
-/// Whether somebody accepts a connection.
+/// Checks that a server accepts a connection.
 pub(super) async fn connects(address: SocketAddr) -> Result<(), ClusterError> {
     let connected = TcpStream::connect(address).await;
     connected

@@ -1,16 +1,16 @@
-//! What a real node needs of the machine that it runs on, and what is in its way there.
+//! Programs that a real node needs on its host, and conflicts that rule one out.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{BRIDGE, GroundError, run};
+use super::{BRIDGE, HostError, run};
 
-/// Where distributions put the network plugins.
+/// Directories of the network plugins in common distributions.
 const PLUGINS: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
-/// Where administrators' programs are, also when `PATH` does not say so.
+/// Directories of administrators' programs, which `PATH` may lack.
 const SYSTEM: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// What is needed and not here, all of it at once.
+/// Everything that is missing on this host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a real node cannot run here: {}", .0.join("; "))]
 pub struct Missing(Vec<String>);
@@ -64,7 +64,7 @@ impl Machine {
     }
 }
 
-/// Who is looking, and what was not found.
+/// A search that collects what is missing.
 #[derive(Default)]
 struct Search {
     missing: Vec<(String, &'static str)>,
@@ -116,14 +116,12 @@ impl Search {
     }
 }
 
-/// Whether the addresses of pods and the name of the bridge are free.
-pub(super) fn unoccupied() -> Result<(), GroundError> {
+/// Checks that the pods' addresses and the bridge's name are free.
+pub(super) fn unoccupied() -> Result<(), HostError> {
     let addresses = run(Command::new("ip").args(["-oneline", "-4", "address"]))?;
     match in_the_way(&addresses) {
         None => Ok(()),
-        Some(line) => {
-            Err(GroundError::Occupied { found: format!("there is a network of this kind: {line}") })
-        }
+        Some(line) => Err(HostError::Occupied { found: format!("there is a network of this kind: {line}") }),
     }
 }
 
@@ -145,9 +143,9 @@ mod tests {
         search.program("no-such-program", "containerd");
         search.file("/no/such/file", "bash-static");
         search.program("no-such-other", "containerd");
-        let told = search.end().unwrap_err().to_string();
-        assert!(told.contains("no-such-program, /no/such/file, no-such-other"), "{told}");
-        assert!(told.ends_with("apt-get install bash-static containerd"), "{told}");
+        let message = search.end().unwrap_err().to_string();
+        assert!(message.contains("no-such-program, /no/such/file, no-such-other"), "{message}");
+        assert!(message.ends_with("apt-get install bash-static containerd"), "{message}");
     }
 
     #[test]

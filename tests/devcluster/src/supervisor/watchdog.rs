@@ -1,4 +1,4 @@
-//! The keeper: a process that lives as long as its owner and then ends what the owner left behind.
+//! The watchdog: a process that lives as long as its owner and then ends what the owner left behind.
 
 use std::io::BufRead as _;
 use std::time::{Duration, Instant};
@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::OWNER;
-use super::care::Care;
+use super::inventory::Inventory;
 
-/// How long the processes may take after SIGTERM.
+/// Grace period of processes between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Listens until the owner's end of the pipe is closed, cleans up and exits.
 pub(super) fn serve(mark: &str) -> ! {
     // Ctrl-C in a terminal or a CI runner's SIGTERM may reach us too; we are the one who must stay to the end.
     let listening = hold_signals();
-    let mut care = Care::default();
+    let mut inventory = Inventory::default();
     for line in std::io::stdin().lock().lines() {
         match line {
-            Ok(line) => care.absorb(&line),
+            Ok(line) => inventory.apply(&line),
             Err(_) => break,
         }
     }
-    end(&care, mark);
+    end(&inventory, mark);
     drop(listening);
     std::process::exit(0)
 }
@@ -39,9 +39,10 @@ fn hold_signals() -> Option<tokio::runtime::Runtime> {
     Some(runtime)
 }
 
-fn end(care: &Care, mark: &str) {
+fn end(inventory: &Inventory, mark: &str) {
     // The last one started depends on those before it.
-    let processes: Vec<Pid> = care.processes.iter().rev().filter_map(|pid| Pid::from_raw(*pid)).collect();
+    let processes: Vec<Pid> =
+        inventory.processes.iter().rev().filter_map(|pid| Pid::from_raw(*pid)).collect();
     for pid in &processes {
         let _ = kill_process_group(*pid, Signal::TERM);
     }
@@ -53,8 +54,8 @@ fn end(care: &Care, mark: &str) {
         let _ = kill_process_group(*pid, Signal::KILL);
     }
     end_marked(mark);
-    crate::ground::release_of(mark);
-    for directory in &care.directories {
+    crate::host::release_of(mark);
+    for directory in &inventory.directories {
         // A process that was killed a moment ago may still have been writing there.
         for _ in 0..20 {
             if std::fs::remove_dir_all(directory).is_ok() || !directory.exists() {

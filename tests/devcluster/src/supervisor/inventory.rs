@@ -1,11 +1,11 @@
-//! What the keeper knows: the lines of its protocol and the list that they make. Pure; it kills and deletes nothing.
+//! Protocol of the watchdog, and the inventory that its lines build. Pure; it kills and deletes nothing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The processes and directories that must not outlive the owner.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Care {
+pub(super) struct Inventory {
     /// In the order in which they were started.
     pub(super) processes: Vec<i32>,
     pub(super) directories: BTreeSet<PathBuf>,
@@ -31,9 +31,9 @@ pub(super) fn released(directory: &Path) -> String {
     format!("keep {}\n", directory.display())
 }
 
-impl Care {
-    /// Takes in one line. What is not of the protocol is passed over: guessing could kill a stranger.
-    pub(super) fn absorb(&mut self, line: &str) {
+impl Inventory {
+    /// Applies one line. An unknown line is ignored: guessing could kill a stranger.
+    pub(super) fn apply(&mut self, line: &str) {
         if let Some(path) = line.strip_prefix("rm ") {
             self.directories.insert(PathBuf::from(path));
         } else if let Some(path) = line.strip_prefix("keep ") {
@@ -55,27 +55,27 @@ fn pid(text: &str) -> Option<i32> {
 mod tests {
     use super::*;
 
-    fn after(lines: &[&str]) -> Care {
-        let mut care = Care::default();
-        lines.iter().for_each(|line| care.absorb(line.trim_end()));
-        care
+    fn after(lines: &[&str]) -> Inventory {
+        let mut inventory = Inventory::default();
+        lines.iter().for_each(|line| inventory.apply(line.trim_end()));
+        inventory
     }
 
     #[test]
     fn lists_what_was_started_and_forgets_what_ended() {
-        let care = after(&[&started(40), &started(41), &ended(40), &created(Path::new("/tmp/a b"))]);
-        assert_eq!(care.processes, [41]);
-        assert_eq!(care.directories, BTreeSet::from([PathBuf::from("/tmp/a b")]));
+        let inventory = after(&[&started(40), &started(41), &ended(40), &created(Path::new("/tmp/a b"))]);
+        assert_eq!(inventory.processes, [41]);
+        assert_eq!(inventory.directories, BTreeSet::from([PathBuf::from("/tmp/a b")]));
     }
 
     #[test]
     fn a_released_directory_stays() {
-        let care = after(&[&created(Path::new("/tmp/a")), &released(Path::new("/tmp/a"))]);
-        assert_eq!(care, Care::default());
+        let inventory = after(&[&created(Path::new("/tmp/a")), &released(Path::new("/tmp/a"))]);
+        assert_eq!(inventory, Inventory::default());
     }
 
     #[test]
     fn never_lists_a_number_that_would_mean_more_than_one_process() {
-        assert_eq!(after(&["+0", "+1", "+-1", "+-40", "+", "40", "+4x"]), Care::default());
+        assert_eq!(after(&["+0", "+1", "+-1", "+-40", "+", "40", "+4x"]), Inventory::default());
     }
 }

@@ -1,11 +1,11 @@
-//! What is mounted on this machine, by `/proc/self/mountinfo`. Pure, but for the reading of that file.
+//! Mounts of this host, from `/proc/self/mountinfo`. Pure, but for the reading of that file.
 
 use std::path::{Path, PathBuf};
 
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
-    /// Where it is.
+    /// Its path.
     pub(crate) at: PathBuf,
     /// The kind of file system.
     pub(crate) kind: String,

@@ -1,4 +1,4 @@
-//! Puts back everything that a ledger lists. It goes on after a failure: the rest is worth putting back too.
+//! Reverts all recorded changes. A failure does not stop it: the rest is worth reverting too.
 //!
 //! Whoever calls has ended the node's own programs, kubelet, containerd and kube-proxy.
 
@@ -7,16 +7,16 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::ledger::Ledger;
+use super::changes::HostChanges;
 use super::{BRIDGE, cgroups, firewall, group, mounts};
 
-/// Where containerd's shims listen, wherever its own directories are.
+/// Directory of the sockets of containerd's shims; no setting moves it.
 const SOCKETS: &str = "/run/containerd/s";
-/// Where the kubelet links to the logs of containers.
+/// Directory of the kubelet's links to container logs.
 const LINKS: &str = "/var/log/containers";
 
-pub(super) fn all(ledger: &Ledger) {
-    let directory = &ledger.directory;
+pub(super) fn all(changes: &HostChanges) {
+    let directory = &changes.directory;
     cgroups::clear(&group(directory));
     end_shims(directory);
     unmount(directory);
@@ -25,7 +25,7 @@ pub(super) fn all(ledger: &Ledger) {
     firewall::clear();
     // Nothing to delete is what is wanted.
     let _ = quietly(Command::new("ip").args(["link", "delete", "dev", BRIDGE]));
-    for (name, value) in &ledger.sysctls {
+    for (name, value) in &changes.sysctls {
         let path = Path::new("/proc/sys").join(name);
         let now = std::fs::read_to_string(&path).unwrap_or_default();
         if now.trim() != value
@@ -34,10 +34,10 @@ pub(super) fn all(ledger: &Ledger) {
             tracing::warn!(%error, "cannot put {name} back to {value}");
         }
     }
-    for path in &ledger.absent {
+    for path in &changes.absent {
         let _ = std::fs::remove_dir_all(path);
     }
-    Ledger::close();
+    HostChanges::close();
 }
 
 /// One holds each pod; it is not containerd's child. The directory in its command line says whose it is.

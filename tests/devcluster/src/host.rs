@@ -1,7 +1,7 @@
-//! What a real node changes on the machine that it runs on, and how all of it is put back.
+//! Changes that a real node makes to its host, and their reversal.
 //!
-//! There is one such node on a machine at a time. What it changes is entered in a ledger before it is changed, so that
-//! whoever comes later can put it back: the owner, its keeper, or the next node on this machine.
+//! There is one such node on a machine at a time. Each change is recorded before it is made, so that
+//! the owner, its watchdog or the next node on this host can revert it.
 //!
 //! | Changed | Put back by |
 //! |---|---|
@@ -14,8 +14,8 @@
 //! It must never touch what was there before: a machine that has anything of the kind is refused.
 
 mod cgroups;
+mod changes;
 mod firewall;
-mod ledger;
 mod machine;
 mod mounts;
 mod undo;
@@ -27,8 +27,8 @@ use std::process::{Command, Stdio};
 
 use crate::progress::Progress;
 
-use ledger::Ledger;
-pub(crate) use ledger::release_of;
+use changes::HostChanges;
+pub(crate) use changes::release_of;
 pub use machine::{Machine, Missing, Statics};
 pub(crate) use mounts::kind_at;
 
@@ -39,9 +39,9 @@ pub const PODS: &str = "10.88.0.0/16";
 /// The addresses of Services.
 pub const SERVICES: &str = "10.96.0.0/16";
 /// The bridge that pods are connected to.
-pub const BRIDGE: &str = "seinode0";
+pub const BRIDGE: &str = "devcluster0";
 
-/// What a kubelet writes to, for it expects it of every machine, and what the bridge needs.
+/// Kernel settings that a kubelet writes on every machine, and those that the bridge needs.
 const SYSCTLS: [&str; 7] = [
     "net/ipv4/ip_forward",
     "vm/overcommit_memory",
@@ -52,26 +52,26 @@ const SYSCTLS: [&str; 7] = [
     "kernel/keys/root_maxbytes",
 ];
 
-/// Where kubelet, containerd and the network plugins leave something, whatever their settings say.
+/// Directories that kubelet, containerd and the network plugins use whatever their settings say.
 const HAUNTS: [&str; 5] =
     ["/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd"];
 
 /// Why the machine cannot be made ready for a node.
 #[derive(Debug, thiserror::Error)]
-pub enum GroundError {
+pub enum HostError {
     /// Something that is needed is not here.
     #[error(transparent)]
     Missing(#[from] Missing),
     /// Something is here that is in the way.
     #[error("{found}; a real node would mix with it, so it runs only where there is none")]
     Occupied {
-        /// What it is.
+        /// The conflict.
         found: String,
     },
     /// Something could not be changed.
     #[error("cannot {what}: {reason}")]
     Refused {
-        /// What was tried.
+        /// The attempted action.
         what: String,
         /// The reason that was given.
         reason: String,
@@ -80,13 +80,13 @@ pub enum GroundError {
 
 /// The machine, made ready for a node. Dropping it puts everything back.
 #[derive(Debug)]
-pub struct Ground {
+pub struct Host {
     machine: Machine,
     directory: PathBuf,
     lock: File,
 }
 
-impl Ground {
+impl Host {
     /// Waits until no other node runs on this machine, puts back what a dead one left, and makes the machine ready.
     ///
     /// `owner` is the mark of this process's children; `directory` is where the node may write.
@@ -97,22 +97,22 @@ impl Ground {
         owner: &str,
         directory: &Path,
         progress: &Progress,
-    ) -> Result<Self, GroundError> {
+    ) -> Result<Self, HostError> {
         let machine = Machine::find()?;
-        let lock = ledger::lock(progress).await?;
-        if let Some(left) = Ledger::read() {
-            crate::guardian::end_marked(&left.owner);
+        let lock = changes::lock(progress).await?;
+        if let Some(left) = HostChanges::read() {
+            crate::supervisor::end_marked(&left.owner);
             undo::all(&left);
         }
         firewall::unoccupied()?;
         machine::unoccupied()?;
-        let ledger = Ledger::of(owner, directory);
-        ledger.write()?;
-        let ground = Self { machine, directory: directory.to_owned(), lock };
+        let changes = HostChanges::of(owner, directory);
+        changes.write()?;
+        let host = Self { machine, directory: directory.to_owned(), lock };
         // From here on a failure puts everything back.
         cgroups::create(&group(directory))?;
-        ground.connect()?;
-        Ok(ground)
+        host.connect()?;
+        Ok(host)
     }
 
     /// The programs of this machine.
@@ -125,7 +125,7 @@ impl Ground {
         group(&self.directory)
     }
 
-    fn connect(&self) -> Result<(), GroundError> {
+    fn connect(&self) -> Result<(), HostError> {
         let address = format!("{ADDRESS}/16");
         for words in [
             &["link", "add", "name", BRIDGE, "type", "bridge"][..],
@@ -141,10 +141,10 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for Host {
     fn drop(&mut self) {
-        if let Some(ledger) = Ledger::read() {
-            undo::all(&ledger);
+        if let Some(changes) = HostChanges::read() {
+            undo::all(&changes);
         }
         // Closing would do; this says what is meant.
         let _ = self.lock.unlock();
@@ -157,8 +157,8 @@ fn group(directory: &Path) -> String {
     format!("/{}", name.replace('.', "-"))
 }
 
-fn write(path: &str, text: &str) -> Result<(), GroundError> {
-    let refused = |source: std::io::Error| GroundError::Refused {
+fn write(path: &str, text: &str) -> Result<(), HostError> {
+    let refused = |source: std::io::Error| HostError::Refused {
         what: format!("write {text} to {path}"),
         reason: source.to_string(),
     };
@@ -166,12 +166,12 @@ fn write(path: &str, text: &str) -> Result<(), GroundError> {
 }
 
 /// Runs a command of the machine; it has to succeed.
-fn run(command: &mut Command) -> Result<String, GroundError> {
+fn run(command: &mut Command) -> Result<String, HostError> {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let refused = |reason| GroundError::Refused { what: format!("run `{}`", words.join(" ")), reason };
+    let refused = |reason| HostError::Refused { what: format!("run `{}`", words.join(" ")), reason };
     let output = command.stdin(Stdio::null()).output().map_err(|source| refused(source.to_string()))?;
     if !output.status.success() {
         return Err(refused(String::from_utf8_lossy(&output.stderr).trim().to_owned()));

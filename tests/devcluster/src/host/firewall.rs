@@ -5,27 +5,27 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use super::{BRIDGE, GroundError, PODS, run};
+use super::{BRIDGE, HostError, PODS, run};
 
 /// One for each family of addresses; kube-proxy writes to both.
 const FAMILIES: [&str; 2] = ["iptables", "ip6tables"];
 /// The beginning of every chain that a node brings; the second is ours.
 const CHAINS: [&str; 2] = ["KUBE-", "DEVCLUSTER-"];
 
-/// Whether no node of Kubernetes has its rules here.
-pub(super) fn unoccupied() -> Result<(), GroundError> {
+/// Checks that no Kubernetes node has rules on this host.
+pub(super) fn unoccupied() -> Result<(), HostError> {
     for family in FAMILIES {
         let saved = saved(family)?;
         if let Some(chain) = saved.lines().filter_map(declared).find(|chain| is_ours(chain)) {
             let found = format!("{family} has the chain {chain} of another node of Kubernetes");
-            return Err(GroundError::Occupied { found });
+            return Err(HostError::Occupied { found });
         }
     }
     Ok(())
 }
 
 /// Only this machine and its pods reach the node: its API server trusts tokens that everybody knows.
-pub(super) fn fence() -> Result<(), GroundError> {
+pub(super) fn fence() -> Result<(), HostError> {
     restore(
         "iptables",
         &format!(
@@ -53,7 +53,7 @@ pub(super) fn clear() {
     }
 }
 
-/// What takes the chains of a node out of these rules, in the language of `iptables-restore`.
+/// Input for `iptables-restore` that removes a node's chains from these rules.
 fn removal(saved: &str) -> String {
     let mut script = String::new();
     for table in saved.split("COMMIT") {
@@ -88,16 +88,16 @@ fn is_ours(chain: &str) -> bool {
     CHAINS.iter().any(|beginning| chain.starts_with(beginning))
 }
 
-fn saved(family: &str) -> Result<String, GroundError> {
+fn saved(family: &str) -> Result<String, HostError> {
     run(&mut Command::new(format!("{family}-save")))
 }
 
-fn restore(family: &str, script: &str) -> Result<(), GroundError> {
+fn restore(family: &str, script: &str) -> Result<(), HostError> {
     if script.is_empty() {
         return Ok(());
     }
     let program = format!("{family}-restore");
-    let refused = |reason: String| GroundError::Refused { what: format!("run {program}"), reason };
+    let refused = |reason: String| HostError::Refused { what: format!("run {program}"), reason };
     let mut child = Command::new(&program)
         .args(["--noflush", "--wait=10"])
         .stdin(Stdio::piped())

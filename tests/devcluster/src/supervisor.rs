@@ -1,16 +1,16 @@
-//! Makes sure that nothing we start outlives us: not after a return, a panic, Ctrl-C, nor SIGKILL.
+//! Ends every process that we start: after a return, a panic, Ctrl-C, and SIGKILL.
 //!
 //! Two ways lead to the same end. In the ordinary case [`Process`] and [`Scratch`] clean up when
-//! they are dropped. For every other case a second process, the *keeper*, watches over the first one: it is our own
+//! they are dropped. For every other case a second process, the *watchdog*, watches over the first one: it is our own
 //! executable started once more, and it holds the read end of a pipe whose write end only we hold. Over that pipe it
 //! hears the pid of each child and the path of each directory. When the pipe ends, however we ended, it kills what is
 //! still listed and deletes the directories.
 //!
 //! This must never kill by name or touch a process that was not started through [`Guard::spawn`].
 
-mod care;
-mod keeper;
+mod inventory;
 mod scratch;
+mod watchdog;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -20,13 +20,13 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::Process;
-pub(crate) use care::ended;
-pub(crate) use keeper::end_marked;
+pub(crate) use inventory::ended;
 pub use scratch::{Keep, Scratch};
+pub(crate) use watchdog::end_marked;
 
-/// Set for the keeper; its value is the mark of the owner.
-const ROLE: &str = "DEVCLUSTER_GUARDIAN";
-/// Set for every child; its value is the mark of the owner. With it the keeper also finds a child whose pid it was
+/// Set for the watchdog; its value is the mark of the owner.
+const ROLE: &str = "DEVCLUSTER_SUPERVISOR";
+/// Set for every child; its value is the mark of the owner. With it the watchdog also finds a child whose pid it was
 /// not told, because the owner was killed between starting it and saying so.
 const OWNER: &str = "DEVCLUSTER_OWNER";
 
@@ -37,11 +37,11 @@ pub struct Guard(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     mark: String,
-    keeper: Mutex<Option<Keeper>>,
+    watchdog: Mutex<Option<Watchdog>>,
 }
 
 #[derive(Debug)]
-struct Keeper {
+struct Watchdog {
     pipe: Option<ChildStdin>,
     process: Child,
 }
@@ -49,9 +49,9 @@ struct Keeper {
 /// Why a process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The keeper could not be started or has gone.
-    #[error("cannot start the keeper that would end `{program}` with us: {source}")]
-    Keeper {
+    /// The watchdog could not be started or has gone.
+    #[error("cannot start the watchdog that would end `{program}` with us: {source}")]
+    Watchdog {
         /// The program that was to be started.
         program: String,
         /// The operating system's reason.
@@ -77,26 +77,26 @@ pub enum SpawnError {
 
 /// Must be the first line of `main` in every program that starts processes through this crate.
 ///
-/// Our own executable is also the keeper's, and that of `pause` containers on a real node: started as one of these, this call
+/// Our own executable is also the watchdog's, and that of `pause` containers on a real node: started as one of these, this call
 /// never returns.
 #[must_use]
 pub fn claim() -> Guard {
     crate::pause::run_if_named();
     if let Some(mark) = std::env::var_os(ROLE) {
-        keeper::serve(&mark.to_string_lossy());
+        watchdog::serve(&mark.to_string_lossy());
     }
-    Guard(Arc::new(Inner { mark: uuid_mark(), keeper: Mutex::new(None) }))
+    Guard(Arc::new(Inner { mark: uuid_mark(), watchdog: Mutex::new(None) }))
 }
 
 impl Guard {
     /// Starts `command` in a process group of its own, with both outputs appended to `log`. It ends with us.
     ///
     /// # Errors
-    /// When the log cannot be written, or the keeper or the program cannot be started.
+    /// When the log cannot be written, or the watchdog or the program cannot be started.
     pub fn spawn(&self, name: &str, mut command: Command, log: &Path) -> Result<Process, SpawnError> {
         let program = command.get_program().to_string_lossy().into_owned();
         // Before the child: from its first moment on there must be somebody who would end it.
-        self.wake().map_err(|source| SpawnError::Keeper { program: program.clone(), source })?;
+        self.wake().map_err(|source| SpawnError::Watchdog { program: program.clone(), source })?;
         let output = || OpenOptions::new().create(true).append(true).open(log);
         let open = || output().map_err(|source| SpawnError::Log { path: log.to_owned(), source });
         let child = command
@@ -108,45 +108,45 @@ impl Guard {
             .process_group(0)
             .spawn()
             .map_err(|source| SpawnError::Program { program, source })?;
-        self.tell(&care::started(child.id()));
+        self.tell(&inventory::started(child.id()));
         Ok(Process::new(name, child, log, self.clone()))
     }
 
     /// A new directory for a cluster's files; with [`Keep::No`] it is deleted when dropped or when we die.
     ///
     /// # Errors
-    /// When it cannot be created, or the keeper cannot be started.
+    /// When it cannot be created, or the watchdog cannot be started.
     pub fn scratch(&self, keep: Keep) -> std::io::Result<Scratch> {
         self.wake()?;
         Scratch::create(keep, self.clone())
     }
 
-    /// What marks our children; see [`end_marked`].
+    /// Mark in the environment of our children; see [`end_marked`].
     pub(crate) fn mark(&self) -> &str {
         &self.0.mark
     }
 
-    /// Tells the keeper, if it is there. A keeper that has gone is no reason to fail: drops still clean up.
+    /// Tells the watchdog, if it is there. A watchdog that has gone is no reason to fail: drops still clean up.
     pub(crate) fn tell(&self, line: &str) {
-        let mut keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipe) = keeper.as_mut().and_then(|keeper| keeper.pipe.as_mut()) {
-            let said = pipe.write_all(line.as_bytes()).and_then(|()| pipe.flush());
-            if let Err(error) = said {
-                tracing::warn!(%error, "the keeper has gone; children may outlive us if we are killed");
+        let mut watchdog = self.0.watchdog.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipe) = watchdog.as_mut().and_then(|watchdog| watchdog.pipe.as_mut()) {
+            let sent = pipe.write_all(line.as_bytes()).and_then(|()| pipe.flush());
+            if let Err(error) = sent {
+                tracing::warn!(%error, "the watchdog has gone; children may outlive us if we are killed");
             }
         }
     }
 
     fn wake(&self) -> std::io::Result<()> {
-        let mut keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if keeper.is_none() {
-            *keeper = Some(Keeper::start(&self.0.mark)?);
+        let mut watchdog = self.0.watchdog.lock().unwrap_or_else(PoisonError::into_inner);
+        if watchdog.is_none() {
+            *watchdog = Some(Watchdog::start(&self.0.mark)?);
         }
         Ok(())
     }
 }
 
-impl Keeper {
+impl Watchdog {
     fn start(mark: &str) -> std::io::Result<Self> {
         // Linux's link reaches our executable even after a rebuild has replaced the file.
         let link = Path::new("/proc/self/exe");
@@ -162,7 +162,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.pipe.take());
         // It ends as soon as what is still listed is gone, so whoever waits for us finds a clean machine.

@@ -1,11 +1,11 @@
-//! What to do with a demo that was kept: a kubeconfig, commands to try, where to look.
+//! Instructions for a demo that was kept: a kubeconfig, commands to try, logs.
 
 use devcluster::{Cluster, Tool};
 
 use crate::demo::examples::NAMESPACE;
 use crate::demo::operator::Operator;
 
-/// The words.
+/// The text.
 pub(crate) fn text(cluster: &Cluster, operator: Option<&Operator>) -> String {
     let mut lines = vec![
         String::new(),
@@ -31,13 +31,13 @@ pub(crate) fn text(cluster: &Cluster, operator: Option<&Operator>) -> String {
 
 fn commands() -> impl Iterator<Item = (String, &'static str)> {
     [
-        ("kubectl get snode -n NAMESPACE -o wide", "what the operator says of them"),
+        ("kubectl get snode -n NAMESPACE -o wide", "their status"),
         ("kubectl describe snode rpc-0 -n NAMESPACE", "conditions and events of one"),
-        ("kubectl get statefulset,service,pvc,pod -n NAMESPACE", "what it made of them"),
-        ("kubectl explain seinode.spec.peers", "what can be asked for"),
-        ("kubectl scale sts/rpc-0 --replicas=2 -n NAMESPACE", "what is refused, and why"),
-        ("kubectl delete snode trace-0 -n NAMESPACE", "all that it made of it goes along"),
-        ("kubectl apply --server-side -f examples/", "and comes up again"),
+        ("kubectl get statefulset,service,pvc,pod -n NAMESPACE", "their children"),
+        ("kubectl explain seinode.spec.peers", "the documentation of a field"),
+        ("kubectl scale sts/rpc-0 --replicas=2 -n NAMESPACE", "a rejected edit, and why"),
+        ("kubectl delete snode trace-0 -n NAMESPACE", "its children are deleted with it"),
+        ("kubectl apply --server-side -f examples/", "create it again"),
     ]
     .into_iter()
     .map(|(command, why)| (command.replace("NAMESPACE", NAMESPACE), why))

@@ -1,4 +1,4 @@
-//! The ledger: what the node on this machine changed, and the lock that only its owner has.
+//! Record of a node's changes to its host, and the lock that its owner holds.
 //!
 //! Both are one file in a directory that a reboot empties, as it undoes the changes. The operating system frees the lock of
 //! a dead process; the entries stay until they are undone.
@@ -10,28 +10,28 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroundError, HAUNTS, SYSCTLS, undo};
+use super::{HAUNTS, HostError, SYSCTLS, undo};
 use crate::progress::{Event, Progress};
 
-const PATH: &str = "/run/seinode-devcluster.json";
-/// How often a taken lock is tried again.
+const PATH: &str = "/run/devcluster.json";
+/// Delay between attempts to take the lock.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// What was there before, and whose the node is.
+/// State of the host before the node, and the node's owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ledger {
+pub(super) struct HostChanges {
     /// The mark of the owner's processes.
     pub(super) owner: String,
-    /// Where the node writes.
+    /// Directory that the node writes to.
     pub(super) directory: PathBuf,
     /// Settings of the kernel, by their path below `/proc/sys`.
     pub(super) sysctls: BTreeMap<String, String>,
-    /// Those of the [`HAUNTS`] that did not exist.
+    /// The [`HAUNTS`] that did not exist.
     pub(super) absent: Vec<PathBuf>,
 }
 
-impl Ledger {
-    /// What is there now.
+impl HostChanges {
+    /// Reads the current state of the host.
     pub(super) fn of(owner: &str, directory: &Path) -> Self {
         let value = |name: &str| {
             let text = std::fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?;
@@ -45,18 +45,18 @@ impl Ledger {
         }
     }
 
-    /// What the last node entered and nobody has undone. What cannot be read was never written to its end.
+    /// Changes that the last node recorded and nobody reverted. An unreadable record was never completed.
     pub(super) fn read() -> Option<Self> {
         serde_json::from_slice(&std::fs::read(PATH).ok()?).ok()
     }
 
-    pub(super) fn write(&self) -> Result<(), GroundError> {
-        let refused = |reason: String| GroundError::Refused { what: format!("write {PATH}"), reason };
+    pub(super) fn write(&self) -> Result<(), HostError> {
+        let refused = |reason: String| HostError::Refused { what: format!("write {PATH}"), reason };
         let bytes = serde_json::to_vec(self).map_err(|error| refused(error.to_string()))?;
         std::fs::write(PATH, bytes).map_err(|error| refused(error.to_string()))
     }
 
-    /// Everything has been undone.
+    /// Marks everything as reverted.
     pub(super) fn close() {
         // Emptied, not deleted: somebody may be waiting for the lock of this very file.
         if let Err(error) = std::fs::write(PATH, "") {
@@ -66,8 +66,8 @@ impl Ledger {
 }
 
 /// Waits until no other process has a node on this machine.
-pub(super) async fn lock(progress: &Progress) -> Result<File, GroundError> {
-    let refused = |source: std::io::Error| GroundError::Refused {
+pub(super) async fn lock(progress: &Progress) -> Result<File, HostError> {
+    let refused = |source: std::io::Error| HostError::Refused {
         what: format!("lock {PATH}"),
         reason: source.to_string(),
     };
@@ -85,13 +85,13 @@ pub(super) async fn lock(progress: &Progress) -> Result<File, GroundError> {
     }
 }
 
-/// Undoes what the node of a dead owner left, unless the next one is at it already.
+/// Reverts the changes of a dead owner's node, unless the next owner holds the lock.
 pub(crate) fn release_of(owner: &str) {
-    let Some(ledger) = Ledger::read().filter(|ledger| ledger.owner == owner) else { return };
+    let Some(changes) = HostChanges::read().filter(|changes| changes.owner == owner) else { return };
     if let Ok(file) = open()
         && file.try_lock().is_ok()
     {
-        undo::all(&ledger);
+        undo::all(&changes);
     }
 }
 

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{GroundError, mounts};
+use super::{HostError, mounts};
 
-/// How long killed processes may take to be gone.
+/// Time limit for killed processes to be gone.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often is looked.
+/// Poll interval.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Makes a group in every hierarchy of this machine: one with version 2, one for each controller with version 1.
-pub(super) fn create(group: &str) -> Result<(), GroundError> {
+pub(super) fn create(group: &str) -> Result<(), HostError> {
     for directory in everywhere(group) {
-        let refused = |source: std::io::Error| GroundError::Refused {
+        let refused = |source: std::io::Error| HostError::Refused {
             what: format!("make the control group {}", directory.display()),
             reason: source.to_string(),
         };

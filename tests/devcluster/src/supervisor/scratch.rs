@@ -4,9 +4,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Guard, care};
+use super::{Guard, inventory};
 
-/// Whether a directory outlives its owner.
+/// Fate of a directory when its owner ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
     /// Deleted at the end.
@@ -33,12 +33,12 @@ impl Scratch {
             .tempdir()?
             .keep();
         if keep == Keep::No {
-            guard.tell(&care::created(&path));
+            guard.tell(&inventory::created(&path));
         }
         Ok(Self { path, keep, guard })
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -48,7 +48,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if self.keep == Keep::No && std::fs::remove_dir_all(&self.path).is_ok() {
-            self.guard.tell(&care::released(&self.path));
+            self.guard.tell(&inventory::released(&self.path));
         }
     }
 }
