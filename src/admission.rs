@@ -9,6 +9,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use futures::FutureExt;
 use prometheus::Registry;
+use rustls::server::ResolvesServerCert;
 use seinode_certs::{
     Certificates, Clock, Configuration, Keeper, Kind, Lives, Names, Origin, Readiness, Report, SecretName,
     Settings, prepare,
@@ -75,6 +76,11 @@ pub fn assemble(admission: &Admission, clients: &Clients, registry: &Registry) -
 }
 
 impl Parts {
+    /// The certificate, for another server of this process.
+    pub fn certificate(&self) -> Arc<dyn ResolvesServerCert> {
+        Arc::clone(&self.certificates.resolver) as _
+    }
+
     /// Serves on a socket until `stop` is cancelled and the drain after it is over.
     ///
     /// # Errors

@@ -84,6 +84,13 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_METRICS_BIND_ADDRESS", hide_env_values = true)]
     pub metrics_bind_address: String,
 
+    /// Serve /metrics through TLS, with the certificate of the webhooks, and only to bearer tokens that may get the path
+    /// /metrics: the operator creates a TokenReview and a SubjectAccessReview, and remembers the answer for a minute.
+    #[arg(long, value_name = "BOOL", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(env = "SEINODE_METRICS_SECURE", hide_env_values = true)]
+    pub metrics_secure: String,
+
     /// Address of /livez and /readyz, written as above.
     #[arg(long, value_name = "ADDRESS", default_value = "[::]:8081")]
     #[arg(env = "SEINODE_HEALTH_PROBE_BIND_ADDRESS", hide_env_values = true)]

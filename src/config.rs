@@ -28,11 +28,22 @@ use crate::{
     telemetry::{self, LogFilter, LogFormat},
 };
 
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Everybody, in plain HTTP.
+    Open,
+    /// Tokens that may get the path `/metrics`, through TLS with the certificate of the webhooks.
+    Reviewed,
+}
+
 /// Everything `run` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
     /// Where `/metrics` is served.
     pub metrics: Listen,
+    /// To whom, and how.
+    pub metrics_access: MetricsAccess,
     /// Where `/livez` and `/readyz` are served.
     pub health: Listen,
     /// How one of several replicas comes to lead; `None` when this is the only one.
@@ -69,6 +80,7 @@ impl Configuration {
     pub fn parse(flags: &RunArgs, environment: &BTreeMap<String, String>) -> Result<Self, Problems> {
         let RunArgs {
             metrics_bind_address,
+            metrics_secure,
             health_probe_bind_address,
             webhooks,
             leader_elect,
@@ -84,6 +96,8 @@ impl Configuration {
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
         let health = findings.take(flags::listen("health-probe-bind-address", health_probe_bind_address));
         let admission = findings.absorb(Admission::parse(webhooks, environment));
+        let secure = findings.take(flags::boolean("metrics-secure", metrics_secure));
+        let metrics_access = findings.take(flags::metrics_access(secure, admission.as_ref()));
         let cluster = Source::of(environment);
         let election = findings.absorb(Election::parse(
             leader_elect.as_deref(),
@@ -102,6 +116,7 @@ impl Configuration {
         let assemble = || {
             Some(Self {
                 metrics: metrics?,
+                metrics_access: metrics_access?,
                 health: health?,
                 election: election?,
                 admission: admission?,

@@ -17,9 +17,10 @@ use uuid::Uuid;
 
 use self::crew::{Crew, Ended};
 use crate::{
-    admin, admission,
+    admin::{self, Access, Limits, Transport},
+    admission,
     clients::{self, Clients},
-    config::{Configuration, Listen},
+    config::{Configuration, Listen, MetricsAccess},
 };
 
 /// How long running passes may go on after a signal. Their pod must be granted more: terminationGracePeriodSeconds.
@@ -46,6 +47,9 @@ pub enum Failure {
     /// Admission cannot begin.
     #[error(transparent)]
     Admission(#[from] admission::Unprepared),
+    /// TLS cannot be set up; a defect of ours.
+    #[error("the metrics cannot be served through TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// A part ended by itself.
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -79,20 +83,29 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
         None => (Fence::open(), None),
     };
     let clients = clients::connect(configuration.cluster.clone(), &counted, &fence).await?;
-    let Doors { health, metrics, webhooks } = doors(&configuration)?;
+    let Listeners { health, metrics, webhooks } = listeners(&configuration)?;
+    let limits = Limits::with(admin::descriptors::share(admin::descriptors::raise()));
 
     let mut fleet = Fleet::default();
-    let mut open = |name, listener: Option<TcpListener>, routes| {
+    let admission = configuration.admission.as_ref();
+    let admission =
+        admission.map(|admission| admission::assemble(admission, &clients, &registry)).transpose()?;
+    let (transport, access) = match (configuration.metrics_access, &admission) {
+        (MetricsAccess::Reviewed, Some(parts)) => {
+            (Transport::tls(parts.certificate())?, Some(Access::new(clients.request.clone())))
+        }
+        _ => (Transport::Plain, None),
+    };
+    let mut open = |name, listener: Option<TcpListener>, transport, routes| {
         if let Some(listener) = listener {
-            let serving = admin::serve(listener, routes, fleet.close.clone());
+            let serving = admin::serve(listener, transport, limits.clone(), routes, fleet.close.clone());
             fleet.serving.add(name, serving.map(Ok::<(), Infallible>));
         }
     };
-    open("the health endpoint", health, admin::health_routes(readiness.clone()));
-    open("the metrics endpoint", metrics, admin::metrics_routes(registry.clone()));
+    open("the health endpoint", health, Transport::Plain, admin::health_routes(readiness.clone()));
+    open("the metrics endpoint", metrics, transport, admin::metrics_routes(registry.clone(), access));
 
-    if let Some((admission, listener)) = configuration.admission.as_ref().zip(webhooks) {
-        let parts = admission::assemble(admission, &clients, &registry)?;
+    if let Some((parts, listener)) = admission.zip(webhooks) {
         let gate = readiness.gate("webhooks", "there is no certificate yet");
         fleet.working.add("the webhook endpoint", parts.serve(listener, fleet.rest.clone()));
         // Whoever still calls during the drain needs a certificate.
@@ -142,14 +155,14 @@ fn candidate(configuration: &Configuration, clients: &Clients, baton: Baton) -> 
 }
 
 /// The sockets, each where it is wanted.
-struct Doors {
+struct Listeners {
     health: Option<TcpListener>,
     metrics: Option<TcpListener>,
     webhooks: Option<TcpListener>,
 }
 
 /// Opens all sockets, so that the message names every address that is taken. Health comes first.
-fn doors(configuration: &Configuration) -> Result<Doors, Failure> {
+fn listeners(configuration: &Configuration) -> Result<Listeners, Failure> {
     let mut refused = Vec::new();
     let mut open = |endpoint: &str, flag: &str, listen: Listen| {
         let listener = admin::bind::bind(listen).unwrap_or_else(|error| {
@@ -165,7 +178,7 @@ fn doors(configuration: &Configuration) -> Result<Doors, Failure> {
     let metrics = open("metrics", "metrics-bind-address", configuration.metrics);
     let webhooks = configuration.admission.as_ref().map_or(Listen::Off, |admission| admission.listen);
     let webhooks = open("webhooks", "webhook-bind-address", webhooks);
-    if refused.is_empty() { Ok(Doors { health, metrics, webhooks }) } else { Err(Failure::Bind(refused)) }
+    if refused.is_empty() { Ok(Listeners { health, metrics, webhooks }) } else { Err(Failure::Bind(refused)) }
 }
 
 /// Everything that runs, and how it is told to stop.

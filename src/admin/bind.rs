@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 
 use crate::config::Listen;
 
-/// Connections that may wait for their turn. A client whose connection finds no room tries again after a second.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted; the kernel takes less where net.core.somaxconn is less. A client whose
+/// connection finds no room tries again after a second.
+const BACKLOG: i32 = 4096;
 
 /// Opens a socket, or none for [`Listen::Off`]. Must be called inside the runtime.
 ///

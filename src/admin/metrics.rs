@@ -1,17 +1,26 @@
 //! `/metrics`: the registry in the text format of Prometheus.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
-use prometheus::{IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::{IntGauge, Opts, Registry, TEXT_FORMAT};
 
-use super::process::Process;
+use super::{access::Access, exposition::Exposition, process::Process};
 
-/// A registry with what the process tells of itself; the controller adds the rest.
+/// The metrics and who may read them.
+struct Served {
+    exposition: Exposition,
+    /// `None` where everybody may.
+    access: Option<Access>,
+}
+
+/// Makes a registry with the metrics of the process; the controller adds its own.
 ///
 /// # Errors
 /// When a metric is named wrongly or twice; a defect of ours.
@@ -26,16 +35,21 @@ pub fn registry() -> Result<Registry, prometheus::Error> {
     Ok(registry)
 }
 
-/// The routes of the metrics address.
-pub fn routes(registry: Registry) -> Router {
+/// The routes of the metrics address, for everybody or for those with access.
+pub fn routes(registry: Registry, access: Option<Access>) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
         .fallback(|| async { (StatusCode::NOT_FOUND, "this address has /metrics\n") })
-        .with_state(registry)
+        .with_state(Arc::new(Served { exposition: Exposition::new(registry), access }))
 }
 
-async fn scrape(State(registry): State<Registry>) -> Response {
-    match TextEncoder::new().encode_to_string(&registry.gather()) {
+async fn scrape(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
+    if let Some(access) = &served.access
+        && let Err(refusal) = access.check(&headers).await
+    {
+        return refusal.into_response();
+    }
+    match served.exposition.text().await {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
@@ -49,8 +63,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_scrape_has_the_build_and_the_process_in_the_text_format() {
-        let response = scrape(State(registry().unwrap())).await;
+    async fn a_scrape_has_the_build_and_the_process() {
+        let served = Served { exposition: Exposition::new(registry().unwrap()), access: None };
+        let response = scrape(State(Arc::new(served)), HeaderMap::new()).await;
         assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4");
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();

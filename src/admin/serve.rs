@@ -1,97 +1,188 @@
-//! A small HTTP server: one request a connection, within a deadline, a bounded number at once.
+//! A small HTTP server: one request a connection, within a deadline, a bounded number of connections at once.
 //!
-//! Probes and scrapes need no more, and so a client that is slow, silent or greedy holds nothing for long.
+//! Probes and scrapes need no more. Each server has slots of its own, so that clients of one cannot starve another.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::{net::TcpListener, sync::Semaphore, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    pin, time,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// What one server grants.
-struct Limits {
-    /// From the connection to the end of the response.
-    deadline: Duration,
-    /// Connections at once; more wait in the kernel's queue.
-    at_once: usize,
+use super::{
+    connections::{Connections, Phase, Slot},
+    transport::{Stream, Transport},
+};
+
+/// Bounds of one server.
+#[derive(Clone)]
+pub struct Limits {
+    /// Connections at once; one more evicts one of them.
+    pub connections: usize,
+    /// From the connection to the end of the request header, the TLS handshake included.
+    pub header: Duration,
+    /// From the end of the request header to the end of the response.
+    pub response: Duration,
 }
 
-const LIMITS: Limits = Limits { deadline: Duration::from_secs(10), at_once: 64 };
-/// How long answers under way may go on after the stop.
+/// Bytes of a request header: a bearer token has one or two thousand.
+const HEADER_BYTES: usize = 16 << 10;
+/// Time for responses under way after the stop.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Pause when the machine has no file descriptor left.
-const EXHAUSTED: Duration = Duration::from_millis(100);
+/// Wait when the machine has no file descriptor left.
+const EXHAUSTED: Duration = Duration::from_millis(10);
+/// Least time between two log lines about connections that cannot be accepted.
+const SILENCE: Duration = Duration::from_secs(60);
+
+impl Limits {
+    /// The bounds of a server with this many connections.
+    pub fn with(connections: usize) -> Self {
+        Self { connections, header: Duration::from_secs(1), response: Duration::from_secs(10) }
+    }
+}
 
 /// Serves until `stop` is cancelled.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    serve_within(LIMITS, listener, routes, stop).await;
-}
-
-async fn serve_within(limits: Limits, listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let Limits { deadline, at_once } = limits;
-    let places = Arc::new(Semaphore::new(at_once));
-    let connections = TaskTracker::new();
+pub async fn serve(
+    listener: TcpListener,
+    transport: Transport,
+    limits: Limits,
+    routes: Router,
+    stop: CancellationToken,
+) {
+    let connections = Connections::new(limits.connections);
+    let tasks = TaskTracker::new();
     let accept_all = async {
-        // The semaphore is never closed.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let mut reported = None;
+        loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
+                Err(error) if is_of_the_client(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    report(&error, &mut reported);
+                    connections.evict();
                     time::sleep(EXHAUSTED).await;
                     continue;
                 }
             };
-            let routes = TowerToHyperService::new(routes.clone());
-            connections.spawn(async move {
-                let connection =
-                    http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), routes);
-                // A client that goes away or is too slow is its own business.
-                let _ = time::timeout(deadline, connection).await;
-                drop(place);
-            });
+            let slot = connections.admit().await;
+            tasks.spawn(hold(stream, slot, transport.clone(), limits.clone(), routes.clone()));
         }
     };
     stop.run_until_cancelled(accept_all).await;
-    connections.close();
-    // What is not answered by then is cut off.
-    let _ = time::timeout(DRAIN, connections.wait()).await;
+    tasks.close();
+    // Responses that are not complete by then are cut off.
+    let _ = time::timeout(DRAIN, tasks.wait()).await;
+}
+
+/// Errors of a connection that was gone before it could be accepted.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn report(error: &io::Error, reported: &mut Option<Instant>) {
+    if reported.is_none_or(|at| at.elapsed() >= SILENCE) {
+        tracing::warn!(%error, "connections cannot be accepted");
+        *reported = Some(Instant::now());
+    }
+}
+
+/// Holds a connection until it ends, is evicted or exceeds a deadline.
+async fn hold(stream: TcpStream, slot: Slot, transport: Transport, limits: Limits, routes: Router) {
+    let served = async {
+        // Until then it needs no buffers.
+        if stream.readable().await.is_err() {
+            return;
+        }
+        match transport.open(stream).await {
+            Ok(Stream::Plain(stream)) => respond(stream, &slot, routes).await,
+            Ok(Stream::Tls(stream)) => respond(stream, &slot, routes).await,
+            // A client that cannot shake hands is its own business.
+            Err(_) => {}
+        }
+    };
+    pin!(served);
+    tokio::select! {
+        () = &mut served => return,
+        () = slot.evicted() => return,
+        () = time::sleep(limits.header) => {}
+    }
+    if slot.is_answering() {
+        tokio::select! {
+            () = served => {}
+            () = slot.evicted() => {}
+            () = time::sleep(limits.response) => {}
+        }
+    }
+}
+
+async fn respond(stream: impl AsyncRead + AsyncWrite + Unpin, slot: &Slot, routes: Router) {
+    slot.enter(Phase::Asking);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request| {
+        slot.enter(Phase::Answering);
+        hyper::service::Service::call(&routes, request)
+    });
+    let mut http = http1::Builder::new();
+    http.keep_alive(false).max_buf_size(HEADER_BYTES).max_headers(64);
+    // A client that goes away or sends nonsense is its own business.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
+        task::JoinHandle,
     };
 
     use super::*;
 
-    async fn start(limits: Limits) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    async fn start(limits: Limits) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let routes = Router::new().route("/", get(|| async { "hello" }));
-        (address, stop.clone(), tokio::spawn(serve_within(limits, listener, routes, stop)))
+        let routes = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/never", get(|| async { std::future::pending::<()>().await }));
+        (address, stop.clone(), tokio::spawn(serve(listener, Transport::Plain, limits, routes, stop)))
     }
 
-    async fn ask(address: std::net::SocketAddr) -> String {
+    async fn send(address: SocketAddr, text: &str) -> TcpStream {
         let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        let read = client.read_to_string(&mut answer);
-        time::timeout(Duration::from_secs(30), read).await.expect("no answer").unwrap();
-        answer
+        client.write_all(text.as_bytes()).await.unwrap();
+        client
+    }
+
+    async fn rest(client: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        // A connection that is cut off may end in a reset.
+        let _ =
+            time::timeout(Duration::from_secs(30), client.read_to_end(&mut answer)).await.expect("no end");
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn get_from(address: SocketAddr) -> String {
+        rest(&mut send(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await).await
     }
 
     #[tokio::test]
     async fn one_request_is_answered_and_the_connection_closed() {
-        let patient = Limits { deadline: Duration::from_secs(3600), at_once: 1 };
-        let (address, stop, server) = start(patient).await;
-        let answer = ask(address).await;
+        let (address, stop, server) = start(Limits { connections: 1, header: HOUR, response: HOUR }).await;
+        let answer = get_from(address).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
         stop.cancel();
         server.await.unwrap();
@@ -99,10 +190,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_client_loses_its_place_to_the_next() {
-        let (address, _stop, _server) = start(Limits { deadline: Duration::from_secs(1), at_once: 1 }).await;
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        assert!(ask(address).await.ends_with("hello"));
-        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "the silent connection is still open");
+    async fn silent_slow_and_unread_connections_are_evicted() {
+        for greedy in ["", "GET / HTTP/1.1\r\nHos", "GET /never HTTP/1.1\r\nHost: a\r\n\r\n"] {
+            let (address, _stop, _server) =
+                start(Limits { connections: 1, header: HOUR, response: HOUR }).await;
+            let mut greedy = send(address, greedy).await;
+            assert!(get_from(address).await.ends_with("hello"));
+            assert_eq!(rest(&mut greedy).await, "");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_has_a_deadline_of_its_own() {
+        let header = Duration::from_millis(100);
+        let (address, _stop, _server) = start(Limits { connections: 9, header, response: HOUR }).await;
+        let mut never = send(address, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(rest(&mut send(address, "GET / HTTP/1.1\r\nHos").await).await, "", "it is still open");
+        assert!(never.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        never.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_huge_header_is_refused() {
+        let (address, _stop, _server) = start(Limits::with(9)).await;
+        let huge = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let _ = client.write_all(huge.as_bytes()).await;
+        let answer = rest(&mut client).await;
+        assert!(!answer.contains("200 OK"), "{answer}");
     }
 }

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use seinode_controller::{Scope, SidecarUrl};
 
 use super::{
+    MetricsAccess,
+    admission::Admission,
     listen::{BadListen, Listen},
     problem::Problem,
     rules,
@@ -24,6 +26,22 @@ pub(super) fn problem(flag: &str, reason: impl Into<String>, remedy: impl Into<S
 /// An address to listen on.
 pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
     text.parse().map_err(|why: BadListen| problem(flag, format!("is wrong: {why}"), Listen::FORMS))
+}
+
+/// Who may read `/metrics`. A certificate is there only for webhooks that are served.
+pub(super) fn metrics_access(
+    secure: Option<bool>,
+    admission: Option<&Option<Admission>>,
+) -> Result<MetricsAccess, Problem> {
+    match (secure, admission) {
+        (Some(true), Some(None)) => Err(problem(
+            "metrics-secure",
+            "needs the certificate of the webhooks, and no webhooks are served",
+            "leave out --disable-webhooks and --webhook-bind-address=0, or serve the metrics in plain HTTP",
+        )),
+        (Some(true), _) => Ok(MetricsAccess::Reviewed),
+        (Some(false) | None, _) => Ok(MetricsAccess::Open),
+    }
 }
 
 /// How a sidecar is reached. A template with credentials is not repeated in the message.

@@ -48,6 +48,7 @@ fn check_refused(arguments: &[&str], changes: &[(&str, &str)], parts: &[&str]) {
 fn without_flags_the_defaults_hold() {
     let Configuration {
         metrics,
+        metrics_access,
         health,
         election,
         admission,
@@ -63,7 +64,7 @@ fn without_flags_the_defaults_hold() {
         platform,
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
-    assert_eq!(election, None);
+    assert_eq!((metrics_access, election), (MetricsAccess::Open, None));
     assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
     assert_eq!(admission.unwrap().listen, Listen::All(10250));
     assert_eq!(probe_interval, Duration::from_secs(5));
@@ -200,6 +201,13 @@ fn flags_and_variables_are_reported_together() {
     );
     let settings: Vec<_> = reported.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(settings, ["--metrics-bind-address", "--log-format", "RUST_LOG", "SEI_STORAGE_SIZE_DEFAULT"]);
+}
+
+#[test]
+fn secure_metrics_need_the_certificate_of_the_webhooks() {
+    assert_eq!(good(&["--metrics-secure"]).metrics_access, MetricsAccess::Reviewed);
+    check_refused(&["--metrics-secure", "--disable-webhooks"], &[], &["--metrics-secure", "no webhooks"]);
+    check_refused(&["--metrics-secure=perhaps"], &[], &["(SEINODE_METRICS_SECURE)", "true or false"]);
 }
 
 #[test]

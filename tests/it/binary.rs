@@ -7,13 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, stream};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    net::TcpStream,
     process::{Child, ChildStderr, Command},
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 use xtask::platform::PLATFORM;
 
 use crate::kit::eventually;
@@ -121,14 +124,77 @@ pub async fn an_endpoint_can_be_switched_off() {
     assert!(!rest.iter().any(|line| line["endpoint"] == "metrics"), "{rest:?}");
 }
 
+/// The kubelet's probes have 5 s; see the Deployment of the chart.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// Five thousand connections to each endpoint, of which none sends a byte, while the process may open 256 files.
+pub async fn silent_connections_starve_neither_probes_nor_scrapes() {
+    const SILENT: usize = 5000;
+    let home = tempfile::tempdir().unwrap();
+    let operator = Running::start_with_files(home.path(), 256).await;
+    let both = [operator.health, operator.metrics];
+    let flood = stream::iter((0..2 * SILENT).map(|number| TcpStream::connect(both[number % 2])))
+        .buffer_unordered(512)
+        .filter_map(|connected| std::future::ready(connected.ok()))
+        .collect::<Vec<_>>();
+    let stop = CancellationToken::new();
+    let probe = async |address, path| {
+        let mut worst = Duration::ZERO;
+        while !stop.is_cancelled() {
+            let begun = Instant::now();
+            let answer = timeout(PROBE, get(address, path)).await;
+            assert_eq!(answer.map(|(status, _)| status), Ok(200), "{path} after {:?}", begun.elapsed());
+            worst = worst.max(begun.elapsed());
+        }
+        worst
+    };
+    let flood = async {
+        let silent = flood.await;
+        stop.cancel();
+        silent
+    };
+    let (silent, livez, metrics) =
+        tokio::join!(flood, probe(operator.health, "/livez"), probe(operator.metrics, "/metrics"));
+    assert!(silent.len() > SILENT, "only {} connections were made", silent.len());
+    println!("{} silent connections: /livez in {livez:?}, /metrics in {metrics:?} at worst", silent.len());
+    let files = eventually("the silent connections are closed", async || {
+        let (_, text) = get(operator.metrics, "/metrics").await;
+        let files = text.lines().find_map(|line| line.strip_prefix("process_open_fds "));
+        let files: f64 = files.unwrap().parse().unwrap();
+        if files < 64.0 { Ok(files) } else { Err(files) }
+    });
+    files.await;
+    drop(silent);
+}
+
+/// Clients that ask for the metrics and never read them hold little memory, and keep no scraper out.
+pub async fn unread_scrapes_do_not_keep_a_scraper_out() {
+    let home = tempfile::tempdir().unwrap();
+    let operator = Running::start(home.path(), &[]).await;
+    let mut unread = Vec::new();
+    for _ in 0..1000 {
+        let mut client = TcpStream::connect(operator.metrics).await.unwrap();
+        client.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        unread.push(client);
+    }
+    let (status, _) = timeout(PROBE, get(operator.metrics, "/metrics")).await.expect("no answer");
+    assert_eq!(status, 200);
+}
+
 /// The operator with good platform settings and nothing else in its environment.
 fn operator(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
-    command.args(arguments).env_clear().envs(PLATFORM).kill_on_drop(true);
-    // They have a fixed port, and what they need is in the cluster.
-    command.env("SEINODE_DISABLE_WEBHOOKS", "true");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments);
+    isolate(&mut command);
     command
+}
+
+/// Leaves the platform settings and nothing else in the environment of a command.
+fn isolate(command: &mut Command) -> &mut Command {
+    command.env_clear().envs(PLATFORM).kill_on_drop(true);
+    // Webhooks have a fixed port, and what they need is in the cluster.
+    command.env("SEINODE_DISABLE_WEBHOOKS", "true");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())
 }
 
 /// Its exit code and standard error; it is expected to end by itself.
@@ -171,6 +237,23 @@ impl Running {
             .arg("--metrics-bind-address=127.0.0.1:0")
             .args(arguments)
             .env("KUBECONFIG", unreachable(home));
+        let mut running = Self::spawn(command);
+        running.health = running.listening("health").await;
+        running.metrics = running.listening("metrics").await;
+        running
+    }
+
+    /// The operator with a limit of open files, soft and hard.
+    async fn start_with_files(home: &std::path::Path, files: u32) -> Self {
+        let arguments = [
+            "--log-format=json",
+            "--health-probe-bind-address=127.0.0.1:0",
+            "--metrics-bind-address=127.0.0.1:0",
+        ];
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" run \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_seinode-operator")).args(arguments);
+        isolate(&mut command).env("KUBECONFIG", unreachable(home));
         let mut running = Self::spawn(command);
         running.health = running.listening("health").await;
         running.metrics = running.listening("metrics").await;

@@ -100,6 +100,8 @@ fn scenarios(runtime: &Arc<Runtime>) -> Vec<Trial> {
         crds_prints_the_golden_definition
         it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well
         an_endpoint_can_be_switched_off
+        silent_connections_starve_neither_probes_nor_scrapes
+        unread_scrapes_do_not_keep_a_scraper_out
     };
     trials.push(agreement);
     let dashboards = || chart::dashboards_can_be_read_and_every_panel_is_explained().boxed_local();
