@@ -11,8 +11,8 @@ use futures::FutureExt;
 use prometheus::Registry;
 use rustls::server::ResolvesServerCert;
 use seinode_certs::{
-    Certificates, Clock, Configuration, Keeper, Kind, Lives, Names, Origin, Readiness, Report, SecretName,
-    Settings, prepare,
+    Certificates, Clock, Configuration, Handle, Kind, Lifetimes, Names, Origin, Readiness, Report,
+    SecretName, Settings, prepare,
 };
 use seinode_controller::Gate;
 use seinode_webhook::{Door, Limits, Metrics, review, serve};
@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 use self::metrics::Presented;
 use crate::{
     clients::Clients,
-    config::admission::{Admission, Authority},
+    settings::admission::{Admission, Authority},
 };
 
 /// What admission consists of, before it runs.
 pub struct Parts {
+    handle: Handle,
     certificates: Certificates,
-    keeper: Keeper,
     metrics: Metrics,
 }
 
@@ -59,7 +59,7 @@ pub fn assemble(admission: &Admission, clients: &Clients, registry: &Registry) -
         Authority::Files(files) => Origin::Files(files.clone()),
     };
     let configuration = |kind, name: &String| Configuration { kind, name: name.clone() };
-    let (certificates, keeper) = prepare(Settings {
+    let (handle, certificates) = prepare(Settings {
         watch_client: clients.watch.clone(),
         client: clients.request.clone(),
         origin,
@@ -68,17 +68,17 @@ pub fn assemble(admission: &Admission, clients: &Clients, registry: &Registry) -
             configuration(Kind::Mutating, &admission.mutating),
             configuration(Kind::Validating, &admission.validating),
         ],
-        lives: Lives::default(),
+        lifetimes: Lifetimes::default(),
         clock: Clock::system(),
     });
-    registry.register(Box::new(Presented::new(certificates.report.clone())?))?;
-    Ok(Parts { certificates, keeper, metrics: Metrics::register(registry)? })
+    registry.register(Box::new(Presented::new(handle.report.clone())?))?;
+    Ok(Parts { handle, certificates, metrics: Metrics::register(registry)? })
 }
 
 impl Parts {
     /// The certificate, for another server of this process.
     pub fn certificate(&self) -> Arc<dyn ResolvesServerCert> {
-        Arc::clone(&self.certificates.resolver) as _
+        Arc::clone(&self.handle.resolver) as _
     }
 
     /// Serves on a socket until `stop` is cancelled and the drain after it is over.
@@ -90,7 +90,7 @@ impl Parts {
         listener: TcpListener,
         stop: CancellationToken,
     ) -> impl Future<Output = Result<(), rustls::Error>> + Send + use<> {
-        let door = Door { listener, certificates: Arc::clone(&self.certificates.resolver) as _ };
+        let door = Door { listener, certificates: Arc::clone(&self.handle.resolver) as _ };
         serve(door, Arc::new(review::answer), Limits::default(), self.metrics.clone(), stop)
     }
 
@@ -100,12 +100,12 @@ impl Parts {
         gate: Gate,
         close: CancellationToken,
     ) -> impl Future<Output = Result<(), Infallible>> + Send {
-        let Self { certificates, keeper, metrics: _ } = self;
+        let Self { handle, certificates, metrics: _ } = self;
         async move {
-            let following = follow(certificates.report, gate);
+            let following = follow(handle.report, gate);
             tokio::select! {
-                () = keeper.run(close.clone()) => {}
-                // It ends with the keeper, which is then about to end too.
+                () = certificates.run(close.clone()) => {}
+                // It ends when the certificates stop, which then end too.
                 () = following.then(|()| close.cancelled()) => {}
             }
             Ok(())

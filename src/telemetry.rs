@@ -1,19 +1,24 @@
-//! Log lines on standard error: which, and how they are written. Standard output stays free for what was asked for.
+//! Log lines on standard error: the filter, the format, and panics. Standard output stays free for results.
+
+mod one_line;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, filter, fmt, prelude::*};
 
+use self::one_line::OneLine;
+
 /// The variable that chooses what is logged.
 pub const FILTER_VARIABLE: &str = "RUST_LOG";
 
-/// Ours from info on, warnings of others. kube repeats every failed request and every refused watch in its own words
+/// Events of this workspace from info on, warnings of others. kube repeats every failed request and every refused watch in its own words
 /// and with the whole response; the controller reports both once, so kube is left out there.
 const DEFAULT_FILTER: &str = "warn,\
     kube_client::client::builder=off,kube_runtime::watcher=error,\
-    seinode_operator=info,seinode_controller=info,seinode_core=info,seinode_api=info";
+    seinode_operator=info,seinode_controller=info,seinode_core=info,seinode_api=info,\
+    seinode_webhook=info,seinode_certs=info";
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -22,11 +27,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which log lines are written: directives of `tracing`, known to be well-formed.
+/// Filter of log lines: directives of `tracing`, known to be well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);
 
-/// Why logging could not be set up; a defect of ours.
+/// Reason why logging could not be set up; a defect of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotLog {
     /// The filter.
@@ -58,10 +63,11 @@ impl Default for LogFilter {
 /// # Errors
 /// When logging was set up before.
 pub fn install(format: LogFormat, filter: &LogFilter) -> Result<(), CannotLog> {
-    let lines = fmt::layer().with_writer(stderr);
     let lines = match format {
-        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => {
+            fmt::layer().with_writer(|| OneLine(stderr())).with_ansi(stderr().is_terminal()).boxed()
+        }
+        LogFormat::Json => fmt::layer().with_writer(stderr).json().flatten_event(true).boxed(),
     };
     let filter = EnvFilter::builder().parse(&filter.0)?;
     tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
@@ -82,8 +88,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_filter_is_well_formed_and_bad_directives_are_refused() {
-        LogFilter::parse(&LogFilter::default().0).unwrap();
+    fn every_room_logs_at_info_by_default() {
+        let LogFilter(default) = LogFilter::default();
+        LogFilter::parse(&default).unwrap();
+        for room in ["operator", "controller", "core", "api", "webhook", "certs"] {
+            assert!(default.contains(&format!("seinode_{room}=info")), "{room} in {default}");
+        }
+    }
+
+    #[test]
+    fn bad_directives_are_refused() {
         LogFilter::parse("warn,seinode_controller=debug").unwrap();
         let refused = LogFilter::parse("seinode_controller=loud").unwrap_err().to_string();
         assert!(refused.contains("level"), "{refused}");

@@ -1,11 +1,13 @@
-//! A certificate as far as rotation has to know it: its bytes, who it is, and when it is valid. Public facts only.
+//! A certificate as far as rotation has to know it: bytes, identity and validity. Public facts only.
 
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256};
-use x509_parser::{parse_x509_certificate, time::ASN1Time};
+use x509_parser::{certificate::X509Certificate, parse_x509_certificate, time::ASN1Time};
+
+use crate::names::Names;
 
 /// Name of a certificate's block in PEM.
 const BLOCK: &str = "CERTIFICATE";
@@ -21,13 +23,15 @@ pub struct Certificate {
     fingerprint: Fingerprint,
     public_key: Vec<u8>,
     is_authority: bool,
-    /// When it begins to be valid.
+    /// The names that it may sign for, where these are constrained.
+    permitted: Option<Names>,
+    /// Begin of its validity.
     pub(crate) not_before: Timestamp,
-    /// When it ceases to be valid.
+    /// End of its validity.
     pub(crate) not_after: Timestamp,
 }
 
-/// Why a certificate cannot be read.
+/// Reason why a certificate cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// No PEM, or none that holds a certificate.
@@ -38,7 +42,7 @@ pub enum Unreadable {
     NotX509,
 }
 
-/// Where a moment lies relative to the time a certificate is valid.
+/// Position of a moment relative to a certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
     /// It begins later: a clock was or is wrong.
@@ -49,7 +53,7 @@ pub(crate) enum Validity {
     Expired,
 }
 
-/// Whether `now` lies between the beginning and the end.
+/// Position of `now` between the beginning and the end.
 pub(crate) fn validity(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Validity {
     if now < not_before {
         Validity::NotYet
@@ -75,6 +79,7 @@ impl Certificate {
             fingerprint: Fingerprint(Sha256::digest(der).into()),
             public_key: read.public_key().subject_public_key.data.to_vec(),
             is_authority: read.is_ca(),
+            permitted: permitted(&read)?,
             not_before: moment(validity.not_before)?,
             not_after: moment(validity.not_after)?,
             der: der.to_vec(),
@@ -107,7 +112,7 @@ impl Certificate {
         &self.der
     }
 
-    /// Who it is.
+    /// Its fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -117,14 +122,29 @@ impl Certificate {
         &self.public_key
     }
 
-    /// Whether it may sign other certificates.
+    /// Reports whether it may sign other certificates.
     pub(crate) fn is_authority(&self) -> bool {
         self.is_authority
+    }
+
+    /// The names that it may sign for; `None` where it may sign for all.
+    pub(crate) fn permitted(&self) -> Option<&Names> {
+        self.permitted.as_ref()
+    }
+
+    /// Reports whether it may sign for all these names.
+    pub(crate) fn permits(&self, names: &Names) -> bool {
+        self.permitted.as_ref().is_none_or(|permitted| permitted.contain(names))
     }
 
     pub(crate) fn validity(&self, now: Timestamp) -> Validity {
         validity(self.not_before, self.not_after, now)
     }
+}
+
+fn permitted(read: &X509Certificate<'_>) -> Result<Option<Names>, Unreadable> {
+    let constraints = read.name_constraints().map_err(|_| Unreadable::NotX509)?;
+    Ok(constraints.map(|constraints| Names::permitted_by(constraints.value)))
 }
 
 fn moment(time: ASN1Time) -> Result<Timestamp, Unreadable> {
@@ -151,10 +171,20 @@ impl Bundle {
         self.0.values().map(Certificate::pem).collect()
     }
 
-    /// Whether an authority is trusted.
+    /// Reports whether an authority is trusted.
     #[must_use]
     pub fn trusts(&self, issuer: &Fingerprint) -> bool {
         self.0.contains_key(issuer)
+    }
+
+    /// Reports whether nobody is to be trusted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The member with a fingerprint.
+    pub(crate) fn get(&self, fingerprint: &Fingerprint) -> Option<&Certificate> {
+        self.0.get(fingerprint)
     }
 
     /// Its members.

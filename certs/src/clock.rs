@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
-/// Where the time comes from.
+/// Source of the time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -20,7 +20,7 @@ impl Clock {
         Self(Arc::new(now))
     }
 
-    /// What it shows.
+    /// The time that it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()

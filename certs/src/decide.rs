@@ -18,28 +18,31 @@ use jiff::Timestamp;
 pub use self::leaf::Why;
 use crate::{
     certificate::{Certificate, Fingerprint, Validity},
-    configuration::{Configuration, Live, Standing},
+    configuration::{Configuration, Live},
     issue::Held,
-    lives::Lives,
+    lifetimes::Lifetimes,
+    names::Names,
     rotation::{Content, Rotation},
 };
 
-/// Everything that is decided by.
+/// All facts that a decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     /// The wall clock.
     pub now: Timestamp,
+    /// The names that API servers call this replica by.
+    pub names: &'a Names,
     /// The Secret.
     pub content: &'a Content,
     /// The configurations, as they were read before the Secret.
     pub live: &'a [Live],
-    /// How long each authority has been trusted by every configuration, as far as this replica has seen.
+    /// Time for which every configuration has trusted each authority, as far as this replica has seen.
     pub trusted: &'a BTreeMap<Fingerprint, Duration>,
     /// The leaf that this replica presents.
     pub leaf: Option<&'a Held>,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Change the Secret.
@@ -54,18 +57,18 @@ pub enum Act {
 
 /// Decides.
 #[must_use]
-pub fn decide(seen: &Seen<'_>, lives: &Lives) -> Act {
-    if let Some(rotation) = authority::decide(seen, lives) {
+pub fn decide(seen: &Seen<'_>, lifetimes: &Lifetimes) -> Act {
+    if let Some(rotation) = authority::decide(seen, lifetimes) {
         return Act::Write(rotation);
     }
     let Content::Sound(stored) = seen.content else { return Act::Rest };
-    if let Some(why) = leaf::decide(seen, stored, lives) {
+    if let Some(why) = leaf::decide(seen, stored, lifetimes) {
         return Act::Mint(why);
     }
     let bundle = stored.bundle().pem();
-    let differs = seen.live.iter().filter(|live| live.standing(&bundle) == Standing::Differs);
-    let differs: BTreeSet<_> = differs.map(|live| live.configuration.clone()).collect();
-    if differs.is_empty() { Act::Rest } else { Act::Inject(differs) }
+    let needy = seen.live.iter().filter(|live| live.needs(&bundle));
+    let needy: BTreeSet<_> = needy.map(|live| live.configuration.clone()).collect();
+    if needy.is_empty() { Act::Rest } else { Act::Inject(needy) }
 }
 
 impl Seen<'_> {
@@ -73,9 +76,9 @@ impl Seen<'_> {
         certificate.validity(self.now) == Validity::Valid
     }
 
-    /// Whether every API server may be believed to trust an authority.
-    fn is_settled(&self, issuer: Fingerprint, lives: &Lives) -> bool {
-        self.trusted.get(&issuer).is_some_and(|lasting| *lasting >= lives.settling)
+    /// Reports whether every API server trusts an authority by now.
+    fn is_settled(&self, issuer: Fingerprint, lifetimes: &Lifetimes) -> bool {
+        self.trusted.get(&issuer).is_some_and(|lasting| *lasting >= lifetimes.settling)
     }
 }
 

@@ -6,11 +6,11 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose,
 };
 use rustls::{
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+    pki_types::{CertificateDer, PrivateKeyDer},
     sign::CertifiedKey,
 };
 use time::OffsetDateTime;
@@ -18,65 +18,20 @@ use zeroize::Zeroizing;
 
 use crate::{
     certificate::{Certificate, Fingerprint, Unreadable, Validity, validity},
-    lives::{Lives, between, earlier, later},
+    lifetimes::{Lifetimes, between, earlier, later},
+    names::Names,
 };
 
-/// The names that a leaf is valid for: DNS names and IP addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names(Vec<SanType>);
-
-/// Why names are not fit for a certificate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadNames {
-    /// Not one.
-    #[error("a certificate needs at least one name")]
-    None,
-    /// Neither a DNS name nor an IP address.
-    #[error("{0:?} is neither a DNS name nor an IP address")]
-    Malformed(String),
-}
-
-impl Names {
-    /// Reads names.
-    ///
-    /// # Errors
-    /// When there is none, or one is neither a DNS name nor an IP address.
-    pub fn parse<N: AsRef<str>>(names: &[N]) -> Result<Self, BadNames> {
-        if names.is_empty() {
-            return Err(BadNames::None);
-        }
-        let read = |name: &N| {
-            let name = name.as_ref();
-            let malformed = || BadNames::Malformed(name.to_owned());
-            if let Ok(address) = name.parse() {
-                return Ok(SanType::IpAddress(address));
-            }
-            rustls::pki_types::DnsName::try_from(name).map_err(|_| malformed())?;
-            Ok(SanType::DnsName(name.try_into().map_err(|_| malformed())?))
-        };
-        names.iter().map(read).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// The names as a client gives them.
-    pub(crate) fn server_names(&self) -> impl Iterator<Item = ServerName<'static>> {
-        self.0.iter().filter_map(|name| match name {
-            SanType::IpAddress(address) => Some(ServerName::from(*address)),
-            SanType::DnsName(name) => ServerName::try_from(name.as_str().to_owned()).ok(),
-            _ => None,
-        })
-    }
-}
-
-/// Why no certificate could be issued. It names no key.
+/// Reason why no certificate could be issued. It names no key.
 #[derive(Debug, thiserror::Error)]
 pub enum Unissued {
     /// The key could not be made, or the certificate not be signed.
     #[error("the certificate cannot be made: {0}")]
     Signing(#[from] rcgen::Error),
-    /// What was made is not what TLS can use.
+    /// TLS cannot use the new certificate.
     #[error("the certificate cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
-    /// What was made cannot be read back.
+    /// The new certificate cannot be read back.
     #[error("the certificate cannot be read back: {0}")]
     Unreadable(#[from] Unreadable),
     /// The clock shows a time that certificates cannot express.
@@ -84,7 +39,7 @@ pub enum Unissued {
     Clock(Timestamp),
 }
 
-/// Why a stored authority cannot be used.
+/// Defect of a stored authority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// The certificate.
@@ -111,18 +66,19 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes a new authority.
+    /// Makes a new authority, which may sign for these names only.
     ///
     /// # Errors
     /// When there is no randomness for a key, or the clock shows an impossible time.
-    pub fn create(now: Timestamp, lives: &Lives) -> Result<Self, Unissued> {
+    pub fn create(names: &Names, now: Timestamp, lifetimes: &Lifetimes) -> Result<Self, Unissued> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, format!("seinode-operator webhooks {now:.0}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.not_before = date(earlier(now, lives.back_dating))?;
-        params.not_after = date(later(now, lives.authority))?;
+        params.name_constraints = Some(names.constraints());
+        params.not_before = date(earlier(now, lifetimes.back_dating))?;
+        params.not_after = date(later(now, lifetimes.authority))?;
         let signed = params.self_signed(&key)?;
         Ok(Self { certificate: Certificate::from_der(signed.der())?, key })
     }
@@ -160,8 +116,8 @@ impl Authority {
     ///
     /// # Errors
     /// When there is no randomness for a key, or the clock shows an impossible time.
-    pub fn mint(&self, names: &Names, now: Timestamp, lives: &Lives) -> Result<Leaf, Unissued> {
-        self.mint_for(&KeyPair::generate()?, names, now, lives)
+    pub fn mint(&self, names: &Names, now: Timestamp, lifetimes: &Lifetimes) -> Result<Leaf, Unissued> {
+        self.mint_for(&KeyPair::generate()?, names, now, lifetimes)
     }
 
     fn mint_for(
@@ -169,16 +125,16 @@ impl Authority {
         key: &KeyPair,
         names: &Names,
         now: Timestamp,
-        lives: &Lives,
+        lifetimes: &Lifetimes,
     ) -> Result<Leaf, Unissued> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "seinode-operator webhooks");
-        params.subject_alt_names.clone_from(&names.0);
+        params.subject_alt_names = names.subject_alt_names();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let not_after = later(now, lives.leaf).min(self.certificate.not_after);
-        params.not_before = date(earlier(now, lives.back_dating))?;
+        let not_after = later(now, lifetimes.leaf).min(self.certificate.not_after);
+        params.not_before = date(earlier(now, lifetimes.back_dating))?;
         params.not_after = date(not_after)?;
 
         let authority = CertificateDer::from(self.certificate.der());
@@ -224,16 +180,16 @@ impl fmt::Debug for Leaf {
     }
 }
 
-/// What is known of the leaf that a replica presents.
+/// Facts about the leaf that a replica presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// The authority that signed it.
     pub issuer: Fingerprint,
-    /// When it begins to be valid.
+    /// Begin of its validity.
     pub not_before: Timestamp,
-    /// When it ceases to be valid.
+    /// End of its validity.
     pub not_after: Timestamp,
-    /// When another is to take its place.
+    /// Time of its renewal.
     pub renew_at: Timestamp,
 }
 
@@ -248,15 +204,15 @@ fn date(at: Timestamp) -> Result<OffsetDateTime, Unissued> {
 }
 
 #[cfg(test)]
-pub(crate) mod given {
-    //! What tests of others are given.
+pub(crate) mod fixtures {
+    //! Fixtures for tests of other modules.
 
     use super::*;
 
     /// A certificate and its key in PEM, as somebody else would provide them.
     pub(crate) fn pair(authority: &Authority, names: &Names, now: Timestamp) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let leaf = authority.mint_for(&key, names, now, &Lives::default()).unwrap();
+        let leaf = authority.mint_for(&key, names, now, &Lifetimes::default()).unwrap();
         (Certificate::from_der(&leaf.certified.cert[0]).unwrap().pem(), key.serialize_pem())
     }
 }

@@ -6,7 +6,7 @@
 //! ```text
 //! watches, wall clock ─> look ─> decide ─┬─> write the Secret       compare-and-swap; losing is success
 //!                         ^    (pure)    ├─> mint a leaf            in memory, presented at once
-//!                         └──────────────┼─> inject the bundle      server-side apply of caBundle
+//!                         └──────────────┼─> inject the bundle      JSON patch of caBundle
 //!                                        └─> rest
 //! ```
 //!
@@ -24,19 +24,22 @@
 //! **A lost Secret breaks nobody.** The new one keeps trusting whom the configurations trust, and a replica that
 //! presents a valid leaf goes on with it until its successor is trusted.
 //!
-//! What never belongs here: a private key in a log line, an event, a status, a report or an error message.
+//! Never belongs here: a private key in a log line, an event, a status, a report or an error message.
 
+mod announce;
+mod backoff;
 mod certificate;
+mod certificates;
 mod clock;
 mod configuration;
 mod decide;
+mod error;
 mod files;
 mod inject;
 mod issue;
-mod keep;
-mod lives;
-mod pace;
-mod pause;
+mod lifetimes;
+mod names;
+mod rate_limit;
 mod report;
 mod resolver;
 mod rotate;
@@ -44,19 +47,18 @@ mod rotation;
 mod settings;
 mod store;
 mod stored;
-mod trouble;
 mod trust;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use certificates::{Certificates, Handle, prepare};
 pub use clock::Clock;
 pub use configuration::{Configuration, Kind, Standing};
 pub use inject::FIELD_MANAGER;
-pub use issue::{BadNames, Names};
-pub use keep::{Certificates, Keeper, prepare};
-pub use lives::Lives;
+pub use lifetimes::Lifetimes;
+pub use names::{BadNames, Names};
 pub use report::{Readiness, Renewals, Report};
 pub use resolver::Resolver;
 pub use settings::{Files, Origin, Settings};

@@ -1,4 +1,4 @@
-//! What the process is told about its certificates: whether it is ready, and what metrics show. Public facts only.
+//! State of the certificates for the process: readiness and the values of metrics. Public facts only.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::{
     certificate::{Fingerprint, Validity},
     configuration::{Configuration, Live, Standing},
     issue::Held,
-    lives::{Lives, between},
+    lifetimes::{Lifetimes, between},
 };
 
 /// The state of the certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Whether the API servers can call this replica.
+    /// Readiness to be called by API servers.
     pub readiness: Readiness,
-    /// When the presented certificate expires.
+    /// Expiry of the presented certificate.
     pub leaf_not_after: Option<Timestamp>,
-    /// When the authority that signs expires; `None` where the certificate comes in files.
+    /// Expiry of the authority that signs; `None` where the certificate comes in files.
     pub authority_not_after: Option<Timestamp>,
-    /// How each configuration stands to the bundle that it ought to have.
+    /// State of each configuration with regard to the bundle that it should have.
     pub configurations: BTreeMap<Configuration, Standing>,
     /// Certificates that this replica has exchanged, or failed to.
     pub leaf_renewals: Renewals,
@@ -28,7 +28,7 @@ pub struct Report {
     pub authority_renewals: Renewals,
 }
 
-/// Whether this replica can serve.
+/// Readiness of this replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Its certificate is valid for long enough, and every live bundle trusts it.
@@ -37,7 +37,7 @@ pub enum Readiness {
     Waiting(String),
 }
 
-/// How often something was renewed.
+/// Counts of renewals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renewals {
     /// Successfully.
@@ -68,33 +68,38 @@ impl Renewals {
     }
 }
 
-/// Whether a leaf that was minted here can serve.
-pub(crate) fn of_leaf(leaf: Option<&Held>, live: &[Live], now: Timestamp, lives: &Lives) -> Readiness {
+/// Readiness with a leaf that was minted here.
+pub(crate) fn of_leaf(
+    leaf: Option<&Held>,
+    live: &[Live],
+    now: Timestamp,
+    lifetimes: &Lifetimes,
+) -> Readiness {
     let Some(leaf) = leaf else { return waiting("there is no certificate yet") };
     let issuer: Fingerprint = leaf.issuer;
-    of_times(leaf.validity(now), leaf.not_after, now, lives)
+    of_times(leaf.validity(now), leaf.not_after, now, lifetimes)
         .or_else(|| of_trust(live, |live| live.trusts(&issuer)))
         .unwrap_or(Readiness::Ready)
 }
 
-/// What stands in the way as far as time goes.
+/// Obstacle to readiness in the validity of a certificate.
 pub(crate) fn of_times(
     validity: Validity,
     not_after: Timestamp,
     now: Timestamp,
-    lives: &Lives,
+    lifetimes: &Lifetimes,
 ) -> Option<Readiness> {
     match validity {
         Validity::NotYet => Some(waiting("the certificate is not valid yet: is the clock right?")),
         Validity::Expired => Some(waiting("the certificate has expired")),
-        Validity::Valid if between(now, not_after) <= lives.margin => {
-            Some(waiting(format!("the certificate is valid for less than {:?} more", lives.margin)))
+        Validity::Valid if between(now, not_after) <= lifetimes.margin => {
+            Some(waiting(format!("the certificate is valid for less than {:?} more", lifetimes.margin)))
         }
         Validity::Valid => None,
     }
 }
 
-/// What stands in the way as far as the live bundles go.
+/// Obstacle to readiness in the live bundles.
 pub(crate) fn of_trust(live: &[Live], trusts: impl Fn(&Live) -> bool) -> Option<Readiness> {
     live.iter().find(|live| !trusts(live)).map(|live| {
         let configuration = &live.configuration;

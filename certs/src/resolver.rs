@@ -1,4 +1,4 @@
-//! The certificate that rustls presents. It is exchanged while connections are open: the next handshake has the new
+//! The certificate that rustls presents. The certificate is exchanged while connections are open: the next handshake has the new
 //! one, and the others go on.
 
 use std::{
@@ -23,7 +23,7 @@ impl Resolver {
         *self.presented.write().unwrap_or_else(PoisonError::into_inner) = Some(certified);
     }
 
-    /// What is presented now.
+    /// The certificate that is presented now.
     #[must_use]
     pub fn presented(&self) -> Option<Arc<CertifiedKey>> {
         self.presented.read().unwrap_or_else(PoisonError::into_inner).clone()

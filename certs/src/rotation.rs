@@ -1,4 +1,4 @@
-//! A change of the Secret: what is to happen to the authorities and why, and the content that comes of it.
+//! A change of the Secret: an operation on the authorities, its reason, and the resulting content.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use crate::{
     certificate::{Bundle, Fingerprint},
     issue::{Authority, Unissued},
-    lives::Lives,
+    lifetimes::Lifetimes,
+    names::Names,
     stored::{Corrupt, Stored},
 };
 
-/// What was found where the Secret ought to be.
+/// State of the Secret.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// No Secret.
@@ -33,22 +34,28 @@ pub enum Rotation {
     Promote(Cause),
     /// Authorities whose leaves are all gone are trusted no longer.
     Retire(BTreeSet<Fingerprint>),
+    /// An authority whose leaves are in use is trusted again.
+    Restore(Fingerprint),
 }
 
-/// Why there is no authority that could sign.
+/// Reason why no authority can sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// There is no Secret.
+    /// There is no Secret, and nobody trusts an authority yet.
     Absent,
+    /// The Secret is gone.
+    Lost,
     /// The Secret cannot be used.
     Corrupt(Corrupt),
     /// The authority is no longer valid.
     Expired,
     /// The authority is not valid yet: it was made when a clock was ahead.
     NotYetValid,
+    /// The authority may not sign for the names that API servers use now.
+    OtherNames,
 }
 
-/// Why a successor is needed.
+/// Reason for a successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Two thirds of the authority's life are over.
@@ -57,26 +64,27 @@ pub enum Due {
     SuccessorInvalid,
 }
 
-/// Why the successor takes over.
+/// Reason for a promotion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It has been in every configuration for long enough.
+    /// The successor has been in every configuration for long enough.
     Settled,
     /// The authority that signs is not valid now, and the successor is.
     SignerInvalid,
 }
 
 impl Rotation {
-    /// Whether a new authority comes of it.
+    /// Reports whether it makes a new authority.
     pub(crate) fn makes_an_authority(&self) -> bool {
         match self {
             Self::Replace(_) | Self::Stage(_) => true,
-            Self::Promote(_) | Self::Retire(_) => false,
+            Self::Promote(_) | Self::Retire(_) | Self::Restore(_) => false,
         }
     }
 
-    /// The content that comes of it. `known` are the authorities that somebody may still rely on: they stay trusted
-    /// where the Secret itself does not say any more which they were.
+    /// The resulting content. `known` are the authorities that somebody may still rely on: they stay trusted
+    /// where the Secret itself does not say any more which they were. A new authority may sign for `names`, and for those
+    /// that the one before it could sign for: replicas with other names may still run.
     ///
     /// # Errors
     /// When a new authority is needed and cannot be made.
@@ -84,19 +92,25 @@ impl Rotation {
         &self,
         content: &Content,
         known: &Bundle,
+        names: &Names,
         now: Timestamp,
-        lives: &Lives,
+        lifetimes: &Lifetimes,
     ) -> Result<Stored, Unissued> {
-        let made = || Authority::create(now, lives);
         let stored = match content {
-            Content::Absent | Content::Corrupt(_) => return Ok(Stored::begun(made()?, known, now)),
+            Content::Absent | Content::Corrupt(_) => {
+                return Ok(Stored::begun(Authority::create(names, now, lifetimes)?, known, now));
+            }
             Content::Sound(stored) => stored,
         };
+        let before = stored.signer.certificate().permitted();
+        let names = before.map_or_else(|| names.clone(), |before| before.and(names));
+        let made = || Authority::create(&names, now, lifetimes);
         Ok(match self {
             Self::Replace(_) => stored.replaced(made()?, now),
             Self::Stage(_) => stored.staged(made()?, now),
             Self::Promote(_) => stored.promoted(now),
             Self::Retire(gone) => stored.without(gone),
+            Self::Restore(lost) => stored.with(known.get(lost), now),
         })
     }
 }
@@ -104,13 +118,17 @@ impl Rotation {
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replace(Unusable::Absent) => f.write_str("a new authority, as there is no Secret"),
+            Self::Replace(Unusable::Absent) => f.write_str("a new authority, as there is no Secret yet"),
+            Self::Replace(Unusable::Lost) => f.write_str("a new authority, as the Secret is gone"),
             Self::Replace(Unusable::Corrupt(why)) => {
                 write!(f, "a new authority, as the Secret is corrupt: {why}")
             }
             Self::Replace(Unusable::Expired) => f.write_str("a new authority, as the old one has expired"),
             Self::Replace(Unusable::NotYetValid) => {
                 f.write_str("a new authority, as the old one is not valid yet: a clock was or is wrong")
+            }
+            Self::Replace(Unusable::OtherNames) => {
+                f.write_str("a new authority, as the old one may not sign for the names that are used now")
             }
             Self::Stage(Due::Aged) => {
                 f.write_str("a successor is published, as two thirds of the authority's life are over")
@@ -127,6 +145,9 @@ impl fmt::Display for Rotation {
             Self::Retire(gone) => {
                 f.write_str("authorities without leaves are trusted no longer:")?;
                 gone.iter().try_for_each(|fingerprint| write!(f, " {fingerprint}"))
+            }
+            Self::Restore(lost) => {
+                write!(f, "an authority with leaves in use is trusted again, as the Secret lacks it: {lost}")
             }
         }
     }

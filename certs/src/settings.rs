@@ -1,10 +1,12 @@
-//! What the certificates are told at start.
+//! Settings of the certificates.
 
 use std::{path::PathBuf, time::Duration};
 
 use kube::Client;
 
-use crate::{clock::Clock, configuration::Configuration, issue::Names, lives::Lives, store::SecretName};
+use crate::{
+    clock::Clock, configuration::Configuration, lifetimes::Lifetimes, names::Names, store::SecretName,
+};
 
 /// Everything that is set from outside.
 #[derive(Clone)]
@@ -13,19 +15,19 @@ pub struct Settings {
     pub watch_client: Client,
     /// For everything else: it must give up after a while, and must not repeat requests by itself.
     pub client: Client,
-    /// Where the certificate comes from.
+    /// Source of the certificate.
     pub origin: Origin,
     /// The names that API servers call this replica by.
     pub names: Names,
     /// The webhook configurations that have to trust the certificate.
     pub configurations: Vec<Configuration>,
     /// Times.
-    pub lives: Lives,
+    pub lifetimes: Lifetimes,
     /// The wall clock.
     pub clock: Clock,
 }
 
-/// Where the certificate comes from.
+/// Source of the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// From an authority of our own, kept in this Secret. It is made and rotated without anybody's help.
@@ -43,7 +45,7 @@ pub struct Files {
     pub key: PathBuf,
     /// The authorities to put into the configurations; `None` where somebody else does, as cert-manager's cainjector.
     pub bundle: Option<PathBuf>,
-    /// How often the files are read. A mounted Secret changes by a swap of symbolic links, which watching the file
+    /// Interval of reading the files. A mounted Secret changes by a swap of symbolic links, which watching the file
     /// itself would miss.
     pub interval: Duration,
 }

@@ -7,15 +7,15 @@ use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::me
 use kube::{Api, Client, api::PostParams};
 
 use crate::{
+    error::{Error, code},
     rotation::Content,
     stored::Stored,
-    trouble::{Trouble, code},
 };
 
 /// The label that tells people who made the Secret.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// Where the Secret is.
+/// Namespace and name of the Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretName {
     /// Its namespace: the operator's own.
@@ -30,14 +30,14 @@ pub(crate) struct Store {
     secret: SecretName,
 }
 
-/// The Secret that was read, without its content: a write says which one it means.
+/// The Secret that was read, without its content: a write names the revision it replaces.
 #[derive(Default)]
-pub(crate) struct Seat(Option<Box<Secret>>);
+pub(crate) struct Revision(Option<Box<Secret>>);
 
-/// What became of a write.
+/// Outcome of a write.
 pub(crate) enum Written {
-    /// It stands, here.
-    Won(Seat),
+    /// The Secret is stored at this revision.
+    Won(Revision),
     /// Somebody else was first. What they wrote has to be read.
     Lost,
 }
@@ -48,20 +48,20 @@ impl Store {
     }
 
     /// Reads the Secret from the API server itself.
-    pub(crate) async fn read(&self) -> Result<(Content, Seat), Trouble> {
+    pub(crate) async fn read(&self) -> Result<(Content, Revision), Error> {
         let found = self.api.get_opt(&self.secret.name).await;
-        let Some(mut secret) = found.map_err(|error| self.trouble(&error, "get"))? else {
-            return Ok((Content::Absent, Seat::default()));
+        let Some(mut secret) = found.map_err(|error| self.error(&error, "get"))? else {
+            return Ok((Content::Absent, Revision::default()));
         };
         let data = secret.data.take().unwrap_or_default();
         let data: BTreeMap<_, _> = data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();
         let content = Stored::read(&data).map_or_else(Content::Corrupt, Content::Sound);
-        Ok((content, Seat(Some(Box::new(secret)))))
+        Ok((content, Revision(Some(Box::new(secret)))))
     }
 
     /// Writes it, if it is still what was read.
-    pub(crate) async fn write(&self, stored: &Stored, seat: &Seat) -> Result<Written, Trouble> {
-        let mut secret = seat.0.as_deref().cloned().unwrap_or_else(|| Secret {
+    pub(crate) async fn write(&self, stored: &Stored, revision: &Revision) -> Result<Written, Error> {
+        let mut secret = revision.0.as_deref().cloned().unwrap_or_else(|| Secret {
             metadata: ObjectMeta {
                 name: Some(self.secret.name.clone()),
                 namespace: Some(self.secret.namespace.clone()),
@@ -73,23 +73,23 @@ impl Store {
         });
         let content = stored.content().into_iter().map(|(key, bytes)| (key, ByteString(bytes)));
         secret.data = Some(content.collect());
-        let (verb, written) = match &seat.0 {
+        let (verb, written) = match &revision.0 {
             None => ("create", self.api.create(&PostParams::default(), &secret).await),
             Some(_) => ("update", self.api.replace(&self.secret.name, &PostParams::default(), &secret).await),
         };
         match written {
             Ok(mut secret) => {
                 secret.data = None;
-                Ok(Written::Won(Seat(Some(Box::new(secret)))))
+                Ok(Written::Won(Revision(Some(Box::new(secret)))))
             }
             // Created, changed or, if it is not the namespace that is gone, deleted meanwhile.
             Err(error) if code(&error) == Some(409) => Ok(Written::Lost),
-            Err(error) if code(&error) == Some(404) && seat.0.is_some() => Ok(Written::Lost),
-            Err(error) => Err(self.trouble(&error, verb)),
+            Err(error) if code(&error) == Some(404) && revision.0.is_some() => Ok(Written::Lost),
+            Err(error) => Err(self.error(&error, verb)),
         }
     }
 
-    fn trouble(&self, error: &kube::Error, verb: &str) -> Trouble {
-        Trouble::of(error, format!("{verb} Secret {}/{}", self.secret.namespace, self.secret.name))
+    fn error(&self, error: &kube::Error, verb: &str) -> Error {
+        Error::of(error, format!("{verb} Secret {}/{}", self.secret.namespace, self.secret.name))
     }
 }

@@ -1,4 +1,4 @@
-//! What is in the Secret, as a value: the authority that signs, the one that is to follow it, and those that are still
+//! The content of the Secret as a value: the authority that signs, the one that is to follow it, and those that are still
 //! trusted. Pure: reading and writing the Secret is the store's work.
 
 use std::{
@@ -19,7 +19,7 @@ const SIGNER: Pair = Pair { certificate: "tls.crt", key: "tls.key" };
 const NEXT: Pair = Pair { certificate: "next.crt", key: "next.key" };
 const RETIRED: &str = "retired.json";
 
-/// How many retired authorities are kept at most. One is what a rotation leaves; more come of clocks that disagree.
+/// Retired authorities that are kept at most. A rotation leaves one; clocks that disagree leave more.
 const MOST_RETIRED: usize = 8;
 
 struct Pair {
@@ -41,13 +41,13 @@ pub struct Stored {
 /// An authority without its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retired {
-    /// What is still trusted.
+    /// The authority, which is still trusted.
     pub(crate) certificate: Certificate,
-    /// When it ceased to sign.
+    /// End of its signing.
     pub(crate) since: Timestamp,
 }
 
-/// Why the Secret is of no use. It names no key's content.
+/// Defect of the Secret. It names no key's content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
     /// A part is not there.
@@ -112,6 +112,15 @@ impl Stored {
         stored
     }
 
+    /// The content with one more retired authority, if there is one.
+    pub(crate) fn with(&self, retired: Option<&Certificate>, now: Timestamp) -> Self {
+        let mut stored = self.clone();
+        if let Some(certificate) = retired {
+            stored.retire(certificate.clone(), now);
+        }
+        stored
+    }
+
     fn retire(&mut self, certificate: Certificate, now: Timestamp) {
         let fingerprint = certificate.fingerprint();
         let known = self.signer.certificate().fingerprint() == fingerprint
@@ -134,7 +143,7 @@ impl Stored {
     /// Reads the Secret's content.
     ///
     /// # Errors
-    /// When any part of it cannot be used: what was tampered with is made anew, not mended.
+    /// When any part of it cannot be used: what was tampered with is made anew, not repaired.
     pub(crate) fn read<V: AsRef<[u8]>>(content: &BTreeMap<String, V>) -> Result<Self, Corrupt> {
         let signer = pair(content, &SIGNER)?.ok_or(Corrupt::Missing(SIGNER.certificate))?;
         let next = pair(content, &NEXT)?;

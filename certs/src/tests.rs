@@ -1,4 +1,4 @@
-//! What the tests of this room share, and the test of the whole of it.
+//! Fixtures of the tests of this room, and the simulation of the whole of it.
 
-pub(crate) mod given;
+pub(crate) mod fixtures;
 mod simulation;

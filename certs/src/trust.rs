@@ -1,4 +1,4 @@
-//! What the API servers trust: which authorities are in every live bundle, and for how long without a gap.
+//! Trust of the API servers: the authorities that are in every live bundle, and for how long without a gap.
 //!
 //! Measured on the monotonic clock of this process and from what it has seen itself. A time written by another replica
 //! would be only as good as both wall clocks; after a restart the count begins anew, which costs a minute.
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{certificate::Fingerprint, configuration::Live};
 
-/// Since when each authority has been in every bundle.
+/// Begin of each authority's presence in every bundle.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     since: BTreeMap<Fingerprint, Instant>,
@@ -18,7 +18,7 @@ pub struct Trust {
 
 impl Trust {
     /// Takes in what was just read. A configuration that does not exist trusts nobody.
-    pub fn saw(&mut self, live: &[Live], candidates: &[Fingerprint], now: Instant) {
+    pub fn update(&mut self, live: &[Live], candidates: &[Fingerprint], now: Instant) {
         let trusted = |fingerprint: &Fingerprint| live.iter().all(|live| live.trusts(fingerprint));
         let since = candidates.iter().filter(|fingerprint| trusted(fingerprint)).map(|fingerprint| {
             let begun = self.since.get(fingerprint).copied().unwrap_or(now);
@@ -27,7 +27,7 @@ impl Trust {
         self.since = since.collect();
     }
 
-    /// How long each trusted authority has been trusted.
+    /// Time for which each authority has been trusted.
     #[must_use]
     pub fn lasting(&self, now: Instant) -> BTreeMap<Fingerprint, Duration> {
         self.since.iter().map(|(who, since)| (*who, now.saturating_duration_since(*since))).collect()

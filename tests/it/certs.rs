@@ -1,9 +1,10 @@
 //! Certificates on a real control plane: the API server calls webhooks through them while they are renewed, followed up,
 //! wiped, deleted and corrupted.
 
+mod ownership;
 mod provided;
 mod replica;
-mod stage;
+mod setup;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -19,27 +20,27 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
     config::Kubeconfig,
 };
-use seinode_certs::{FIELD_MANAGER, Files, Lives, Origin, Standing};
+use seinode_certs::{FIELD_MANAGER, Files, Lifetimes, Origin, Standing};
 use serde_json::json;
 
-pub use self::provided::Provided;
+pub use self::{ownership::an_entry_dropped_by_its_owner_goes, provided::Provided};
 use self::{
     replica::Replica,
-    stage::{SECRET, Stage, signer},
+    setup::{SECRET, Setup, signer},
 };
 use crate::kit::{Kit, eventually};
 
 /// How often authorities follow each other in the scenario of that; SEI_ROTATIONS may say another number.
 const ROTATIONS: usize = 3;
 
-pub async fn two_that_start_together_agree_and_are_called_through_the_bundle_of_one(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit).await;
-    let (a, b) = tokio::join!(Replica::start(&stage.given), Replica::start(&stage.given));
-    stage.configure(&[&a, &b]).await;
+pub async fn replicas_that_start_together_agree_on_one_authority(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit).await;
+    let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
+    setup.configure(&[&a, &b]).await;
     tokio::join!(a.ready(), b.ready());
-    stage.callable().await;
-    let secret = stage.secret().await;
-    assert_eq!(stage.bundles().await, vec![signer(&secret); 4], "one authority, in every entry");
+    setup.callable().await;
+    let secret = setup.secret().await;
+    assert_eq!(setup.bundles().await, vec![signer(&secret); 4], "one authority, in every entry");
     assert_eq!(a.report().authority_not_after, b.report().authority_not_after);
     assert_ne!(a.presented(), b.presented(), "each has a certificate of its own");
     let made = [a.report(), b.report()].map(|report| report.authority_renewals.succeeded);
@@ -49,24 +50,24 @@ pub async fn two_that_start_together_agree_and_are_called_through_the_bundle_of_
     assert_eq!(keys, ["tls.crt", "tls.key"], "no leaf is stored");
 }
 
-pub async fn a_bundle_that_somebody_wipes_is_put_back_at_once(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit).await;
-    let (a, b) = tokio::join!(Replica::start(&stage.given), Replica::start(&stage.given));
-    stage.configure(&[&a, &b]).await;
+pub async fn a_wiped_bundle_is_repaired_at_once(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit).await;
+    let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
+    setup.configure(&[&a, &b]).await;
     tokio::join!(a.ready(), b.ready());
-    let good = stage.bundles().await;
-    for configuration in &stage.given.configurations {
+    let good = setup.bundles().await;
+    for configuration in &setup.settings.configurations {
         let wiped = Instant::now();
-        stage.wipe(configuration).await;
+        setup.wipe(configuration).await;
         eventually("the bundle is back", async || {
-            let bundles = stage.bundles().await;
+            let bundles = setup.bundles().await;
             if bundles == good { Ok(()) } else { Err(bundles) }
         })
         .await;
-        // The keeper looks by itself once a minute: so soon only because it watches. On a quiet machine it is well under a
+        // The certificates looks by itself once a minute: so soon only because it watches. On a quiet machine it is well under a
         // second.
         assert!(wiped.elapsed() < Duration::from_secs(10), "{configuration}: {:?}", wiped.elapsed());
-        let object = stage.api(configuration).get(&configuration.name).await.unwrap();
+        let object = setup.api(configuration).get(&configuration.name).await.unwrap();
         assert_eq!(object.data["webhooks"][1]["timeoutSeconds"], 10, "what is not ours stays");
         let ours: Vec<_> = object
             .managed_fields()
@@ -80,47 +81,53 @@ pub async fn a_bundle_that_somebody_wipes_is_put_back_at_once(kit: Arc<Kit>) {
             "{fields}"
         );
     }
-    stage.callable().await;
+    setup.callable().await;
     let standings: Vec<_> = a.report().configurations.into_values().collect();
     assert_eq!(standings, [Standing::InSync, Standing::InSync]);
 }
 
-pub async fn a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit).await;
-    let replica = Replica::start(&stage.given).await;
-    stage.configure(&[&replica]).await;
+pub async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit).await;
+    let replica = Replica::start(&setup.settings).await;
+    setup.configure(&[&replica]).await;
     replica.ready().await;
-    // The loop relies on this: an apply of ours at a version that has passed is refused, forced or not.
-    let configuration = &stage.given.configurations[1];
-    let api: Api<ValidatingWebhookConfiguration> = Api::all(stage.ns.client.clone());
+    // The loop relies on this: a patch of ours at a version that has passed, or for an entry that has moved, is refused
+    // with 422 and without causes, unlike an object that breaks the rules.
+    let configuration = &setup.settings.configurations[1];
+    let api: Api<ValidatingWebhookConfiguration> = Api::all(setup.ns.client.clone());
     let read = api.get(&configuration.name).await.unwrap();
     let label = json!({"metadata": {"labels": {"touched": "yes"}}});
-    api.patch(&configuration.name, &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
-    let stale = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": configuration.name, "resourceVersion": read.resource_version()},
-        "webhooks": [{"name": "r0.certs.sei.io", "clientConfig": {"caBundle": ByteString(b"old".to_vec())}}],
-    });
-    let forced = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch(&configuration.name, &forced, &Patch::Apply(stale)).await {
-        Err(kube::Error::Api(status)) => assert_eq!(status.code, 409, "{}", status.message),
-        other => panic!("a stale bundle was taken: {other:?}"),
-    }
+    let now = api.patch(&configuration.name, &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
+    let patch = async |version: &ValidatingWebhookConfiguration, name: &str, bundle: &str| {
+        let patch = json!([
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version.resource_version()},
+            {"op": "test", "path": "/webhooks/0/name", "value": name},
+            {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle},
+        ]);
+        let patch: Patch<()> = Patch::Json(serde_json::from_value(patch).unwrap());
+        match api.patch(&configuration.name, &PatchParams::default(), &patch).await {
+            Err(kube::Error::Api(status)) => {
+                (status.code, status.details.as_ref().map_or(0, |details| details.causes.len()))
+            }
+            other => panic!("it was taken: {other:?}"),
+        }
+    };
+    assert_eq!(patch(&read, "r0.certs.sei.io", "b2xk").await, (422, 0), "another version");
+    assert_eq!(patch(&now, "r1.certs.sei.io", "b2xk").await, (422, 0), "another entry");
+    assert_eq!(patch(&now, "r0.certs.sei.io", "b2xk").await, (422, 1), "no certificate");
 }
 
-pub async fn a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails(
-    kit: Arc<Kit>,
-) {
-    let stage = Stage::of(&kit).await;
-    let (a, b) = tokio::join!(Replica::start(&stage.given), Replica::start(&stage.given));
-    stage.configure(&[&a, &b]).await;
+pub async fn calls_succeed_while_the_secret_is_deleted_or_corrupt(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit).await;
+    let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
+    setup.configure(&[&a, &b]).await;
     tokio::join!(a.ready(), b.ready());
-    stage.callable().await;
-    let secrets = stage.ns.api::<Secret>();
+    setup.callable().await;
+    let secrets = setup.ns.api::<Secret>();
     let corrupt = json!({"data": {"tls.key": "bm9uc2Vuc2U="}});
     let mishaps = async {
         for mishap in ["deleted", "corrupt"] {
-            let (before, presented) = (signer(&stage.secret().await), [a.presented(), b.presented()]);
+            let (before, presented) = (signer(&setup.secret().await), [a.presented(), b.presented()]);
             let then = Instant::now();
             if mishap == "deleted" {
                 secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
@@ -136,15 +143,15 @@ pub async fn a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and
             // Everybody follows, and whom the configurations trusted before they trust still.
             a.presents_other_than(&presented[0]).await;
             b.presents_other_than(&presented[1]).await;
-            assert!(stage.bundles().await.iter().all(|bundle| bundle.contains(&before)), "{mishap}");
+            assert!(setup.bundles().await.iter().all(|bundle| bundle.contains(&before)), "{mishap}");
         }
     };
-    stage.under_load(mishaps).await;
+    setup.under_load(mishaps).await;
 }
 
-pub async fn authorities_follow_each_other_under_load_and_no_call_fails(kit: Arc<Kit>) {
-    let mut stage = Stage::of(&kit).await;
-    stage.given.lives = Lives {
+pub async fn calls_succeed_while_authorities_rotate(kit: Arc<Kit>) {
+    let mut setup = Setup::of(&kit).await;
+    setup.settings.lifetimes = Lifetimes {
         authority: Duration::from_secs(40),
         leaf: Duration::from_secs(10),
         back_dating: Duration::from_secs(2),
@@ -153,35 +160,35 @@ pub async fn authorities_follow_each_other_under_load_and_no_call_fails(kit: Arc
         check: Duration::from_millis(100),
     };
     let rotations = std::env::var("SEI_ROTATIONS").map_or(ROTATIONS, |number| number.parse().unwrap());
-    let (a, b) = tokio::join!(Replica::start(&stage.given), Replica::start(&stage.given));
-    stage.configure(&[&a, &b]).await;
+    let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
+    setup.configure(&[&a, &b]).await;
     tokio::join!(a.ready(), b.ready());
-    stage.callable().await;
+    setup.callable().await;
     let rotate = async {
-        let mut before = signer(&stage.secret().await);
+        let mut before = signer(&setup.secret().await);
         for number in 0..rotations {
             before = eventually(&format!("authority {number} is followed up"), async || {
-                let now = signer(&stage.secret().await);
+                let now = signer(&setup.secret().await);
                 if now == before { Err((a.report(), b.report())) } else { Ok(now) }
             })
             .await;
         }
     };
-    stage.under_load(rotate).await;
+    setup.under_load(rotate).await;
     let reports = [a.report(), b.report()];
     for report in &reports {
         assert!(report.leaf_renewals.succeeded >= 3 * u64::try_from(rotations).unwrap(), "{report:?}");
         assert_eq!((report.leaf_renewals.failed, report.authority_renewals.failed), (0, 0));
     }
-    let bundles = stage.bundles().await;
+    let bundles = setup.bundles().await;
     let members = bundles[0].matches("BEGIN CERTIFICATE").count();
     assert!(members <= 5, "what is retired goes: {members}");
 }
 
-pub async fn a_clock_that_jumps_costs_one_look(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit).await;
-    let replica = Replica::start(&stage.given).await;
-    stage.configure(&[&replica]).await;
+pub async fn a_clock_jump_costs_one_look(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit).await;
+    let replica = Replica::start(&setup.settings).await;
+    setup.configure(&[&replica]).await;
     replica.ready().await;
     let (before, presented) = (replica.report(), replica.presented());
     replica.ahead.store(8 * 24 * 3600, Relaxed);
@@ -192,76 +199,108 @@ pub async fn a_clock_that_jumps_costs_one_look(kit: Arc<Kit>) {
     replica.ahead.store(0, Relaxed);
     replica.until("it comes back", |report| report.leaf_not_after < after.leaf_not_after).await;
     replica.ready().await;
-    stage.callable().await;
+    setup.callable().await;
 }
 
-pub async fn a_configuration_or_a_right_that_is_missing_is_named_and_waited_for(kit: Arc<Kit>) {
-    let mut stage = Stage::of(&kit).await;
-    let kubeconfig = Kubeconfig::read_from(stage.ns.account_with_every_right_here().await).unwrap();
+pub async fn a_missing_configuration_or_right_is_reported(kit: Arc<Kit>) {
+    let mut setup = Setup::of(&kit).await;
+    let kubeconfig = Kubeconfig::read_from(setup.ns.account_with_every_right_here().await).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
     config.default_retry = false;
-    stage.given.client = Client::try_from(config).unwrap();
-    let replica = Replica::start(&stage.given).await;
+    setup.settings.client = Client::try_from(config).unwrap();
+    let replica = Replica::start(&setup.settings).await;
     replica.says("get MutatingWebhookConfiguration certs-").await;
     replica.says("is forbidden").await;
     replica.says("(grant the operator this right)").await;
 
-    let name = format!("certs-{}", stage.ns.name);
+    let name = format!("certs-{}", setup.ns.name);
     let kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
-    stage
+    setup
         .ns
         .grant_everywhere(json!([{"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
                                   "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
         .await;
     replica.says(&format!("there is no MutatingWebhookConfiguration {name}")).await;
-    stage.make(&stage.given.configurations[0], &[&replica]).await;
+    setup.make(&setup.settings.configurations[0], &[&replica]).await;
     replica.says(&format!("there is no ValidatingWebhookConfiguration {name}")).await;
-    stage.make(&stage.given.configurations[1], &[&replica]).await;
+    setup.make(&setup.settings.configurations[1], &[&replica]).await;
     replica.ready().await;
-    stage.callable().await;
+    setup.callable().await;
 }
 
-pub async fn a_certificate_in_files_is_trusted_through_the_bundle_beside_it(kit: Arc<Kit>) {
-    let mut stage = Stage::of(&kit).await;
+pub async fn a_certificate_in_files_is_published_with_its_bundle(kit: Arc<Kit>) {
+    let mut setup = Setup::of(&kit).await;
     let provided = Provided::new();
     let bundle = Some(provided.path("ca.crt"));
-    stage.given.origin = Some(Origin::Files(Files { bundle, ..provided.files() }));
-    let replica = Replica::start(&stage.given).await;
-    stage.configure(&[&replica]).await;
+    setup.settings.origin = Some(Origin::Files(Files { bundle, ..provided.files() }));
+    let replica = Replica::start(&setup.settings).await;
+    setup.configure(&[&replica]).await;
     replica.says("tls.crt: No such file or directory").await;
     provided.write("127.0.0.1");
     replica.ready().await;
-    stage.callable().await;
+    setup.callable().await;
 
-    stage.wipe(&stage.given.configurations[1]).await;
+    setup.wipe(&setup.settings.configurations[1]).await;
     eventually("the bundle is back", async || {
-        let bundles = stage.bundles().await;
+        let bundles = setup.bundles().await;
         if bundles.iter().all(|bundle| *bundle == provided.authority) { Ok(()) } else { Err(bundles) }
     })
     .await;
 }
 
-pub async fn a_certificate_that_others_look_after_waits_until_they_have_it_trusted(kit: Arc<Kit>) {
-    let mut stage = Stage::of(&kit).await;
+pub async fn a_replaced_authority_in_files_goes_after_the_overlap(kit: Arc<Kit>) {
+    let mut setup = Setup::of(&kit).await;
+    let mut provided = Provided::new();
+    let bundle = Some(provided.path("ca.crt"));
+    setup.settings.origin = Some(Origin::Files(Files { bundle, ..provided.files() }));
+    let replica = Replica::start(&setup.settings).await;
+    setup.configure(&[&replica]).await;
+    provided.write("127.0.0.1");
+    replica.ready().await;
+
+    let old = provided.authority.clone();
+    provided.replace_authority();
+    let replaced = Instant::now();
+    provided.write("127.0.0.1");
+    let both = old.len() + provided.authority.len();
+    eventually("both authorities are trusted", async || {
+        let bundles = setup.bundles().await;
+        let all = |authority: &str| bundles.iter().all(|bundle| bundle.contains(authority));
+        if all(&old) && all(&provided.authority) && bundles[0].len() == both { Ok(()) } else { Err(bundles) }
+    })
+    .await;
+    replica.ready().await;
+    eventually("the old authority is trusted no longer", async || {
+        let bundles = setup.bundles().await;
+        if bundles.iter().all(|bundle| *bundle == provided.authority) { Ok(()) } else { Err(bundles) }
+    })
+    .await;
+    let Lifetimes { settling, check, .. } = setup.settings.lifetimes;
+    assert!(replaced.elapsed() >= 10 * settling.max(check), "after {:?}", replaced.elapsed());
+    setup.callable().await;
+}
+
+pub async fn a_certificate_of_others_waits_for_their_bundle(kit: Arc<Kit>) {
+    let mut setup = Setup::of(&kit).await;
     let provided = Provided::new();
     provided.write("127.0.0.1");
-    stage.given.origin = Some(Origin::Files(provided.files()));
-    let replica = Replica::start(&stage.given).await;
-    stage.configure(&[&replica]).await;
-    for configuration in &stage.given.configurations {
+    setup.settings.origin = Some(Origin::Files(provided.files()));
+    let replica = Replica::start(&setup.settings).await;
+    setup.configure(&[&replica]).await;
+    for configuration in &setup.settings.configurations {
         replica.says(&format!("{configuration} does not trust the certificate yet")).await;
         let bundle = ByteString(provided.authority.clone().into_bytes());
         let put = json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle}]);
         let put: Patch<()> = Patch::Json(serde_json::from_value(put).unwrap());
-        let api = stage.api(configuration);
+        let api = setup.api(configuration);
         api.patch(&configuration.name, &PatchParams::default(), &put).await.unwrap();
     }
     replica.ready().await;
-    stage.callable().await;
+    setup.callable().await;
     // What is renewed by the same authority is presented without anybody's doing.
     let before = replica.presented();
     provided.write("127.0.0.1");
     replica.presents_other_than(&before).await;
     replica.ready().await;
-    stage.callable().await;
+    setup.callable().await;
 }

@@ -95,10 +95,10 @@ fn scenarios(runtime: &Arc<Runtime>) -> Vec<Trial> {
         make("admission::what_the_api_server_refuses_the_parser_refuses_at_the_same_place", agreement);
     let mut trials = alone! {
         wrong_settings_are_all_reported_at_once_and_exit_2
-        without_credentials_it_ends_and_does_not_repeat_what_it_read
+        without_credentials_it_ends_without_quoting_them
         a_taken_address_is_named_with_its_flag
         crds_prints_the_golden_definition
-        it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well
+        endpoints_answer_without_an_api_server_until_sigterm
         an_endpoint_can_be_switched_off
         silent_connections_starve_neither_probes_nor_scrapes
         unread_scrapes_do_not_keep_a_scraper_out
@@ -274,20 +274,24 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured
             a_node_that_no_longer_wants_an_update_lets_the_next_one_go;
         certs:
-            two_that_start_together_agree_and_are_called_through_the_bundle_of_one
-            a_bundle_that_somebody_wipes_is_put_back_at_once
-            a_bundle_is_never_put_over_a_configuration_that_changed_meanwhile
-            a_secret_that_is_deleted_or_corrupt_is_made_anew_within_seconds_and_no_call_fails
-            authorities_follow_each_other_under_load_and_no_call_fails
-            a_clock_that_jumps_costs_one_look
-            a_configuration_or_a_right_that_is_missing_is_named_and_waited_for
-            a_certificate_in_files_is_trusted_through_the_bundle_beside_it
-            a_certificate_that_others_look_after_waits_until_they_have_it_trusted;
+            replicas_that_start_together_agree_on_one_authority
+            a_wiped_bundle_is_repaired_at_once
+            a_changed_configuration_refuses_an_older_bundle
+            calls_succeed_while_the_secret_is_deleted_or_corrupt
+            calls_succeed_while_authorities_rotate
+            a_clock_jump_costs_one_look
+            a_missing_configuration_or_right_is_reported
+            a_certificate_in_files_is_published_with_its_bundle
+            a_certificate_of_others_waits_for_their_bundle
+            a_replaced_authority_in_files_goes_after_the_overlap
+            an_entry_dropped_by_its_owner_goes;
         serving:
-            two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails
-            an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
-            an_authority_that_has_aged_is_followed_up_under_load_and_no_call_fails
-            a_thousand_half_open_handshakes_do_not_keep_a_call_out;
+            calls_succeed_while_replicas_restart_in_turn
+            calls_succeed_while_the_authority_is_lost
+            calls_succeed_while_an_aged_authority_rotates
+            half_open_handshakes_keep_no_call_out
+            the_documented_procedure_revokes_a_leaked_authority
+            secure_metrics_need_an_account_that_may_read_them;
         trouble:
             a_missing_crd_and_an_unreachable_api_server_are_waited_out
             a_missing_right_is_named_in_readiness_and_in_the_condition

@@ -3,17 +3,24 @@
 
 mod aged;
 mod house;
+mod revocation;
+mod secure;
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, PostParams};
+use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 use self::house::{House, SECRET};
+pub use self::{
+    revocation::the_documented_procedure_revokes_a_leaked_authority,
+    secure::secure_metrics_need_an_account_that_may_read_them,
+};
 use crate::kit::{Kit, eventually};
 
-pub async fn two_replicas_are_restarted_one_after_the_other_under_load_and_no_call_fails(kit: Arc<Kit>) {
+pub async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
@@ -36,7 +43,7 @@ pub async fn two_replicas_are_restarted_one_after_the_other_under_load_and_no_ca
     assert!(third + fourth > 0.0, "no successor was ever called");
 }
 
-pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails(kit: Arc<Kit>) {
+pub async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
@@ -59,6 +66,13 @@ pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
         })
         .await;
     assert!(house.answered_by(&third).await > 0.0, "the newcomer was never called");
+    // Everybody sees it: in the log at its default level, and as an event.
+    let log = [first.log(), second.log()].concat();
+    let is_told = |line: &Value| line["message"] == "a new authority, as the Secret is gone";
+    assert!(log.iter().any(|line| is_told(line) && line["target"] == "seinode_certs::announce"), "{log:#?}");
+    let events = house.ns.api::<Event>().list(&ListParams::default()).await.unwrap();
+    let reasons: Vec<_> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
+    assert!(reasons.contains(&"AuthorityCreated") && reasons.contains(&"AuthorityReplaced"), "{reasons:?}");
     for kind in ["mutating", "validating"] {
         let in_sync = format!("sei_webhook_ca_bundle_in_sync{{configuration=\"{kind}\"}}");
         assert_eq!(third.metric(&in_sync).await, 1.0, "{kind}");
@@ -66,8 +80,8 @@ pub async fn an_authority_that_is_lost_is_made_anew_under_load_and_no_call_fails
     assert_eq!(third.metric("sei_tls_handshake_failures_total{reason=\"certificate_rejected\"}").await, 0.0);
 }
 
-/// With the lives of every day: what takes a year has happened before, and a successor settles for a minute.
-pub async fn an_authority_that_has_aged_is_followed_up_under_load_and_no_call_fails(kit: Arc<Kit>) {
+/// With the lifetimes of every day: what takes a year has happened before, and a successor settles for a minute.
+pub async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let secrets = house.ns.api::<Secret>();
     let aged = secrets.create(&PostParams::default(), &aged::authority()).await.unwrap().data.unwrap();
@@ -104,7 +118,7 @@ pub async fn an_authority_that_has_aged_is_followed_up_under_load_and_no_call_fa
     }
 }
 
-pub async fn a_thousand_half_open_handshakes_do_not_keep_a_call_out(kit: Arc<Kit>) {
+pub async fn half_open_handshakes_keep_no_call_out(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let replica = house.replica().await;
     let address = replica.address("webhooks").await;

@@ -1,22 +1,28 @@
-//! What is to become of the authorities: made, followed up with an overlap, retired.
+//! Decisions about authorities: create, follow up with an overlap, retire.
 
 use std::collections::BTreeSet;
 
 use crate::{
-    certificate::Validity,
-    lives::{Lives, earlier, later},
+    certificate::{Fingerprint, Validity},
+    lifetimes::{Lifetimes, earlier, later},
     rotation::{Cause, Content, Due, Rotation, Unusable},
     stored::Stored,
 };
 
 use super::Seen;
 
-pub(super) fn decide(seen: &Seen<'_>, lives: &Lives) -> Option<Rotation> {
+pub(super) fn decide(seen: &Seen<'_>, lifetimes: &Lifetimes) -> Option<Rotation> {
     let stored = match seen.content {
-        Content::Absent => return Some(Rotation::Replace(Unusable::Absent)),
+        Content::Absent if seen.live.iter().all(|live| live.authorities().is_empty()) => {
+            return Some(Rotation::Replace(Unusable::Absent));
+        }
+        Content::Absent => return Some(Rotation::Replace(Unusable::Lost)),
         Content::Corrupt(why) => return Some(Rotation::Replace(Unusable::Corrupt(why.clone()))),
         Content::Sound(stored) => stored,
     };
+    if let Some(lost) = lost(seen, stored) {
+        return Some(Rotation::Restore(lost));
+    }
     let signer = stored.signer.certificate();
     let next = stored.next.as_ref().map(|next| next.certificate());
     let follower = next.filter(|next| seen.is_valid(next));
@@ -25,21 +31,30 @@ pub(super) fn decide(seen: &Seen<'_>, lives: &Lives) -> Option<Rotation> {
         (Validity::Expired, None) => Some(Rotation::Replace(Unusable::Expired)),
         (Validity::NotYet, None) if is_served(seen, stored) => None,
         (Validity::NotYet, None) => Some(Rotation::Replace(Unusable::NotYetValid)),
-        (Validity::Valid, Some(next)) if seen.is_settled(next.fingerprint(), lives) => {
+        (Validity::Valid, _) if !signer.permits(seen.names) => Some(Rotation::Replace(Unusable::OtherNames)),
+        (Validity::Valid, Some(next)) if seen.is_settled(next.fingerprint(), lifetimes) => {
             Some(Rotation::Promote(Cause::Settled))
         }
-        (Validity::Valid, Some(_)) => retire(seen, stored, lives),
+        (Validity::Valid, Some(_)) => retire(seen, stored, lifetimes),
         (Validity::Valid, None) if next.is_some() => Some(Rotation::Stage(Due::SuccessorInvalid)),
         // By what is left of its life: how far it was back-dated does not count.
-        (Validity::Valid, None) if seen.now >= earlier(signer.not_after, lives.authority / 3) => {
+        (Validity::Valid, None) if seen.now >= earlier(signer.not_after, lifetimes.authority / 3) => {
             Some(Rotation::Stage(Due::Aged))
         }
-        (Validity::Valid, None) => retire(seen, stored, lives),
+        (Validity::Valid, None) => retire(seen, stored, lifetimes),
     }
 }
 
-/// Whether this replica can do without a new leaf for the time being. Then an authority of the future is left to whoever
-/// made it: their clock may be the right one, and two that disagree must not replace each other's at every look.
+/// The authority of the leaf that this replica presents, where the API servers trust it and the Secret has forgotten it:
+/// somebody has put back an older Secret. Nobody may lose trust by that.
+fn lost(seen: &Seen<'_>, stored: &Stored) -> Option<Fingerprint> {
+    let leaf = seen.leaf.filter(|leaf| leaf.validity(seen.now) == Validity::Valid)?;
+    let is_trusted = seen.live.iter().any(|live| live.authorities().trusts(&leaf.issuer));
+    (is_trusted && !stored.bundle().trusts(&leaf.issuer)).then_some(leaf.issuer)
+}
+
+/// Reports whether this replica can do without a new leaf for now. Then an authority of the future stays: the clock of its
+/// maker may be the right one, and two replicas that disagree must not replace each other's authority at every look.
 fn is_served(seen: &Seen<'_>, stored: &Stored) -> bool {
     seen.leaf.is_some_and(|leaf| {
         leaf.validity(seen.now) == Validity::Valid
@@ -50,14 +65,14 @@ fn is_served(seen: &Seen<'_>, stored: &Stored) -> bool {
 
 /// A retired authority goes when no leaf of it can be left: by the wall clock, as clocks may differ, and by what this
 /// replica has seen itself, as a wall clock may jump.
-fn retire(seen: &Seen<'_>, stored: &Stored, lives: &Lives) -> Option<Rotation> {
+fn retire(seen: &Seen<'_>, stored: &Stored, lifetimes: &Lifetimes) -> Option<Rotation> {
     let signer = stored.signer.certificate().fingerprint();
-    if seen.trusted.get(&signer).is_none_or(|lasting| *lasting < lives.patience()) {
+    if seen.trusted.get(&signer).is_none_or(|lasting| *lasting < lifetimes.patience()) {
         return None;
     }
     let ours = seen.leaf.map(|leaf| leaf.issuer);
     let over = stored.retired.iter().filter(|retired| {
-        let last_leaf = later(later(retired.since, lives.leaf), lives.back_dating);
+        let last_leaf = later(later(retired.since, lifetimes.leaf), lifetimes.back_dating);
         seen.now >= last_leaf && ours != Some(retired.certificate.fingerprint())
     });
     let gone: BTreeSet<_> = over.map(|retired| retired.certificate.fingerprint()).collect();

@@ -1,12 +1,12 @@
-//! When this replica mints a leaf: early enough, and from an authority that the API servers trust already.
+//! Decisions about the leaf of this replica: minted early enough, and from an authority that API servers trust already.
 
 use std::fmt;
 
-use crate::{certificate::Validity, lives::Lives, stored::Stored};
+use crate::{certificate::Validity, lifetimes::Lifetimes, stored::Stored};
 
 use super::Seen;
 
-/// Why a leaf is minted.
+/// Reason for a new leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// There is none yet.
@@ -24,7 +24,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether what is presented now is of no use. Then a leaf is minted even from what was read some time ago.
+    /// Reports whether the presented leaf is useless. Then a new one is minted even from a Secret that was read long ago.
     pub(crate) fn is_urgent(self) -> bool {
         match self {
             Self::First | Self::Expired | Self::NotYetValid => true,
@@ -33,7 +33,7 @@ impl Why {
     }
 }
 
-pub(super) fn decide(seen: &Seen<'_>, stored: &Stored, lives: &Lives) -> Option<Why> {
+pub(super) fn decide(seen: &Seen<'_>, stored: &Stored, lifetimes: &Lifetimes) -> Option<Why> {
     let signer = stored.signer.certificate();
     if !seen.is_valid(signer) {
         return None;
@@ -47,7 +47,7 @@ pub(super) fn decide(seen: &Seen<'_>, stored: &Stored, lives: &Lives) -> Option<
     if leaf.issuer == signer.fingerprint() {
         return (seen.now >= leaf.renew_at).then_some(Why::Aged);
     }
-    if seen.is_settled(signer.fingerprint(), lives) {
+    if seen.is_settled(signer.fingerprint(), lifetimes) {
         return Some(Why::Successor);
     }
     let trusts_ours = stored.bundle().trusts(&leaf.issuer);

@@ -5,9 +5,10 @@ use crate::{
     certificate::Bundle,
     configuration::Kind,
     issue::{Authority, Leaf},
+    names::Names,
     rotation::{Cause, Due, Unusable},
     stored::{Corrupt, Stored},
-    tests::given::{DAY, HOUR, authority, both, configuration, live, names, on},
+    tests::fixtures::{DAY, HOUR, authority, both, configuration, live, names, on},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -19,20 +20,22 @@ struct World {
     live: Vec<Live>,
     trusted: BTreeMap<Fingerprint, Duration>,
     leaf: Option<Leaf>,
-    lives: Lives,
+    names: Names,
+    lifetimes: Lifetimes,
 }
 
 impl World {
     /// A Secret; its bundle in both configurations for a long time; a leaf minted at a time.
     fn of(stored: Stored, minted: Duration) -> Self {
-        let lives = Lives::default();
+        let lifetimes = Lifetimes::default();
         let bundle = stored.bundle();
         Self {
             live: both(&bundle),
             trusted: bundle.iter().map(|certificate| (certificate.fingerprint(), LONG)).collect(),
-            leaf: Some(stored.signer.mint(&names(), on(minted), &lives).unwrap()),
+            leaf: Some(stored.signer.mint(&names(), on(minted), &lifetimes).unwrap()),
             content: Content::Sound(stored),
-            lives,
+            names: names(),
+            lifetimes,
         }
     }
 
@@ -44,7 +47,8 @@ impl World {
     fn at(&self, now: Duration) -> Act {
         let leaf = self.leaf.as_ref().map(|leaf| &leaf.held);
         let Self { content, live, trusted, .. } = self;
-        decide(&Seen { now: on(now), content, live, trusted, leaf }, &self.lives)
+        let names = &self.names;
+        decide(&Seen { now: on(now), names, content, live, trusted, leaf }, &self.lifetimes)
     }
 
     #[track_caller]
@@ -78,9 +82,50 @@ fn what_is_in_order_is_left_alone() {
 fn without_a_usable_secret_a_new_authority_signs_at_once() {
     let mut world = World::fresh();
     world.content = Content::Absent;
-    world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Absent)));
+    world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Lost)));
     world.content = Content::Corrupt(Corrupt::Retired);
     world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Corrupt(Corrupt::Retired))));
+}
+
+#[test]
+fn a_first_authority_is_no_loss() {
+    let mut world = World::fresh();
+    world.content = Content::Absent;
+    world.live = both(&Bundle::default());
+    world.check(HOUR, &Act::Write(Rotation::Replace(Unusable::Absent)));
+}
+
+#[test]
+fn an_authority_that_may_not_sign_for_our_names_is_replaced() {
+    let mut world = World::fresh();
+    world.names = Names::parse(&["renamed.sei-system.svc"]).unwrap();
+    let replace = Rotation::Replace(Unusable::OtherNames);
+    world.check(HOUR, &Act::Write(replace.clone()));
+    // The new one signs for the earlier names too: replicas with those may still run.
+    let content = &world.content;
+    let after =
+        replace.carry_out(content, &Bundle::default(), &world.names, on(HOUR), &world.lifetimes).unwrap();
+    assert!(after.signer.certificate().permits(&world.names.and(&names())));
+    let mut before = World::of(after, HOUR);
+    before.check(2 * HOUR, &Act::Rest);
+    before.names = world.names;
+    before.check(2 * HOUR, &Act::Rest);
+}
+
+#[test]
+fn an_older_secret_gets_the_authority_of_a_leaf_in_use_back() {
+    let mut world = World::fresh();
+    let Content::Sound(before) = &world.content else { panic!() };
+    let (lost, known) = (fingerprint(&before.signer), before.bundle());
+    let older = Stored::begun(authority(HOUR), &Bundle::default(), on(HOUR));
+    world.content = Content::Sound(older);
+    let restore = Rotation::Restore(lost);
+    world.check(2 * HOUR, &Act::Write(restore.clone()));
+    let after = restore.carry_out(&world.content, &known, &names(), on(2 * HOUR), &world.lifetimes).unwrap();
+    assert!(after.bundle().trusts(&lost));
+    // Where nobody trusts it any more, it stays away.
+    world.live = both(&Bundle::default());
+    world.check(8 * DAY, &Act::Mint(Why::Expired));
 }
 
 #[test]
@@ -92,7 +137,7 @@ fn an_expired_authority_is_replaced_whatever_the_leaf_is_like() {
 }
 
 #[test]
-fn an_authority_of_the_future_is_replaced_only_by_who_needs_a_leaf() {
+fn a_future_authority_is_replaced_only_when_a_leaf_is_needed() {
     let past = authority(Duration::ZERO);
     let future = Stored::begun(
         authority(400 * DAY),
@@ -101,7 +146,7 @@ fn an_authority_of_the_future_is_replaced_only_by_who_needs_a_leaf() {
     );
     let mut world = World::of(future, Duration::ZERO);
     let replace = || Act::Write(Rotation::Replace(Unusable::NotYetValid));
-    world.leaf = Some(past.mint(&names(), on(Duration::ZERO), &world.lives).unwrap());
+    world.leaf = Some(past.mint(&names(), on(Duration::ZERO), &world.lifetimes).unwrap());
     world.check(HOUR, &Act::Rest);
     world.check(6 * DAY, &replace());
     world.leaf = None;
@@ -116,7 +161,7 @@ fn a_successor_is_published_when_two_thirds_of_a_life_are_over() {
 }
 
 #[test]
-fn a_successor_signs_only_after_every_configuration_had_it_for_a_minute() {
+fn a_successor_signs_after_a_minute_in_every_configuration() {
     let (stored, next) = staged(244 * DAY);
     let mut world = World::of(stored, 244 * DAY);
     let now = 244 * DAY + HOUR;
@@ -129,7 +174,7 @@ fn a_successor_signs_only_after_every_configuration_had_it_for_a_minute() {
 }
 
 #[test]
-fn a_successor_helps_out_when_the_authority_expires_before_it_was_trusted() {
+fn an_untrusted_successor_signs_when_the_authority_expires() {
     let (stored, next) = staged(244 * DAY);
     let mut world = World::of(stored, 364 * DAY);
     world.trusted.remove(&next);
@@ -144,7 +189,7 @@ fn a_successor_that_is_not_valid_is_exchanged_before_it_signs() {
 }
 
 #[test]
-fn a_retired_authority_stays_trusted_for_as_long_as_a_leaf_of_it_may_live() {
+fn a_retired_authority_is_trusted_while_its_leaves_may_live() {
     let (stored, _) = staged(244 * DAY);
     let old = fingerprint(&stored.signer);
     let promoted = stored.promoted(on(245 * DAY));
@@ -162,7 +207,7 @@ fn a_retired_authority_stays_trusted_for_as_long_as_a_leaf_of_it_may_live() {
 }
 
 #[test]
-fn a_retired_authority_stays_while_this_replica_presents_a_leaf_of_it() {
+fn a_retired_authority_stays_while_its_leaf_is_presented() {
     let (stored, _) = staged(244 * DAY);
     let old = World::of(stored.clone(), 253 * DAY).leaf;
     let mut world = World::of(stored.promoted(on(245 * DAY)), 253 * DAY);
@@ -211,7 +256,7 @@ fn a_valid_leaf_is_kept_until_the_next_authority_is_trusted() {
 }
 
 #[test]
-fn a_leaf_that_nobody_is_to_trust_any_longer_is_exchanged_at_once() {
+fn a_leaf_of_an_unknown_authority_is_exchanged_at_once() {
     let mut world = World::fresh();
     let other = Stored::begun(authority(HOUR), &Bundle::default(), on(HOUR));
     let signer = fingerprint(&other.signer);
@@ -223,7 +268,7 @@ fn a_leaf_that_nobody_is_to_trust_any_longer_is_exchanged_at_once() {
 }
 
 #[test]
-fn every_configuration_that_differs_gets_the_bundle_and_one_that_is_absent_is_not_made() {
+fn differing_configurations_get_the_bundle_missing_ones_do_not() {
     let mut world = World::fresh();
     let bundle = live(Kind::Mutating, "", 7);
     world.live[0] = bundle;
@@ -237,7 +282,7 @@ fn every_configuration_that_differs_gets_the_bundle_and_one_that_is_absent_is_no
 #[test]
 fn every_act_says_why() {
     for (act, words) in [
-        (Act::Write(Rotation::Replace(Unusable::Absent)), "a new authority, as there is no Secret"),
+        (Act::Write(Rotation::Replace(Unusable::Absent)), "a new authority, as there is no Secret yet"),
         (
             Act::Write(Rotation::Replace(Unusable::Corrupt(Corrupt::Missing("tls.key")))),
             "a new authority, as the Secret is corrupt: tls.key is missing",

@@ -1,5 +1,5 @@
-//! A certificate and its key as they lie in files, and whether somebody would trust them. A key never leaves the pair but
-//! towards rustls.
+//! A certificate and its key from files, and the check that a client would trust them. A key leaves the pair towards
+//! rustls only.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     certificate::{Bundle, Certificate},
-    issue::Names,
+    error::Error,
+    names::Names,
     settings::Files,
-    trouble::Trouble,
 };
 
 /// A certificate with its chain and its key.
@@ -30,11 +30,11 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Reads both files.
-    pub(super) async fn read(files: &Files) -> Result<Self, Trouble> {
+    pub(super) async fn read(files: &Files) -> Result<Self, Error> {
         let chain = read(&files.certificate).await?;
-        let bad = |why: String| Trouble::File { path: files.certificate.clone(), why };
+        let bad = |why: String| Error::File { path: files.certificate.clone(), why };
         let chain = Certificate::from_pem(&chain).map_err(|error| bad(error.to_string()))?;
-        let bad_key = |why: &str| Trouble::File { path: files.key.clone(), why: why.to_owned() };
+        let bad_key = |why: &str| Error::File { path: files.key.clone(), why: why.to_owned() };
         let key = read(&files.key).await?;
         let key =
             PrivateKeyDer::from_pem_slice(&key).map_err(|_| bad_key("it is not a private key in PEM"))?;
@@ -52,7 +52,7 @@ impl Pair {
         &self.leaf
     }
 
-    /// Whether a client that trusts these authorities would trust it under every name.
+    /// Reports whether a client with these authorities would trust it under every name.
     pub(super) fn is_trusted(&self, bundle: &Bundle, names: &Names, now: Timestamp) -> bool {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(bundle.iter().map(|it| CertificateDer::from(it.der())));
@@ -64,7 +64,7 @@ impl Pair {
             && self.unfit(names).is_none()
     }
 
-    /// Which name it is not valid for.
+    /// A name that it is not valid for, as an error.
     pub(super) fn unfit(&self, names: &Names) -> Option<String> {
         let Ok(parsed) = self.parsed() else { return Some("the certificate cannot be used".into()) };
         let unfit = names.server_names().find(|name| verify_server_name(&parsed, name).is_err())?;
@@ -78,15 +78,15 @@ impl Pair {
 }
 
 /// Reads a file of authorities.
-pub(super) async fn bundle(path: &Path) -> Result<Bundle, Trouble> {
+pub(super) async fn bundle(path: &Path) -> Result<Bundle, Error> {
     let text = read(path).await?;
     let certificates = Certificate::from_pem(&text);
     let certificates =
-        certificates.map_err(|error| Trouble::File { path: path.to_owned(), why: error.to_string() })?;
+        certificates.map_err(|error| Error::File { path: path.to_owned(), why: error.to_string() })?;
     Ok(certificates.into_iter().collect())
 }
 
-async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+async fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let read = tokio::fs::read(path).await.map(Zeroizing::new);
-    read.map_err(|error| Trouble::File { path: path.to_owned(), why: error.to_string() })
+    read.map_err(|error| Error::File { path: path.to_owned(), why: error.to_string() })
 }

@@ -6,12 +6,13 @@ use tokio::{sync::watch::Receiver, task::JoinHandle, time::timeout};
 
 use super::*;
 use crate::{
+    certificates::{Handle, prepare},
     clock::Clock,
-    issue::{Authority, Names},
-    keep::{Certificates, prepare},
-    lives::Lives,
+    issue::Authority,
+    lifetimes::Lifetimes,
+    names::Names,
     settings::Origin,
-    tests::given::{DAY, authority, names, on},
+    tests::fixtures::{DAY, authority, names, on},
 };
 
 /// A directory as the kubelet mounts a Secret: the files are links through `..data`, which is swapped.
@@ -48,12 +49,12 @@ impl Mount {
 
 /// A certificate and its key in PEM, of an authority made for it.
 fn issued(made: Duration, names: &Names) -> (String, String) {
-    let (certificate, key) = crate::issue::given::pair(&authority(made), names, on(made));
+    let (certificate, key) = crate::issue::fixtures::pair(&authority(made), names, on(made));
     (certificate, key)
 }
 
 struct Running {
-    certificates: Certificates,
+    handle: Handle,
     rest: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -61,24 +62,24 @@ struct Running {
 fn start(mount: &Mount, now: Duration) -> Running {
     // No configuration is named: nobody is asked anything.
     let nobody = Client::try_from(Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
-    let (certificates, keeper) = prepare(Settings {
+    let (handle, certificates) = prepare(Settings {
         watch_client: nobody.clone(),
         client: nobody,
         origin: Origin::Files(mount.files()),
         names: names(),
         configurations: Vec::new(),
-        lives: Lives::default(),
+        lifetimes: Lifetimes::default(),
         clock: Clock::new(move || on(now)),
     });
     let rest = CancellationToken::new();
-    Running { certificates, rest: rest.clone(), task: tokio::spawn(keeper.run(rest)) }
+    Running { handle, rest: rest.clone(), task: tokio::spawn(certificates.run(rest)) }
 }
 
 impl Running {
     async fn until(&self, what: &str, holds: impl FnMut(&Report) -> bool) -> Report {
-        let mut report: Receiver<Report> = self.certificates.report.clone();
+        let mut report: Receiver<Report> = self.handle.report.clone();
         let waited = timeout(Duration::from_secs(20), report.wait_for(holds)).await;
-        let last = self.certificates.report.borrow().clone();
+        let last = self.handle.report.borrow().clone();
         waited.unwrap_or_else(|_| panic!("{what}: {last:?}")).unwrap().clone()
     }
 
@@ -93,7 +94,7 @@ impl Running {
     }
 
     fn presented(&self) -> Vec<u8> {
-        self.certificates.resolver.presented().unwrap().cert[0].to_vec()
+        self.handle.resolver.presented().unwrap().cert[0].to_vec()
     }
 
     async fn end(self) {
@@ -107,7 +108,7 @@ fn der(pem: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_swap_of_links_is_noticed_and_the_new_certificate_is_presented() {
+async fn a_swap_of_links_presents_the_new_certificate() {
     let mount = Mount::new();
     let (first, second) = (issued(Duration::ZERO, &names()), issued(Duration::ZERO, &names()));
     mount.publish("..one", &first.0, &first.1);
@@ -132,7 +133,7 @@ async fn files_that_come_late_are_waited_for_and_named() {
 }
 
 #[tokio::test]
-async fn a_pair_that_cannot_be_used_is_counted_and_the_one_before_stays() {
+async fn an_unusable_pair_is_counted_and_the_one_before_stays() {
     let mount = Mount::new();
     let (good, other) = (issued(Duration::ZERO, &names()), issued(Duration::ZERO, &names()));
     mount.publish("..good", &good.0, &good.1);
@@ -143,21 +144,21 @@ async fn a_pair_that_cannot_be_used_is_counted_and_the_one_before_stays() {
         ("..cut", &good.0[..40].to_owned(), &good.1),
         ("..swapped", &good.1, &good.0),
     ] {
-        let before = running.certificates.report.borrow().leaf_renewals.failed;
+        let before = running.handle.report.borrow().leaf_renewals.failed;
         mount.publish(generation, certificate, key);
         running.until(generation, |report| report.leaf_renewals.failed > before).await;
         assert_eq!(running.presented(), der(&good.0), "{generation}");
-        assert_eq!(running.certificates.report.borrow().readiness, Readiness::Ready, "{generation}");
+        assert_eq!(running.handle.report.borrow().readiness, Readiness::Ready, "{generation}");
     }
     running.end().await;
 }
 
 #[tokio::test]
-async fn a_certificate_for_others_or_of_another_time_is_not_ready_and_says_why() {
+async fn a_certificate_of_other_names_or_times_is_not_ready() {
     let pair = issued(Duration::ZERO, &Names::parse(&["another.svc"]).unwrap());
     let check = async |names: Option<&(String, String)>, now, words: &str| {
         let mount = Mount::new();
-        let fine = issued(DAY, &crate::tests::given::names());
+        let fine = issued(DAY, &crate::tests::fixtures::names());
         let pair = names.unwrap_or(&fine);
         mount.publish("..one", &pair.0, &pair.1);
         let running = start(&mount, now);
@@ -172,10 +173,10 @@ async fn a_certificate_for_others_or_of_another_time_is_not_ready_and_says_why()
 }
 
 #[tokio::test]
-async fn whether_a_bundle_trusts_the_certificate_is_found_out_as_a_client_does() {
+async fn a_bundle_is_checked_as_a_client_does() {
     let mount = Mount::new();
     let trusted = authority(Duration::ZERO);
-    let (certificate, key) = crate::issue::given::pair(&trusted, &names(), on(Duration::ZERO));
+    let (certificate, key) = crate::issue::fixtures::pair(&trusted, &names(), on(Duration::ZERO));
     mount.publish("..one", &certificate, &key);
     let pair = Pair::read(&mount.files()).await.unwrap();
     let bundle = |authorities: &[&Authority]| -> Bundle {
@@ -194,7 +195,7 @@ async fn whether_a_bundle_trusts_the_certificate_is_found_out_as_a_client_does()
 }
 
 #[tokio::test]
-async fn no_word_of_a_key_comes_out_of_a_pair_or_of_what_is_said_about_it() {
+async fn debug_and_errors_of_a_pair_show_no_key() {
     let mount = Mount::new();
     let (certificate, key) = issued(Duration::ZERO, &names());
     let secret = &key.lines().nth(1).unwrap()[..16];
@@ -202,10 +203,10 @@ async fn no_word_of_a_key_comes_out_of_a_pair_or_of_what_is_said_about_it() {
     let pair = Pair::read(&mount.files()).await.unwrap();
     assert!(!format!("{pair:?}").contains(secret));
     mount.publish("..two", &key, &key.replace("END", "FIN"));
-    for trouble in
+    for error in
         [Pair::read(&mount.files()).await.unwrap_err(), pair::bundle(&mount.files().key).await.unwrap_err()]
     {
-        let said = format!("{trouble} {trouble:?}");
-        assert!(!said.contains(secret), "{said}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(secret), "{shown}");
     }
 }

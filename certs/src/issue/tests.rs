@@ -3,11 +3,11 @@ use std::time::Duration;
 use rustls::{
     RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},
-    pki_types::UnixTime,
+    pki_types::{ServerName, UnixTime},
 };
 
 use super::*;
-use crate::tests::given::{DAY, HOUR, authority, names, on};
+use crate::tests::fixtures::{DAY, HOUR, authority, names, on};
 
 /// What a client that trusts the authority says to the leaf.
 fn verdict(authority: &Authority, leaf: &Leaf, name: &str, now: Duration) -> Result<(), rustls::Error> {
@@ -21,9 +21,9 @@ fn verdict(authority: &Authority, leaf: &Leaf, name: &str, now: Duration) -> Res
 }
 
 #[test]
-fn a_client_that_trusts_the_authority_trusts_the_leaf_under_its_names_only() {
+fn a_leaf_is_trusted_under_its_names_only() {
     let authority = authority(Duration::ZERO);
-    let leaf = authority.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = authority.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     for name in ["seinode-webhook.sei-system.svc", "127.0.0.1"] {
         verdict(&authority, &leaf, name, DAY).unwrap();
     }
@@ -34,7 +34,7 @@ fn a_client_that_trusts_the_authority_trusts_the_leaf_under_its_names_only() {
 #[test]
 fn a_leaf_is_valid_from_an_hour_before_and_for_seven_days() {
     let authority = authority(Duration::ZERO);
-    let leaf = authority.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = authority.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     assert_eq!((leaf.held.not_before, leaf.held.not_after), (on(DAY - HOUR), on(8 * DAY)));
     for (now, fine) in
         [(DAY - HOUR, true), (8 * DAY - HOUR, true), (DAY - 2 * HOUR, false), (8 * DAY + HOUR, false)]
@@ -42,7 +42,7 @@ fn a_leaf_is_valid_from_an_hour_before_and_for_seven_days() {
         assert_eq!(verdict(&authority, &leaf, "127.0.0.1", now).is_ok(), fine, "{now:?}");
     }
     // A client whose clock is behind trusts an authority that was made just now.
-    let early = authority.mint(&names(), on(Duration::ZERO), &Lives::default()).unwrap();
+    let early = authority.mint(&names(), on(Duration::ZERO), &Lifetimes::default()).unwrap();
     assert_eq!(authority.certificate().not_before, earlier(on(Duration::ZERO), HOUR));
     verdict(&authority, &early, "127.0.0.1", Duration::ZERO).unwrap();
 }
@@ -51,15 +51,15 @@ fn a_leaf_is_valid_from_an_hour_before_and_for_seven_days() {
 fn an_authority_lives_for_a_year_and_no_leaf_outlives_it() {
     let authority = authority(Duration::ZERO);
     assert_eq!(authority.certificate().not_after, on(365 * DAY));
-    let leaf = authority.mint(&names(), on(363 * DAY), &Lives::default()).unwrap();
+    let leaf = authority.mint(&names(), on(363 * DAY), &Lifetimes::default()).unwrap();
     assert_eq!(leaf.held.not_after, on(365 * DAY));
     assert!(leaf.held.renew_at < on(365 * DAY));
 }
 
 #[test]
-fn a_leaf_may_not_sign_and_an_authority_may_have_no_authority_below_it() {
+fn a_leaf_signs_nothing_and_an_authority_only_leaves() {
     let authority = authority(Duration::ZERO);
-    let leaf = authority.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = authority.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     let read = |der: &[u8]| {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).unwrap();
         let constraints = certificate.basic_constraints().unwrap().map(|it| it.value.clone());
@@ -78,7 +78,7 @@ fn a_leaf_may_not_sign_and_an_authority_may_have_no_authority_below_it() {
 fn two_authorities_and_two_leaves_are_never_the_same() {
     let (one, other) = (authority(Duration::ZERO), authority(Duration::ZERO));
     assert_ne!(one.certificate().fingerprint(), other.certificate().fingerprint());
-    let leaf = || one.mint(&names(), on(DAY), &Lives::default()).unwrap().certified.cert[0].clone();
+    let leaf = || one.mint(&names(), on(DAY), &Lifetimes::default()).unwrap().certified.cert[0].clone();
     assert_ne!(leaf(), leaf());
 }
 
@@ -88,7 +88,7 @@ fn a_stored_authority_signs_again() {
     let certificate = before.certificate().pem();
     let after = Authority::read(certificate.as_bytes(), before.key_pem().as_bytes()).unwrap();
     assert_eq!(after.certificate(), before.certificate());
-    let leaf = after.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = after.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     verdict(&before, &leaf, "127.0.0.1", DAY).unwrap();
 }
 
@@ -96,7 +96,7 @@ fn a_stored_authority_signs_again() {
 fn every_flaw_of_a_stored_authority_is_told_apart() {
     let (one, other) = (authority(Duration::ZERO), authority(Duration::ZERO));
     let (certificate, key) = (one.certificate().pem(), one.key_pem());
-    let leaf = one.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = one.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     let leaf = Certificate::from_der(&leaf.certified.cert[0]).unwrap().pem();
     let chain = certificate.clone() + &other.certificate().pem();
     let cut = certificate.replace("END", "FIN");
@@ -116,24 +116,38 @@ fn every_flaw_of_a_stored_authority_is_told_apart() {
 }
 
 #[test]
-fn names_are_dns_names_and_addresses_and_at_least_one() {
-    assert_eq!(Names::parse::<&str>(&[]), Err(BadNames::None));
-    for wrong in ["", "a b", "ü.svc", "a..b", "-a.svc", "*"] {
-        assert_eq!(Names::parse(&["a.svc", wrong]), Err(BadNames::Malformed(wrong.into())), "{wrong}");
+fn an_authority_signs_for_its_own_names_only() {
+    let lifetimes = Lifetimes::default();
+    for (own, foreign) in [
+        (&["hook.sei.svc"][..], &["kubernetes.default.svc", "other.sei.svc", "10.0.0.1", "::1"][..]),
+        (&["10.0.0.1"], &["hook.sei.svc", "10.0.0.2", "::1"]),
+        (&["::1", "hook.sei.svc"], &["::2", "10.0.0.1", "hook.other.svc"]),
+    ] {
+        let names = Names::parse(own).unwrap();
+        let authority = Authority::create(&names, on(Duration::ZERO), &lifetimes).unwrap();
+        assert_eq!(authority.certificate().permitted(), Some(&names), "it is read back");
+        for name in own {
+            let leaf = authority.mint(&names, on(DAY), &lifetimes).unwrap();
+            verdict(&authority, &leaf, name, DAY)
+                .unwrap_or_else(|error| panic!("{own:?} for {name}: {error}"));
+        }
+        for name in foreign {
+            let leaf = authority.mint(&Names::parse(&[name]).unwrap(), on(DAY), &lifetimes).unwrap();
+            assert!(verdict(&authority, &leaf, name, DAY).is_err(), "{own:?} signs for {name}");
+        }
     }
-    assert_eq!(Names::parse(&["a.b.svc", "::1"]).unwrap().server_names().count(), 2);
 }
 
 #[test]
-fn no_word_of_a_key_comes_out_of_debug_or_errors() {
+fn debug_and_errors_show_no_key() {
     let authority = authority(Duration::ZERO);
-    let leaf = authority.mint(&names(), on(DAY), &Lives::default()).unwrap();
+    let leaf = authority.mint(&names(), on(DAY), &Lifetimes::default()).unwrap();
     let pem = authority.key_pem();
     let secret = pem.lines().nth(1).unwrap();
     let flaw = Authority::read(pem.as_bytes(), pem.as_bytes()).unwrap_err();
-    let said = format!("{authority:?} {authority:#?} {leaf:?} {:?} {flaw} {flaw:?}", leaf.certified);
-    assert!(!said.contains(&secret[..16]), "{said}");
+    let shown = format!("{authority:?} {authority:#?} {leaf:?} {:?} {flaw} {flaw:?}", leaf.certified);
+    assert!(!shown.contains(&secret[..16]), "{shown}");
     // Nor as the bytes that it is made of.
-    assert!(!said.contains(", 48, 129,") && !said.contains("d: ["), "{said}");
+    assert!(!shown.contains(", 48, 129,") && !shown.contains("d: ["), "{shown}");
     assert!(format!("{authority:?}").contains("2027-01-01"), "the facts are still there: {authority:?}");
 }

@@ -15,8 +15,8 @@ use rustls::{
 use super::*;
 use crate::{
     issue::{Authority, Leaf},
-    lives::Lives,
-    tests::given::names,
+    lifetimes::Lifetimes,
+    tests::fixtures::names,
 };
 
 fn server(resolver: &Arc<Resolver>) -> Arc<ServerConfig> {
@@ -63,15 +63,15 @@ fn exchange(client: &mut ClientConnection, server: &mut ServerConnection) -> Res
 }
 
 fn authority() -> Authority {
-    Authority::create(jiff::Timestamp::now(), &Lives::default()).unwrap()
+    Authority::create(&names(), jiff::Timestamp::now(), &Lifetimes::default()).unwrap()
 }
 
 fn leaf(authority: &Authority) -> Leaf {
-    authority.mint(&names(), jiff::Timestamp::now(), &Lives::default()).unwrap()
+    authority.mint(&names(), jiff::Timestamp::now(), &Lifetimes::default()).unwrap()
 }
 
 #[test]
-fn without_a_certificate_a_handshake_fails_and_with_one_it_succeeds() {
+fn a_handshake_needs_a_certificate() {
     let (resolver, authority) = (Arc::new(Resolver::default()), authority());
     let (server, client) = (server(&resolver), client(&authority));
     handshake(&server, &client).unwrap_err();
@@ -80,7 +80,7 @@ fn without_a_certificate_a_handshake_fails_and_with_one_it_succeeds() {
 }
 
 #[test]
-fn the_next_handshake_has_the_new_certificate_and_open_connections_go_on() {
+fn a_new_certificate_is_presented_and_connections_stay_open() {
     let (resolver, before, after) = (Arc::new(Resolver::default()), authority(), authority());
     let server = server(&resolver);
     resolver.present(leaf(&before).certified);

@@ -6,10 +6,10 @@ use tokio::sync::watch::{Receiver, channel};
 use super::*;
 use crate::{
     clock::Clock,
-    lives::Lives,
+    lifetimes::Lifetimes,
     settings::Origin,
     stored::Stored,
-    tests::given::{DAY, HOUR, authority, both, names, on},
+    tests::fixtures::{DAY, HOUR, authority, both, names, on},
 };
 
 /// A replica that has served for a while and now asks an API server that does not answer.
@@ -32,7 +32,7 @@ impl CutOff {
             origin: Origin::SelfManaged(secret.clone()),
             names: names(),
             configurations: Vec::new(),
-            lives: Lives::default(),
+            lifetimes: Lifetimes::default(),
             clock: Clock::new(move || on(*clock.lock().unwrap())),
         };
         let (sender, report) = channel(Report::default());
@@ -40,7 +40,7 @@ impl CutOff {
         rotator.view = stored.map(|stored| View {
             live: both(&stored.bundle()),
             content: Content::Sound(stored),
-            seat: Seat::default(),
+            revision: Revision::default(),
         });
         Self { rotator, now, report }
     }
@@ -49,15 +49,15 @@ impl CutOff {
     async fn look(&mut self, now: Duration) -> Option<Vec<u8>> {
         *self.now.lock().unwrap() = now;
         self.rotator.outdated = true;
-        let outcome = self.rotator.pass().await;
-        assert!(matches!(outcome, Err(Trouble::Unreachable { .. })), "{outcome:?}");
-        self.rotator.tell(&outcome);
+        let outcome = self.rotator.reconcile().await;
+        assert!(matches!(outcome, Err(Error::Unreachable { .. })), "{outcome:?}");
+        self.rotator.report_state(&outcome);
         self.rotator.resolver.presented().map(|certified| certified.cert[0].to_vec())
     }
 }
 
 #[tokio::test]
-async fn without_an_answer_a_certificate_is_minted_from_what_is_remembered_only_if_it_is_needed() {
+async fn without_an_api_server_a_leaf_is_minted_only_when_needed() {
     let stored = Stored::begun(authority(Duration::ZERO), &Bundle::default(), on(Duration::ZERO));
     let mut replica = CutOff::with(Some(stored));
     let first = replica.look(Duration::ZERO).await;
@@ -77,7 +77,7 @@ async fn without_an_answer_a_certificate_is_minted_from_what_is_remembered_only_
 }
 
 #[tokio::test]
-async fn who_never_had_an_answer_says_so() {
+async fn an_unreachable_api_server_is_reported() {
     let mut replica = CutOff::with(None);
     assert_eq!(replica.look(Duration::ZERO).await, None);
     assert_eq!(

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::tests::given::{DAY, HOUR, authority, on};
+use crate::tests::fixtures::{DAY, HOUR, authority, on};
 
 fn begun() -> Stored {
     Stored::begun(authority(Duration::ZERO), &Bundle::default(), on(Duration::ZERO))
@@ -92,10 +92,10 @@ fn no_list_grows_without_end() {
 #[test]
 fn no_key_is_in_the_debug_output_or_in_what_is_published() {
     let stored = begun().staged(authority(DAY), on(DAY));
-    let said = format!("{stored:?} {:?} {}", stored.bundle(), stored.bundle().pem());
-    assert!(!said.contains("PRIVATE"), "{said}");
+    let shown = format!("{stored:?} {:?} {}", stored.bundle(), stored.bundle().pem());
+    assert!(!shown.contains("PRIVATE"), "{shown}");
     for authority in [&stored.signer, stored.next.as_ref().unwrap()] {
         let pem = authority.key_pem();
-        assert!(!said.contains(pem.lines().nth(1).unwrap()), "{said}");
+        assert!(!shown.contains(pem.lines().nth(1).unwrap()), "{shown}");
     }
 }

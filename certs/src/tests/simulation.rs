@@ -2,10 +2,10 @@
 //! and whatever goes wrong between them. The decisions and their values are the real ones; only the API server is a
 //! model of versions and compare-and-swap. The same seed goes the same way.
 //!
-//! What must hold after every single request: a leaf that the API servers have once trusted is trusted by every one of
+//! Invariant after every single request: a leaf that the API servers have once trusted is trusted by every one of
 //! them for as long as it is presented, and a leaf that was exchanged without need is trusted from its first moment.
 
-mod mishaps;
+mod faults;
 mod replica;
 mod run;
 mod world;
@@ -27,7 +27,7 @@ impl Lots {
         self.0 % end
     }
 
-    /// Whether something happens that happens once in `times`.
+    /// Draws an event that happens once in `times`.
     pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

@@ -21,13 +21,15 @@ pub struct Provided {
 
 impl Provided {
     pub fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "somebody else's authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let authority = issuer.pem().replace("\r\n", "\n");
-        Self { directory, authority, issuer }
+        let issuer = issuer();
+        let authority = pem(&issuer);
+        Self { directory: tempfile::tempdir().unwrap(), authority, issuer }
+    }
+
+    /// Signs with another authority from now on.
+    pub fn replace_authority(&mut self) {
+        self.issuer = issuer();
+        self.authority = pem(&self.issuer);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -54,4 +56,15 @@ impl Provided {
         fs::write(self.path("tls.key"), key.serialize_pem()).unwrap();
         fs::write(self.path("tls.crt"), params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
     }
+}
+
+fn issuer() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "somebody else's authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn pem(issuer: &CertifiedIssuer<'static, KeyPair>) -> String {
+    issuer.pem().replace("\r\n", "\n")
 }

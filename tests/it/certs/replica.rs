@@ -14,8 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use rustls::{ServerConfig, crypto::ring, version::TLS13};
 use seinode_certs::{
-    Certificates, Clock, Configuration, Lives, Names, Origin, Readiness, Report, SecretName, Settings,
-    prepare,
+    Clock, Configuration, Handle, Lifetimes, Names, Origin, Readiness, Report, SecretName, Settings, prepare,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -32,16 +31,16 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// What a replica is started with.
 #[derive(Clone)]
-pub struct Given {
+pub struct ReplicaSettings {
     pub client: Client,
     pub namespace: String,
     pub configurations: Vec<Configuration>,
-    pub lives: Lives,
+    pub lifetimes: Lifetimes,
     pub origin: Option<Origin>,
 }
 
 pub struct Replica {
-    pub certificates: Certificates,
+    pub handle: Handle,
     /// How many seconds its wall clock is ahead.
     pub ahead: Arc<AtomicI64>,
     pub address: SocketAddr,
@@ -50,35 +49,35 @@ pub struct Replica {
 
 impl Replica {
     /// Starts it; it stops when it is dropped.
-    pub async fn start(given: &Given) -> Self {
+    pub async fn start(settings: &ReplicaSettings) -> Self {
         let ahead = Arc::new(AtomicI64::new(0));
         let seconds = Arc::clone(&ahead);
         let clock = Clock::new(move || {
             let ahead = seconds.load(std::sync::atomic::Ordering::Relaxed);
             Timestamp::now() + SignedDuration::from_secs(ahead)
         });
-        let secret = SecretName { namespace: given.namespace.clone(), name: "webhook-authority".into() };
-        let (certificates, keeper) = prepare(Settings {
-            watch_client: given.client.clone(),
-            client: given.client.clone(),
-            origin: given.origin.clone().unwrap_or(Origin::SelfManaged(secret)),
+        let secret = SecretName { namespace: settings.namespace.clone(), name: "webhook-authority".into() };
+        let (handle, certificates) = prepare(Settings {
+            watch_client: settings.client.clone(),
+            client: settings.client.clone(),
+            origin: settings.origin.clone().unwrap_or(Origin::SelfManaged(secret)),
             names: Names::parse(&["127.0.0.1"]).unwrap(),
-            configurations: given.configurations.clone(),
-            lives: given.lives.clone(),
+            configurations: settings.configurations.clone(),
+            lifetimes: settings.lifetimes.clone(),
             clock,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let rest = CancellationToken::new();
-        tokio::spawn(keeper.run(rest.clone()));
-        let serving = axum::serve(Tls { listener, acceptor: acceptor(&certificates) }, routes());
+        tokio::spawn(certificates.run(rest.clone()));
+        let serving = axum::serve(Tls { listener, acceptor: acceptor(&handle) }, routes());
         tokio::spawn(serving.with_graceful_shutdown(rest.clone().cancelled_owned()).into_future());
-        Self { certificates, ahead, address, _ends_with_it: rest.drop_guard() }
+        Self { handle, ahead, address, _ends_with_it: rest.drop_guard() }
     }
 
     /// Waits for a report, and says what the last one was when it does not come.
     pub async fn until(&self, what: &str, holds: impl FnMut(&Report) -> bool) -> Report {
-        let mut reports = self.certificates.report.clone();
+        let mut reports = self.handle.report.clone();
         let waited = timeout(PATIENCE, reports.wait_for(holds)).await;
         let last = self.report();
         waited.unwrap_or_else(|_| panic!("{what}; last: {last:#?}")).unwrap().clone()
@@ -96,12 +95,12 @@ impl Replica {
     }
 
     pub fn report(&self) -> Report {
-        self.certificates.report.borrow().clone()
+        self.handle.report.borrow().clone()
     }
 
     /// The certificate that it presents.
     pub fn presented(&self) -> Vec<u8> {
-        self.certificates.resolver.presented().unwrap().cert[0].to_vec()
+        self.handle.resolver.presented().unwrap().cert[0].to_vec()
     }
 
     /// Waits until it presents another certificate.
@@ -117,10 +116,10 @@ impl Replica {
     }
 }
 
-fn acceptor(certificates: &Certificates) -> TlsAcceptor {
+fn acceptor(handle: &Handle) -> TlsAcceptor {
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_protocol_versions(&[&TLS13]).unwrap().with_no_client_auth();
-    let mut config = builder.with_cert_resolver(Arc::clone(&certificates.resolver) as _);
+    let mut config = builder.with_cert_resolver(Arc::clone(&handle.resolver) as _);
     config.send_tls13_tickets = 0;
     TlsAcceptor::from(Arc::new(config))
 }

@@ -1,15 +1,16 @@
 //! A namespace whose SeiNodes are judged by replicas of its own, behind a Service.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
 use futures::future::join_all;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api,
-    api::{DynamicObject, PostParams},
+    api::{DynamicObject, Patch, PatchParams, PostParams},
 };
 use seinode_api::SeiNode;
 use seinode_certs::Kind;
@@ -30,16 +31,20 @@ pub struct House {
 }
 
 impl House {
-    /// With both configurations, and an account that has every right in the namespace but in the cluster only those
-    /// to the two configurations by name.
+    /// Makes both configurations, and an account that has every right in the namespace but in the cluster only those to
+    /// the two configurations by name and to reviews of tokens.
     pub async fn of(kit: &Kit) -> Self {
         let ns = kit.namespace().await;
         let name = format!("serving-{}", ns.name);
         let kubeconfig = ns.account_with_every_right_here().await;
         let kinds = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
-        ns.grant_everywhere(json!([{"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
-                                    "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
-            .await;
+        ns.grant_everywhere(json!([
+            {"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
+             "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]},
+            {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+            {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
+        ]))
+        .await;
         let house = Self { service: Service::start().await, ns, kubeconfig, name };
         house.configure(Kind::Mutating, "mutate").await;
         house.configure(Kind::Validating, "validate").await;
@@ -63,13 +68,52 @@ impl House {
                 "admissionReviewVersions": ["v1"],
             }],
         });
-        let api: Api<DynamicObject> = Api::all_with(self.ns.client.clone(), &resource);
         let configuration = serde_json::from_value(configuration).unwrap();
-        api.create(&PostParams::default(), &configuration).await.unwrap();
+        self.api(kind).create(&PostParams::default(), &configuration).await.unwrap();
+    }
+
+    fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::all_with(self.ns.client.clone(), &kind.resource())
+    }
+
+    /// The bundles of both configurations.
+    pub async fn bundles(&self) -> Vec<String> {
+        let read = async |kind| {
+            let object = self.api(kind).get(&self.name).await.unwrap();
+            let bundle = object.data["webhooks"][0]["clientConfig"]["caBundle"].clone();
+            let bundle = serde_json::from_value::<ByteString>(bundle).unwrap_or_default();
+            String::from_utf8(bundle.0).unwrap()
+        };
+        join_all([Kind::Mutating, Kind::Validating].map(read)).await
+    }
+
+    /// Takes the bundle out of both configurations.
+    pub async fn remove_bundles(&self) {
+        let remove = json!([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]);
+        let remove: Patch<()> = Patch::Json(serde_json::from_value(remove).unwrap());
+        for kind in [Kind::Mutating, Kind::Validating] {
+            self.api(kind).patch(&self.name, &PatchParams::default(), &remove).await.unwrap();
+        }
+    }
+
+    /// The credentials of the account.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The authority that signs, in PEM.
+    pub async fn authority(&self) -> String {
+        let secret = self.ns.api::<Secret>().get(SECRET).await.unwrap();
+        String::from_utf8(secret.data.unwrap()["tls.crt"].0.clone()).unwrap()
     }
 
     /// Starts a replica, and waits until it is ready and gets connections.
     pub async fn replica(&self) -> Operator {
+        self.replica_with(&[]).await
+    }
+
+    /// Starts a replica with further arguments, and waits until it is ready and gets connections.
+    pub async fn replica_with(&self, more: &[&str]) -> Operator {
         let arguments = [
             format!("--watch-namespace={}", self.ns.name),
             "--webhook-names=127.0.0.1".to_owned(),
@@ -77,7 +121,7 @@ impl House {
             format!("--mutating-webhook-configuration={}", self.name),
             format!("--validating-webhook-configuration={}", self.name),
         ];
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
         let settings = [("POD_NAMESPACE", &*self.ns.name)];
         let operator = Operator::with_webhooks(&self.ns.world, &self.kubeconfig, &arguments, &settings);
         self.service.add(&operator).await;

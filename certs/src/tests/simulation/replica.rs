@@ -13,16 +13,16 @@ use crate::{
     configuration::{Configuration, Live},
     decide::{Act, Seen, Why, decide},
     issue::Leaf,
-    lives::{earlier, later},
-    pace::Pace,
+    lifetimes::{earlier, later},
+    rate_limit::RateLimit,
     report::{self, Readiness},
     rotation::{Content, Rotation},
     stored::Stored,
-    tests::given::{begun, names},
+    tests::fixtures::{begun, names},
     trust::Trust,
 };
 
-/// How wrong a wall clock is.
+/// Error of a wall clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Skew {
     pub(crate) ahead: Duration,
@@ -42,8 +42,8 @@ pub(crate) struct Replica {
     leaf: Option<Leaf>,
     /// Every API server has trusted the leaf once.
     established: bool,
-    pace: Pace<()>,
-    pub(crate) said: Vec<String>,
+    rate_limit: RateLimit<()>,
+    pub(crate) log: Vec<String>,
 }
 
 struct View {
@@ -52,7 +52,7 @@ struct View {
     version: Option<u64>,
 }
 
-/// What the next request is.
+/// The next request.
 enum Stage {
     Idle,
     Look,
@@ -74,8 +74,8 @@ impl Replica {
             known: Bundle::default(),
             leaf: None,
             established: false,
-            pace: Pace::new(3, world.lives.patience()),
-            said: Vec::new(),
+            rate_limit: RateLimit::new(3, world.lifetimes.patience()),
+            log: Vec::new(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Replica {
         matches!(self.stage, Stage::Idle)
     }
 
-    /// Whether its next request changes something.
+    /// Reports whether its next request changes something.
     pub(crate) fn is_about_to_write(&self) -> bool {
         matches!(self.stage, Stage::Write(_) | Stage::Inject(_))
     }
@@ -116,7 +116,7 @@ impl Replica {
                 let (content, version) = world.secret();
                 self.view = Some(View { live, content, version });
                 self.outdated = false;
-                self.weigh(world);
+                self.update_trust(world);
                 self.go_on(world);
                 return false;
             }
@@ -126,7 +126,7 @@ impl Replica {
                     Some(version) => {
                         view.version = Some(version);
                         view.content = Content::Sound(*stored);
-                        self.weigh(world);
+                        self.update_trust(world);
                     }
                     None => self.outdated = true,
                 }
@@ -140,7 +140,7 @@ impl Replica {
                     Some(now_there) => *live = now_there,
                     None => self.outdated = true,
                 }
-                self.weigh(world);
+                self.update_trust(world);
                 if !which.is_empty() {
                     self.stage = Stage::Inject(which);
                     return true;
@@ -160,7 +160,7 @@ impl Replica {
             }
             let act = self.decide(world);
             if act != Act::Rest {
-                self.said.push(format!("{:?} {act}", world.now));
+                self.log.push(format!("{:?} {act}", world.now));
             }
             match act {
                 Act::Rest => return,
@@ -172,11 +172,11 @@ impl Replica {
                 }
             }
         }
-        panic!("it mints over and over: {:#?}", self.said);
+        panic!("it mints over and over: {:#?}", self.log);
     }
 
     fn write(&mut self, rotation: &Rotation, world: &World) {
-        if matches!(rotation, Rotation::Replace(_)) && !self.pace.may(&(), self.instant(world)) {
+        if matches!(rotation, Rotation::Replace(_)) && !self.rate_limit.admit(&(), self.instant(world)) {
             return;
         }
         let View { live, content, .. } = self.view.as_ref().unwrap();
@@ -184,7 +184,8 @@ impl Replica {
         for live in live {
             known.extend(live.authorities().iter().cloned());
         }
-        let stored = rotation.carry_out(content, &known, self.clock(world), &world.lives).unwrap();
+        let stored =
+            rotation.carry_out(content, &known, &names(), self.clock(world), &world.lifetimes).unwrap();
         self.stage = Stage::Write(Box::new(stored));
     }
 
@@ -192,7 +193,7 @@ impl Replica {
         let Content::Sound(stored) = &self.view.as_ref().unwrap().content else {
             panic!("nothing to mint from")
         };
-        let leaf = stored.signer.mint(&names(), self.clock(world), &world.lives).unwrap();
+        let leaf = stored.signer.mint(&names(), self.clock(world), &world.lifetimes).unwrap();
         // Exchanged without need, it must be trusted from its first moment.
         self.established = match why {
             Why::Successor => true,
@@ -200,7 +201,7 @@ impl Replica {
             Why::First | Why::Expired | Why::NotYetValid | Why::Disowned => false,
         };
         self.leaf = Some(leaf);
-        self.weigh(world);
+        self.update_trust(world);
     }
 
     /// Asserts what must hold at every moment.
@@ -212,16 +213,16 @@ impl Replica {
             trusted || !self.established || !valid,
             "{name} presents a leaf that is trusted no longer, at {:?}: {leaf:?}\n{:#?}",
             world.now,
-            self.said
+            self.log
         );
         self.established |= trusted;
     }
 
-    /// Whether it serves, by its own account.
+    /// Its own report on whether it serves.
     pub(crate) fn readiness(&self, world: &World) -> Readiness {
         let live = self.view.as_ref().map_or(&[][..], |view| &view.live);
         let leaf = self.leaf.as_ref().map(|leaf| &leaf.held);
-        report::of_leaf(leaf, live, self.clock(world), &world.lives)
+        report::of_leaf(leaf, live, self.clock(world), &world.lifetimes)
     }
 
     pub(crate) fn leaf(&self) -> Option<&Leaf> {
@@ -232,17 +233,18 @@ impl Replica {
         let Some(View { live, content, .. }) = &self.view else { return Act::Rest };
         let trusted = self.trust.lasting(self.instant(world));
         let leaf = self.leaf.as_ref().map(|leaf| &leaf.held);
-        decide(&Seen { now: self.clock(world), content, live, trusted: &trusted, leaf }, &world.lives)
+        let seen = Seen { now: self.clock(world), names: &names(), content, live, trusted: &trusted, leaf };
+        decide(&seen, &world.lifetimes)
     }
 
-    fn weigh(&mut self, world: &World) {
+    fn update_trust(&mut self, world: &World) {
         let View { live, content, .. } = self.view.as_ref().unwrap();
         if let Content::Sound(stored) = content {
             self.known = stored.bundle();
         }
         let ours = self.leaf.as_ref().map(|leaf| leaf.held.issuer);
         let candidates: Vec<_> = self.known.iter().map(Certificate::fingerprint).chain(ours).collect();
-        self.trust.saw(live, &candidates, self.origin + world.now);
+        self.trust.update(live, &candidates, self.origin + world.now);
     }
 
     fn clock(&self, world: &World) -> Timestamp {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Lots, replica::Replica, world::World};
 use crate::{
-    certificate::Fingerprint, lives::Lives, report::Readiness, rotation::Content, tests::given::HOUR,
+    certificate::Fingerprint, lifetimes::Lifetimes, report::Readiness, rotation::Content,
+    tests::fixtures::HOUR,
 };
 
 /// Two replicas in their world.
@@ -16,15 +17,15 @@ pub(super) struct Run {
     asleep: Option<usize>,
 }
 
-/// Real lives, looked at less often, so that years pass quickly.
-pub(super) fn leisurely() -> Lives {
-    Lives { settling: 6 * HOUR, check: 6 * HOUR, ..Lives::default() }
+/// Real lifetimes, looked at less often, so that years pass quickly.
+pub(super) fn leisurely() -> Lifetimes {
+    Lifetimes { settling: 6 * HOUR, check: 6 * HOUR, ..Lifetimes::default() }
 }
 
 impl Run {
-    pub(super) fn new(lives: Lives, seed: u64) -> Self {
-        let lag = lives.settling.mul_f64(0.9);
-        let world = World::new(lives, lag);
+    pub(super) fn new(lifetimes: Lifetimes, seed: u64) -> Self {
+        let lag = lifetimes.settling.mul_f64(0.9);
+        let world = World::new(lifetimes, lag);
         let replicas = vec![Replica::new(&world), Replica::new(&world)];
         let mut run = Self { world, replicas, lots: Lots::new(seed), asleep: None };
         run.calm_down();
@@ -51,22 +52,19 @@ impl Run {
             let changed = replica.step(&mut self.world);
             self.check();
             if changed {
-                self.tell_everybody();
+                self.notify_all();
             }
         }
-        panic!(
-            "they do not come to rest: {:#?}",
-            self.replicas.iter().map(|it| &it.said).collect::<Vec<_>>()
-        );
+        panic!("they do not come to rest: {:#?}", self.replicas.iter().map(|it| &it.log).collect::<Vec<_>>());
     }
 
-    pub(super) fn tell_everybody(&mut self) {
+    pub(super) fn notify_all(&mut self) {
         self.replicas.iter_mut().for_each(|replica| replica.news = true);
     }
 
     /// Lets time pass until the clocks are looked at again.
     pub(super) fn pass_time(&mut self) {
-        self.world.now += self.world.lives.check;
+        self.world.now += self.world.lifetimes.check;
         self.check();
         for (which, replica) in self.replicas.iter_mut().enumerate() {
             if self.asleep != Some(which) {
@@ -95,8 +93,8 @@ impl Run {
         let (Content::Sound(stored), _) = self.world.secret() else { panic!("the Secret is not in order") };
         let signer = stored.signer.certificate().fingerprint();
         for replica in &self.replicas {
-            assert_eq!(replica.readiness(&self.world), Readiness::Ready, "{:#?}", replica.said);
-            assert_eq!(replica.leaf().unwrap().held.issuer, signer, "{:#?}", replica.said);
+            assert_eq!(replica.readiness(&self.world), Readiness::Ready, "{:#?}", replica.log);
+            assert_eq!(replica.leaf().unwrap().held.issuer, signer, "{:#?}", replica.log);
         }
         assert!(self.world.trusts(&signer));
     }

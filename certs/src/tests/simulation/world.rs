@@ -6,32 +6,35 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     certificate::{Bundle, Fingerprint},
     configuration::{Kind, Live},
-    lives::Lives,
+    lifetimes::Lifetimes,
     rotation::Content,
     stored::Stored,
-    tests::given::live,
+    tests::fixtures::live,
 };
 
 const KINDS: [Kind; 2] = [Kind::Mutating, Kind::Validating];
 
-/// What is in the cluster.
+/// The objects of the cluster.
 pub(crate) struct World {
-    pub(crate) lives: Lives,
+    pub(crate) lifetimes: Lifetimes,
     /// The true time since the beginning.
     pub(crate) now: Duration,
-    /// How far the second API server lags behind.
+    /// Lag of the second API server.
     lag: Duration,
     version: u64,
     secret: Option<(u64, BTreeMap<String, Vec<u8>>)>,
     configurations: [(u64, String); 2],
-    /// What replicas wrote into each configuration and when: what people wipe is put back, and is no fault of ours.
+    /// Writes of replicas into each configuration: a bundle that people wipe is repaired, and is no fault of ours.
     written: [Vec<(Duration, Bundle)>; 2],
 }
 
+/// The content of the Secret at some time.
+pub(crate) struct Backup(Option<BTreeMap<String, Vec<u8>>>);
+
 impl World {
-    pub(crate) fn new(lives: Lives, lag: Duration) -> Self {
+    pub(crate) fn new(lifetimes: Lifetimes, lag: Duration) -> Self {
         Self {
-            lives,
+            lifetimes,
             now: Duration::ZERO,
             lag,
             version: 1,
@@ -70,7 +73,7 @@ impl World {
     pub(crate) fn apply(&mut self, read: &Live, bundle: &Bundle) -> Option<Live> {
         let at = KINDS.iter().position(|kind| *kind == read.configuration.kind)?;
         let patch = read.patch(&bundle.pem())?;
-        let version = patch["metadata"]["resourceVersion"].as_str()?;
+        let version = patch[0]["value"].as_str()?;
         if version != self.configurations[at].0.to_string().as_str() {
             return None;
         }
@@ -81,7 +84,7 @@ impl World {
         Some(live(KINDS[at], &bundle.pem(), self.version))
     }
 
-    /// Whether every API server trusts an authority in every configuration.
+    /// Reports whether every API server trusts an authority in every configuration.
     pub(crate) fn trusts(&self, issuer: &Fingerprint) -> bool {
         let as_of = |written: &[(Duration, Bundle)], then: Option<Duration>| {
             let seen = written.iter().rev().find(|(at, _)| then.is_some_and(|then| *at <= then));
@@ -94,6 +97,18 @@ impl World {
     /// Somebody deletes the Secret.
     pub(crate) fn delete_secret(&mut self) {
         self.secret = None;
+    }
+
+    /// A backup of the Secret as it is now.
+    pub(crate) fn back_up(&self) -> Backup {
+        Backup(self.secret.as_ref().map(|(_, content)| content.clone()))
+    }
+
+    /// Somebody puts a backup back.
+    pub(crate) fn restore(&mut self, Backup(backup): &Backup) {
+        self.version += 1;
+        let version = self.version;
+        self.secret = backup.clone().map(|content| (version, content));
     }
 
     /// Somebody writes nonsense over one part of the Secret.

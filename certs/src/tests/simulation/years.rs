@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     rotation::Content,
-    tests::given::{DAY, HOUR},
+    tests::fixtures::{DAY, HOUR},
 };
 
 #[test]
@@ -28,7 +28,7 @@ fn three_undisturbed_years_pass_without_a_gap() {
 }
 
 #[test]
-fn whatever_goes_wrong_nobody_loses_trust_and_all_is_well_in_the_end() {
+fn years_with_faults_pass_without_a_gap() {
     for seed in 0..12 {
         let mut run = Run::new(leisurely(), seed);
         for _ in 0..500 {
@@ -62,5 +62,5 @@ fn disturb(run: &mut Run) {
         14 if run.lots.once_in(4) => run.world.now += 400 * DAY,
         _ => return,
     }
-    run.tell_everybody();
+    run.notify_all();
 }

@@ -14,39 +14,39 @@ use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams, PostParams},
 };
-use seinode_certs::{Configuration, Kind, Lives};
+use seinode_certs::{Configuration, Kind, Lifetimes};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::replica::{Given, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use crate::kit::{Kit, Namespace, eventually};
 
 /// The Secret of the authority.
 pub const SECRET: &str = "webhook-authority";
 
 /// A namespace with two configurations that are for it alone.
-pub struct Stage {
+pub struct Setup {
     pub ns: Namespace,
-    pub given: Given,
+    pub settings: ReplicaSettings,
 }
 
-impl Stage {
-    /// Real lives, but a short wait for a bundle to settle.
+impl Setup {
+    /// Real lifetimes, but a short wait for a bundle to settle.
     pub async fn of(kit: &Kit) -> Self {
         let ns = kit.namespace().await;
         let configuration = |kind| Configuration { kind, name: format!("certs-{}", ns.name) };
-        let given = Given {
+        let settings = ReplicaSettings {
             client: ns.client.clone(),
             namespace: ns.name.clone(),
             configurations: vec![configuration(Kind::Mutating), configuration(Kind::Validating)],
-            lives: Lives {
+            lifetimes: Lifetimes {
                 settling: Duration::from_secs(1),
                 check: Duration::from_millis(200),
-                ..Lives::default()
+                ..Lifetimes::default()
             },
             origin: None,
         };
-        Self { ns, given }
+        Self { ns, settings }
     }
 
     pub fn api(&self, configuration: &Configuration) -> Api<DynamicObject> {
@@ -55,26 +55,14 @@ impl Stage {
 
     /// Makes both configurations: each has an entry for each replica, so that every call asks all of them.
     pub async fn configure(&self, replicas: &[&Replica]) {
-        for configuration in &self.given.configurations {
+        for configuration in &self.settings.configurations {
             self.make(configuration, replicas).await;
         }
     }
 
     pub async fn make(&self, configuration: &Configuration, replicas: &[&Replica]) {
-        let entry = |(number, replica): (usize, &&Replica)| {
-            json!({
-                "name": format!("r{number}.certs.sei.io"),
-                "clientConfig": {"url": replica.url()},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
-                           "operations": ["CREATE"]}],
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.ns.name}},
-                "objectSelector": {"matchLabels": {"certs": "called"}},
-                "failurePolicy": "Fail",
-                "sideEffects": "None",
-                "timeoutSeconds": 10,
-                "admissionReviewVersions": ["v1"],
-            })
-        };
+        let entry =
+            |(number, replica): (usize, &&Replica)| self.entry(&format!("r{number}.certs.sei.io"), replica);
         let entries: Vec<_> = replicas.iter().enumerate().map(entry).collect();
         let resource = configuration.kind.resource();
         let object = json!({
@@ -83,6 +71,22 @@ impl Stage {
         });
         let object = serde_json::from_value(object).unwrap();
         self.api(configuration).create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    /// An entry of a configuration that leads to a replica.
+    pub fn entry(&self, name: &str, replica: &Replica) -> Value {
+        json!({
+            "name": name,
+            "clientConfig": {"url": replica.url()},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
+                       "operations": ["CREATE"]}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.ns.name}},
+            "objectSelector": {"matchLabels": {"certs": "called"}},
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "timeoutSeconds": 10,
+            "admissionReviewVersions": ["v1"],
+        })
     }
 
     /// Has the API server call every webhook, as a dry run.
@@ -146,7 +150,7 @@ impl Stage {
             let object = self.api(configuration).get(&configuration.name).await.unwrap();
             object.data["webhooks"].as_array().unwrap().iter().map(bundle).collect::<Vec<_>>()
         };
-        join_all(self.given.configurations.iter().map(read)).await.concat()
+        join_all(self.settings.configurations.iter().map(read)).await.concat()
     }
 }
 

@@ -1,27 +1,27 @@
-//! What can go wrong on the way to the API server or to a file, in words for log lines and readiness. kube's own words
-//! may quote what they could not read; these never do.
+//! Errors on the way to the API server or to a file, in words for log lines and readiness. kube's own messages may quote
+//! what they could not read; these never do.
 
 use std::path::PathBuf;
 
 use crate::{configuration::Configuration, issue::Unissued};
 
-/// Why the certificates are not in order at the moment. All of it is tried again.
+/// Reason why the certificates are not in order at the moment. All of it is retried.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum Error {
     /// The API server refused.
     #[error("{what}: {message}{}", remedy(*.code))]
     Refused {
-        /// What was asked.
+        /// The request.
         what: String,
         /// Its HTTP status.
         code: u16,
-        /// In its words.
+        /// Its message.
         message: String,
     },
     /// No answer, or none that can be read.
     #[error("{what}: the API server cannot be reached")]
     Unreachable {
-        /// What was asked.
+        /// The request.
         what: String,
     },
     /// A certificate could not be made.
@@ -43,9 +43,9 @@ pub enum Trouble {
     /// A file.
     #[error("{}: {why}", .path.display())]
     File {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its defect.
         why: String,
     },
 }
@@ -57,7 +57,7 @@ fn remedy(code: u16) -> &'static str {
     }
 }
 
-impl Trouble {
+impl Error {
     /// Reads an error that came of asking for `what`.
     pub(crate) fn of(error: &kube::Error, what: impl Into<String>) -> Self {
         let what = what.into();

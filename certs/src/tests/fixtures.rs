@@ -1,4 +1,4 @@
-//! What tests are given: times, authorities, configurations.
+//! Fixtures of tests: times, authorities, configurations.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::{
     certificate::Bundle,
     configuration::{Configuration, Kind, Live},
-    issue::{Authority, Names},
-    lives::{Lives, later},
+    issue::Authority,
+    lifetimes::{Lifetimes, later},
+    names::Names,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -22,13 +23,13 @@ pub(crate) fn begun() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-/// So long after the beginning.
+/// The time at this distance from the beginning.
 pub(crate) fn on(after: Duration) -> Timestamp {
     later(begun(), after)
 }
 
 pub(crate) fn authority(made: Duration) -> Authority {
-    Authority::create(on(made), &Lives::default()).unwrap()
+    Authority::create(&names(), on(made), &Lifetimes::default()).unwrap()
 }
 
 pub(crate) fn names() -> Names {

@@ -1,28 +1,28 @@
-//! How long certificates live, and how long each stage of a rotation lasts. Settings, so that tests can live faster.
+//! Lifetimes of certificates, and durations of the stages of a rotation. Settings, so that tests can shorten them.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// The times that rotation goes by.
+/// Durations that rotation goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lives {
-    /// How long an authority is valid. Its successor is published after two thirds of it.
+pub struct Lifetimes {
+    /// Validity of an authority. Its successor is published after two thirds of it.
     pub authority: Duration,
-    /// How long a leaf is valid. It is renewed after two thirds of it, a tenth more or less.
+    /// Validity of a leaf. It is renewed after two thirds of it, a tenth more or less.
     pub leaf: Duration,
-    /// How far the beginning of a certificate lies in the past: clocks differ.
+    /// Back-dating of a certificate's beginning: clocks differ.
     pub back_dating: Duration,
-    /// How long a bundle must have been seen in every configuration before anything relies on it: a cluster has
+    /// Time that a bundle must have been seen in every configuration before anything relies on it: a cluster has
     /// several API servers, and each learns of a change on its own.
     pub settling: Duration,
-    /// How much longer a leaf must be valid for a replica to be ready.
+    /// Remaining validity that a leaf needs for its replica to be ready.
     pub margin: Duration,
-    /// How often the wall clock is looked at when nothing happens.
+    /// Interval of looks at the wall clock when nothing happens.
     pub check: Duration,
 }
 
-impl Default for Lives {
+impl Default for Lifetimes {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
@@ -36,8 +36,8 @@ impl Default for Lives {
     }
 }
 
-impl Lives {
-    /// How long a replica must itself have seen an authority trusted before it believes that the others have left
+impl Lifetimes {
+    /// Time that a replica must itself have seen an authority trusted before it assumes that the others have left
     /// the one before. The wall clock alone may have jumped; each replica follows within two looks at it.
     pub(crate) fn patience(&self) -> Duration {
         10 * self.settling.max(self.check)

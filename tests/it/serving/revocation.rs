@@ -1,0 +1,34 @@
+//! The way to take trust from an authority whose key has leaked: docs/operations.md, "Revoking the authority".
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+
+use super::house::{House, SECRET};
+use crate::kit::{Kit, eventually};
+
+pub async fn the_documented_procedure_revokes_a_leaked_authority(kit: Arc<Kit>) {
+    let house = House::of(&kit).await;
+    let (first, second) = (house.replica().await, house.replica().await);
+    house.callable().await;
+    let leaked = house.authority().await;
+    let secrets = house.ns.api::<Secret>();
+
+    // That the Secret goes revokes nothing while replicas run: no call may fail.
+    secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
+    eventually("another authority signs, and the old one stays trusted", async || {
+        let bundles = house.bundles().await;
+        let overlap = |bundle: &String| bundle.contains(&leaked) && bundle.matches("BEGIN").count() == 2;
+        if bundles.iter().all(overlap) { Ok(()) } else { Err(bundles) }
+    })
+    .await;
+
+    assert!(first.stop().await.success() && second.stop().await.success());
+    secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
+    house.remove_bundles().await;
+    let _replicas = [house.replica().await, house.replica().await];
+    house.callable().await;
+    let authority = house.authority().await;
+    assert_eq!(house.bundles().await, [authority.clone(), authority], "nobody else is trusted");
+}
