@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and the help that explains it.
 //!
-//! Values stay text here. `config` judges them, so that all wrong ones are reported together, beside wrong variables.
+//! Values stay text here. `settings` validates them, so that all wrong ones are reported together, with wrong variables.
+
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -10,7 +12,7 @@ const LONG_ABOUT: &str = "\
 Runs Sei blockchain nodes on Kubernetes.
 
 You describe a node as a SeiNode object. The operator creates its StatefulSet, Service and data volume, brings the node \
-up through its sidecar, keeps it as described, and says in the object's status what it does and why.
+up through its sidecar, keeps it as described, and reports in the object's status what it does and why.
 
 Install the resource definitions first, then run the operator in the cluster or against your KUBECONFIG:
 
@@ -21,18 +23,18 @@ Install the resource definitions first, then run the operator in the cluster or 
 #[derive(Debug, Parser)]
 #[command(name = "seinode-operator", version, long_about = LONG_ABOUT)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM or SIGINT.
     ///
     /// The API server is the one of KUBECONFIG when that is set, else the cluster this pod runs in, else the one of
-    /// ~/.kube/config. It may be unreachable at start: the operator keeps trying, and /readyz?verbose says so.
+    /// ~/.kube/config. It may be unreachable at start: the operator keeps trying, and /readyz?verbose reports it.
     #[command(after_long_help = variables::help())]
     Run(Box<RunArgs>),
 
@@ -41,19 +43,19 @@ pub enum Command {
     /// Install or upgrade them with: seinode-operator crds | kubectl apply --server-side -f -
     Crds,
 
-    /// Ask the cluster whether an installed release does what it should: what `helm test` runs. Nothing is changed.
+    /// Test an installed release by dry runs and scrapes, for `helm test`. Nothing is changed.
     #[command(hide = true)]
     Selftest(SelftestArgs),
 }
 
-/// What `selftest` is told by the chart.
+/// Arguments of `selftest`, from the chart.
 #[derive(Debug, Clone, Args)]
 pub struct SelftestArgs {
     /// The namespace that dry runs name [default: that of the credentials].
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// What the release guards nodes with.
+    /// Guards that the release installs.
     #[arg(long, value_name = "GUARD", value_delimiter = ',')]
     pub guards: Vec<Guard>,
 
@@ -61,12 +63,24 @@ pub struct SelftestArgs {
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: String,
 
-    /// For how many seconds a check that fails is tried again.
+    /// Authorities of the certificate of secure metrics, in PEM; without them the metrics are plain HTTP.
+    #[arg(long, value_name = "FILE", requires = "metrics_name")]
+    pub metrics_ca: Option<PathBuf>,
+
+    /// Name on the certificate of secure metrics.
+    #[arg(long, value_name = "NAME", requires = "metrics_ca")]
+    pub metrics_name: Option<String>,
+
+    /// Bearer token for secure metrics.
+    #[arg(long, value_name = "FILE", default_value = "/var/run/secrets/kubernetes.io/serviceaccount/token")]
+    pub metrics_token: PathBuf,
+
+    /// Seconds for which a failing check is retried.
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     pub within: u64,
 }
 
-/// What keeps wrong SeiNodes and StatefulSets out.
+/// Guard against wrong SeiNodes and StatefulSets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Guard {
     /// The operator's webhooks.
@@ -75,7 +89,7 @@ pub enum Guard {
     Policy,
 }
 
-/// The flags of `run`, unjudged. Each is also an environment variable; the flag wins.
+/// The flags of `run`, unvalidated. Each is also an environment variable; the flag wins.
 #[derive(Debug, Clone, Args)]
 #[command(next_line_help = true)]
 pub struct RunArgs {
@@ -91,12 +105,12 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_METRICS_SECURE", hide_env_values = true)]
     pub metrics_secure: String,
 
-    /// Address of /livez and /readyz, written as above.
+    /// Address of /livez and /readyz, in the same format.
     #[arg(long, value_name = "ADDRESS", default_value = "[::]:8081")]
     #[arg(env = "SEINODE_HEALTH_PROBE_BIND_ADDRESS", hide_env_values = true)]
     pub health_probe_bind_address: String,
 
-    /// Everything about admission webhooks.
+    /// Flags of admission webhooks.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
 
@@ -106,7 +120,7 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_LEADER_ELECT", hide_env_values = true)]
     pub leader_elect: Option<String>,
 
-    /// The namespace of the Lease bc1f5b0a.sei.io, by which replicas keep each other and the original operator out
+    /// Namespace of the Lease bc1f5b0a.sei.io, by which replicas and the original operator exclude each other
     /// [default: the operator's own].
     #[arg(long, value_name = "NAMESPACE", default_value = "", hide_default_value = true)]
     #[arg(env = "SEINODE_LEADER_ELECTION_NAMESPACE", hide_env_values = true)]
@@ -122,70 +136,70 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_WATCH_NAMESPACE", hide_env_values = true)]
     pub watch_namespace: Vec<String>,
 
-    /// How log lines are written to standard error: `text` or `json`. RUST_LOG chooses what is written.
+    /// Format of the log lines on standard error: `text` or `json`. RUST_LOG filters them.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     #[arg(env = "SEINODE_LOG_FORMAT", hide_env_values = true)]
     pub log_format: String,
 
-    /// How many nodes are worked on at once.
+    /// Number of nodes that are reconciled at once.
     #[arg(long, value_name = "NUMBER", default_value = "64")]
     #[arg(env = "SEINODE_MAX_CONCURRENT_RECONCILES", hide_env_values = true)]
     pub max_concurrent_reconciles: String,
 
-    /// How many running nodes may be rolled out at once; the others wait. 0 for no limit.
+    /// Number of running nodes that may be rolled out at once; the others wait. 0 for no limit.
     #[arg(long, value_name = "NUMBER", default_value = "0")]
     #[arg(env = "SEINODE_MAX_CONCURRENT_ROLLOUTS", hide_env_values = true)]
     pub max_concurrent_rollouts: String,
 
-    /// How often the sidecar of a running node is asked whether its gate is open, in seconds, such as `5s`.
+    /// Interval of probing a running node's sidecar for its gate, in seconds, such as `5s`.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(env = "SEINODE_SIDECAR_PROBE_INTERVAL", hide_env_values = true)]
     pub sidecar_probe_interval: String,
 }
 
-/// The flags of admission webhooks, unjudged. Every replica serves them, whoever leads.
+/// The flags of admission webhooks, unvalidated. Every replica serves them, whoever leads.
 #[derive(Debug, Clone, Args)]
 pub struct WebhookArgs {
-    /// Address of the admission webhooks, in HTTPS; written as above.
+    /// Address of the admission webhooks, through HTTPS, in the same format.
     #[arg(long, value_name = "ADDRESS", default_value = "[::]:10250")]
     #[arg(env = "SEINODE_WEBHOOK_BIND_ADDRESS", hide_env_values = true)]
     pub webhook_bind_address: String,
 
-    /// Do not serve webhooks. Without their configurations in the cluster the operator would never be ready.
+    /// Serve no webhooks. If their configurations are not in the cluster, the operator is never ready without this flag.
     #[arg(long, value_name = "BOOL", default_value = "false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(env = "SEINODE_DISABLE_WEBHOOKS", hide_env_values = true)]
     pub disable_webhooks: String,
 
-    /// The names and IP addresses that API servers call the webhooks by; repeat the flag or separate by commas for more
+    /// Names and IP addresses by which API servers call the webhooks; repeat the flag or separate by commas for more
     /// [default: seinode-operator-webhook.NAMESPACE.svc, in the operator's own namespace].
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     #[arg(env = "SEINODE_WEBHOOK_NAMES", hide_env_values = true)]
     pub webhook_names: Vec<String>,
 
-    /// The Secret, in the operator's own namespace, that keeps the authority of the webhooks' certificate. The operator
-    /// makes and renews it.
+    /// Secret in the operator's own namespace with the authority of the webhooks' certificate. The operator creates and
+    /// renews it.
     #[arg(long, value_name = "NAME", default_value = "seinode-operator-webhook-authority")]
     #[arg(env = "SEINODE_WEBHOOK_CERTIFICATE_SECRET", hide_env_values = true)]
     pub webhook_certificate_secret: String,
 
-    /// A directory with tls.crt and tls.key, which somebody else renews: then there is no authority of our own.
+    /// Directory with tls.crt and tls.key that somebody else renews; then the operator has no authority of its own.
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     #[arg(env = "SEINODE_WEBHOOK_CERTIFICATE_DIRECTORY", hide_env_values = true)]
     pub webhook_certificate_directory: String,
 
-    /// The authorities of that certificate, in PEM, to be put into the configurations. Without it somebody else does
-    /// that, such as cert-manager's cainjector.
+    /// Authorities of that certificate, in PEM, for the caBundle of the webhook configurations. Without it somebody else
+    /// writes that, such as cert-manager's cainjector.
     #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
     #[arg(env = "SEINODE_WEBHOOK_CA_BUNDLE", hide_env_values = true)]
     pub webhook_ca_bundle: String,
 
-    /// The MutatingWebhookConfiguration whose caBundle is looked after.
+    /// MutatingWebhookConfiguration whose caBundle the operator maintains.
     #[arg(long, value_name = "NAME", default_value = "seinode-operator")]
     #[arg(env = "SEINODE_MUTATING_WEBHOOK_CONFIGURATION", hide_env_values = true)]
     pub mutating_webhook_configuration: String,
 
-    /// The ValidatingWebhookConfiguration whose caBundle is looked after.
+    /// ValidatingWebhookConfiguration whose caBundle the operator maintains.
     #[arg(long, value_name = "NAME", default_value = "seinode-operator")]
     #[arg(env = "SEINODE_VALIDATING_WEBHOOK_CONFIGURATION", hide_env_values = true)]
     pub validating_webhook_configuration: String,

@@ -17,7 +17,7 @@ use seinode_controller::Fence;
 
 use self::{count::Requests, fenced::Fencing};
 
-/// How a request names its sender; audit logs and flow schemas of the API server see it.
+/// User agent of every request; audit logs and flow schemas of the API server see it.
 const AGENT: &str = concat!("seinode-operator/", env!("CARGO_PKG_VERSION"));
 
 /// A TCP connection takes milliseconds, or the address is dead.
@@ -37,15 +37,15 @@ pub struct Clients {
     pub fenced: Client,
 }
 
-/// Why there is no way to an API server.
+/// Reason why no client can be built.
 #[derive(Debug, thiserror::Error)]
 pub enum NoCluster {
-    /// `KUBECONFIG` leads nowhere.
+    /// `KUBECONFIG` cannot be used.
     #[error("KUBECONFIG is {paths:?}, but {why}")]
     Named {
-        /// What the variable says.
+        /// Value of the variable.
         paths: String,
-        /// What is wrong there.
+        /// Its problem.
         why: String,
     },
     /// In a pod, but without its ServiceAccount.
@@ -53,19 +53,19 @@ pub enum NoCluster {
     Pod(String),
     /// Neither `KUBECONFIG` nor a pod, and the home directory does not help.
     #[error(
-        "no cluster is named: KUBECONFIG is not set, this is no pod (KUBERNETES_SERVICE_HOST is not set), \
+        "no cluster is named: KUBECONFIG is not set, this is not a pod (KUBERNETES_SERVICE_HOST is not set), \
          and ~/.kube/config does not help: {0}"
     )]
     Home(String),
-    /// The credentials are there, but of no use.
-    #[error("the credentials for the API server are of no use: {0}")]
+    /// The credentials cannot be used.
+    #[error("the credentials for the API server cannot be used: {0}")]
     Credentials(String),
 }
 
-/// Where the API server and the credentials are described.
+/// Source of the API server's address and the credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// In the files of `KUBECONFIG`. It was said on purpose, so nothing else is tried.
+    /// In the files of `KUBECONFIG`. It was set on purpose, so nothing else is tried.
     Named(String),
     /// In the pod this runs in.
     Pod,
@@ -76,7 +76,7 @@ pub enum Source {
 /// Reads the credentials and builds the clients, whose requests are counted.
 ///
 /// # Errors
-/// When no credentials are found, or they are of no use.
+/// When no credentials are found, or they cannot be used.
 pub async fn connect(source: Source, requests: &Requests, fence: &Fence) -> Result<Clients, NoCluster> {
     // The workspace has one TLS provider. Naming it keeps rustls from having to guess when a dependency brings another;
     // that it is named already is fine.
@@ -125,7 +125,7 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// What this environment asks for.
+    /// The source that this environment selects.
     pub fn of(environment: &BTreeMap<String, String>) -> Self {
         let set = |variable: &str| environment.get(variable).filter(|value| !value.is_empty());
         match (set("KUBECONFIG"), set("KUBERNETES_SERVICE_HOST")) {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kubeconfig_named_on_purpose_comes_before_the_pod_and_the_home_directory() {
+    fn kubeconfig_takes_precedence_over_the_pod_and_the_home() {
         let check = |environment: &[(&str, &str)], expected: Source| {
             let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             assert_eq!(Source::of(&environment), expected);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_names_us_and_is_sent_once_even_when_the_server_is_overloaded() {
+    async fn a_request_has_our_agent_and_is_never_repeated() {
         let (url, mut heads) = overloaded().await;
         let requests = Requests::register(&prometheus::Registry::new()).unwrap();
         let Clients { watch, request, fenced } = all(Config::new(url), &requests, &Fence::open()).unwrap();

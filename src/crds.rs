@@ -2,18 +2,18 @@
 
 use std::io::{self, Write};
 
-/// Why nothing could be printed.
+/// Reason why nothing could be printed.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotPrint {
-    /// The definition is no YAML; a defect of ours.
+    /// The definition cannot be written as YAML; a defect of ours.
     #[error(transparent)]
     Yaml(#[from] serde_norway::Error),
-    /// Standard output takes nothing more.
+    /// Standard output is closed.
     #[error("standard output: {0}")]
     Output(#[source] io::Error),
 }
 
-/// Prints all definitions. That the reader stops early (`| head`) is no error.
+/// Prints all definitions. A reader that stops early (`| head`) is not an error.
 ///
 /// # Errors
 /// When the definitions cannot be written as YAML, or standard output fails.

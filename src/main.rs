@@ -1,15 +1,15 @@
 //! `seinode-operator`: the binary that composes every room of the workspace.
 //!
-//! It reads the command line, does what it says, and turns the outcome into an exit code: 0 when all went well or a
-//! signal asked it to stop, 2 when a setting is wrong, 1 otherwise. It decides nothing about nodes.
+//! The command line selects a command, whose outcome becomes an exit code: 0 after success or a stop by a signal, 2 when a
+//! setting is wrong, 1 otherwise. Nothing about nodes is decided here.
 
 mod admin;
 mod admission;
 mod cli;
 mod clients;
-mod config;
 mod crds;
 mod selftest;
+mod settings;
 mod supervise;
 mod telemetry;
 mod variables;
@@ -26,10 +26,10 @@ use mimalloc::MiMalloc;
 
 use crate::{
     cli::{Cli, Command, RunArgs, SelftestArgs},
-    config::{Configuration, Problems},
+    settings::{Problems, Settings},
 };
 
-/// Reviews of several megabytes come and go on many threads; what they leave is given back.
+/// Reviews of several megabytes come and go on many threads; this allocator returns their memory.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(flags) => run(&flags),
         Command::Crds => crds::print().context("the CRDs could not be printed"),
-        Command::Selftest(told) => selftest(&told),
+        Command::Selftest(arguments) => selftest(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,39 +49,39 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &RunArgs) -> anyhow::Result<()> {
-    let configuration = Configuration::parse(flags, &environment())?;
-    telemetry::install(configuration.log_format, &configuration.log_filter)?;
+    let settings = Settings::parse(flags, &environment())?;
+    telemetry::install(settings.log_format, &settings.log_filter)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads of the operator could not be started")?;
-    let outcome = runtime.block_on(supervise::run(configuration));
+    let outcome = runtime.block_on(supervise::run(settings));
     // Not dropped: that would wait for name look-ups, which nothing can interrupt.
     runtime.shutdown_background();
     Ok(outcome?)
 }
 
-fn selftest(told: &SelftestArgs) -> anyhow::Result<()> {
+fn selftest(arguments: &SelftestArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the thread of the test could not be started")?;
-    Ok(runtime.block_on(selftest::run(told, &environment()))?)
+    Ok(runtime.block_on(selftest::run(arguments, &environment()))?)
 }
 
-/// The environment. What is no UTF-8 keeps a replacement character, which every rule on a value refuses.
+/// The environment. Bytes that are not UTF-8 become a replacement character, which every rule on a value refuses.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect()
 }
 
-/// Into the log where it takes errors, so that its format holds to the last line; otherwise plainly to the terminal.
+/// Reports an error into the log where that takes errors, so that its format holds to the last line; otherwise plainly.
 fn report(error: &anyhow::Error) {
     if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{error:#}");
     } else {
-        // Nobody is left to tell when this fails.
+        // Nothing is left to report to when this fails.
         let _ = writeln!(stderr().lock(), "seinode-operator: {error:#}");
     }
 }

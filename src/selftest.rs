@@ -1,15 +1,17 @@
-//! `seinode-operator selftest`: asks a cluster whether an installed release does what it should. `helm test` runs it.
+//! `seinode-operator selftest`: tests an installed release. `helm test` runs it.
 //!
-//! It asks by dry runs and scrapes `/metrics`; nothing in the cluster changes. What each answer means is decided in
-//! [`question`] and [`scrape`], which are pure; this file asks, again and again until an answer is good or the time is over,
-//! as what was just installed takes a moment.
+//! Each check is a dry run, or a scrape of `/metrics`; nothing in the cluster changes. [`check`] and [`scrape`] evaluate the
+//! responses and are pure. This file sends the requests, until a check passes or the time is over: a release that was just
+//! installed takes a moment.
 
-mod question;
+mod check;
 mod scrape;
+mod secure;
 
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -19,23 +21,24 @@ use kube::{
 };
 use prometheus::Registry;
 use seinode_controller::Fence;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::{
-    question::{Answer, Complaint, Question},
+    check::{Check, Failure, Response},
     scrape::Replica,
+    secure::Secure,
 };
 use crate::{
     cli::SelftestArgs,
     clients::{self, NoCluster, Source, count::Requests},
 };
 
-/// Between two attempts of a check.
+/// Delay between two attempts of a check.
 const PAUSE: Duration = Duration::from_millis(500);
 /// A request that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why a test did not pass.
+/// Reason why the test did not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum SelftestError {
     /// There is no way to an API server.
@@ -44,15 +47,15 @@ pub enum SelftestError {
     /// The client cannot be made.
     #[error("cannot prepare: {0}")]
     Prepare(String),
-    /// Standard output takes nothing more.
+    /// Standard output is closed.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
-    /// It was asked, and not all is well.
+    /// Some checks failed.
     #[error("{failed} of {all} checks failed; the lines above say what to do")]
     Failed {
-        /// How many checks failed.
+        /// Number of failed checks.
         failed: usize,
-        /// How many there were.
+        /// Number of checks.
         all: usize,
     },
 }
@@ -60,35 +63,38 @@ pub enum SelftestError {
 /// Runs every check and prints a line for each.
 ///
 /// # Errors
-/// When the cluster cannot be asked at all, or a check failed.
-pub async fn run(told: &SelftestArgs, environment: &BTreeMap<String, String>) -> Result<(), SelftestError> {
+/// When no request can be sent, or a check failed.
+pub async fn run(
+    arguments: &SelftestArgs,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), SelftestError> {
     let prepare = |error: &dyn std::error::Error| SelftestError::Prepare(error.to_string());
     let requests = Requests::register(&Registry::new()).map_err(|error| prepare(&error))?;
     let client = clients::connect(Source::of(environment), &requests, &Fence::open()).await?.request;
-    let web =
-        reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().map_err(|error| prepare(&error))?;
-    let namespace = told.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
-    let until = Instant::now() + Duration::from_secs(told.within);
+    let scraper = Scraper::new(arguments)?;
+    let namespace = arguments.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+    let until = Instant::now() + Duration::from_secs(arguments.within);
 
-    let questions = question::of(&told.guards);
-    let (mut failed, all) = (0, questions.len() + 1);
-    for question in questions {
+    let checks = check::of(&arguments.guards);
+    let (mut failed, all) = (0, checks.len() + 1);
+    for check in checks {
         let found =
-            eventually(until, async || question.judge(&ask(&client, &namespace, question).await)).await;
-        failed += say(question.claim(), &found)?;
+            eventually(until, async || check.evaluate(&dry_run(&client, &namespace, check).await)).await;
+        failed += print(check.claim(), &found)?;
     }
-    let found = eventually(until, async || scrape::judge(&replicas(&web, &told.metrics).await)).await;
-    failed += say(scrape::CLAIM, &found)?;
+    let found =
+        eventually(until, async || scrape::evaluate(&replicas(&scraper, &arguments.metrics).await)).await;
+    failed += print(scrape::CLAIM, &found)?;
     if failed == 0 { Ok(()) } else { Err(SelftestError::Failed { failed, all }) }
 }
 
-/// Checks until it is well, or the time is over.
+/// Repeats a check until it passes, or the time is over.
 async fn eventually(
     until: Instant,
-    check: impl AsyncFn() -> Result<String, Complaint>,
-) -> Result<String, Complaint> {
+    attempt: impl AsyncFn() -> Result<String, Failure>,
+) -> Result<String, Failure> {
     loop {
-        let found = check().await;
+        let found = attempt().await;
         if found.is_ok() || Instant::now() >= until {
             return found;
         }
@@ -96,47 +102,83 @@ async fn eventually(
     }
 }
 
-/// Prints what was found; counts 1 for a failure.
-fn say(claim: &str, found: &Result<String, Complaint>) -> io::Result<usize> {
+/// Prints the result of a check; returns 1 for a failure.
+fn print(claim: &str, found: &Result<String, Failure>) -> io::Result<usize> {
     let mut out = io::stdout().lock();
     match found {
         Ok(words) => writeln!(out, "ok    {claim}: {words}")?,
-        Err(Complaint { why, remedy }) => writeln!(out, "FAIL  {claim}: {why}. {remedy}.")?,
+        Err(Failure { why, remedy }) => writeln!(out, "FAIL  {claim}: {why}. {remedy}.")?,
     }
     out.flush()?;
     Ok(usize::from(found.is_err()))
 }
 
-/// Has the API server judge an object, as a dry run.
-async fn ask(client: &Client, namespace: &str, question: Question) -> Answer {
-    let (kind, object) = (question.kind(), question.object());
+/// Sends the object of a check to the API server, as a dry run.
+async fn dry_run(client: &Client, namespace: &str, check: Check) -> Response {
+    let (kind, object) = (check.kind(), check.object());
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(kind.group, kind.version, kind.kind));
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     let object = match serde_json::from_value(object) {
         Ok(object) => object,
-        Err(error) => return Answer::Unheard(error.to_string()),
+        Err(error) => return Response::Missing(error.to_string()),
     };
     match api.create(&dry, &object).await {
-        Ok(taken) => {
-            serde_json::to_value(taken).map_or_else(|error| Answer::Unheard(error.to_string()), Answer::Taken)
+        Ok(taken) => serde_json::to_value(taken)
+            .map_or_else(|error| Response::Missing(error.to_string()), Response::Accepted),
+        Err(kube::Error::Api(status)) => {
+            Response::Refused { code: status.code, words: status.message.clone() }
         }
-        Err(kube::Error::Api(status)) => Answer::Refused { code: status.code, words: status.message.clone() },
-        Err(other) => Answer::Unheard(other.to_string()),
+        Err(other) => Response::Missing(other.to_string()),
     }
 }
 
 /// Scrapes every address of a name: behind a headless Service each replica has one.
-async fn replicas(web: &reqwest::Client, address: &str) -> Result<Vec<Replica>, String> {
+async fn replicas(scraper: &Scraper, address: &str) -> Result<Vec<Replica>, String> {
     let addresses = tokio::net::lookup_host(address).await.map_err(|error| format!("{address}: {error}"))?;
     let mut replicas = Vec::new();
     for address in addresses {
-        let get = async {
-            let answer = web.get(format!("http://{address}/metrics")).send().await?.error_for_status()?;
-            answer.text().await
-        };
-        let text = get.await.map_err(|error| format!("{address}: {}", error.without_url()))?;
+        let text = scraper.scrape(address).await.map_err(|error| format!("{address}: {error}"))?;
         replicas.push(Replica::read(&address.to_string(), &text));
     }
     Ok(replicas)
+}
+
+/// A client of `/metrics`.
+enum Scraper {
+    Plain(reqwest::Client),
+    Secure(Secure),
+}
+
+impl Scraper {
+    fn new(arguments: &SelftestArgs) -> Result<Self, SelftestError> {
+        let prepare = |error: &dyn std::error::Error| SelftestError::Prepare(error.to_string());
+        match (&arguments.metrics_ca, &arguments.metrics_name) {
+            (Some(authorities), Some(name)) => Secure::new(authorities, name, &arguments.metrics_token)
+                .map(Self::Secure)
+                .map_err(|error| prepare(&error)),
+            _ => reqwest::Client::builder()
+                .timeout(PATIENCE)
+                .no_proxy()
+                .build()
+                .map(Self::Plain)
+                .map_err(|error| prepare(&error)),
+        }
+    }
+
+    async fn scrape(&self, address: SocketAddr) -> Result<String, String> {
+        match self {
+            Self::Plain(client) => {
+                let get = async {
+                    let url = format!("http://{address}/metrics");
+                    client.get(url).send().await?.error_for_status()?.text().await
+                };
+                get.await.map_err(|error| error.without_url().to_string())
+            }
+            Self::Secure(client) => match timeout(PATIENCE, client.scrape(address)).await {
+                Ok(scraped) => scraped.map_err(|error| error.to_string()),
+                Err(_) => Err("no response in time".to_owned()),
+            },
+        }
+    }
 }

@@ -1,35 +1,35 @@
 //! Starts everything, waits for a reason to stop, and stops in order.
 //!
-//! Readiness goes first, then no new pass begins and running ones end, while webhooks are served on for those who have
-//! not learned of it; then the endpoints close. A second signal ends
-//! the process at once; a part that ends by itself takes the process down with it, so that Kubernetes starts it anew.
+//! Readiness goes first. Then no new reconcile begins and running ones end, while webhooks are still served to callers that
+//! have not heard of it; then the endpoints close. A second signal ends the process at once. A part that ends by itself
+//! takes the process down with it, so that Kubernetes restarts it.
 
-mod crew;
 mod signals;
+mod tasks;
 
 use std::{convert::Infallible, pin::pin, task::Poll, time::Duration};
 
 use futures::{FutureExt, poll};
-use seinode_controller::{Baton, Election, Fence, Gate, Readiness, Settings, Terms};
+use seinode_controller::{Baton, Election, Fence, Gate, Readiness, Terms};
 use tokio::{net::TcpListener, sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::crew::{Crew, Ended};
+use self::tasks::{Ended, Tasks};
 use crate::{
     admin::{self, Access, Limits, Transport},
     admission,
     clients::{self, Clients},
-    config::{Configuration, Listen, MetricsAccess},
+    settings::{Listen, MetricsAccess, Settings},
 };
 
-/// How long running passes may go on after a signal. Their pod must be granted more: terminationGracePeriodSeconds.
+/// Time for running reconciles after a signal. The pod must be granted more: terminationGracePeriodSeconds.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How much longer the controller may take to send its last events, and the webhooks to answer the last calls, before
-/// they are left behind. The webhooks take 13 s at most: `seinode_webhook::Limits`, grace and finish.
+/// Further time for the controller to send its last events, and for the webhooks to answer the last calls, before they
+/// are left behind. The webhooks take 13 s at most: `seinode_webhook::Limits`, grace and finish.
 const OVERDUE: Duration = Duration::from_secs(5);
 
-/// Why the operator did not start, or did not end well.
+/// Reason why the operator did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The handlers of SIGTERM and SIGINT.
@@ -53,8 +53,10 @@ pub enum Failure {
     /// A part ended by itself.
     #[error(transparent)]
     Ended(#[from] Ended),
-    /// Passes were cut off.
-    #[error("a second signal ({0}) ended the process before its passes did; the next start continues them")]
+    /// Reconciles were cut off.
+    #[error(
+        "a second signal ({0}) ended the process before its reconciles ended; the next start continues them"
+    )]
     CutOff(&'static str),
 }
 
@@ -62,35 +64,35 @@ pub enum Failure {
 ///
 /// # Errors
 /// When it cannot start, a part of it ended by itself, or a second signal cut it off.
-pub async fn run(configuration: Configuration) -> Result<(), Failure> {
+pub async fn run(settings: Settings) -> Result<(), Failure> {
     let signals = signals::listen().map_err(Failure::Signals)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        instance = configuration.instance,
-        scope = ?configuration.scope,
-        concurrency = configuration.concurrency,
+        instance = settings.instance,
+        scope = ?settings.scope,
+        concurrency = settings.concurrency,
         "starting"
     );
     let registry = admin::registry()?;
     let readiness = Readiness::default();
     let gate = readiness.gate("process", "it is starting");
     let counted = clients::count::Requests::register(&registry)?;
-    let (fence, baton) = match configuration.election {
+    let (fence, baton) = match settings.election {
         Some(_) => {
             let (fence, baton) = Fence::contested();
             (fence, Some(baton))
         }
         None => (Fence::open(), None),
     };
-    let clients = clients::connect(configuration.cluster.clone(), &counted, &fence).await?;
-    let Listeners { health, metrics, webhooks } = listeners(&configuration)?;
+    let clients = clients::connect(settings.cluster.clone(), &counted, &fence).await?;
+    let Listeners { health, metrics, webhooks } = listeners(&settings)?;
     let limits = Limits::with(admin::descriptors::share(admin::descriptors::raise()));
 
-    let mut fleet = Fleet::default();
-    let admission = configuration.admission.as_ref();
+    let mut parts = Parts::default();
+    let admission = settings.admission.as_ref();
     let admission =
         admission.map(|admission| admission::assemble(admission, &clients, &registry)).transpose()?;
-    let (transport, access) = match (configuration.metrics_access, &admission) {
+    let (transport, access) = match (settings.metrics_access, &admission) {
         (MetricsAccess::Reviewed, Some(parts)) => {
             (Transport::tls(parts.certificate())?, Some(Access::new(clients.request.clone())))
         }
@@ -98,38 +100,38 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
     };
     let mut open = |name, listener: Option<TcpListener>, transport, routes| {
         if let Some(listener) = listener {
-            let serving = admin::serve(listener, transport, limits.clone(), routes, fleet.close.clone());
-            fleet.serving.add(name, serving.map(Ok::<(), Infallible>));
+            let serving = admin::serve(listener, transport, limits.clone(), routes, parts.close.clone());
+            parts.serving.add(name, serving.map(Ok::<(), Infallible>));
         }
     };
     open("the health endpoint", health, Transport::Plain, admin::health_routes(readiness.clone()));
     open("the metrics endpoint", metrics, transport, admin::metrics_routes(registry.clone(), access));
 
-    if let Some((parts, listener)) = admission.zip(webhooks) {
+    if let Some((admission, listener)) = admission.zip(webhooks) {
         let gate = readiness.gate("webhooks", "there is no certificate yet");
-        fleet.working.add("the webhook endpoint", parts.serve(listener, fleet.rest.clone()));
+        parts.working.add("the webhook endpoint", admission.serve(listener, parts.rest.clone()));
         // Whoever still calls during the drain needs a certificate.
-        fleet.serving.add("the keeper of certificates", parts.keep(gate, fleet.close.clone()));
+        parts.serving.add("the rotation of certificates", admission.keep(gate, parts.close.clone()));
     }
 
-    let settings = Settings {
-        election: baton.map(|baton| candidate(&configuration, &clients, baton)),
+    let controller = seinode_controller::Settings {
+        election: baton.map(|baton| candidate(&settings, &clients, baton)),
         watch_client: clients.watch,
         client: clients.fenced,
         fence,
-        scope: configuration.scope,
-        platform: configuration.platform,
-        sidecar_url: configuration.sidecar_url,
-        instance: configuration.instance,
-        concurrency: configuration.concurrency,
-        max_concurrent_rollouts: configuration.rollouts,
-        probe_interval: configuration.probe_interval,
+        scope: settings.scope,
+        platform: settings.platform,
+        sidecar_url: settings.sidecar_url,
+        instance: settings.instance,
+        concurrency: settings.concurrency,
+        max_concurrent_rollouts: settings.rollouts,
+        probe_interval: settings.probe_interval,
         drain: DRAIN,
     };
-    let (rest, begun) = (fleet.rest.clone(), gate.clone());
-    fleet.working.add("the controller", async move {
-        let mut running = pin!(seinode_controller::run(settings, &readiness, &registry, rest));
-        // It puts up its own gates when it is first polled. Until then that none of them is shut means nothing.
+    let (rest, begun) = (parts.rest.clone(), gate.clone());
+    parts.working.add("the controller", async move {
+        let mut running = pin!(seinode_controller::run(controller, &readiness, &registry, rest));
+        // It adds its own checks when it is first polled. Until then it means nothing that none of them fails.
         match poll!(running.as_mut()) {
             Poll::Ready(ended) => ended,
             Poll::Pending => {
@@ -138,23 +140,23 @@ pub async fn run(configuration: Configuration) -> Result<(), Failure> {
             }
         }
     });
-    fleet.until_stopped(signals, &gate, DRAIN + OVERDUE).await
+    parts.until_stopped(signals, &gate, DRAIN + OVERDUE).await
 }
 
 /// A candidate for the Lease. Its identity is new with each process: one that was restarted in its pod is another.
-fn candidate(configuration: &Configuration, clients: &Clients, baton: Baton) -> Election {
-    let named = configuration.election.as_ref().and_then(|election| election.namespace.clone());
+fn candidate(settings: &Settings, clients: &Clients, baton: Baton) -> Election {
+    let named = settings.election.as_ref().and_then(|election| election.namespace.clone());
     Election {
         client: clients.request.clone(),
         namespace: named.unwrap_or_else(|| clients.request.default_namespace().to_owned()),
         name: Election::LEASE.to_owned(),
-        identity: format!("{}_{}", configuration.instance, Uuid::new_v4()),
+        identity: format!("{}_{}", settings.instance, Uuid::new_v4()),
         terms: Terms::default(),
         baton,
     }
 }
 
-/// The sockets, each where it is wanted.
+/// The listening sockets; `None` where an endpoint is switched off.
 struct Listeners {
     health: Option<TcpListener>,
     metrics: Option<TcpListener>,
@@ -162,7 +164,7 @@ struct Listeners {
 }
 
 /// Opens all sockets, so that the message names every address that is taken. Health comes first.
-fn listeners(configuration: &Configuration) -> Result<Listeners, Failure> {
+fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
     let mut refused = Vec::new();
     let mut open = |endpoint: &str, flag: &str, listen: Listen| {
         let listener = admin::bind::bind(listen).unwrap_or_else(|error| {
@@ -174,37 +176,37 @@ fn listeners(configuration: &Configuration) -> Result<Listeners, Failure> {
         }
         listener
     };
-    let health = open("health", "health-probe-bind-address", configuration.health);
-    let metrics = open("metrics", "metrics-bind-address", configuration.metrics);
-    let webhooks = configuration.admission.as_ref().map_or(Listen::Off, |admission| admission.listen);
+    let health = open("health", "health-probe-bind-address", settings.health);
+    let metrics = open("metrics", "metrics-bind-address", settings.metrics);
+    let webhooks = settings.admission.as_ref().map_or(Listen::Off, |admission| admission.listen);
     let webhooks = open("webhooks", "webhook-bind-address", webhooks);
     if refused.is_empty() { Ok(Listeners { health, metrics, webhooks }) } else { Err(Failure::Bind(refused)) }
 }
 
-/// Everything that runs, and how it is told to stop.
+/// All running parts of the process, and the tokens that stop them.
 #[derive(Default)]
-struct Fleet {
-    /// What works on nodes.
-    working: Crew,
+struct Parts {
+    /// Tasks that work on nodes.
+    working: Tasks,
     /// Tells `working` to begin nothing new and to end.
     rest: CancellationToken,
-    /// What answers about the process; it must outlive `working`.
-    serving: Crew,
+    /// Tasks that answer about the process; they must outlive `working`.
+    serving: Tasks,
     /// Tells `serving` to end.
     close: CancellationToken,
 }
 
-impl Fleet {
+impl Parts {
     /// Waits for a signal or a part that ends by itself, then stops all in order.
     async fn until_stopped(
         mut self,
         mut signals: mpsc::Receiver<&'static str>,
         gate: &Gate,
-        patience: Duration,
+        deadline: Duration,
     ) -> Result<(), Failure> {
         let outcome = tokio::select! {
             Some(signal) = signals.recv() => {
-                tracing::info!(signal, "stopping: running passes end, no new ones begin");
+                tracing::info!(signal, "stopping: running reconciles end, no new ones begin");
                 gate.wait(format!("it is stopping after {signal}"));
                 Ok(())
             }
@@ -218,12 +220,12 @@ impl Fleet {
         self.rest.cancel();
         let rested = tokio::select! {
             Some(signal) = signals.recv() => return Err(Failure::CutOff(signal)),
-            rested = time::timeout(patience, self.working.all_end()) => rested,
+            rested = time::timeout(deadline, self.working.all_end()) => rested,
         };
         let panicked = rested.unwrap_or_else(|_| {
             tracing::warn!(
-                ?patience,
-                "passes are cut off, as they did not end in time; the next start continues them"
+                ?deadline,
+                "reconciles are cut off, as they did not end in time; the next start continues them"
             );
             Ok(())
         });

@@ -1,7 +1,7 @@
-//! The `SEI_*` variables: what they mean.
+//! The `SEI_*` variables and their meaning.
 //!
 //! Variables of the original operator that nothing here uses (`SEI_STORAGE_CLASS_DEFAULT`, `SEI_GATEWAY_*`) may be set
-//! and are not looked at.
+//! and are ignored.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What it sets.
+    /// Meaning of its value.
     pub meaning: &'static str,
     /// A good value.
     pub example: &'static str,
@@ -43,15 +43,15 @@ variables! {
     SNAPSHOT_REGION: "SEI_SNAPSHOT_REGION", "AWS region of that bucket", "us-east-2";
     GENESIS_BUCKET: "SEI_GENESIS_BUCKET", "S3 bucket of genesis files", "my-sei-genesis";
     GENESIS_REGION: "SEI_GENESIS_REGION", "AWS region of that bucket", "us-east-2";
-    EXPORT_BUCKET: "SEI_RESULT_EXPORT_BUCKET", "S3 bucket of what replayers find", "my-sei-results";
+    EXPORT_BUCKET: "SEI_RESULT_EXPORT_BUCKET", "S3 bucket of replayers' results", "my-sei-results";
     EXPORT_REGION: "SEI_RESULT_EXPORT_REGION", "AWS region of that bucket", "us-east-2";
     EXPORT_PREFIX: "SEI_RESULT_EXPORT_PREFIX", "beginning of every key in that bucket", "shadow-results/";
 }
 
-/// What `run --help` says about the variables.
+/// The part of `run --help` about variables.
 pub fn help() -> String {
     let mut text =
-        "Platform settings are environment variables. All of these must be set, for example so:\n".to_owned();
+        "Platform settings are environment variables. All of these must be set, for example:\n".to_owned();
     for Variable { name, meaning, example } in VARIABLES {
         let assignment = format!("{name}={example}");
         // Writing to a String cannot fail.
@@ -60,7 +60,8 @@ pub fn help() -> String {
     text.push_str(
         "\nPOD_NAME (else HOSTNAME) names this process in events.\n\
          POD_NAMESPACE is the operator's own namespace; else it is the one of its credentials.\n\
-         RUST_LOG chooses what is logged, such as warn,seinode_controller=debug.",
+         RUST_LOG filters the log, such as warn,seinode_controller=debug.\n\
+         RUST_BACKTRACE=1 adds a backtrace to the log line of a panic.",
     );
     text
 }

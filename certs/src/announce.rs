@@ -11,7 +11,7 @@ use kube::{Api, Client, api::PostParams};
 use tokio::time::timeout;
 
 use crate::{
-    inject::FIELD_MANAGER,
+    configuration::FIELD_MANAGER,
     rotation::{Rotation, Unusable},
     store::SecretName,
 };

@@ -10,10 +10,10 @@ use k8s_openapi::{
 use kube::core::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 
-use crate::{
-    certificate::{Bundle, Fingerprint},
-    inject::FIELD_MANAGER,
-};
+use crate::certificate::{Bundle, Fingerprint};
+
+/// The field manager that owns `caBundle`.
+pub const FIELD_MANAGER: &str = "seinode-certs";
 
 /// The two kinds of configurations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

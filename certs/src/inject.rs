@@ -13,13 +13,10 @@ use kube::{
 };
 
 use crate::{
-    configuration::{Configuration, Live},
+    configuration::{Configuration, FIELD_MANAGER, Live},
     error::{Error, code},
     rate_limit::RateLimit,
 };
-
-/// The field manager that owns `caBundle`.
-pub const FIELD_MANAGER: &str = "seinode-certs";
 
 /// Writes of one configuration allowed within [`WINDOW`].
 const WRITES: usize = 20;

@@ -55,8 +55,7 @@ mod tests;
 
 pub use certificates::{Certificates, Handle, prepare};
 pub use clock::Clock;
-pub use configuration::{Configuration, Kind, Standing};
-pub use inject::FIELD_MANAGER;
+pub use configuration::{Configuration, FIELD_MANAGER, Kind, Standing};
 pub use lifetimes::Lifetimes;
 pub use names::{BadNames, Names};
 pub use report::{Readiness, Renewals, Report};

@@ -1,4 +1,4 @@
-//! Who may read `/metrics` where that is restricted: a bearer token that the API server knows (TokenReview) and that may
+//! Access to `/metrics` where that is restricted: a bearer token that the API server knows (TokenReview) and that may
 //! `get` the path `/metrics` (SubjectAccessReview), as with controller-runtime and kube-rbac-proxy.
 //!
 //! Answers are remembered for a minute. Unknown tokens are reviewed at a bounded rate, so that nobody can make this
@@ -28,14 +28,14 @@ const STRANGERS: usize = 2;
 /// Time for both reviews of a token.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Decides by asking the API server.
+/// Access as the API server grants it.
 pub struct Access {
     client: Client,
     memory: Mutex<Memory>,
     strangers: Semaphore,
 }
 
-/// Why a scrape is refused.
+/// Refusal of a scrape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No token, or one that the API server does not know.

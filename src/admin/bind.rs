@@ -8,7 +8,7 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use crate::config::Listen;
+use crate::settings::Listen;
 
 /// Connections that may wait to be accepted; the kernel takes less where net.core.somaxconn is less. A client whose
 /// connection finds no room tries again after a second.
@@ -41,7 +41,7 @@ fn all(port: u16) -> io::Result<std::net::TcpListener> {
 fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // Said, as the machine's default (net.ipv6.bindv6only) may be the other one.
+        // Explicit, as the machine's default (net.ipv6.bindv6only) may be the other one.
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
     // A restart must not wait for connections of the process before it.
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ipv4_alone_is_for_machines_without_ipv6_and_not_for_taken_ports() {
+    async fn only_machines_without_ipv6_fall_back_to_ipv4() {
         match bind(Listen::On("[::1]:0".parse().unwrap())) {
             Ok(taken) => {
                 let port = taken.as_ref().unwrap().local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Connection slots of one server, and who loses one when all are taken.
+//! Connection slots of one server, and the choice of the connection that is evicted when all are taken.
 //!
 //! A new connection evicts the oldest one that has sent nothing, else the oldest one without a whole request header. Only
 //! when every connection is being answered does the oldest of those go. So silent, slow and greedy clients lose their

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`, in the manner of the Kubernetes components: `?verbose` lists every gate.
+//! `/livez` and `/readyz`, in the manner of the Kubernetes components: `?verbose` lists every check.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -10,12 +10,12 @@ use axum::{
 };
 use seinode_controller::{GateState, Readiness};
 
-/// How much a report says.
+/// Level of detail of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// `ok`, or the gates that are shut.
+    /// `ok`, or the checks that fail.
     Brief,
-    /// Every gate.
+    /// Every check.
     Verbose,
 }
 
@@ -30,7 +30,7 @@ pub fn routes(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// That this answers is the proof: the runtime still gets to its tasks. A dead critical task ends the process.
+/// Proves by its answer that the runtime still gets to its tasks. A dead critical task ends the process.
 async fn alive() -> &'static str {
     "ok\n"
 }
@@ -44,7 +44,7 @@ fn detail(query: Option<&str>) -> Detail {
     if query.is_some_and(|query| query.split('&').any(verbose)) { Detail::Verbose } else { Detail::Brief }
 }
 
-/// The kubelet quotes the text in its event, so that a failure lists the shut gates in any case.
+/// The kubelet quotes the text in its event, so that a failure lists the failing checks in any case.
 fn report(gates: &BTreeMap<String, GateState>, detail: Detail) -> (StatusCode, String) {
     let mut text = String::new();
     let mut shut = 0;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_brief_unless_asked_or_shut() {
+    fn a_report_is_brief_unless_asked_or_failing() {
         check(&[], None, (200, "ok\n"));
         check(&[], Some("exclude=verbose"), (200, "ok\n"));
         check(&[], Some("verbose"), (200, "[+]caches ok\n[+]process ok\nready\n"));

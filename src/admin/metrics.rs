@@ -13,7 +13,7 @@ use prometheus::{IntGauge, Opts, Registry, TEXT_FORMAT};
 
 use super::{access::Access, exposition::Exposition, process::Process};
 
-/// The metrics and who may read them.
+/// The metrics and the access to them.
 struct Served {
     exposition: Exposition,
     /// `None` where everybody may.

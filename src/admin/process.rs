@@ -1,4 +1,4 @@
-//! What the process uses, under the names every Prometheus client library gives them; read at the scrape.
+//! Resources that the process uses, under the names of every Prometheus client library; read at the scrape.
 //!
 //! Not the `process` feature of the `prometheus` crate: it counts CPU in whole seconds and brings a second rustix.
 
@@ -34,7 +34,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Where the kernel does not tell (no /proc), a value is zero rather than the scrape broken.
+    /// Reads the values; where the kernel has none (no /proc), a value is zero and the scrape still works.
     fn read(&self) -> Result<Vec<Box<dyn Collector>>, Error> {
         let (size, resident) = memory().unwrap_or_default();
         let cpu = clock_gettime(ClockId::ProcessCPUTime);

@@ -1,4 +1,4 @@
-//! How a server speaks on a connection: HTTP in the clear, or through TLS with a certificate that renews itself.
+//! Transport of a server: HTTP in the clear, or through TLS with a certificate that renews itself.
 
 use std::{io, sync::Arc};
 

@@ -6,7 +6,7 @@ mod golden;
 use clap::CommandFactory;
 
 use super::*;
-use crate::config::flags::variable_of;
+use crate::settings::flags::variable_of;
 
 #[test]
 fn the_definition_is_sound_and_every_flag_is_also_a_variable() {
@@ -24,7 +24,7 @@ fn the_definition_is_sound_and_every_flag_is_also_a_variable() {
 }
 
 #[test]
-fn the_help_says_how_to_install_and_names_every_platform_variable() {
+fn the_help_covers_installation_and_platform_variables() {
     let mut command = Cli::command();
     command.build();
     let overview = command.render_long_help().to_string();
@@ -37,7 +37,7 @@ fn the_help_says_how_to_install_and_names_every_platform_variable() {
 }
 
 #[test]
-fn a_boolean_flag_stands_alone_or_takes_a_value_after_an_equals_sign() {
+fn a_boolean_flag_needs_no_value_or_one_after_equals() {
     let leader_elect = |arguments: &[&str]| {
         let line = ["seinode-operator", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line).unwrap().command {

@@ -1,6 +1,6 @@
 //! Counts what the API server is asked, by verb and by what it answered, and notes when watches were opened.
 //!
-//! It sits around the client, so that no request can be made beside it, and changes nothing about any.
+//! The layer wraps the client, so that no request bypasses it, and changes no request.
 
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use super::opened::Opened;
 
-/// What there was instead of an answer.
+/// Failure instead of an answer.
 const NO_ANSWER: &str = "none";
 
 /// The counter. Clones share it; as a layer it puts itself around a client.
@@ -84,8 +84,8 @@ where
     }
 }
 
-/// The verb as RBAC and the audit log call it. kube says in an extension what it is about to do; what it does not say is
-/// told by the method.
+/// The verb as RBAC and the audit log call it: from kube's extension of the request where there is one, else from the
+/// method.
 fn verb<A>(request: &Request<A>) -> &'static str {
     let operation = request.extensions().get::<&'static str>().copied().unwrap_or_default();
     match operation {

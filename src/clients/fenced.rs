@@ -1,6 +1,6 @@
 //! Sends nothing that changes anything while this replica does not lead.
 //!
-//! It sits around a client, so that no request can be made beside it. It asks right before a request is sent, and again
+//! The layer wraps a client, so that no request bypasses it. It checks right before a request is sent, and again
 //! whenever it goes on; what is under way when the time is up is given up. Reading is always allowed.
 
 use std::{

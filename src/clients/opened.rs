@@ -1,4 +1,4 @@
-//! When each watch was opened last. A healthy one ends and is opened anew every few minutes, so a time that is old says that
+//! Time at which each watch was opened last. A healthy one ends and is opened anew every few minutes, so a time that is old says that
 //! what the operator sees is old as well, also where no error was met.
 
 use std::{

@@ -2,7 +2,7 @@
 
 use kube::{client::AuthError, config::KubeconfigError};
 
-/// What is wrong with a kubeconfig; of its contents only the place.
+/// Problem of a kubeconfig; of its contents only the place.
 pub fn kubeconfig(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(malformed) => match malformed.location() {
@@ -14,7 +14,7 @@ pub fn kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// What is wrong with the settings of a client; of a credential plugin only how it ended.
+/// Problem of a client's settings; of a credential plugin only its exit.
 pub fn client(error: &kube::Error) -> String {
     match error {
         kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_plugin_is_told_without_what_it_printed() {
+    async fn a_failed_plugin_is_reported_without_its_output() {
         for (script, expected) in [
             (format!("echo {SECRET}; exit 3"), "exit status: 3"),
             (format!("echo '{{[{SECRET}'"), "printed no ExecCredential"),

@@ -1,18 +1,18 @@
-//! What replicas say of themselves at `/metrics`, and whether that is a working release. Pure.
+//! The check of all replicas by their `/metrics`. Pure.
 
-use super::question::{Complaint, complaint};
+use super::check::{Failure, failure};
 
-/// What ought to be so.
+/// The claim that the check verifies.
 pub const CLAIM: &str = "every replica serves /metrics, and one of them leads";
 
-/// What one replica says.
+/// The metrics of one replica, as far as the check reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// Where it was scraped.
+    /// Address of the scrape.
     pub address: String,
     /// Its version; `None` where no operator answers.
     pub version: Option<String>,
-    /// Whether it works on nodes.
+    /// Set where it works on nodes.
     pub leads: bool,
 }
 
@@ -26,19 +26,19 @@ impl Replica {
     }
 }
 
-/// What the replicas say together.
+/// Evaluates the scrapes of all replicas.
 ///
 /// # Errors
 /// When one cannot be scraped, or not exactly one leads.
-pub fn judge(scraped: &Result<Vec<Replica>, String>) -> Result<String, Complaint> {
+pub fn evaluate(scraped: &Result<Vec<Replica>, String>) -> Result<String, Failure> {
     let replicas = scraped.as_ref().map_err(|why| {
-        complaint(
+        failure(
             format!("it cannot be scraped ({why})"),
             "See whether the operator's pods run, and whether a NetworkPolicy keeps this pod out",
         )
     })?;
     if let Some(stranger) = replicas.iter().find(|replica| replica.version.is_none()) {
-        return Err(complaint(
+        return Err(failure(
             format!("{} has no sei_controller_build_info", stranger.address),
             "See what else the Service of the metrics selects",
         ));
@@ -48,11 +48,11 @@ pub fn judge(scraped: &Result<Vec<Replica>, String>) -> Result<String, Complaint
             let version = replicas.first().and_then(|replica| replica.version.as_deref()).unwrap_or_default();
             Ok(format!("{} of version {version}", replicas.len()))
         }
-        0 => Err(complaint(
+        0 => Err(failure(
             format!("none of {} leads", replicas.len()),
             "See who holds the Lease bc1f5b0a.sei.io (kubectl get lease), and whether replicas may write it",
         )),
-        several => Err(complaint(
+        several => Err(failure(
             format!("{several} of {} lead", replicas.len()),
             "See whether replicas run without leader election, and set replicas to 1 or leaderElection.enabled to true",
         )),
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn one_of_the_replicas_leads() {
-        let judged = |replicas| judge(&Ok(replicas)).map_err(|complaint| complaint.why);
-        assert_eq!(judged(vec![replica(1), replica(0)]), Ok("2 of version 0.1.0".to_owned()));
-        assert_eq!(judged(vec![replica(0), replica(0)]), Err("none of 2 leads".to_owned()));
-        assert_eq!(judged(vec![replica(1), replica(1)]), Err("2 of 2 lead".to_owned()));
+        let evaluated = |replicas| evaluate(&Ok(replicas)).map_err(|failure| failure.why);
+        assert_eq!(evaluated(vec![replica(1), replica(0)]), Ok("2 of version 0.1.0".to_owned()));
+        assert_eq!(evaluated(vec![replica(0), replica(0)]), Err("none of 2 leads".to_owned()));
+        assert_eq!(evaluated(vec![replica(1), replica(1)]), Err("2 of 2 lead".to_owned()));
         let stranger = Replica::read("10.0.0.2:8080", "up 1\n");
-        assert!(judged(vec![replica(1), stranger]).unwrap_err().starts_with("10.0.0.2:8080 has no"));
-        assert!(judge(&Err("refused".to_owned())).unwrap_err().why.contains("refused"));
+        assert!(evaluated(vec![replica(1), stranger]).unwrap_err().starts_with("10.0.0.2:8080 has no"));
+        assert!(evaluate(&Err("refused".to_owned())).unwrap_err().why.contains("refused"));
     }
 }

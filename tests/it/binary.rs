@@ -47,7 +47,7 @@ pub async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-pub async fn without_credentials_it_ends_and_does_not_repeat_what_it_read() {
+pub async fn without_credentials_it_ends_without_quoting_them() {
     let home = tempfile::tempdir().unwrap();
     let mut nothing = operator(&["run"]);
     nothing.env("HOME", home.path());
@@ -88,7 +88,7 @@ pub async fn crds_prints_the_golden_definition() {
     );
 }
 
-pub async fn it_answers_while_the_api_server_is_unreachable_and_sigterm_ends_it_well() {
+pub async fn endpoints_answer_without_an_api_server_until_sigterm() {
     let home = tempfile::tempdir().unwrap();
     let mut operator = Running::start(home.path(), &[]).await;
 

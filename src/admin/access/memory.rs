@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::Refusal;
 
-/// How long an answer counts.
+/// Time for which an answer counts.
 const FRESH: Duration = Duration::from_secs(60);
-/// How long a token that was allowed is served first, and even while the API server does not answer.
+/// Time for which an allowed token takes precedence, and is served even while the API server does not answer.
 const TRUSTED: Duration = Duration::from_secs(600);
 /// Answers that are remembered, of each kind.
 const MOST: usize = 64;

@@ -1,4 +1,4 @@
-//! Judges what is said about the admission webhooks, and makes one setting of it.
+//! Validates the settings of the admission webhooks.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::cli::WebhookArgs;
 
-/// What admission is told.
+/// Settings of admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    /// Where it is served.
+    /// Address of the webhooks.
     pub listen: Listen,
-    /// Where the certificate comes from.
+    /// Source of the certificate.
     pub authority: Authority,
     /// The names that API servers call it by; none for the Service [`Self::SERVICE`] in the operator's namespace.
     pub names: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Admission {
     pub namespace: Option<String>,
 }
 
-/// Where the certificate comes from.
+/// Source of the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authority {
     /// From an authority of our own in the Secret of this name.
@@ -38,14 +38,14 @@ pub enum Authority {
     Files(Files),
 }
 
-/// How often files are looked at. The kubelet itself brings a changed Secret within a minute or so.
+/// Interval of reading the files. The kubelet itself brings a changed Secret within a minute or so.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 impl Admission {
-    /// Name of the Service when nothing else is said.
+    /// Default name of the Service.
     pub const SERVICE: &'static str = "seinode-operator-webhook";
 
-    /// Judges the flags; `None` when no webhook is to be served.
+    /// Validates the flags; `None` when no webhook is to be served.
     ///
     /// # Errors
     /// All that is wrong, also of what is switched off: it will be switched on one day.
@@ -117,7 +117,7 @@ fn files(directory: &str, bundle: &str) -> Result<Option<Files>, Problem> {
         ("", _) => Err(problem(
             "webhook-ca-bundle",
             "is of use only for a certificate in files",
-            "say with --webhook-certificate-directory where that is, or leave both out",
+            "set --webhook-certificate-directory to its directory, or leave both out",
         )),
         (directory, bundle) => {
             let directory = PathBuf::from(directory);

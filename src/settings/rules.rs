@@ -1,13 +1,13 @@
-//! Rules on the text of a setting, as Kubernetes and S3 have them. Each says in its own words what is wrong.
+//! Rules on the text of a setting, as Kubernetes and S3 have them. Each returns its own message.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/> and
 //! <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>.
 
-/// Fine, or what is wrong: the end of a sentence that begins with the setting and its value.
-pub type Judgement = Result<(), &'static str>;
+/// Valid, or the error as the end of a sentence that begins with the setting and its value.
+pub type Validated = Result<(), &'static str>;
 
 /// Name of a namespace: RFC 1123 label.
-pub fn dns_label(text: &str) -> Judgement {
+pub fn dns_label(text: &str) -> Validated {
     if text.len() > 63 {
         return Err("is longer than 63 characters");
     }
@@ -18,7 +18,7 @@ pub fn dns_label(text: &str) -> Judgement {
 }
 
 /// Name of most objects: RFC 1123 subdomain.
-pub fn dns_subdomain(text: &str) -> Judgement {
+pub fn dns_subdomain(text: &str) -> Validated {
     if text.len() > 253 {
         return Err("is longer than 253 characters");
     }
@@ -34,7 +34,7 @@ pub fn dns_subdomain(text: &str) -> Judgement {
 }
 
 /// Value of a label or of a toleration.
-pub fn label_value(text: &str) -> Judgement {
+pub fn label_value(text: &str) -> Validated {
     if text.len() > 63 {
         return Err("is longer than 63 characters");
     }
@@ -46,7 +46,7 @@ pub fn label_value(text: &str) -> Judgement {
 }
 
 /// Key of a label or of a taint: a name, perhaps with a domain before a slash.
-pub fn qualified_name(text: &str) -> Judgement {
+pub fn qualified_name(text: &str) -> Validated {
     let name = match text.split_once('/') {
         Some((domain, name)) => {
             dns_subdomain(domain).map_err(|_| "has no DNS name before the slash")?;
@@ -61,7 +61,7 @@ pub fn qualified_name(text: &str) -> Judgement {
 }
 
 /// Name of an S3 bucket, or the ARN of an access point. Buckets of the first years may have capitals and `_`.
-pub fn bucket(text: &str) -> Judgement {
+pub fn bucket(text: &str) -> Validated {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.contains("://") {
         return Err("is a URL");
@@ -77,7 +77,7 @@ pub fn bucket(text: &str) -> Judgement {
 }
 
 /// Code of an AWS region.
-pub fn region(text: &str) -> Judgement {
+pub fn region(text: &str) -> Validated {
     if text.bytes().all(|byte| is_lower_alphanumeric(byte) || byte == b'-') {
         Ok(())
     } else {
@@ -85,7 +85,7 @@ pub fn region(text: &str) -> Judgement {
     }
 }
 
-fn edges(text: &str, good: impl Fn(u8) -> bool, otherwise: &'static str) -> Judgement {
+fn edges(text: &str, good: impl Fn(u8) -> bool, otherwise: &'static str) -> Validated {
     match (text.bytes().next(), text.bytes().last()) {
         (Some(first), Some(last)) if good(first) && good(last) => Ok(()),
         (None, _) => Err("is empty"),
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(rule: fn(&str) -> Judgement, good: &[&str], bad: &[(&str, &str)]) {
+    fn check(rule: fn(&str) -> Validated, good: &[&str], bad: &[(&str, &str)]) {
         for text in good {
             assert_eq!(rule(text), Ok(()), "{text:?}");
         }

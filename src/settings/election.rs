@@ -1,4 +1,4 @@
-//! Judges what is said about leader election.
+//! Validates the settings of leader election.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::{
 };
 use crate::clients::Source;
 
-/// How one of several replicas comes to lead.
+/// Settings of leader election.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Election {
-    /// Where the Lease is; `None` for the namespace of the credentials.
+    /// Namespace of the Lease; `None` for the namespace of the credentials.
     pub namespace: Option<String>,
 }
 
 impl Election {
-    /// Judges the flags; `None` when there is no election. Without a word there is one in a pod, where somebody may run
+    /// Validates the flags; `None` when there is no election. By default there is one in a pod, where somebody may run
     /// several replicas, and none elsewhere.
     ///
     /// # Errors

@@ -22,15 +22,15 @@ fn flags(arguments: &[&str]) -> RunArgs {
     }
 }
 
-fn good(arguments: &[&str]) -> Configuration {
-    Configuration::parse(&flags(arguments), &environment()).unwrap()
+fn good(arguments: &[&str]) -> Settings {
+    Settings::parse(&flags(arguments), &environment()).unwrap()
 }
 
 /// The problems, a line each, of these flags and of variables that differ from the good ones.
 fn problems(arguments: &[&str], changes: &[(&str, &str)]) -> Vec<String> {
     let mut environment = environment();
     environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let Problems(problems) = Configuration::parse(&flags(arguments), &environment).unwrap_err();
+    let Problems(problems) = Settings::parse(&flags(arguments), &environment).unwrap_err();
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -46,7 +46,7 @@ fn check_refused(arguments: &[&str], changes: &[(&str, &str)], parts: &[&str]) {
 
 #[test]
 fn without_flags_the_defaults_hold() {
-    let Configuration {
+    let Settings {
         metrics,
         metrics_access,
         health,
@@ -108,7 +108,7 @@ fn flags_say_something_else() {
 
 #[test]
 fn every_missing_variable_is_named_at_once() {
-    let Problems(problems) = Configuration::parse(&flags(&[]), &BTreeMap::new()).unwrap_err();
+    let Problems(problems) = Settings::parse(&flags(&[]), &BTreeMap::new()).unwrap_err();
     let expected: Vec<_> = variables::VARIABLES.iter().map(|variable| variable.name).collect();
     assert_eq!(expected.len(), 19);
     assert_eq!(problems.iter().map(|problem| &*problem.setting).collect::<Vec<_>>(), expected);
@@ -118,7 +118,7 @@ fn every_missing_variable_is_named_at_once() {
 }
 
 #[test]
-fn a_bad_variable_is_named_with_its_value_the_reason_and_a_good_one() {
+fn a_bad_variable_is_reported_with_reason_and_example() {
     for (name, value, reason) in [
         ("SEI_NODEPOOL_NAME", "", "is empty"),
         ("SEI_NODEPOOL_ARCHIVE", "sei/archive", "other than letters"),
@@ -146,18 +146,18 @@ fn the_prefix_of_results_is_used_as_it_is_written() {
     let mut environment = environment();
     for prefix in ["replay", "/a b/", "élan/"] {
         environment.insert("SEI_RESULT_EXPORT_PREFIX".to_owned(), prefix.to_owned());
-        let platform = Configuration::parse(&flags(&[]), &environment).unwrap().platform;
+        let platform = Settings::parse(&flags(&[]), &environment).unwrap().platform;
         assert_eq!(platform.result_export.prefix, prefix);
     }
 }
 
 #[test]
-fn variables_of_the_original_that_nothing_uses_are_not_judged() {
+fn variables_of_the_original_that_nothing_uses_are_ignored() {
     let mut environment = environment();
     for name in ["SEI_STORAGE_CLASS_DEFAULT", "SEI_GATEWAY_NAME", "SEI_GATEWAY_DOMAIN"] {
         environment.insert(name.to_owned(), "?? !!".to_owned());
     }
-    Configuration::parse(&flags(&[]), &environment).unwrap();
+    Settings::parse(&flags(&[]), &environment).unwrap();
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn there_is_an_election_in_a_pod_and_wherever_it_is_asked_for() {
     let elected = |arguments: &[&str], changes: &[(&str, &str)]| {
         let mut environment = environment();
         environment.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Configuration::parse(&flags(arguments), &environment).unwrap().election
+        Settings::parse(&flags(arguments), &environment).unwrap().election
     };
     let pod = [("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_NAMESPACE", "sei-system")];
     let namespace = |name: &str| Some(Election { namespace: Some(name.to_owned()) });

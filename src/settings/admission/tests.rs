@@ -59,7 +59,7 @@ fn names_are_dns_names_and_addresses() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_named_at_once_also_when_it_is_switched_off() {
+fn all_problems_are_reported_at_once_even_when_switched_off() {
     let arguments = [
         "--disable-webhooks",
         "--webhook-bind-address=:x",
@@ -70,8 +70,8 @@ fn everything_that_is_wrong_is_named_at_once_also_when_it_is_switched_off() {
         "--validating-webhook-configuration=a/b",
     ];
     let Problems(problems) = parse(&arguments, &[("POD_NAMESPACE", "a.b")]).unwrap_err();
-    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    for (told, parts) in told.iter().zip([
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    for (lines, parts) in lines.iter().zip([
         ["--webhook-bind-address (SEINODE_WEBHOOK_BIND_ADDRESS)", "\":x\""],
         ["--webhook-names (SEINODE_WEBHOOK_NAMES)", "\"a b\" is neither a DNS name nor an IP address"],
         ["--webhook-certificate-secret (SEINODE_WEBHOOK_CERTIFICATE_SECRET)", "\"A\", which has characters"],
@@ -80,7 +80,7 @@ fn everything_that_is_wrong_is_named_at_once_also_when_it_is_switched_off() {
         ["--validating-webhook-configuration (", "\"a/b\", which has characters"],
         ["POD_NAMESPACE", "\"a.b\", which has characters"],
     ]) {
-        assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+        assert!(parts.iter().all(|part| lines.contains(part)), "{lines}");
     }
-    assert_eq!(told.len(), 7);
+    assert_eq!(lines.len(), 7);
 }

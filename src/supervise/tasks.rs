@@ -1,4 +1,4 @@
-//! Tasks that are to run as long as the process does, each with a name to blame.
+//! Named tasks that run as long as the process does.
 
 use std::{collections::HashMap, fmt::Display, future};
 
@@ -6,26 +6,26 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 /// Named tasks.
 #[derive(Debug, Default)]
-pub struct Crew {
+pub struct Tasks {
     tasks: JoinSet<Result<(), String>>,
     names: HashMap<Id, &'static str>,
 }
 
-/// How a task ended that should have gone on.
+/// Unexpected end of a task.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
-    /// It returned.
+    /// The task returned.
     #[error("{0} ended although nothing asked it to")]
     Returned(&'static str),
-    /// It gave up.
+    /// The task gave up.
     #[error("{0} failed: {1}")]
     Failed(&'static str, String),
-    /// It panicked.
+    /// The task panicked.
     #[error("{0} panicked, which is a defect: {1}")]
     Panicked(&'static str, String),
 }
 
-impl Crew {
+impl Tasks {
     /// Starts a task.
     pub fn add<E: Display>(
         &mut self,
@@ -39,7 +39,7 @@ impl Crew {
     /// The first task that ends. Never returns while all go on, or there is none.
     pub async fn first_end(&mut self) -> Ended {
         match self.tasks.join_next_with_id().await {
-            Some(end) => match self.judge(end) {
+            Some(end) => match self.outcome(end) {
                 Ok(name) => Ended::Returned(name),
                 Err(ended) => ended,
             },
@@ -54,12 +54,12 @@ impl Crew {
     pub async fn all_end(&mut self) -> Result<(), Ended> {
         let mut outcome = Ok(());
         while let Some(end) = self.tasks.join_next_with_id().await {
-            outcome = outcome.and(self.judge(end).map(drop));
+            outcome = outcome.and(self.outcome(end).map(drop));
         }
         outcome
     }
 
-    fn judge(&self, end: Result<(Id, Result<(), String>), JoinError>) -> Result<&'static str, Ended> {
+    fn outcome(&self, end: Result<(Id, Result<(), String>), JoinError>) -> Result<&'static str, Ended> {
         match end {
             Ok((id, Ok(()))) => Ok(self.name(id)),
             Ok((id, Err(why))) => Err(Ended::Failed(self.name(id), why)),

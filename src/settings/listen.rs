@@ -1,4 +1,4 @@
-//! Where a server listens: the forms an address flag may take.
+//! Address that a server listens on, and the forms of its flag.
 
 use std::{
     fmt,
@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-/// Where a server listens.
+/// Address that a server listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {
     /// Nowhere (`0`).
@@ -17,9 +17,9 @@ pub enum Listen {
     On(SocketAddr),
 }
 
-/// Why a text says nothing about where to listen.
+/// A text that is not an address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address to listen on")]
+#[error("{0:?} is not an address to listen on")]
 pub struct BadListen(String);
 
 impl Listen {

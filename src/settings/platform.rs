@@ -1,4 +1,4 @@
-//! How the `SEI_*` variables become the platform settings.
+//! Platform settings from the `SEI_*` variables.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use seinode_core::{
 
 use super::{
     problem::{Findings, Problem, Problems},
-    rules::{self, Judgement},
+    rules::{self, Validated},
 };
 use crate::variables::{self, Variable};
 
@@ -62,29 +62,29 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn text(&mut self, variable: &Variable, rule: fn(&str) -> Judgement) -> Option<String> {
-        let judged = self.value(variable).and_then(|value| match rule(&value) {
+    fn text(&mut self, variable: &Variable, rule: fn(&str) -> Validated) -> Option<String> {
+        let validated = self.value(variable).and_then(|value| match rule(&value) {
             Ok(()) => Ok(value),
             Err(reason) => Err(variable.problem(format!("is {value:?}, which {reason}"))),
         });
-        self.findings.take(judged)
+        self.findings.take(validated)
     }
 
     fn quantity(&mut self, variable: &Variable) -> Option<Quantity> {
-        let judged = self
+        let validated = self
             .value(variable)
             .and_then(|value| value.parse().map_err(|why| variable.problem(format!("is wrong: {why}"))));
-        self.findings.take(judged)
+        self.findings.take(validated)
     }
 
     /// A volume of no size is refused by the API server, later and less clearly.
     fn size(&mut self, variable: &Variable) -> Option<Quantity> {
         let size = self.quantity(variable)?;
-        let judged = match size.milli() {
+        let validated = match size.milli() {
             0 => Err(variable.problem("is zero")),
             _ => Ok(size),
         };
-        self.findings.take(judged)
+        self.findings.take(validated)
     }
 
     fn requests(&mut self, cpu: &Variable, memory: &Variable) -> Option<Requests> {

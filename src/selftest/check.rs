@@ -1,15 +1,15 @@
-//! What an API server is asked, and what its answers mean. Pure.
+//! Checks of an installed release by dry runs, and the evaluation of the responses. Pure.
 
 use serde_json::{Value, json};
 
 use crate::cli::Guard;
 
-/// One question: an object, and what ought to become of it.
+/// One check: an object, and the response that it should get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
+pub enum Check {
     /// A good SeiNode is taken; with webhooks it comes back with its labels.
     Node {
-        /// Whether webhooks are to label it.
+        /// Set where webhooks label it.
         labelled: bool,
     },
     /// A SeiNode with a misspelt key is refused.
@@ -20,28 +20,28 @@ pub enum Question {
     MadeOnDelete,
 }
 
-/// What the API server said.
+/// Response of the API server.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Response {
     /// The object as it would be stored.
-    Taken(Value),
-    /// It would not.
+    Accepted(Value),
+    /// The API server refused it.
     Refused {
         /// The status of HTTP.
         code: u16,
         /// Its reason.
         words: String,
     },
-    /// There was no answer.
-    Unheard(String),
+    /// No response came.
+    Missing(String),
 }
 
-/// What is not as it should be, and what helps. Each is the part of a sentence without its stop.
+/// Failure of a check and its remedy. Each is a sentence without its full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// What was seen.
+pub struct Failure {
+    /// The observation.
     pub why: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -59,27 +59,27 @@ pub struct Kind {
 const SEI_NODE: Kind = Kind { group: "sei.io", version: "v1alpha1", kind: "SeiNode" };
 const STATEFUL_SET: Kind = Kind { group: "apps", version: "v1", kind: "StatefulSet" };
 
-/// The name of what is asked about; it never comes to exist.
+/// The name of the objects; they are never stored.
 const NAME: &str = "seinode-operator-selftest";
 const NOBODY_ASKED: &str = "so no webhook was asked";
 const LOOK: &str = "See whether a pod of the operator is ready and why not (kubectl describe pods, /readyz?verbose), and \
                     whether its webhook configurations are there and select this namespace";
 
-/// What is asked of a cluster with these guards.
-pub fn of(guards: &[Guard]) -> Vec<Question> {
+/// The checks of a release with these guards.
+pub fn of(guards: &[Guard]) -> Vec<Check> {
     let webhooks = guards.contains(&Guard::Webhooks);
-    let mut questions = vec![Question::Node { labelled: webhooks }];
+    let mut checks = vec![Check::Node { labelled: webhooks }];
     if webhooks {
-        questions.extend([Question::WrongNode, Question::MadeOnDelete]);
+        checks.extend([Check::WrongNode, Check::MadeOnDelete]);
     }
     if !guards.is_empty() {
-        questions.push(Question::TwoReplicas);
+        checks.push(Check::TwoReplicas);
     }
-    questions
+    checks
 }
 
-impl Question {
-    /// What ought to be so.
+impl Check {
+    /// The claim that the check verifies.
     pub fn claim(self) -> &'static str {
         match self {
             Self::Node { labelled: true } => "a SeiNode is taken and labelled",
@@ -108,66 +108,68 @@ impl Question {
         }
     }
 
-    /// What an answer means: words that tell of it, or a complaint.
+    /// Evaluates a response: a description of it, or a failure.
     ///
     /// # Errors
-    /// When it is another answer than it should be.
-    pub fn judge(self, answer: &Answer) -> Result<String, Complaint> {
-        match (self, answer) {
-            (_, Answer::Unheard(why)) => Err(complaint(
-                format!("the API server did not answer ({why})"),
+    /// When it is not the expected response.
+    pub fn evaluate(self, response: &Response) -> Result<String, Failure> {
+        match (self, response) {
+            (_, Response::Missing(why)) => Err(failure(
+                format!("the API server did not response ({why})"),
                 "See whether it can be reached",
             )),
-            (_, Answer::Refused { code: 401 | 403, words }) if words.contains("cannot create resource") => {
-                Err(complaint(
+            (_, Response::Refused { code: 401 | 403, words }) if words.contains("cannot create resource") => {
+                Err(failure(
                     words.clone(),
                     "Grant the account of this test the right to create it, as the chart does",
                 ))
             }
-            (_, Answer::Refused { code: 404, .. }) => Err(complaint(
+            (_, Response::Refused { code: 404, .. }) => Err(failure(
                 format!("the API server knows no {}", self.kind().kind),
                 "Install the chart seinode-crds",
             )),
-            (_, Answer::Refused { words, .. }) if words.contains("failed calling webhook") => {
-                Err(complaint(format!("the API server cannot call the operator ({words})"), LOOK))
+            (_, Response::Refused { words, .. }) if words.contains("failed calling webhook") => {
+                Err(failure(format!("the API server cannot call the operator ({words})"), LOOK))
             }
-            (Self::Node { labelled: false }, Answer::Taken(_)) => Ok("it is".to_owned()),
-            (Self::Node { labelled: true }, Answer::Taken(object)) => {
+            (Self::Node { labelled: false }, Response::Accepted(_)) => Ok("it is".to_owned()),
+            (Self::Node { labelled: true }, Response::Accepted(object)) => {
                 let chain = object["metadata"]["labels"]["sei.io/chain"].as_str();
                 chain.map(|chain| format!("sei.io/chain is {chain}")).ok_or_else(|| {
-                    complaint(format!("it came back without the label sei.io/chain, {NOBODY_ASKED}"), LOOK)
+                    failure(format!("it came back without the label sei.io/chain, {NOBODY_ASKED}"), LOOK)
                 })
             }
-            (Self::MadeOnDelete, Answer::Taken(object)) => {
+            (Self::MadeOnDelete, Response::Accepted(object)) => {
                 match object["spec"]["updateStrategy"]["type"].as_str() {
                     Some("OnDelete") => Ok("it is".to_owned()),
-                    other => Err(complaint(
+                    other => Err(failure(
                         format!("it is still {}, {NOBODY_ASKED}", other.unwrap_or("nothing")),
                         LOOK,
                     )),
                 }
             }
             // The policy's words: nobody changed it before.
-            (Self::MadeOnDelete, Answer::Refused { words, .. }) if words.contains("spec.updateStrategy") => {
-                Err(complaint(format!("it is still RollingUpdate, {NOBODY_ASKED} ({words})"), LOOK))
+            (Self::MadeOnDelete, Response::Refused { words, .. })
+                if words.contains("spec.updateStrategy") =>
+            {
+                Err(failure(format!("it is still RollingUpdate, {NOBODY_ASKED} ({words})"), LOOK))
             }
-            (Self::WrongNode | Self::TwoReplicas, Answer::Refused { words, .. }) => Ok(words.clone()),
-            (Self::WrongNode, Answer::Taken(_)) => {
-                Err(complaint(format!("it would have been taken, {NOBODY_ASKED}"), LOOK))
+            (Self::WrongNode | Self::TwoReplicas, Response::Refused { words, .. }) => Ok(words.clone()),
+            (Self::WrongNode, Response::Accepted(_)) => {
+                Err(failure(format!("it would have been taken, {NOBODY_ASKED}"), LOOK))
             }
-            (Self::TwoReplicas, Answer::Taken(_)) => Err(complaint(
+            (Self::TwoReplicas, Response::Accepted(_)) => Err(failure(
                 "it would have been taken: nothing keeps a node from getting a second pod, which would run with its keys",
                 "See whether the ValidatingAdmissionPolicies and the webhook configurations of the release are there",
             )),
-            (Self::Node { .. } | Self::MadeOnDelete, Answer::Refused { words, .. }) => {
-                Err(complaint(format!("it would have been refused ({words})"), "See who refuses it, and why"))
+            (Self::Node { .. } | Self::MadeOnDelete, Response::Refused { words, .. }) => {
+                Err(failure(format!("it would have been refused ({words})"), "See who refuses it, and why"))
             }
         }
     }
 }
 
-pub(super) fn complaint(why: impl Into<String>, remedy: impl Into<String>) -> Complaint {
-    Complaint { why: why.into(), remedy: remedy.into() }
+pub(super) fn failure(why: impl Into<String>, remedy: impl Into<String>) -> Failure {
+    Failure { why: why.into(), remedy: remedy.into() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it becomes a part of the object")]
@@ -198,40 +200,40 @@ mod tests {
 
     #[test]
     fn what_is_asked_follows_from_the_guards_that_are_installed() {
-        let node = |labelled| Question::Node { labelled };
+        let node = |labelled| Check::Node { labelled };
         assert_eq!(of(&[]), [node(false)]);
-        assert_eq!(of(&[Guard::Policy]), [node(false), Question::TwoReplicas]);
-        let all = [node(true), Question::WrongNode, Question::MadeOnDelete, Question::TwoReplicas];
+        assert_eq!(of(&[Guard::Policy]), [node(false), Check::TwoReplicas]);
+        let all = [node(true), Check::WrongNode, Check::MadeOnDelete, Check::TwoReplicas];
         assert_eq!(of(&[Guard::Webhooks]), all);
         assert_eq!(of(&[Guard::Webhooks, Guard::Policy]), all);
     }
 
     #[test]
-    fn an_answer_is_good_or_says_what_helps() {
-        let taken = |object| Answer::Taken(object);
-        let refused = |code, words: &str| Answer::Refused { code, words: words.to_owned() };
+    fn an_response_is_good_or_says_what_helps() {
+        let taken = |object| Response::Accepted(object);
+        let refused = |code, words: &str| Response::Refused { code, words: words.to_owned() };
         let labelled = json!({"metadata": {"labels": {"sei.io/chain": "c"}}});
         let with = |strategy: &str| json!({"spec": {"updateStrategy": {"type": strategy}}});
-        let node = Question::Node { labelled: true };
-        for (question, answer, good) in [
+        let node = Check::Node { labelled: true };
+        for (check, response, good) in [
             (node, taken(labelled), true),
             (node, taken(json!({})), false),
-            (Question::Node { labelled: false }, taken(json!({})), true),
-            (Question::WrongNode, refused(422, "spec.overrides"), true),
-            (Question::WrongNode, taken(json!({})), false),
-            (Question::WrongNode, refused(500, "failed calling webhook \"vseinode.sei.io\""), false),
-            (Question::MadeOnDelete, taken(with("OnDelete")), true),
-            (Question::MadeOnDelete, taken(with("RollingUpdate")), false),
-            (Question::MadeOnDelete, refused(422, "no"), false),
-            (Question::TwoReplicas, refused(422, "spec.replicas"), true),
-            (Question::TwoReplicas, taken(json!({})), false),
-            (Question::TwoReplicas, refused(403, "a cannot create resource \"statefulsets\""), false),
+            (Check::Node { labelled: false }, taken(json!({})), true),
+            (Check::WrongNode, refused(422, "spec.overrides"), true),
+            (Check::WrongNode, taken(json!({})), false),
+            (Check::WrongNode, refused(500, "failed calling webhook \"vseinode.sei.io\""), false),
+            (Check::MadeOnDelete, taken(with("OnDelete")), true),
+            (Check::MadeOnDelete, taken(with("RollingUpdate")), false),
+            (Check::MadeOnDelete, refused(422, "no"), false),
+            (Check::TwoReplicas, refused(422, "spec.replicas"), true),
+            (Check::TwoReplicas, taken(json!({})), false),
+            (Check::TwoReplicas, refused(403, "a cannot create resource \"statefulsets\""), false),
             (node, refused(404, "not found"), false),
-            (node, Answer::Unheard("timeout".to_owned()), false),
+            (node, Response::Missing("timeout".to_owned()), false),
         ] {
-            let judged = question.judge(&answer);
-            assert_eq!(judged.is_ok(), good, "{question:?} {answer:?}: {judged:?}");
-            assert!(judged.is_ok() || judged.is_err_and(|complaint| !complaint.remedy.is_empty()));
+            let evaluated = check.evaluate(&response);
+            assert_eq!(evaluated.is_ok(), good, "{check:?} {response:?}: {evaluated:?}");
+            assert!(evaluated.is_ok() || evaluated.is_err_and(|failure| !failure.remedy.is_empty()));
         }
     }
 }

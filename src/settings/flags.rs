@@ -1,4 +1,4 @@
-//! Judges the flags of `run` one by one.
+//! Validates the flags of `run` one by one.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn listen(flag: &str, text: &str) -> Result<Listen, Problem> {
     text.parse().map_err(|why: BadListen| problem(flag, format!("is wrong: {why}"), Listen::FORMS))
 }
 
-/// Who may read `/metrics`. A certificate is there only for webhooks that are served.
+/// The access to `/metrics`. A certificate is there only for webhooks that are served.
 pub(super) fn metrics_access(
     secure: Option<bool>,
     admission: Option<&Option<Admission>>,
@@ -44,14 +44,14 @@ pub(super) fn metrics_access(
     }
 }
 
-/// How a sidecar is reached. A template with credentials is not repeated in the message.
+/// The URL template of sidecars. A template with credentials is not repeated in the message.
 pub fn sidecar_url(text: &str) -> Result<SidecarUrl, Problem> {
     const FLAG: &str = "sidecar-url-template";
     let remedy = format!("write a URL such as {}", SidecarUrl::DEFAULT);
     if text.contains('@') {
-        return Err(problem(FLAG, "has credentials, but a sidecar asks for none", remedy));
+        return Err(problem(FLAG, "has credentials, but sidecars need none", remedy));
     }
-    SidecarUrl::parse(text).map_err(|why| problem(FLAG, format!("is no template of a URL: {why}"), remedy))
+    SidecarUrl::parse(text).map_err(|why| problem(FLAG, format!("is not a URL template: {why}"), remedy))
 }
 
 /// The namespaces to serve; none given means all. A list that names nothing means all too, as charts render it so.
@@ -71,13 +71,13 @@ pub fn scope(names: &[String]) -> Result<Scope, Problem> {
         }
         _ => Err(problem(
             "watch-namespace",
-            format!("has what is no name of a namespace: {}", wrong.join(", ")),
+            format!("has names that no namespace can have: {}", wrong.join(", ")),
             "write names such as sei-mainnet, separated by commas",
         )),
     }
 }
 
-/// How log lines are written.
+/// The format of log lines.
 pub fn log_format(text: &str) -> Result<LogFormat, Problem> {
     match text {
         "text" => Ok(LogFormat::Text),
@@ -86,7 +86,7 @@ pub fn log_format(text: &str) -> Result<LogFormat, Problem> {
     }
 }
 
-/// How many nodes are worked on at once. Zero would mean "without bound" further down, so it is refused.
+/// The number of concurrent reconciles. Zero would mean "without bound" further down, so it is refused.
 pub fn concurrency(text: &str) -> Result<u16, Problem> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
         problem(
@@ -97,7 +97,7 @@ pub fn concurrency(text: &str) -> Result<u16, Problem> {
     })
 }
 
-/// How many nodes may be rolled out at once.
+/// The number of concurrent rollouts.
 pub fn rollouts(text: &str) -> Result<u16, Problem> {
     text.parse().map_err(|_| {
         problem(
@@ -108,7 +108,7 @@ pub fn rollouts(text: &str) -> Result<u16, Problem> {
     })
 }
 
-/// How often the sidecar of a running node is asked, as Go programs write it: seconds or milliseconds.
+/// The interval of probing a running node's sidecar, as Go programs write it: seconds or milliseconds.
 pub fn probe_interval(text: &str) -> Result<Duration, Problem> {
     let parsed = match text.strip_suffix("ms") {
         Some(millis) => millis.parse().ok().map(Duration::from_millis),

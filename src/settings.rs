@@ -1,6 +1,6 @@
-//! From flags and environment to typed settings, once, at start.
+//! Settings of the process: flags and environment become typed values, once, at start.
 //!
-//! Pure: what it reads is given to it. It reports everything that is wrong at once, and never a part of it.
+//! Pure: flags and environment are passed in. All problems are reported together.
 
 pub mod admission;
 pub mod election;
@@ -28,7 +28,7 @@ use crate::{
     telemetry::{self, LogFilter, LogFormat},
 };
 
-/// Who may read `/metrics`.
+/// Access to `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsAccess {
     /// Everybody, in plain HTTP.
@@ -37,46 +37,46 @@ pub enum MetricsAccess {
     Reviewed,
 }
 
-/// Everything `run` is told.
+/// All settings of `run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Configuration {
-    /// Where `/metrics` is served.
+pub struct Settings {
+    /// Address of `/metrics`.
     pub metrics: Listen,
-    /// To whom, and how.
+    /// Access to `/metrics`.
     pub metrics_access: MetricsAccess,
-    /// Where `/livez` and `/readyz` are served.
+    /// Address of `/livez` and `/readyz`.
     pub health: Listen,
-    /// How one of several replicas comes to lead; `None` when this is the only one.
+    /// Leader election; `None` when this is the only one.
     pub election: Option<Election>,
     /// The admission webhooks; `None` when none is served.
     pub admission: Option<Admission>,
-    /// Which namespaces are served.
+    /// Namespaces that are served.
     pub scope: Scope,
-    /// How a sidecar is reached.
+    /// URL template of sidecars.
     pub sidecar_url: SidecarUrl,
-    /// How many nodes are worked on at once.
+    /// Concurrent reconciles.
     pub concurrency: u16,
-    /// How many nodes may be rolled out at once; 0 for no limit.
+    /// Concurrent rollouts; 0 for no limit.
     pub rollouts: u16,
-    /// How often the sidecar of a running node is asked.
+    /// Interval of probing a running node's sidecar.
     pub probe_interval: Duration,
-    /// How log lines are written.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// Which log lines are written.
+    /// Filter of log lines.
     pub log_filter: LogFilter,
     /// Name of this process in events.
     pub instance: String,
-    /// Where the API server and the credentials are described.
+    /// Source of the API server's address and the credentials.
     pub cluster: Source,
     /// Platform settings.
     pub platform: Platform,
 }
 
-impl Configuration {
-    /// Judges flags and environment.
+impl Settings {
+    /// Validates flags and environment.
     ///
     /// # Errors
-    /// All that is wrong: flags first, then the platform variables, both in the order of the help.
+    /// All problems: flags first, then the platform variables, both in the order of the help.
     pub fn parse(flags: &RunArgs, environment: &BTreeMap<String, String>) -> Result<Self, Problems> {
         let RunArgs {
             metrics_bind_address,
@@ -95,11 +95,11 @@ impl Configuration {
         let mut findings = Findings::default();
         let metrics = findings.take(flags::listen("metrics-bind-address", metrics_bind_address));
         let health = findings.take(flags::listen("health-probe-bind-address", health_probe_bind_address));
-        let admission = findings.absorb(Admission::parse(webhooks, environment));
+        let admission = findings.take_all(Admission::parse(webhooks, environment));
         let secure = findings.take(flags::boolean("metrics-secure", metrics_secure));
         let metrics_access = findings.take(flags::metrics_access(secure, admission.as_ref()));
         let cluster = Source::of(environment);
-        let election = findings.absorb(Election::parse(
+        let election = findings.take_all(Election::parse(
             leader_elect.as_deref(),
             leader_election_namespace,
             &cluster,
@@ -112,7 +112,7 @@ impl Configuration {
         let rollouts = findings.take(flags::rollouts(max_concurrent_rollouts));
         let probe_interval = findings.take(flags::probe_interval(sidecar_probe_interval));
         let log_filter = findings.take(log_filter(environment));
-        let platform = findings.absorb(platform::parse(environment));
+        let platform = findings.take_all(platform::parse(environment));
         let assemble = || {
             Some(Self {
                 metrics: metrics?,
@@ -143,7 +143,7 @@ fn log_filter(environment: &BTreeMap<String, String>) -> Result<LogFilter, Probl
         Some(text) => LogFilter::parse(text).map_err(|why| {
             Problem::of(
                 telemetry::FILTER_VARIABLE,
-                format!("is {text:?}, which is no log filter: {why}"),
+                format!("is {text:?}, which is not a log filter: {why}"),
                 "write directives such as info or warn,seinode_controller=debug",
             )
         }),

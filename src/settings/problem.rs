@@ -1,4 +1,4 @@
-//! What is wrong with a setting, told so that it can be mended: the setting, the reason, what a good value looks like.
+//! Problems of settings, each with the setting, the reason and an example of a good value.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use std::fmt;
 pub struct Problem {
     /// The variable, or the flag with its variable.
     pub setting: String,
-    /// What is wrong, as the end of a sentence that begins with the setting.
+    /// The reason, as the end of a sentence that begins with the setting.
     pub reason: String,
-    /// What a good value looks like.
+    /// An example of a good value.
     pub remedy: String,
 }
 
@@ -42,22 +42,22 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Gathers problems, so that one does not hide the next.
+/// Collects problems, so that one does not hide the next.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Problem>);
 
 impl Findings {
-    /// Keeps the value, or notes the problem.
-    pub fn take<T>(&mut self, judged: Result<T, Problem>) -> Option<T> {
-        judged.map_err(|problem| self.0.push(problem)).ok()
+    /// Returns the value, or records the problem.
+    pub fn take<T>(&mut self, validated: Result<T, Problem>) -> Option<T> {
+        validated.map_err(|problem| self.0.push(problem)).ok()
     }
 
-    /// Keeps the value, or notes all its problems.
-    pub fn absorb<T>(&mut self, judged: Result<T, Problems>) -> Option<T> {
-        judged.map_err(|problems| self.0.extend(problems.0)).ok()
+    /// Returns the value, or records all its problems.
+    pub fn take_all<T>(&mut self, validated: Result<T, Problems>) -> Option<T> {
+        validated.map_err(|problems| self.0.extend(problems.0)).ok()
     }
 
-    /// What was found; `value` when that is nothing.
+    /// Returns `value` if no problem was found.
     ///
     /// # Errors
     /// All problems, when there is one. `value` is `None` only then.
