@@ -1,15 +1,20 @@
 # The operator's image, for those who have a builder: docker build --tag seinode-operator .
 # Without one, `cargo xtask image FILE` writes the same image into an archive.
-FROM rust:1.95.0-bookworm AS build
+#
+# The digest is that of the index for all architectures. For another version, print it with
+# docker buildx imagetools inspect rust:VERSION-bookworm --format '{{.Manifest.Digest}}'
+FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 # For the parts that are in C.
 RUN apt-get update && apt-get install --yes --no-install-recommends musl-tools
+# Writes the list of dependencies into the program, where scanners find it.
+RUN cargo install --locked cargo-auditable --version 0.7.7
 WORKDIR /src
 COPY . .
 RUN target="$(uname -m)-unknown-linux-musl" \
     && rustup target add "$target" \
     && export "CC_$(echo "$target" | tr - _)=musl-gcc" \
     && RUSTFLAGS="--remap-path-prefix=$CARGO_HOME=/cargo" \
-       cargo build --locked --profile image --package seinode-operator --bin seinode-operator --target "$target" \
+       cargo auditable build --locked --profile image --package seinode-operator --bin seinode-operator --target "$target" \
     && cp "target/$target/image/seinode-operator" /seinode-operator
 
 FROM scratch

@@ -32,6 +32,8 @@ mod links;
 mod naming;
 #[path = "architecture/project.rs"]
 mod project;
+#[path = "architecture/release.rs"]
+mod release;
 #[path = "architecture/rooms.rs"]
 mod rooms;
 #[path = "architecture/runbook.rs"]
