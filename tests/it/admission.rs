@@ -3,6 +3,7 @@
 
 mod agreement;
 mod down;
+mod examples;
 mod generated;
 mod hands;
 mod nodes;
@@ -15,6 +16,7 @@ pub use down::{
     while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete,
     without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does,
 };
+pub use examples::every_example_is_admitted_without_a_warning;
 pub use generated::the_api_server_and_the_parser_agree_on_generated_objects;
 pub use nodes::a_node_is_labelled_and_judged_and_its_owner_is_told_why;
 pub use sets::{

@@ -129,7 +129,8 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             an_orphaned_set_is_let_go
             while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete
             without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does
-            the_api_server_and_the_parser_agree_on_generated_objects;
+            the_api_server_and_the_parser_agree_on_generated_objects
+            every_example_is_admitted_without_a_warning;
         crd:
             every_rule_has_an_accept_and_a_refuse_case
             the_original_differs_from_ours_where_the_table_says
