@@ -1,14 +1,22 @@
-//! The programs of a control plane, and those that only some scenarios need: which ones, in which versions, and where
-//! they are.
+//! The programs of a control plane, and those that only some scenarios need.
 //!
-//! [`Tools::provide`] takes, for each tool that is asked for, the first that fits of: the directory named by `KUBEBUILDER_ASSETS`,
-//! `PATH`, our cache. What is in none of them is built from its pinned Go module into the cache. It never downloads a
-//! binary and never installs anything outside the cache.
+//! [`Tools::provide`] takes, for each tool that is wanted, the first that fits of: the directory named by
+//! `KUBEBUILDER_ASSETS`, a store of setup-envtest, `PATH`, our cache. A tool that is in none of them is taken from the
+//! official release file of its pinned version, if that can be downloaded and has the right checksum, or else built from
+//! its pinned Go module. Either way it goes into the cache. Nothing is ever installed outside the cache.
 
 mod build;
 mod cache;
+mod checksum;
+mod download;
+mod envtest;
+mod error;
 mod find;
+mod mirror;
 mod module;
+mod obtain;
+mod release;
+mod unpack;
 mod version;
 
 use std::collections::BTreeMap;
@@ -16,15 +24,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::supervisor::Guard;
 use crate::progress::{Event, Progress};
-use crate::supervisor::{Guard, SpawnError};
+pub use checksum::Checksum;
+pub use error::{DownloadError, ToolError};
 use version::Version;
 
-/// Where a newcomer gets what [`Tools::provide`] cannot do without.
-const GO: &str =
-    "install Go from https://go.dev/dl/, or set KUBEBUILDER_ASSETS to a directory that has all the tools";
-
-/// A program that is found or built.
+/// A program of a control plane, or of something beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
     /// Stores everything.
@@ -47,16 +53,16 @@ pub enum Tool {
     Kubelet,
     /// Routes to Services on a real node.
     KubeProxy,
-    /// Knows the names of Services and pods on a real node.
+    /// Resolves the names of Services and pods on a real node.
     CoreDns,
     /// Checks and tries the alerts.
     Promtool,
-    /// Says what expressions select; a program of ours around the parser of Prometheus.
+    /// Lists the selectors of expressions; a program of ours around the parser of Prometheus.
     Promql,
 }
 
 impl Tool {
-    /// What every cluster needs, in the order in which it is built.
+    /// The tools that every cluster needs.
     pub const CONTROL_PLANE: [Self; 7] = [
         Self::Etcd,
         Self::Apiserver,
@@ -66,9 +72,9 @@ impl Tool {
         Self::Kubectl,
         Self::Helm,
     ];
-    /// What a real node needs beside that.
+    /// The tools that a real node needs besides.
     pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
-    /// All of them: the others are built when somebody asks for them.
+    /// All tools. Those that are in neither list above are obtained when somebody asks for them.
     pub const ALL: [Self; 13] = [
         Self::Etcd,
         Self::Apiserver,
@@ -118,67 +124,16 @@ impl fmt::Display for Tool {
     }
 }
 
-/// Why a tool cannot be provided.
-#[derive(Debug, thiserror::Error)]
-pub enum ToolError {
-    /// There is no Go to build it with.
-    #[error("{tool} has to be built, and there is no `go` on PATH; Go {wanted} or newer is needed: {GO}")]
-    NoGo {
-        /// The first tool that has to be built.
-        tool: Tool,
-        /// The version that its module asks for.
-        wanted: String,
-    },
-    /// Go is too old and does not fetch a newer one by itself.
-    #[error("{tool} has to be built with Go {wanted} or newer, and `go` says: {answer}; {GO}")]
-    OldGo {
-        /// The first tool that has to be built.
-        tool: Tool,
-        /// The version that its module asks for.
-        wanted: String,
-        /// What `go env GOVERSION` answered in the module's directory.
-        answer: String,
-    },
-    /// The build failed.
-    #[error("building {tool} failed ({status}); the end of {log}:\n{tail}", log = log.display())]
-    Build {
-        /// The tool.
-        tool: Tool,
-        /// How `go build` ended.
-        status: std::process::ExitStatus,
-        /// Its whole output.
-        log: PathBuf,
-        /// The last lines of its output.
-        tail: String,
-    },
-    /// `go` could not be started.
-    #[error(transparent)]
-    Spawn(#[from] SpawnError),
-    /// There is no place for the cache.
-    #[error(
-        "no place for built tools: set SEINODE_DEVCLUSTER_CACHE to a directory (neither it nor XDG_CACHE_HOME nor HOME is set)"
-    )]
-    NoCache,
-    /// The cache cannot be used.
-    #[error("cannot use the tool cache at {path}: {source}; set SEINODE_DEVCLUSTER_CACHE to a writable directory", path = path.display())]
-    Cache {
-        /// The file or directory.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-}
-
 /// A binary for every [`Tool`] that was asked for.
 #[derive(Clone, Debug)]
 pub struct Tools(BTreeMap<Tool, PathBuf>);
 
 impl Tools {
-    /// Finds or builds the tools that are wanted, such as [`Tool::CONTROL_PLANE`]. A first build takes minutes; `progress`
-    /// says how far it is.
+    /// Finds the tools that are wanted, such as [`Tool::CONTROL_PLANE`], or obtains them. The first time, that takes a
+    /// minute of downloading or some minutes of building; `progress` reports how far it is.
     ///
     /// # Errors
-    /// When a tool has to be built and that does not work.
+    /// When a tool has to be built and the build fails.
     pub async fn provide(wanted: &[Tool], guard: &Guard, progress: &Progress) -> Result<Self, ToolError> {
         let cache = cache::Cache::open()?;
         let mut found = BTreeMap::new();
@@ -187,10 +142,10 @@ impl Tools {
             let path = match find::choose(tool, candidates) {
                 Ok(path) => Some(path),
                 Err(rejected) => {
-                    let built = cache.built(tool);
-                    // Of interest only to who has to wait for a build.
-                    rejected.iter().filter(|_| built.is_none()).for_each(|event| progress.report(event));
-                    built
+                    let cached = cache.program(tool);
+                    // Of interest only to someone who has to wait.
+                    rejected.iter().filter(|_| cached.is_none()).for_each(|event| progress.report(event));
+                    cached
                 }
             };
             match path {
@@ -201,9 +156,8 @@ impl Tools {
                 None => missing.push(tool),
             }
         }
-        for (index, tool) in missing.iter().copied().enumerate() {
-            let place = build::Place { number: index + 1, of: missing.len() };
-            found.insert(tool, build::build(tool, &cache, place, guard, progress).await?);
+        for (tool, path) in obtain::obtain(&missing, &cache, guard, progress).await? {
+            found.insert(tool, path);
         }
         Ok(Self(found))
     }
@@ -221,9 +175,19 @@ impl Tools {
     }
 }
 
-/// How long `tool` took to build on 2 cores with no module and no build cached.
-fn expected(tool: Tool) -> Duration {
-    Duration::from_secs(match tool {
+/// The names of `tools` in a sentence.
+pub(crate) fn list(tools: &[Tool]) -> String {
+    let names: Vec<_> = tools.iter().map(|tool| tool.name()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Duration of building `tools` of one module on two idle cores with no module and no build cached.
+fn expected(tools: &[Tool]) -> Duration {
+    let seconds = |tool: &Tool| match tool {
         Tool::Etcd => 40,
         Tool::Apiserver => 170,
         Tool::ControllerManager => 55,
@@ -231,11 +195,12 @@ fn expected(tool: Tool) -> Duration {
         Tool::Kwok => 70,
         Tool::Kubectl => 20,
         Tool::Helm | Tool::Helm3 => 90,
-        // What they share with the control plane is built before.
+        // Most of their packages are those of the control plane.
         Tool::Kubelet => 50,
         Tool::KubeProxy => 25,
         Tool::CoreDns => 100,
         Tool::Promtool => 120,
         Tool::Promql => 60,
-    })
+    };
+    Duration::from_secs(tools.iter().map(seconds).sum())
 }

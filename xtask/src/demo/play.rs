@@ -144,11 +144,7 @@ pub(crate) fn progress_of(voice: &Voice) -> Progress {
     Progress::new(move |event| {
         let text = event.to_string();
         match event {
-            Event::Building { elapsed, .. } | Event::WaitingForBuild { elapsed, .. }
-                if elapsed.as_secs() > 0 =>
-            {
-                voice.now(&text);
-            }
+            event if event.is_repetition() => voice.now(&text),
             Event::ToolFound { .. } | Event::Ready { .. } => voice.now(&text),
             _ => voice.news(&text),
         }

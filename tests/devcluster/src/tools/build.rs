@@ -1,106 +1,87 @@
-//! Builds one tool from its pinned Go module into the cache.
+//! Builds the tools of one pinned Go module, all in one `go build`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::cache::{Cache, Lock, failed};
-use super::module::{ENVIRONMENT, build_arguments, module};
-use super::{Tool, ToolError, expected};
-use crate::progress::{Event, Progress};
+use super::cache::Cache;
+use super::module::{ENVIRONMENT, Module, build_arguments, output};
+use super::{Tool, ToolError, Version, expected, list};
 use crate::supervisor::Guard;
+use crate::progress::{Event, Progress};
 
-/// How often progress is told.
+/// How often progress is reported.
 const TICK: Duration = Duration::from_secs(1);
-/// How many lines of a failed build's output an error shows.
+/// Lines of a failed build's output that an error shows.
 const TAIL: usize = 30;
 
-/// Which of the builds this is.
+/// Position of a build among all that are needed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Position {
     /// Counted from 1.
     pub(super) number: usize,
     pub(super) of: usize,
 }
 
-/// Builds `tool`, or waits until another process has built it.
+/// Builds `tools`, which are all of `module`, into the directory `scratch`, each under its own name.
 pub(super) async fn build(
-    tool: Tool,
+    module: &Module,
+    tools: &[Tool],
     cache: &Cache,
-    place: Place,
-    guard: &Guard,
-    progress: &Progress,
-) -> Result<PathBuf, ToolError> {
-    let lock = wait_for_lock(tool, cache, progress).await?;
-    let binary = cache.binary(tool);
-    if cache.built(tool).is_none() {
-        let sources = cache.sources(tool)?;
-        check_go(tool, &sources).await?;
-        // Beside the binary, so that the rename stays within one file system.
-        let unfinished = binary.with_extension(format!("building-{}", std::process::id()));
-        compile(tool, &sources, &unfinished, place, guard, progress).await?;
-        std::fs::rename(&unfinished, &binary).map_err(|source| failed(&binary, source))?;
-    }
-    drop(lock);
-    Ok(binary)
-}
-
-async fn wait_for_lock(tool: Tool, cache: &Cache, progress: &Progress) -> Result<Lock, ToolError> {
-    let begin = Instant::now();
-    loop {
-        if let Some(lock) = cache.try_lock(tool)? {
-            return Ok(lock);
-        }
-        progress.report(&Event::WaitingForBuild { tool, elapsed: begin.elapsed() });
-        tokio::time::sleep(TICK).await;
-    }
-}
-
-/// In the module's directory `go` tells the version that it would use there: a Go of 1.21 or later that may download
-/// fetches the one that the module asks for.
-async fn check_go(tool: Tool, sources: &Path) -> Result<(), ToolError> {
-    let wanted = module(tool).go_version().to_owned();
-    let asked = tokio::process::Command::new("go")
-        .args(["env", "GOVERSION"])
-        .current_dir(sources)
-        .envs(ENVIRONMENT)
-        .output()
-        .await;
-    let Ok(answer) = asked else { return Err(ToolError::NoGo { tool, wanted }) };
-    let version = super::Version::find(&String::from_utf8_lossy(&answer.stdout));
-    if answer.status.success() && version.is_some() && version >= super::Version::find(&wanted) {
-        return Ok(());
-    }
-    let said = if answer.status.success() { answer.stdout } else { answer.stderr };
-    Err(ToolError::OldGo { tool, wanted, answer: String::from_utf8_lossy(&said).trim().to_owned() })
-}
-
-async fn compile(
-    tool: Tool,
-    sources: &Path,
-    output: &Path,
-    place: Place,
+    scratch: &Path,
+    position: Position,
     guard: &Guard,
     progress: &Progress,
 ) -> Result<(), ToolError> {
-    let Place { number, of } = place;
-    let [build, arguments @ ..] = build_arguments(tool);
+    let sources = cache.sources(module)?;
+    check_go(module, tools, &sources).await?;
     let mut command = Command::new("go");
-    command.arg(build).arg("-o").arg(output).args(arguments).current_dir(sources).envs(ENVIRONMENT);
-    let log = output.with_file_name(format!("{tool}.log"));
+    command
+        .args(["build", "-o"])
+        // With a slash at its end, `go` takes it for a directory, also for one program.
+        .arg(scratch.join(""))
+        .args(build_arguments(module, tools))
+        .current_dir(sources)
+        .envs(ENVIRONMENT);
+    let log = scratch.with_file_name("build.log");
     let begin = Instant::now();
     let go = guard.spawn("go build", command, &log)?;
     let status = loop {
-        let elapsed = begin.elapsed();
-        progress.report(&Event::Building { tool, number, of, elapsed, expected: expected(tool) });
+        let Position { number, of } = position;
+        let (tools, elapsed, expected) = (tools.to_vec(), begin.elapsed(), expected(tools));
+        progress.report(&Event::Building { tools, number, of, elapsed, expected });
         if let Ok(status) = tokio::time::timeout(TICK, go.wait()).await {
             break status;
         }
     };
     if !status.success() {
         let tail = go.last_lines(TAIL);
-        return Err(ToolError::Build { tool, status, log, tail });
+        return Err(ToolError::Build { tools: list(tools), status, log, tail });
     }
-    progress.report(&Event::Built { tool, elapsed: begin.elapsed() });
+    for &tool in tools.iter().filter(|&&tool| output(tool) != tool.name()) {
+        let (from, to) = (scratch.join(output(tool)), scratch.join(tool.name()));
+        std::fs::rename(from, &to).map_err(|source| ToolError::Cache { path: to, source })?;
+    }
+    progress.report(&Event::Built { tools: tools.to_vec(), elapsed: begin.elapsed() });
     Ok(())
+}
+
+/// In the module's directory `go` reports the version that it would use there: a Go of 1.21 or later that may download
+/// fetches the one that the module requires.
+async fn check_go(module: &Module, tools: &[Tool], sources: &Path) -> Result<(), ToolError> {
+    let (tools, wanted) = (list(tools), module.go_version().to_owned());
+    let reply = tokio::process::Command::new("go")
+        .args(["env", "GOVERSION"])
+        .current_dir(sources)
+        .envs(ENVIRONMENT)
+        .output()
+        .await;
+    let Ok(reply) = reply else { return Err(ToolError::NoGo { tools, wanted }) };
+    let version = Version::find(&String::from_utf8_lossy(&reply.stdout));
+    if reply.status.success() && version.is_some() && version >= Version::find(&wanted) {
+        return Ok(());
+    }
+    let output = if reply.status.success() { reply.stdout } else { reply.stderr };
+    let answer = String::from_utf8_lossy(&output).trim().to_owned();
+    Err(ToolError::OldGo { tools, wanted, answer })
 }

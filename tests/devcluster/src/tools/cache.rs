@@ -1,9 +1,10 @@
-//! The directory of built tools, shared by all checkouts and all processes of a user.
+//! The directory of downloaded and built tools, shared by all checkouts and all processes of a user.
 //!
-//! A tool appears in it by rename, so what is there is whole. Nothing in it is ever changed or deleted.
+//! A tool appears in it by rename, so a tool that is there is whole. No tool in it is ever changed or deleted.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::module::{Module, module};
@@ -13,7 +14,7 @@ use super::{Tool, ToolError};
 #[derive(Debug)]
 pub(super) struct Cache(PathBuf);
 
-/// Held while building a tool; other processes wait for it.
+/// Held while the tools of a module are downloaded or built; other processes wait for it.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the open file")] File);
 
@@ -25,36 +26,49 @@ impl Cache {
             .ok_or(ToolError::NoCache)
     }
 
-    /// The binary of `tool`, if it has been built.
-    pub(super) fn built(&self, tool: Tool) -> Option<PathBuf> {
+    /// The binary of `tool`, if the cache has it.
+    pub(super) fn program(&self, tool: Tool) -> Option<PathBuf> {
         Some(self.binary(tool)).filter(|path| path.is_file())
     }
 
-    /// Where the binary of `tool` belongs.
-    pub(super) fn binary(&self, tool: Tool) -> PathBuf {
-        self.directory(tool).join(tool.name())
+    /// The directory of a module's tools.
+    pub(super) fn directory(&self, module: &Module) -> PathBuf {
+        self.0.join(module.directory())
     }
 
-    /// The directory of the module that `tool` is built from.
-    pub(super) fn directory(&self, tool: Tool) -> PathBuf {
-        self.0.join(module(tool).directory())
+    /// An empty directory beside the tools of `module`, for tools that are not whole yet. Only the holder of the lock uses
+    /// it: whatever is there was left by a process that was killed.
+    pub(super) fn scratch(&self, module: &Module) -> Result<PathBuf, ToolError> {
+        let scratch = self.directory(module).join("unfinished");
+        match std::fs::remove_dir_all(&scratch) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(failed(&scratch, source)),
+            _ => {}
+        }
+        std::fs::create_dir_all(&scratch).map_err(|source| failed(&scratch, source))?;
+        Ok(scratch)
+    }
+
+    /// Moves the finished program at `path`, in the same file system, to its place.
+    pub(super) fn keep(&self, tool: Tool, path: &Path) -> Result<PathBuf, ToolError> {
+        let binary = self.binary(tool);
+        std::fs::rename(path, &binary).map_err(|source| failed(&binary, source))?;
+        Ok(binary)
     }
 
     /// The directory with the module's own files, written now if they are not there.
-    pub(super) fn sources(&self, tool: Tool) -> Result<PathBuf, ToolError> {
-        let Module { files, .. } = module(tool);
-        let sources = self.directory(tool).join("src");
+    pub(super) fn sources(&self, module: &Module) -> Result<PathBuf, ToolError> {
+        let sources = self.directory(module).join("src");
         std::fs::create_dir_all(&sources).map_err(|source| failed(&sources, source))?;
-        for (name, text) in *files {
+        for (name, text) in module.files {
             let path = sources.join(name);
             std::fs::write(&path, text).map_err(|source| failed(&path, source))?;
         }
         Ok(sources)
     }
 
-    /// The lock for building `tool`, unless another process has it. The operating system frees a dead process's.
-    pub(super) fn try_lock(&self, tool: Tool) -> Result<Option<Lock>, ToolError> {
-        let directory = self.directory(tool);
+    /// The lock of `module`, unless another process has it. The operating system frees a dead process's.
+    pub(super) fn try_lock(&self, module: &Module) -> Result<Option<Lock>, ToolError> {
+        let directory = self.directory(module);
         std::fs::create_dir_all(&directory).map_err(|source| failed(&directory, source))?;
         let path = directory.join("lock");
         let file = File::create(&path).map_err(|source| failed(&path, source))?;
@@ -64,9 +78,13 @@ impl Cache {
             Err(TryLockError::Error(source)) => Err(failed(&path, source)),
         }
     }
+
+    fn binary(&self, tool: Tool) -> PathBuf {
+        self.directory(module(tool)).join(tool.name())
+    }
 }
 
-pub(super) fn failed(path: &Path, source: std::io::Error) -> ToolError {
+fn failed(path: &Path, source: std::io::Error) -> ToolError {
     ToolError::Cache { path: path.to_owned(), source }
 }
 
@@ -79,10 +97,11 @@ fn root(own: Option<OsString>, xdg: Option<OsString>, home: Option<OsString>) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::module::{ETCD, HELM};
     use super::*;
 
     #[test]
-    fn our_own_variable_comes_before_the_users_cache_and_that_before_home() {
+    fn our_own_variable_wins_over_the_users_cache_and_home() {
         let at = |path: &str| Some(OsString::from(path));
         let is = |path: &str| Some(PathBuf::from(path));
         assert_eq!(root(at("/own"), at("/xdg"), at("/home")), is("/own"));
@@ -95,14 +114,11 @@ mod tests {
     fn one_holder_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
         let (mine, theirs) = (Cache(directory.path().to_owned()), Cache(directory.path().to_owned()));
-        let held = mine.try_lock(Tool::Etcd).unwrap();
+        let held = mine.try_lock(&ETCD).unwrap();
         assert!(held.is_some());
-        assert!(
-            theirs.try_lock(Tool::Etcd).unwrap().is_none(),
-            "two processes would build into one directory"
-        );
-        assert!(theirs.try_lock(Tool::Kwok).unwrap().is_some(), "another module is free");
+        assert!(theirs.try_lock(&ETCD).unwrap().is_none(), "two processes would build into one directory");
+        assert!(theirs.try_lock(&HELM).unwrap().is_some(), "another module is free");
         drop(held);
-        assert!(theirs.try_lock(Tool::Etcd).unwrap().is_some());
+        assert!(theirs.try_lock(&ETCD).unwrap().is_some());
     }
 }

@@ -1,25 +1,31 @@
-//! Looks for tools that a newcomer has already.
+//! Looks for tools that are on this machine already: in `KUBEBUILDER_ASSETS`, in a store of setup-envtest, on `PATH`.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::version::fits;
-use super::{Tool, Version};
+use super::{Tool, Version, envtest};
 use crate::progress::Event;
 
-/// A binary with the name of a tool, and the version that it says it is.
+/// A program that has not reported its version by then never will.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A binary with the name of a tool, and the version that it reports.
 #[derive(Debug)]
 pub(super) struct Candidate {
     path: PathBuf,
     version: Result<Version, String>,
 }
 
-/// For each of these tools: what is in `KUBEBUILDER_ASSETS` and on `PATH`, best first.
+/// The candidates for each of these tools, best first.
 pub(super) async fn candidates(wanted: &[Tool]) -> Vec<Vec<Candidate>> {
     let mut directories: Vec<PathBuf> = std::env::var_os("KUBEBUILDER_ASSETS")
         .filter(|assets| !assets.is_empty())
         .map(PathBuf::from)
         .into_iter()
+        .chain(envtest::directories())
         .chain(std::env::var_os("PATH").iter().flat_map(std::env::split_paths))
         .filter_map(|directory| directory.canonicalize().ok())
         .collect();
@@ -31,14 +37,14 @@ pub(super) async fn candidates(wanted: &[Tool]) -> Vec<Vec<Candidate>> {
         let called = |name: &'static str| directories.iter().map(move |directory| directory.join(name));
         let paths = names(tool).into_iter().flat_map(called).filter(|path| path.is_file());
         futures::future::join_all(paths.map(move |path| async move {
-            let version = ask(tool, &path).await;
+            let version = version_of(tool, &path).await;
             Candidate { path, version }
         }))
     }))
     .await
 }
 
-/// What its binary may be called on a machine of somebody's: both majors of Helm are installed under one name.
+/// Names under which its binary may be installed: both majors of Helm have the same.
 fn names(tool: Tool) -> Vec<&'static str> {
     match tool {
         Tool::Helm3 => vec![tool.name(), Tool::Helm.name()],
@@ -58,7 +64,8 @@ pub(super) fn choose(tool: Tool, candidates: Vec<Candidate>) -> Result<PathBuf, 
     Err(rejected)
 }
 
-async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
+/// The version that the program at `path` reports, or the reason why it reports none.
+pub(super) async fn version_of(tool: Tool, path: &Path) -> Result<Version, String> {
     let arguments: &[&str] = match tool {
         Tool::Kubectl => &["version", "--client"],
         Tool::Helm | Tool::Helm3 => &["version", "--short"],
@@ -73,14 +80,25 @@ async fn ask(tool: Tool, path: &Path) -> Result<Version, String> {
         | Tool::Kubelet
         | Tool::KubeProxy => &["--version"],
     };
-    let answer = tokio::process::Command::new(path)
-        .args(arguments)
-        .stdin(std::process::Stdio::null())
-        .output()
+    let mut command = tokio::process::Command::new(path);
+    command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let reply = async {
+        loop {
+            match command.output().await {
+                // Another thread that is just starting a program still holds the file open for writing.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                reply => return reply,
+            }
+        }
+    };
+    let reply = tokio::time::timeout(REPLY_TIMEOUT, reply)
         .await
+        .map_err(|_| format!("it does not report its version within {} s", REPLY_TIMEOUT.as_secs()))?
         .map_err(|error| format!("it does not run: {error}"))?;
-    let text = String::from_utf8_lossy(&answer.stdout);
-    Version::find(&text).ok_or_else(|| format!("it does not tell its version ({})", answer.status))
+    let text = String::from_utf8_lossy(&reply.stdout);
+    Version::find(&text).ok_or_else(|| format!("it does not report its version ({})", reply.status))
 }
 
 #[cfg(test)]
@@ -103,10 +121,10 @@ mod tests {
     fn when_none_fits_each_has_a_reason() {
         let candidates =
             vec![candidate("/old/a", Ok(31)), candidate("/broken/a", Err("it does not run: no"))];
-        let told: Vec<String> =
+        let reasons: Vec<String> =
             choose(Tool::Apiserver, candidates).unwrap_err().iter().map(Event::to_string).collect();
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("/old/a") && told[0].contains("1.31.0"), "{told:?}");
-        assert!(told[1].contains("/broken/a") && told[1].contains("does not run"), "{told:?}");
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+        assert!(reasons[0].contains("/old/a") && reasons[0].contains("1.31.0"), "{reasons:?}");
+        assert!(reasons[1].contains("/broken/a") && reasons[1].contains("does not run"), "{reasons:?}");
     }
 }

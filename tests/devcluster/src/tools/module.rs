@@ -1,8 +1,10 @@
-//! The pinned Go modules that the tools are built from, and the key under which a build is cached. Pure.
+//! The pinned Go modules that the tools are built from, the release files that have the same programs, and the key under
+//! which they are cached. Pure.
 
 use super::Tool;
+use super::release::ReleaseFile;
 
-/// A Go module of our own in `tests/devcluster/tools`, which does nothing but pin another one.
+/// A Go module of our own in `tests/devcluster/tools`, which only pins another one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Module {
     /// Its directory in `tests/devcluster/tools`.
@@ -15,6 +17,8 @@ pub(super) struct Module {
     linker: &'static str,
     /// `-tags` of its builds.
     tags: &'static str,
+    /// The official release file of the same version.
+    pub(super) release: Option<ReleaseFile>,
 }
 
 pub(super) const ETCD: Module = Module {
@@ -27,6 +31,12 @@ pub(super) const ETCD: Module = Module {
     ],
     linker: "-s -w",
     tags: "",
+    release: Some(ReleaseFile {
+        version: "3.6.16",
+        file: "github.com/etcd-io/etcd/releases/download/v{version}/etcd-v{version}-linux-{arch}.tar.gz",
+        checksums: "github.com/etcd-io/etcd/releases/download/v{version}/SHA256SUMS",
+        directory: "etcd-v{version}-linux-{arch}",
+    }),
 };
 
 pub(super) const KUBERNETES: Module = Module {
@@ -41,6 +51,12 @@ pub(super) const KUBERNETES: Module = Module {
     linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4 \
              -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34",
     tags: "",
+    release: Some(ReleaseFile {
+        version: "1.34.4",
+        file: "dl.k8s.io/v{version}/kubernetes-server-linux-{arch}.tar.gz",
+        checksums: "dl.k8s.io/v{version}/kubernetes-server-linux-{arch}.tar.gz.sha512",
+        directory: "kubernetes/server/bin",
+    }),
 };
 
 pub(super) const KWOK: Module = Module {
@@ -52,6 +68,7 @@ pub(super) const KWOK: Module = Module {
     ],
     linker: "-s -w",
     tags: "",
+    release: None,
 };
 
 pub(super) const HELM: Module = Module {
@@ -63,6 +80,12 @@ pub(super) const HELM: Module = Module {
     ],
     linker: "-s -w",
     tags: "",
+    release: Some(ReleaseFile {
+        version: "4.3.1",
+        file: "get.helm.sh/helm-v{version}-linux-{arch}.tar.gz",
+        checksums: "get.helm.sh/helm-v{version}-linux-{arch}.tar.gz.sha256sum",
+        directory: "linux-{arch}",
+    }),
 };
 
 pub(super) const HELM3: Module = Module {
@@ -77,6 +100,12 @@ pub(super) const HELM3: Module = Module {
              -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37 \
              -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37",
     tags: "",
+    release: Some(ReleaseFile {
+        version: "3.22.0",
+        file: "get.helm.sh/helm-v{version}-linux-{arch}.tar.gz",
+        checksums: "get.helm.sh/helm-v{version}-linux-{arch}.tar.gz.sha256sum",
+        directory: "linux-{arch}",
+    }),
 };
 
 pub(super) const PROMETHEUS: Module = Module {
@@ -91,6 +120,12 @@ pub(super) const PROMETHEUS: Module = Module {
     linker: "-s -w -X github.com/prometheus/common/version.Version=3.13.5",
     // Rules need no service discovery, and that brings the libraries of every cloud.
     tags: "remove_all_sd",
+    release: Some(ReleaseFile {
+        version: "3.13.5",
+        file: "github.com/prometheus/prometheus/releases/download/v{version}/prometheus-{version}.linux-{arch}.tar.gz",
+        checksums: "github.com/prometheus/prometheus/releases/download/v{version}/sha256sums.txt",
+        directory: "prometheus-{version}.linux-{arch}",
+    }),
 };
 
 pub(super) const COREDNS: Module = Module {
@@ -103,6 +138,12 @@ pub(super) const COREDNS: Module = Module {
     ],
     linker: "-s -w",
     tags: "",
+    release: Some(ReleaseFile {
+        version: "1.15.0",
+        file: "github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz",
+        checksums: "github.com/coredns/coredns/releases/download/v{version}/coredns_{version}_linux_{arch}.tgz.sha256",
+        directory: "",
+    }),
 };
 
 /// The module that `tool` is built from.
@@ -123,10 +164,23 @@ pub(super) fn module(tool: Tool) -> &'static Module {
     }
 }
 
-/// The arguments of the `go build` that makes `tool`, without its output.
-pub(super) fn build_arguments(tool: Tool) -> [&'static str; 6] {
-    let package = match tool {
-        Tool::Etcd | Tool::CoreDns | Tool::Promql => ".",
+/// The arguments of the `go build` that makes `tools` of one module, without its output. One build of several programs
+/// compiles what they share once, and links them side by side.
+pub(super) fn build_arguments(module: &Module, tools: &[Tool]) -> Vec<&'static str> {
+    // Debug information would be compiled into every package and then dropped by the linker.
+    let flags = ["-gcflags=all=-dwarf=false", "-tags", module.tags, "-ldflags", module.linker];
+    flags.into_iter().chain(tools.iter().map(|&tool| package(tool))).collect()
+}
+
+/// Name of the file that `go build` writes for `tool`: the last part of its package's path.
+pub(super) fn output(tool: Tool) -> &'static str {
+    package(tool).rsplit('/').next().unwrap_or_default()
+}
+
+/// Import path of the `main` package of `tool`.
+fn package(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Etcd => "seinode-operator.local/tools/etcd",
         Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
         Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -136,13 +190,13 @@ pub(super) fn build_arguments(tool: Tool) -> [&'static str; 6] {
         Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
         Tool::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
         Tool::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+        Tool::CoreDns => "seinode-operator.local/tools/coredns",
         Tool::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
-    };
-    let Module { tags, linker, .. } = module(tool);
-    ["build", "-tags", tags, "-ldflags", linker, package]
+        Tool::Promql => "seinode-operator.local/tools/prometheus",
+    }
 }
 
-/// The environment of every build: reproducible, static, and deaf to a workspace or flags of the user's.
+/// The environment of every build: reproducible, static, and unaffected by a workspace or flags of the user's.
 pub(super) const ENVIRONMENT: [(&str, &str); 3] =
     [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly -buildvcs=false -trimpath"), ("GOWORK", "off")];
 
@@ -152,7 +206,7 @@ impl Module {
         format!("{}-{}-{}", self.name, self.version, &self.key()[..12])
     }
 
-    /// The Go version that it asks for.
+    /// The Go version that it requires.
     pub(super) fn go_version(&self) -> &'static str {
         let go_mod = self.files.iter().find(|(name, _)| *name == "go.mod").map_or("", |(_, text)| *text);
         go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default().trim()
@@ -176,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_versions_named_here_are_those_that_the_go_mod_files_pin() {
+    fn versions_here_are_those_of_the_go_mod_files() {
         for (module, path) in [
             (&ETCD, "go.etcd.io/etcd/server/v3"),
             (&KUBERNETES, "k8s.io/kubernetes"),
@@ -189,6 +243,13 @@ mod tests {
             let pinned = format!("{path} {}", module.version);
             assert!(module.files[0].1.contains(&pinned), "{}: no `{pinned}` in go.mod", module.name);
         }
+        for module in [&ETCD, &KUBERNETES, &HELM, &HELM3, &COREDNS] {
+            let released = module.release.as_ref().map(|file| format!("v{}", file.version));
+            assert_eq!(released.as_deref(), Some(module.version), "{}", module.name);
+        }
+        let released = PROMETHEUS.release.as_ref().unwrap().version;
+        assert_eq!(PROMETHEUS.version, format!("v0.3{}", released.strip_prefix("3.").unwrap()));
+        assert!(PROMETHEUS.linker.ends_with(released), "promtool reports another version");
         let stamp = format!("gitVersion={} ", KUBERNETES.version);
         assert!(KUBERNETES.linker.contains(&stamp), "the stamped version is another one");
         let client = HELM3.files[0].1.split_once("k8s.io/client-go v0.").unwrap().1;
@@ -211,6 +272,7 @@ mod tests {
             files: &[("go.mod", "a"), ("go.sum", "b")],
             linker: "-s",
             tags: "",
+            release: None,
         };
         let same = Module {
             name: "m",
@@ -218,6 +280,7 @@ mod tests {
             files: &[("go.mod", "a"), ("go.sum", "b")],
             linker: "-s",
             tags: "",
+            release: None,
         };
         assert_eq!(module.directory(), same.directory());
         for other in [
@@ -239,6 +302,7 @@ mod tests {
             files: module.files,
             linker: module.linker,
             tags: module.tags,
+            release: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Versions, and which of them fit. Pure.
+//! Versions of tools, and the rule for each tool by which a version fits. Pure.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Whether a `tool` of this version can stand in for the pinned one; if not, what is wanted instead.
+/// Accepts a `tool` of this version in place of the pinned one, or tells which version is wanted.
 pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
     let Version { major, minor, .. } = version;
     let same_minor = |pinned: &str| {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_version_in_what_the_tools_print() {
+    fn versions_are_found_in_the_output_of_the_tools() {
         let found = |text| Version::find(text).map(|version| version.to_string());
         assert_eq!(found("Kubernetes v1.34.4\n").as_deref(), Some("1.34.4"));
         assert_eq!(
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misfit_says_what_it_is_and_what_is_wanted() {
+    fn a_misfit_is_told_with_the_wanted_version() {
         let reason = fits(Tool::Apiserver, Version { major: 1, minor: 31, patch: 2 }).unwrap_err();
         assert_eq!(reason, "it is 1.31.2, wanted 1.34");
     }
