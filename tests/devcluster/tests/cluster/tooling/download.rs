@@ -7,7 +7,7 @@ use devcluster::tools::Tool;
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 
-use super::server::{archive, serve, sha256, sha512, silent};
+use super::server::{Answer, archive, serve, serve_tls, sha256, sha512};
 use super::{GO, built, devcluster, paths, sandbox};
 
 const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
@@ -22,18 +22,26 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("a_mirror_cannot_replace_a_pinned_checksum", pinned_checksum),
         Trial::test("an_unreachable_mirror_is_reported_in_a_line", unreachable),
         Trial::test("a_silent_mirror_costs_one_timeout_for_all", silence),
+        Trial::test("https_downloads_from_a_trusted_server", trusted),
+        Trial::test("https_refuses_an_untrusted_server", untrusted),
+        Trial::test("https_is_never_redirected_to_http", downgrade),
     ]
 }
 
-/// A mirror that has etcd, with a checksum of `listed`.
-fn etcd(archived: Vec<u8>, listed: &[u8]) -> Result<String, Failed> {
-    let base = "/github.com/etcd-io/etcd/releases/download/v3.6.16";
+/// Answers of a mirror that has etcd, with the checksum of `listed`.
+fn answers(archived: Vec<u8>, listed: &[u8]) -> impl Fn(&str) -> Answer + Send + 'static {
+    let base = "/github.com/etcd-io/etcd/releases/download/v3.6.16/";
     let name = format!("etcd-v3.6.16-linux-{ARCH}.tar.gz");
     let sums = sha256(listed, &name);
-    serve(move |path| match path.strip_prefix(base)?.trim_start_matches('/') {
-        "SHA256SUMS" => Some(sums.clone()),
-        other => (other == name).then(|| archived.clone()),
-    })
+    move |path| match path.strip_prefix(base) {
+        Some("SHA256SUMS") => Answer::Body(sums.clone()),
+        Some(file) if file == name => Answer::Body(archived.clone()),
+        _ => Answer::NotFound,
+    }
+}
+
+fn etcd(archived: Vec<u8>, listed: &[u8]) -> Result<String, Failed> {
+    serve(answers(archived, listed))
 }
 
 fn etcd_archive(version: &str) -> Result<Vec<u8>, Failed> {
@@ -76,7 +84,7 @@ fn second_run() -> Result<(), Failed> {
 }
 
 fn not_found() -> Result<(), Failed> {
-    let (sandbox, mirror) = (sandbox(Some(GO))?, serve(|_| None)?);
+    let (sandbox, mirror) = (sandbox(Some(GO))?, serve(|_| Answer::NotFound)?);
     let output = path_of("etcd", &sandbox, &mirror)?;
     assert!(reason(&output).contains("answers 404"), "{output:?}");
     assert_eq!((paths(&output).len(), built(&sandbox)), (1, vec!["etcd".to_owned()]));
@@ -106,15 +114,9 @@ fn wrong_version() -> Result<(), Failed> {
 
 fn pinned_checksum() -> Result<(), Failed> {
     let file = archive("kubernetes/server/bin/kube-scheduler", "echo Kubernetes v1.34.4")?;
-    let name = format!("kubernetes-server-linux-{ARCH}.tar.gz");
-    let sums = sha512(&file, &name);
-    let mirror = serve(move |path| {
-        if path.ends_with(".sha512") {
-            Some(sums.clone())
-        } else {
-            path.ends_with(&name).then(|| file.clone())
-        }
-    })?;
+    let sums = sha512(&file, &format!("kubernetes-server-linux-{ARCH}.tar.gz"));
+    let mirror =
+        serve(move |path| Answer::Body(if path.ends_with(".sha512") { sums.clone() } else { file.clone() }))?;
     let sandbox = sandbox(Some(GO))?;
     let output = path_of("kube-scheduler", &sandbox, &mirror)?;
     assert!(reason(&output).contains("expected sha512:"), "{output:?}");
@@ -132,7 +134,7 @@ fn unreachable() -> Result<(), Failed> {
 
 fn silence() -> Result<(), Failed> {
     let (sandbox, begin) = (sandbox(Some(GO))?, Instant::now());
-    let output = devcluster(&sandbox, &silent()?).arg("tools").output()?;
+    let output = devcluster(&sandbox, &serve(|_| Answer::Silence)?).arg("tools").output()?;
     let elapsed = begin.elapsed();
     assert_eq!(paths(&output).len(), Tool::CONTROL_PLANE.len());
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -141,5 +143,42 @@ fn silence() -> Result<(), Failed> {
     // One line each for etcd, Kubernetes and Helm.
     assert_eq!(timed_out, 3, "{stderr}");
     assert!((Duration::from_secs(10)..Duration::from_secs(28)).contains(&elapsed), "{elapsed:?}: {stderr}");
+    Ok(())
+}
+
+/// `devcluster path etcd` with a mirror behind TLS whose certificate is trusted.
+fn over_tls(sandbox: &TempDir, mirror: &str, certificate: &str) -> Result<Output, Failed> {
+    let file = sandbox.path().join("ca.pem");
+    std::fs::write(&file, certificate)?;
+    Ok(devcluster(sandbox, mirror).args(["path", "etcd"]).env("SSL_CERT_FILE", file).output()?)
+}
+
+fn trusted() -> Result<(), Failed> {
+    let file = etcd_archive("3.6.16")?;
+    let (mirror, certificate) = serve_tls(answers(file.clone(), &file))?;
+    let output = over_tls(&sandbox(None)?, &mirror, &certificate)?;
+    assert_eq!(paths(&output).len(), 1);
+    Ok(())
+}
+
+fn untrusted() -> Result<(), Failed> {
+    let file = etcd_archive("3.6.16")?;
+    let (mirror, _) = serve_tls(answers(file.clone(), &file))?;
+    let (_, other) = serve_tls(|_| Answer::NotFound)?;
+    let sandbox = sandbox(Some(GO))?;
+    let output = over_tls(&sandbox, &mirror, &other)?;
+    assert!(reason(&output).contains("invalid peer certificate"), "{output:?}");
+    assert_eq!(built(&sandbox), ["etcd"]);
+    Ok(())
+}
+
+fn downgrade() -> Result<(), Failed> {
+    let file = etcd_archive("3.6.16")?;
+    let plain = etcd(file.clone(), &file)?;
+    let (mirror, certificate) = serve_tls(move |path| Answer::Redirect(format!("{plain}{path}")))?;
+    let sandbox = sandbox(Some(GO))?;
+    let output = over_tls(&sandbox, &mirror, &certificate)?;
+    assert!(reason(&output).contains("URL scheme is not allowed"), "{output:?}");
+    assert_eq!(built(&sandbox), ["etcd"]);
     Ok(())
 }
