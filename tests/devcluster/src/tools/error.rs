@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::checksum::Checksum;
 use super::download::Pace;
-use crate::guardian::SpawnError;
+use crate::supervisor::SpawnError;
 
 /// Advice to someone without a Go that can build.
 const GO: &str =

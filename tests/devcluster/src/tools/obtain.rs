@@ -12,7 +12,7 @@ use super::module::{Module, module};
 use super::release::Release;
 use super::unpack::unpack;
 use super::{Tool, ToolError, expected};
-use crate::guardian::Guard;
+use crate::supervisor::Guard;
 use crate::progress::{Event, Progress};
 
 /// How often waiting for another process is reported.
