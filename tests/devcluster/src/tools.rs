@@ -24,8 +24,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::supervisor::Guard;
 use crate::progress::{Event, Progress};
+use crate::supervisor::Guard;
 pub use checksum::Checksum;
 pub use error::{DownloadError, ToolError};
 use version::Version;

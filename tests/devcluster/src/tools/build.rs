@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::cache::Cache;
 use super::module::{ENVIRONMENT, Module, build_arguments, output};
 use super::{Tool, ToolError, Version, expected, list};
-use crate::supervisor::Guard;
 use crate::progress::{Event, Progress};
+use crate::supervisor::Guard;
 
 /// How often progress is reported.
 const TICK: Duration = Duration::from_secs(1);

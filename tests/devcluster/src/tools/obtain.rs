@@ -12,8 +12,8 @@ use super::module::{Module, module};
 use super::release::Release;
 use super::unpack::unpack;
 use super::{Tool, ToolError, expected};
-use crate::supervisor::Guard;
 use crate::progress::{Event, Progress};
+use crate::supervisor::Guard;
 
 /// How often waiting for another process is reported.
 const TICK: Duration = Duration::from_secs(1);
