@@ -73,11 +73,8 @@ fn tasks(me: &NodeRef, intent: &Intent, nodes: &[SeiNode]) -> Vec<(&'static str,
         overrides[key] = json!(value);
     }
     let config = json!({ "mode": "full", "incremental": false, "targetVersion": 0, "overrides": overrides });
-    let candidates: Vec<_> =
-        nodes.iter().map(|node| (node.namespace().unwrap(), node.name_any(), node.labels())).collect();
-    let candidates =
-        candidates.iter().map(|(namespace, name, labels)| (namespace.as_str(), name.as_str(), *labels));
-    let endpoints: BTreeSet<String> = peers::resolve(me, intent, candidates);
+    let endpoints: BTreeSet<String> =
+        nodes.iter().filter_map(|node| peers::address(me, intent, &node.metadata)).collect();
     let sources = intent.peers.iter().map(|source| match source {
         PeerSource::Ec2Tags { region, tags } => json!({ "type": "ec2Tags", "region": region, "tags": tags }),
         PeerSource::Static { addresses } => json!({ "type": "static", "addresses": addresses }),

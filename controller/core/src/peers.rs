@@ -10,7 +10,8 @@ use crate::{intent::Intent, node::NodeRef};
 /// The address of a SeiNode with this metadata, if any label source of the intent selects it; the node is no peer of itself.
 ///
 /// An address has no port and no node id: the sidecar fetches each peer's id.
-pub(crate) fn address(node: &NodeRef, intent: &Intent, candidate: &ObjectMeta) -> Option<String> {
+#[must_use]
+pub fn address(node: &NodeRef, intent: &Intent, candidate: &ObjectMeta) -> Option<String> {
     let namespace = candidate.namespace.as_deref().unwrap_or_default();
     let name = candidate.name.as_deref().unwrap_or_default();
     if (namespace, name) == (&node.namespace, &node.name) {

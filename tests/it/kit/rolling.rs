@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus};
-use seinode_core::drift::Wishes;
+use seinode_core::drift::SpecHashes;
 use serde_json::json;
 
 use super::{Namespace, eventually, namespace::condition};
@@ -45,7 +45,7 @@ impl Namespace {
             ("that its plan has ended", status.plan.is_none()),
             ("observedGeneration", status.observed_generation == node.metadata.generation),
             ("currentImage", status.current_image == Some(image(tag))),
-            ("the baseline", status.baseline == Wishes::of(&node.spec, &self.name).record()),
+            ("the baseline", status.baseline == SpecHashes::of(&node.spec, &self.name).record()),
             ("NodeUpdateInProgress", is("NodeUpdateInProgress", "False", "UpdateComplete")),
             ("RolloutBlocked", is("RolloutBlocked", "False", "NotBlocked")),
             ("TemplateOutdated", is("TemplateOutdated", "False", "UpToDate")),
