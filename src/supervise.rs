@@ -86,7 +86,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     };
     let clients = clients::connect(settings.cluster.clone(), &counted, &fence).await?;
     let Listeners { health, metrics, webhooks } = listeners(&settings)?;
-    let limits = Limits::with(admin::descriptors::share(admin::descriptors::raise()));
+    let connections = admin::descriptors::share(admin::descriptors::raise());
 
     let mut parts = Parts::default();
     let admission = settings.admission.as_ref();
@@ -100,7 +100,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     };
     let mut open = |name, listener: Option<TcpListener>, transport, routes| {
         if let Some(listener) = listener {
-            let serving = admin::serve(listener, transport, limits.clone(), routes, parts.close.clone());
+            let limits = Limits::of(&transport, connections);
+            let serving = admin::serve(listener, transport, limits, routes, parts.close.clone());
             parts.serving.add(name, serving.map(Ok::<(), Infallible>));
         }
     };

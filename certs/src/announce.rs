@@ -70,7 +70,7 @@ impl Announcer {
         let Self { secret, .. } = self;
         Event {
             metadata: ObjectMeta {
-                generate_name: secret.name.as_ref().map(|name| format!("{name}.")),
+                generate_name: secret.name.as_ref().map(|name| format!("{name}-")),
                 namespace: secret.namespace.clone(),
                 ..ObjectMeta::default()
             },

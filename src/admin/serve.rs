@@ -43,9 +43,11 @@ const EXHAUSTED: Duration = Duration::from_millis(10);
 const SILENCE: Duration = Duration::from_secs(60);
 
 impl Limits {
-    /// The bounds of a server with this many connections.
-    pub fn with(connections: usize) -> Self {
-        Self { connections, header: Duration::from_secs(1), response: Duration::from_secs(10) }
+    /// The bounds of a server with this many connections. A TLS handshake takes both sides some computing, which a busy
+    /// machine spreads over seconds.
+    pub fn of(transport: &Transport, connections: usize) -> Self {
+        let header = Duration::from_secs(if matches!(transport, Transport::Plain) { 1 } else { 5 });
+        Self { connections, header, response: Duration::from_secs(10) }
     }
 }
 
@@ -212,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_huge_header_is_refused() {
-        let (address, _stop, _server) = start(Limits::with(9)).await;
+        let (address, _stop, _server) = start(Limits::of(&Transport::Plain, 9)).await;
         let huge = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
         let mut client = TcpStream::connect(address).await.unwrap();
         let _ = client.write_all(huge.as_bytes()).await;

@@ -98,11 +98,11 @@ pub async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
     let read = api.get(&configuration.name).await.unwrap();
     let label = json!({"metadata": {"labels": {"touched": "yes"}}});
     let now = api.patch(&configuration.name, &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
-    let patch = async |version: &ValidatingWebhookConfiguration, name: &str, bundle: &str| {
+    let patch = async |version: &ValidatingWebhookConfiguration, name: &str, timeout: u8| {
         let patch = json!([
             {"op": "test", "path": "/metadata/resourceVersion", "value": version.resource_version()},
             {"op": "test", "path": "/webhooks/0/name", "value": name},
-            {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle},
+            {"op": "add", "path": "/webhooks/0/timeoutSeconds", "value": timeout},
         ]);
         let patch: Patch<()> = Patch::Json(serde_json::from_value(patch).unwrap());
         match api.patch(&configuration.name, &PatchParams::default(), &patch).await {
@@ -112,9 +112,9 @@ pub async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
             other => panic!("it was taken: {other:?}"),
         }
     };
-    assert_eq!(patch(&read, "r0.certs.sei.io", "b2xk").await, (422, 0), "another version");
-    assert_eq!(patch(&now, "r1.certs.sei.io", "b2xk").await, (422, 0), "another entry");
-    assert_eq!(patch(&now, "r0.certs.sei.io", "b2xk").await, (422, 1), "no certificate");
+    assert_eq!(patch(&read, "r0.certs.sei.io", 5).await, (422, 0), "another version");
+    assert_eq!(patch(&now, "r1.certs.sei.io", 5).await, (422, 0), "another entry");
+    assert_eq!(patch(&now, "r0.certs.sei.io", 99).await, (422, 1), "a timeout that is too long");
 }
 
 pub async fn calls_succeed_while_the_secret_is_deleted_or_corrupt(kit: Arc<Kit>) {
