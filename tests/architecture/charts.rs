@@ -1,11 +1,11 @@
-//! The values of the charts: each is explained right above it, the schema knows it and nothing else, and the charts'
-//! READMEs have it.
+//! The charts: each value is documented right above it, known to the schema and read by a template; the READMEs list all
+//! values; and the versions are that of the workspace.
 
 use serde_json::{Value, json};
 
 use super::{
     golden::assert_part,
-    project::{File, assert_none, files},
+    project::{File, assert_none, file, files},
     values::{Chart, Row, rows},
 };
 
@@ -36,7 +36,7 @@ fn the_schema_of_a_chart_knows_its_values_and_no_other() {
     assert_none("values.yaml and values.schema.json differ.", &offences);
 }
 
-/// Where values and schema of a chart differ.
+/// Differences between the values and the schema of a chart.
 fn differences(chart: &Chart) -> Vec<String> {
     let mut offences = Vec::new();
     let mut places = vec![(String::new(), &chart.schema, &chart.defaults)];
@@ -49,7 +49,7 @@ fn differences(chart: &Chart) -> Vec<String> {
         if rule["additionalProperties"] != json!(false) {
             offences.push(format!("the schema takes any value in {path:?}: say additionalProperties: false"));
         }
-        // What is written in one line, such as {}, is one value, and its members need not all be there.
+        // A map in one line, such as {}, is one value, and need not have all its members.
         let whole = chart.rows.iter().any(|row| row.path == path);
         for key in rules.keys().filter(|key| !whole && *key != "global") {
             if !values.contains_key(key) {
@@ -101,8 +101,8 @@ fn every_value_of_a_chart_is_read_by_a_template() {
     assert_none("A value of a chart does nothing.", &offences);
 }
 
-/// Whether a template names the last part of a place, as `.Values.log.format` or `.format` within `with .Values.log`; or writes
-/// out the group that it is in.
+/// True if a template names the last part of a path, as `.Values.log.format` or `.format` within `with .Values.log`; or renders
+/// its whole group.
 fn reads(templates: &str, path: &str) -> bool {
     let (group, name) = path.rsplit_once('.').unwrap_or(("", path));
     if !group.is_empty() && templates.contains(&format!("toYaml .Values.{group} ")) {
@@ -110,6 +110,43 @@ fn reads(templates: &str, path: &str) -> bool {
     }
     let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric());
     templates.split(&format!(".{name}")).skip(1).any(ends)
+}
+
+#[test]
+fn the_charts_have_the_version_of_the_workspace() {
+    let manifest = file("Cargo.toml").text;
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = "));
+    let version = version.expect("Cargo.toml has a version").trim_matches('"');
+    let offences: Vec<_> = CHARTS
+        .iter()
+        .flat_map(|chart| other_versions(&file(&format!("{chart}/Chart.yaml")), version))
+        .collect();
+    assert_none("A chart has another version than Cargo.toml.", &offences);
+}
+
+/// Lines of a Chart.yaml that name another version of the project: its own, the application's, or an image's.
+fn other_versions(chart: &File, version: &str) -> Vec<String> {
+    let is_other = |line: &&str| {
+        let line = line.trim();
+        let own = line.strip_prefix("version: ").or_else(|| line.strip_prefix("appVersion: "));
+        let own = own.filter(|it| it.starts_with(|first: char| first.is_ascii_digit() || first == '"'));
+        let image = line.strip_prefix("image: ").and_then(|image| image.rsplit_once("/seinode-operator:"));
+        own.map(|it| it.trim_matches('"')).or(image.map(|(_, tag)| tag)).is_some_and(|it| it != version)
+    };
+    chart
+        .text
+        .lines()
+        .filter(is_other)
+        .map(|line| format!("{}: {}: set {version}", chart.path, line.trim()))
+        .collect()
+}
+
+#[test]
+fn another_version_in_a_chart_is_found() {
+    let chart = |text: &str| File { path: "Chart.yaml".to_owned(), text: text.to_owned() };
+    let fine = "version: 1.2.3\nappVersion: \"1.2.3\"\n      version: v1alpha1\n      image: ghcr.io/a/seinode-operator:1.2.3\n";
+    assert_eq!(other_versions(&chart(fine), "1.2.3"), [""; 0]);
+    assert_eq!(other_versions(&chart(fine), "1.2.4").len(), 3);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The runbook keeps up: every alert and every reason of a condition has its entry there, and no entry is of something that
-//! is gone. The alerts link to it by name.
+//! The runbook is complete: every alert and every reason of a condition has an entry, and every entry is about one that exists.
+//! Alerts link to their entries by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,12 @@ use super::{
 };
 
 const RUNBOOK: &str = "docs/runbook.md";
-/// What an entry of an alert says.
+/// Paragraphs of an alert's entry.
 const PARTS: [&str; 4] = ["**Means.**", "**Look.**", "**Do.**", "**Wake somebody?**"];
-/// Where reasons of conditions are written.
+/// Sources of the reasons of conditions.
 const REASONS: [&str; 2] =
     ["controller/core/src/conditions/facts", "controller/core/src/observation/pod/trouble.rs"];
-/// Words of the kubelet and of Kubernetes, which the operator reads and does not say.
+/// Words of the kubelet and of Kubernetes, which the operator reads and never writes.
 const READ_ONLY: [&str; 11] = [
     "PodScheduled",
     "PodReadyToStartContainers",
@@ -85,7 +85,7 @@ fn every_reason_of_a_condition_has_its_row_in_the_runbook() {
     assert_none("The runbook differs from the reasons of conditions.", &offences);
 }
 
-/// What stands in the columns named Reason.
+/// The contents of the columns named Reason.
 fn reasons(text: &str) -> BTreeSet<String> {
     let mut column = None;
     let mut found = BTreeSet::new();

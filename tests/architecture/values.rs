@@ -1,4 +1,4 @@
-//! The values of a chart as people read them: each with what stands above it, what the schema takes, and its default.
+//! The values of a chart for its README: path, type, default and the comment above each.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use super::project::{File, file};
 /// One value, or a group of values that is written in one line.
 #[derive(Debug)]
 pub struct Row {
-    /// Its place, such as `log.format`.
+    /// Path, such as `log.format`.
     pub path: String,
-    /// The comment above it; empty where there is none.
+    /// The comment right above it; may be empty.
     pub meaning: String,
     pub line: usize,
 }
 
-/// A chart's values, and the schema that judges them.
+/// The values of a chart and their schema.
 pub struct Chart {
     pub directory: &'static str,
     pub rows: Vec<Row>,
@@ -34,33 +34,33 @@ impl Chart {
         }
     }
 
-    /// What the schema says of a place.
+    /// The schema of a path.
     pub fn rule(&self, path: &str) -> Option<&Value> {
         path.split('.')
             .try_fold(&self.schema, |rule, key| self.resolve(rule).get("properties")?.get(key))
             .map(|rule| self.resolve(rule))
     }
 
-    /// The rule itself, where it is written once for several places.
+    /// The rule that a `$ref` points to, or the rule itself.
     fn resolve<'a>(&'a self, rule: &'a Value) -> &'a Value {
         let named = rule["$ref"].as_str().and_then(|name| self.schema.pointer(name.trim_start_matches('#')));
         named.unwrap_or(rule)
     }
 
-    /// The default of a place.
+    /// The default of a path.
     pub fn default(&self, path: &str) -> &Value {
         path.split('.').fold(&self.defaults, |value, key| &value[key])
     }
 
-    /// The values as a table.
+    /// All values as a table.
     pub fn table(&self) -> String {
-        let mut text = "| Value | Takes | Default | What it is |\n|---|---|---|---|\n".to_owned();
+        let mut text = "| Value | Type | Default | Description |\n|---|---|---|---|\n".to_owned();
         for Row { path, meaning, .. } in &self.rows {
             let rule = self.rule(path).unwrap_or(&Value::Null);
             let default = self.default(path);
             let default = match (must_be_set(rule, default), default) {
-                (true, Value::String(_)) => "**has to be set**".to_owned(),
-                (true, _) => format!("**has to be set**: `{default}`"),
+                (true, Value::String(_)) => "**required**".to_owned(),
+                (true, _) => format!("**required**: `{default}`"),
                 (false, _) => format!("`{default}`"),
             };
             let cells = [&format!("`{path}`"), &takes(rule), &default, meaning]
@@ -71,7 +71,7 @@ impl Chart {
     }
 }
 
-/// Whether a default is there only to be replaced: the schema refuses it.
+/// True if the schema rejects the default, so that a user has to replace it.
 fn must_be_set(rule: &Value, default: &Value) -> bool {
     let refused = |rule: &Value, value: &Value| {
         value.as_str() == Some("") && rule["minLength"].as_u64().is_some_and(|least| least > 0)
@@ -80,7 +80,7 @@ fn must_be_set(rule: &Value, default: &Value) -> bool {
     refused(rule, default) || members.into_iter().any(|(key, value)| refused(&rule["properties"][key], value))
 }
 
-/// What a rule takes, in words.
+/// The type of a rule, in words.
 fn takes(rule: &Value) -> String {
     if let Some(choices) = rule["enum"].as_array() {
         let choices: Vec<_> =
@@ -99,7 +99,7 @@ fn takes(rule: &Value) -> String {
 /// The leaves of a file of values, each with the comment right above it.
 pub fn rows(values: &File) -> Vec<Row> {
     let (mut rows, mut comment) = (Vec::new(), Vec::new());
-    // The groups around a line: how far each is indented, and its name.
+    // The groups around a line: indentation and name of each.
     let mut groups: Vec<(usize, &str)> = Vec::new();
     for (number, line) in (1..).zip(values.text.lines()) {
         let text = line.trim_start();

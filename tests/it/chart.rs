@@ -1,6 +1,5 @@
-//! The charts: what they render is taken by a real API server, what is wrong with values is refused, the rights that they
-//! grant are those that are used, the operator runs as they say, and what
-//! is monitored is there.
+//! The charts: a real API server accepts what they render, wrong values are refused, the granted rights are those that are
+//! used, the operator runs as the Deployment says, and alerts and dashboards query series that exist.
 
 mod alerts;
 mod certificates;

@@ -1,13 +1,13 @@
-{{/* What the entries of both webhook configurations have in common. Every field that the API server would default is
-written out, or tools that compare would see a difference for ever. The caBundle is the operator's to write, or that of
-cert-manager's cainjector. */}}
+{{/* Shared parts of the webhook configurations and of the policies. Every field that the API server would default is written
+out, or tools that compare would see a difference for ever. The caBundle is written by the operator, or by cert-manager's
+cainjector. */}}
 
-{{/* Where the API server asks: (dict "root" $ "path" "/validate/seinode"). */}}
-{{- define "seinode-operator.asked" -}}
+{{/* Address and side effects of a webhook: (dict "root" $ "path" "/validate/seinode"). */}}
+{{- define "seinode-operator.webhookEntry" -}}
 admissionReviewVersions: [v1]
 sideEffects: None
 matchPolicy: Equivalent
-namespaceSelector: {{ include "seinode-operator.namespaces" .root }}
+namespaceSelector: {{ include "seinode-operator.namespaceSelector" .root }}
 clientConfig:
   service:
     name: {{ .root.Values.fullname }}-webhook
@@ -16,16 +16,10 @@ clientConfig:
     path: {{ .path }}
 {{- end }}
 
-{{- define "seinode-operator.us" -}}
-system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
-{{- end }}
-
-{{/* Conditions on SeiNodes: not those that are being deleted, not our own writes, and only what is judged. */}}
-{{- define "seinode-operator.seinodes" -}}
-objectSelector: {}
-matchConditions:
+{{/* Conditions for SeiNodes: the spec or one of our labels changed, by somebody else, and the object stays. */}}
+{{- define "seinode-operator.seiNodeChanged" -}}
 - name: not-our-own-write
-  expression: request.userInfo.username != '{{ include "seinode-operator.us" . }}'
+  expression: request.userInfo.username != '{{ include "seinode-operator.user" . }}'
 - name: not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
 - name: spec-or-our-labels-changed
@@ -37,29 +31,71 @@ matchConditions:
     !(name in object.metadata.?labels.orValue({})))
 {{- end }}
 
-{{/* Conditions on StatefulSets: those of nodes, and not what the operator and Kubernetes itself write. */}}
-{{- define "seinode-operator.statefulsets" -}}
-objectSelector:
-  matchExpressions:
-  - {key: sei.io/node, operator: Exists}
+{{/* CEL: the update sets spec.paused to true and changes nothing else that is validated. */}}
+{{- define "seinode-operator.onlyPauses" -}}
+request.operation == 'UPDATE' && object.?spec.?paused.orValue(false) == true && has(oldObject.spec) &&
+object.spec.all(name, name == 'paused' || (name in oldObject.spec && object.spec[name] == oldObject.spec[name])) &&
+oldObject.spec.all(name, name == 'paused' || name in object.spec) &&
+object.metadata.?labels.orValue({}).all(name, !name.startsWith('sei.io/') ||
+oldObject.metadata.?labels[?name].orValue('') == object.metadata.labels[name]) &&
+oldObject.metadata.?labels.orValue({}).all(name, !name.startsWith('sei.io/') ||
+name in object.metadata.?labels.orValue({}))
 {{- end }}
 
-{{- define "seinode-operator.by-people" -}}
-{{- $us := include "seinode-operator.us" . -}}
-{{- $users := concat (list $us "system:kube-controller-manager"
+{{/* CEL: a StatefulSet of a node. The selector tells, for it cannot be changed; a label can be taken off first. The label
+tells as well, of a StatefulSet that selects by something else. */}}
+{{- define "seinode-operator.isStatefulSetOfNode" -}}
+[object, oldObject].exists(it, it != null && (
+(has(it.spec.selector) && it.spec.selector != null && (
+'sei.io/node' in it.spec.selector.?matchLabels.orValue({}) ||
+it.spec.selector.?matchExpressions.orValue([]).exists(term, term.key == 'sei.io/node'))) ||
+'sei.io/node' in it.metadata.?labels.orValue({})))
+{{- end }}
+
+{{/* The condition of webhooks and policies for StatefulSets of nodes. */}}
+{{- define "seinode-operator.ofANode" -}}
+- name: of-a-node
+  expression: >-
+    {{- include "seinode-operator.isStatefulSetOfNode" . | nindent 4 }}
+{{- end }}
+
+{{/* Users that are not validated, as a CEL list: the operator, the controllers of Kubernetes that touch owner references and
+children, and admission.exemptUsers. */}}
+{{- define "seinode-operator.exemptUsers" -}}
+{{- $users := concat (list (include "seinode-operator.user" .) "system:kube-controller-manager"
   "system:serviceaccount:kube-system:generic-garbage-collector"
   "system:serviceaccount:kube-system:namespace-controller"
   "system:serviceaccount:kube-system:statefulset-controller") .Values.admission.exemptUsers -}}
-- name: not-the-machinery
-  expression: "!(request.userInfo.username in ['{{ join "', '" $users }}'])"
+['{{ join "', '" $users }}']
 {{- end }}
 
-{{- define "seinode-operator.kept" -}}
+{{- define "seinode-operator.notSystemUsers" -}}
+- name: not-the-machinery
+  expression: "!(request.userInfo.username in {{ include "seinode-operator.exemptUsers" . }})"
+{{- end }}
+
+{{- define "seinode-operator.notBeingDeleted" -}}
 - name: not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
 {{- end }}
 
-{{/* While the policy holds the hard rules, people can mend sets by hand when we are down. */}}
-{{- define "seinode-operator.set-failure-policy" -}}
+{{/* Ignore where the policy holds the hard rules: people can then repair StatefulSets by hand while no operator is up. */}}
+{{- define "seinode-operator.statefulSetFailurePolicy" -}}
 {{ ternary "Ignore" "Fail" .Values.admission.policy.enabled }}
+{{- end }}
+
+{{/* The binding of a policy, in the namespaces that admission covers: (dict "root" $ "name" "statefulsets"). */}}
+{{- define "seinode-operator.policyBinding" -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ .root.Values.fullname }}-{{ .name }}
+  {{- include "seinode-operator.metadata" (dict "root" .root "component" "admission") | nindent 2 }}
+spec:
+  policyName: {{ .root.Values.fullname }}-{{ .name }}
+  validationActions: [Deny]
+  matchResources:
+    matchPolicy: Equivalent
+    namespaceSelector: {{ include "seinode-operator.namespaceSelector" .root }}
+    objectSelector: {}
 {{- end }}

@@ -1,27 +1,27 @@
-{{/* Who looks after the webhooks' certificate: the operator itself, somebody with a Secret, or cert-manager. */}}
+{{/* The webhooks' certificate comes from the operator's own authority, from a Secret, or from cert-manager. */}}
 
-{{/* Not empty where the operator has an authority of its own. */}}
-{{- define "seinode-operator.own-authority" -}}
+{{/* Not empty if the operator has an authority of its own. */}}
+{{- define "seinode-operator.ownAuthority" -}}
 {{- if and .Values.admission.webhooks.enabled (eq .Values.admission.certificates.source "self") }}yes{{ end -}}
 {{- end }}
 
-{{/* Not empty where the certificate comes in a Secret that others keep. */}}
-{{- define "seinode-operator.given-certificate" -}}
+{{/* Not empty if the certificate is mounted from a Secret. */}}
+{{- define "seinode-operator.mountedCertificate" -}}
 {{- if and .Values.admission.webhooks.enabled (ne .Values.admission.certificates.source "self") }}yes{{ end -}}
 {{- end }}
 
-{{/* That Secret. */}}
-{{- define "seinode-operator.certificate-secret" -}}
+{{/* Name of that Secret. */}}
+{{- define "seinode-operator.certificateSecret" -}}
 {{ .Values.admission.certificates.existingSecret | default (printf "%s-webhook-certificate" .Values.fullname) }}
 {{- end }}
 
-{{/* Where the operator has it. */}}
-{{- define "seinode-operator.certificate-directory" -}}
+{{/* Where it is mounted. */}}
+{{- define "seinode-operator.certificateDirectory" -}}
 /etc/seinode-operator/webhook
 {{- end }}
 
-{{/* Has cert-manager's cainjector put the authority into an object. */}}
-{{- define "seinode-operator.injected" -}}
+{{/* The annotation by which cert-manager's cainjector writes the caBundle of an object. */}}
+{{- define "seinode-operator.caInjection" -}}
 {{- if eq .Values.admission.certificates.source "cert-manager" -}}
 cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ .Values.fullname }}-webhook
 {{- end -}}

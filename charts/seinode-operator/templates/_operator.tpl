@@ -1,49 +1,49 @@
-{{/* Names and labels of what the operator itself consists of. */}}
+{{/* Names, labels, image and rights of the operator. */}}
 
-{{- define "seinode-operator.selected" -}}
+{{/* Labels that select the operator's pods. */}}
+{{- define "seinode-operator.selectorLabels" -}}
 app.kubernetes.io/name: seinode-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "seinode-operator.labelled" -}}
-{{ include "seinode-operator.selected" . }}
-{{ include "seinode-operator.common" . }}
+{{/* The chart's own labels, as a map: (dict "root" $ "name" … "component" …). An object of another name than the operator's
+is selected by no Service and no policy of the operator's pods. */}}
+{{- define "seinode-operator.ownLabels" -}}
+app.kubernetes.io/name: {{ .name | default "seinode-operator" }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
 {{- end }}
-
-{{- define "seinode-operator.common" -}}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/part-of: sei
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* Labels and annotations of an object, with its own: (dict "root" $ "component" … "labels" … "annotations" …). What is
-named otherwise is selected by nothing that is for the operator's pods. */}}
-{{- define "seinode-operator.described" -}}
+{{/* Labels of an object or a pod: (dict "root" $ "name" … "component" … "labels" …). Maps are merged, so no key comes twice:
+the object's own labels win over commonLabels, and those over the chart's. */}}
+{{- define "seinode-operator.labels" -}}
+{{- $own := include "seinode-operator.ownLabels" . | fromYaml -}}
+{{- mergeOverwrite $own .root.Values.commonLabels (.labels | default dict) | toYaml -}}
+{{- end }}
+
+{{/* Labels and annotations of an object: as above, and "annotations" …, which win over commonAnnotations. */}}
+{{- define "seinode-operator.metadata" -}}
 labels:
-  app.kubernetes.io/name: {{ .name | default "seinode-operator" }}
-  app.kubernetes.io/instance: {{ .root.Release.Name }}
-  app.kubernetes.io/component: {{ .component | default "operator" }}
-  {{- include "seinode-operator.common" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "seinode-operator.labels" (merge (dict "component" (.component | default "operator")) .) | nindent 2 }}
 {{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* The Secret of the webhooks' authority; --webhook-certificate-secret. */}}
-{{- define "seinode-operator.authority" -}}
+{{/* The Secret of the webhooks' certificate authority; --webhook-certificate-secret. */}}
+{{- define "seinode-operator.authoritySecret" -}}
 {{ .Values.fullname }}-webhook-authority
 {{- end }}
 
-{{/* The operator's Lease: the original operator's, so that the two keep each other out. */}}
-{{- define "seinode-operator.lease" -}}
+{{/* The operator's Lease. It has the original operator's name, so that the two exclude each other. */}}
+{{- define "seinode-operator.leaseName" -}}
 bc1f5b0a.sei.io
 {{- end }}
 
@@ -54,8 +54,29 @@ bc1f5b0a.sei.io
 {{- end -}}
 {{- end }}
 
-{{/* What it needs for nodes, in the namespaces that it serves. */}}
-{{- define "seinode-operator.node-rules" -}}
+{{/* Machines that the image runs on. */}}
+{{- define "seinode-operator.platformAffinity" -}}
+nodeAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    nodeSelectorTerms:
+    - matchExpressions:
+      - {key: kubernetes.io/os, operator: In, values: [linux]}
+      - {key: kubernetes.io/arch, operator: In, values: {{ .Values.image.architectures | toJson }}}
+{{- end }}
+
+{{/* The user that the operator writes as. */}}
+{{- define "seinode-operator.user" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "seinode-operator.subject" -}}
+- kind: ServiceAccount
+  name: {{ .Values.serviceAccount.name }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{/* Rights to nodes and their children, in the namespaces that are served. */}}
+{{- define "seinode-operator.nodeRules" -}}
 - apiGroups: [sei.io]
   resources: [seinodes]
   verbs: [get, list, watch, patch]
@@ -77,14 +98,16 @@ bc1f5b0a.sei.io
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
+{{- if eq .Values.rbac.secrets.scope "all" }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
 {{- if .Values.rbac.ownerReferencesGuarded }}
-{{- /* Asked by the API server itself when an owner reference changes. */}}
+{{- /* The API server itself checks these rights when an owner reference changes. */}}
 - apiGroups: [sei.io]
   resources: [seinodes/finalizers]
   verbs: [update]
@@ -97,14 +120,8 @@ bc1f5b0a.sei.io
 {{- end }}
 {{- end }}
 
-{{- define "seinode-operator.subject" -}}
-- kind: ServiceAccount
-  name: {{ .Values.serviceAccount.name }}
-  namespace: {{ .Release.Namespace }}
-{{- end }}
-
-{{/* Whose objects admission judges: as the values say, else in the namespaces that are served. */}}
-{{- define "seinode-operator.namespaces" -}}
+{{/* The namespaces that admission covers: admission.namespaceSelector, else watchNamespaces, else all. */}}
+{{- define "seinode-operator.namespaceSelector" -}}
 {{- if .Values.admission.namespaceSelector -}}
 {{ .Values.admission.namespaceSelector | toJson }}
 {{- else if .Values.watchNamespaces -}}

@@ -1,5 +1,5 @@
-//! The alerts, as the chart renders them, tried by the real promtool: each fires in its time and not before, is over when its
-//! cause is, and keeps quiet about what only looks alike. The cases are in `alerts.yaml`.
+//! The alerts, as the chart renders them, under the real promtool: each fires in time and not before, resolves with its cause,
+//! and stays quiet about series that look alike. The cases are in `alerts.yaml`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,18 +20,18 @@ use crate::kit::{
 
 const CASES: &str = include_str!("alerts.yaml");
 
-/// What an alert is tried with.
+/// The cases of an alert.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
-    /// How far two samples are apart.
+    /// Interval between two samples.
     #[serde(default = "a_minute")]
     every: String,
     fires: Vec<Fires>,
     quiet: Vec<Quiet>,
 }
 
-/// When it fires, and when it does not yet and no more.
+/// Series for which the alert fires, and times before, during and after.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fires {
@@ -42,7 +42,7 @@ struct Fires {
     labels: BTreeMap<String, String>,
 }
 
-/// Where it keeps quiet.
+/// Series for which the alert does not fire.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Quiet {
@@ -95,7 +95,7 @@ fn rules(objects: &[Value]) -> BTreeMap<String, Value> {
     rules.map(|rule| (rule["alert"].as_str().unwrap().to_owned(), rule.clone())).collect()
 }
 
-/// The tests of one alert in promtool's form.
+/// The tests of one alert, in promtool's format.
 fn tests(name: &str, cases: &Cases, rule: &Value) -> Vec<Value> {
     let Cases { every, fires, quiet } = cases;
     assert!(!fires.is_empty(), "{name} has no case in which it fires");
@@ -119,7 +119,7 @@ fn tests(name: &str, cases: &Cases, rule: &Value) -> Vec<Value> {
     all
 }
 
-/// The alert as it has to look: with all labels of the case and of the rule, and annotations in which every label is filled in.
+/// The expected alert: all labels of the case and of the rule, and annotations with every label replaced.
 fn expected(fires: &Fires, rule: &Value) -> Value {
     let mut labels = json!(fires.labels);
     for (name, value) in rule["labels"].as_object().unwrap() {
@@ -163,7 +163,9 @@ pub async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
     assert_eq!(lost["for"], "7m");
     assert_eq!(lost["labels"], json!({"severity": "page", "team": "night"}));
     assert_eq!(lost["annotations"]["runbook_url"], "https://runbooks.example.com/sei#sidecarreadinesslost");
-    assert_eq!(rules["SeiNodeFailed"]["labels"], json!({"severity": "critical", "team": "rpc"}));
+    assert_eq!(rules["SeiNodeFailed"]["labels"], json!({"severity": "warning", "team": "rpc"}));
+    let down = rules["SeiNodeOperatorDown"]["expr"].as_str().unwrap();
+    assert_eq!(down, r#"absent(sei_controller_build_info{namespace="default"})"#, "of this release");
     let object = objects.iter().find(|it| it["kind"] == "PrometheusRule").unwrap();
     assert_eq!(object["metadata"]["labels"]["release"], "prometheus");
 

@@ -78,7 +78,10 @@ pub async fn with_a_certificate_of_others_no_right_to_secrets_is_left(kit: Arc<K
     for others in [&file, &manager] {
         assert!(!role(others).contains("\"secrets\""), "{}", role(others));
         let pod = &of(others, "Deployment")[0]["spec"]["template"]["spec"];
-        assert_eq!(pod["securityContext"]["fsGroup"], 65532);
+        assert_eq!(
+            pod["volumes"][0]["secret"]["defaultMode"], 0o444,
+            "its only container may run as any user"
+        );
         assert_eq!(pod["containers"][0]["volumeMounts"][0]["readOnly"], true);
     }
     let secret = |objects: &[Value]| {

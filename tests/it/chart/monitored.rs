@@ -37,8 +37,19 @@ pub async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_th
     let other: Vec<_> = three.iter().filter(|(name, object)| four[*name] != **object).collect();
     assert!(other.is_empty(), "Helm 4 renders this otherwise than Helm 3: {other:#?}");
     // On a cluster it is known.
-    let install =
-        ["install", "it", OPERATOR, "--namespace", &ns.name, "--dry-run=server", "--take-ownership"];
+    // In a namespace of its own: elsewhere on this cluster there are other releases.
+    let only = format!("watchNamespaces={{{}}}", ns.name);
+    let install = [
+        "install",
+        "it",
+        OPERATOR,
+        "--namespace",
+        &ns.name,
+        "--set",
+        &only,
+        "--dry-run=server",
+        "--take-ownership",
+    ];
     for part in ["serviceMonitor", "prometheusRule"] {
         let file = helms[1].file(&values(&json!({"monitoring": {part: {"enabled": true}}})));
         let (done, _, said) = helms[1].run(&[&install[..], &["--values", &file]].concat());

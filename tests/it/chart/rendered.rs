@@ -163,10 +163,6 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
             values(&json!({"podLabels": {"app.kubernetes.io/name": "a"}})),
             "podLabels: app.kubernetes.io/name is the chart's",
         ),
-        (
-            values(&json!({"commonLabels": {"a": "b"}, "podLabels": {"a": "c"}})),
-            "podLabels: a is among commonLabels",
-        ),
     ];
     for (values, place) in wrong {
         for helm in &helms {

@@ -72,6 +72,18 @@ pub async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Ki
             let warning = notes.split("WARNING: ").skip(1).any(|warning| warning.contains(words));
             assert!(warning, "{major:?}, {more}: {notes}");
         }
+        let secrets = |more: &Value| {
+            let notes = notes(more);
+            notes
+                .split_once("may read every Secret in ")
+                .map(|(_, rest)| rest.split(':').next().unwrap().to_owned())
+        };
+        assert_eq!(secrets(&json!({})).as_deref(), Some("ALL namespaces of this cluster"));
+        assert_eq!(secrets(&json!({"watchNamespaces": ["a", "b"]})).as_deref(), Some("the namespaces a, b"));
+        let narrow = json!({"scope": "namespaces", "namespaces": {"a": ["val-0"]}});
+        for scope in [narrow, json!({"scope": "none"})] {
+            assert_eq!(secrets(&json!({"rbac": {"secrets": scope}})), None);
+        }
         let quiet = notes(&json!({}));
         assert!(!quiet.contains("WARNING") && quiet.contains("helm test it"), "{quiet}");
     }

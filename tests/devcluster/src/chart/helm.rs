@@ -111,10 +111,15 @@ fn succeeded(what: &'static str, chart: &Path, output: &Output) -> Result<String
 /// The objects in what helm rendered.
 ///
 /// # Errors
-/// When it is not YAML.
+/// When it is not YAML, or a mapping has a key twice: Helm and kubectl take the last one, kustomize and Flux refuse both.
 pub fn objects(rendered: &str) -> Result<Vec<Value>, serde_norway::Error> {
-    let documents = serde_norway::Deserializer::from_str(rendered).map(Value::deserialize);
+    let documents = serde_norway::Deserializer::from_str(rendered).map(strict);
     documents.filter(|document| document.as_ref().map_or(true, Value::is_object)).collect()
+}
+
+/// Reads one document by way of a YAML value, which refuses the duplicate keys that a JSON value overwrites.
+fn strict(document: serde_norway::Deserializer<'_>) -> Result<Value, serde_norway::Error> {
+    serde_norway::from_value(serde_norway::Value::deserialize(document)?)
 }
 
 #[cfg(test)]
@@ -127,5 +132,13 @@ mod tests {
             |text| objects(text).map(|all| all.iter().map(|it| it["kind"].clone()).collect::<Vec<_>>());
         assert_eq!(kinds("---\n# nothing\n---\nkind: A\n---\nkind: B\n").unwrap(), ["A", "B"]);
         assert!(kinds("kind: A\n---\nkind: [").is_err());
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused_at_any_depth() {
+        for text in ["data: {}\nkind: A\ndata: {}\n", "kind: A\nmetadata:\n  labels:\n    a: b\n    a: b\n"] {
+            let refused = objects(text).map_err(|error| error.to_string());
+            assert!(refused.as_ref().is_err_and(|words| words.contains("duplicate")), "{refused:?}");
+        }
     }
 }

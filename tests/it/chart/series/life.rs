@@ -1,4 +1,4 @@
-//! A life in which everything happens that an alert or a panel asks for. It waits until each is in the metrics.
+//! A life in which everything happens that an alert or a panel queries. Each step waits until its series exists.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     chart::exposition::Seen,
-    kit::{Namespace, Operator, eventually},
+    kit::{Namespace, Operator, eventually, given::validator},
 };
 
 /// Lives it.
@@ -27,6 +27,8 @@ pub async fn lived(ns: &Namespace, operator: &Operator, seen: &Seen) {
         is_left_behind(ns, seen),
         waits_for_a_person(ns, seen),
         nobody_trusts_it(operator, seen),
+        lacks_its_keys(ns, seen),
+        finds_its_volume_taken(ns, seen),
     );
     leaves_nothing_behind(ns, operator).await;
 }
@@ -154,6 +156,20 @@ async fn waits_for_a_person(ns: &Namespace, seen: &Seen) {
                 spec:\n  chainId: atlantic-2\n  image: registry.example.com/seid:v1\n  fullNode: {}\n";
     ns.create_yaml::<SeiNode>(yaml).await;
     is(seen, "n6", "Stalled", "True").await;
+}
+
+/// A validator whose Secrets are missing.
+async fn lacks_its_keys(ns: &Namespace, seen: &Seen) {
+    ns.create_yaml::<SeiNode>(&validator("n8", "")).await;
+    is(seen, "n8", "SigningKeyReady", "False").await;
+    shows(seen, "sei_controller_seinode_info", &[("name", "n8"), ("mode", "validator")]).await;
+}
+
+/// A node whose data volume exists and belongs to nobody.
+async fn finds_its_volume_taken(ns: &Namespace, seen: &Seen) {
+    ns.bound_pvc("data-n9", "2000Gi").await;
+    ns.full_node("n9", "").await;
+    is(seen, "n9", "DataVolumeReady", "False").await;
 }
 
 /// Somebody who calls the webhooks and rejects their certificate.
