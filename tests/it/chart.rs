@@ -7,6 +7,7 @@ mod dashboards;
 mod exposition;
 mod installed;
 mod monitored;
+mod overlap;
 mod promql;
 mod rendered;
 mod rights;
@@ -17,5 +18,6 @@ mod upgraded;
 
 pub use self::{
     alerts::*, certificates::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained,
-    installed::*, monitored::*, rendered::*, rights::*, said::*, series::*, tested::*, upgraded::*,
+    installed::*, monitored::*, overlap::*, rendered::*, rights::*, said::*, series::*, tested::*,
+    upgraded::*,
 };

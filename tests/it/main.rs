@@ -129,6 +129,13 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             an_orphaned_set_is_let_go
             while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete
             without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does
+            a_second_pod_is_refused_by_every_field_that_makes_one
+            the_selector_tells_a_nodes_set_whatever_its_labels
+            an_owned_set_keeps_label_and_owner_without_an_operator
+            a_signers_pod_is_not_deleted_by_force
+            a_nodes_pod_keeps_the_labels_it_is_seen_by
+            a_bootstrap_job_stays_at_one_pod
+            while_no_operator_is_up_a_node_can_be_paused
             the_api_server_and_the_parser_agree_on_generated_objects
             every_example_is_admitted_without_a_warning;
         crd:
@@ -334,6 +341,10 @@ fn on_the_cluster(runtime: &Arc<Runtime>, kit: &Arc<Kit>) -> Vec<Trial> {
             what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values
             the_operators_pod_is_let_in_where_pods_are_restricted
             wrong_values_are_refused_by_their_place
+            maps_of_values_are_merged
+            pods_name_no_user_unless_values_do
+            the_sidecars_port_is_open_to_the_operator_only
+            a_release_for_nodes_of_another_release_is_refused
             the_chart_of_the_crd_says_what_the_operator_prints
             no_right_is_missing_and_none_is_granted_in_vain
             in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use seinode_api::SeiNode;
-use seinode_webhook::guard::{ON_DELETE, ONE_REPLICA};
+use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS};
 
 use super::{
     hands::stranger,
     sets::words,
     stage::{Guards, Stage},
 };
-use crate::kit::Kit;
+use crate::kit::{Kit, namespace::condition};
 
 const OTHER_IMAGE: [&str; 4] = ["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"];
 
@@ -19,11 +19,14 @@ pub async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_dele
     let stage = abandoned(&kit, Guards::Both).await;
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}"#;
     let two = r#"{"spec":{"replicas":2}}"#;
+    let ownerless = r#"{"metadata":{"ownerReferences":null}}"#;
     for (arguments, rule) in [
         (["scale", "statefulset/n0", "--replicas=2"].as_slice(), ONE_REPLICA),
         (&["patch", "statefulset/n0", "-p", two], ONE_REPLICA),
         (&["patch", "statefulset/n0", "--subresource=scale", "--type=merge", "-p", two], ONE_REPLICA),
         (&["patch", "statefulset/n0", "-p", rolling], ON_DELETE),
+        (&["label", "statefulset/n0", "sei.io/node-"], LABEL_STAYS),
+        (&["patch", "statefulset/n0", "--type=merge", "-p", ownerless], OWNER_STAYS),
     ] {
         let (done, said) = stage.kubectl(arguments);
         assert!(!done && said.contains(&words(rule, "n0")), "{arguments:?}: {said}");
@@ -41,24 +44,68 @@ pub async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_dele
     let containers = set.spec.unwrap().template.spec.unwrap().containers;
     assert!(containers.iter().any(|container| container.image.as_deref() == Some(&OTHER_IMAGE[3][5..])));
 
-    // Of a SeiNode only what would be judged waits, and whoever asks is told for whom.
+    others_are_free(&stage);
+    goes(&stage).await;
+}
+
+pub async fn while_no_operator_is_up_a_node_can_be_paused(kit: Arc<Kit>) {
+    let stage = abandoned(&kit, Guards::Both).await;
+    let patch = |change: &str| stage.kubectl(&["patch", "seinode/n0", "--type=merge", "-p", change]);
+    let waits = |(done, said): (bool, String)| {
+        assert!(!done && said.contains(r#"failed calling webhook "vseinode.sei.io""#), "{said}");
+    };
     let image = r#"{"spec":{"image":"registry.example.com/seid:v2"}}"#;
-    for arguments in [
-        ["patch", "seinode/n0", "--type=merge", "-p", image].as_slice(),
-        &["label", "seinode/n0", "sei.io/foreign=x"],
-    ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(
-            !done && said.contains(r#"failed calling webhook "vseinode.sei.io""#),
-            "{arguments:?}: {said}"
-        );
+    let both = r#"{"spec":{"paused":true,"image":"registry.example.com/seid:v2"}}"#;
+    let labelled = r#"{"spec":{"paused":true},"metadata":{"labels":{"sei.io/foreign":"x"}}}"#;
+    let added = r#"{"spec":{"paused":true,"overrides":{"evm.http_port":"1"}}}"#;
+    let removed = r#"{"spec":{"paused":true,"podLabels":null}}"#;
+    for change in [image, both, labelled, added, removed] {
+        waits(patch(change));
     }
+    waits(stage.kubectl(&["label", "seinode/n0", "sei.io/foreign=x"]));
     for arguments in [["label", "seinode/n0", "team=rpc"], ["annotate", "seinode/n0", "sei.io/retry=now"]] {
         let (done, said) = stage.kubectl(&arguments);
         assert!(done, "{arguments:?}: {said}");
     }
-    others_are_free(&stage);
-    goes(&stage).await;
+    let paused = async || stage.ns.api::<SeiNode>().get("n0").await.unwrap().spec.paused == Some(true);
+    let stopped =
+        r#"{"spec":{"paused":true},"metadata":{"annotations":{"why":"halt"},"labels":{"team":"night"}}}"#;
+    for change in [r#"{"spec":{"paused":true}}"#, stopped] {
+        let (done, said) = patch(change);
+        assert!(done, "{change}: {said}");
+        assert!(paused().await);
+    }
+    // To go on starts a pod: that is validated.
+    waits(patch(r#"{"spec":{"paused":false}}"#));
+    waits(patch(r#"{"spec":{"paused":null}}"#));
+    assert!(paused().await);
+    series_of_the_alert_are_there(&stage).await;
+
+    // An operator that is back carries the pause out.
+    let operator = stage.replica().await;
+    stage
+        .ns
+        .node_until("n0", "is paused", |status| {
+            condition(status, "Paused").is_some_and(|paused| paused.reason == "Paused")
+        })
+        .await;
+    let wrong = r#"{"spec":{"paused":true,"overrides":{"evm.http_prot":"1"}}}"#;
+    let (done, said) = patch(wrong);
+    assert!(!done && said.contains("did you mean evm.http_port?"), "{said}");
+    drop(operator);
+}
+
+/// The alert SeiNodeWebhooksUnreachable queries series that the API server really has.
+async fn series_of_the_alert_are_there(stage: &Stage) {
+    let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+    let text = stage.ns.client.request_text(request).await.unwrap();
+    let counts = |metric: &str, label: &str| {
+        text.lines().any(|line| {
+            line.starts_with(&format!("{metric}{{")) && line.contains(label) && line.contains(".sei.io\"")
+        })
+    };
+    assert!(counts("apiserver_admission_webhook_rejection_count", r#"error_type="calling_webhook_error""#));
+    assert!(counts("apiserver_admission_webhook_fail_open_count", "name="));
 }
 
 pub async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does(kit: Arc<Kit>) {
@@ -81,7 +128,7 @@ pub async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobod
 async fn abandoned(kit: &Kit, guards: Guards) -> Stage {
     let stage = Stage::of(kit, guards).await;
     let operator = stage.replica().await;
-    stage.ns.full_node("n0", "").await;
+    stage.ns.full_node("n0", "  podLabels: {team: rpc}\n").await;
     stage.ns.running("n0").await;
     // Before it goes, the API server has learned of everything that was installed.
     stage

@@ -1,5 +1,5 @@
-//! What both majors of the real helm render: the same, taken by the API server, strictly, as a dry run; and wrong values
-//! refused by their place.
+//! Both majors of the real helm render the same, a strict dry run of the API server accepts it, and wrong values are rejected by
+//! their path.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ async fn helms(kit: &Kit, ns: &Namespace) -> [Helm; 2] {
     [three.await, four.await]
 }
 
-/// Values that render what the others do not.
+/// Sets of values that together render every branch of the templates.
 fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
     let webhooks = |enabled: bool, policy: bool| json!({"webhooks": {"enabled": enabled}, "policy": {"enabled": policy}});
     vec![
@@ -84,10 +84,27 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
             "metadata": {"name": "{{ .Release.Name }}-more"}, "data": {"a": "{{ .Values.fullname }}"}}]}),
         ),
         (
-            "a network policy",
+            "network policies",
             json!({"networkPolicy": {"enabled": true,
+            "webhooksFrom": [{"ipBlock": {"cidr": "10.0.0.0/28"}}],
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
-            "extraEgress": [{"ports": [{"port": 8443}]}]}}),
+            "extraEgress": [{"ports": [{"port": 8443}]}],
+            "nodes": {"enabled": true, "namespaces": [ns.name], "sidecarFrom": [{"podSelector": {}}]}}}),
+        ),
+        (
+            "keys in one namespace",
+            json!({"rbac": {"secrets": {"scope": "namespaces", "namespaces": {&ns.name: ["val-0", "val-1"]}}}}),
+        ),
+        ("no keys", json!({"rbac": {"secrets": {"scope": "none"}}})),
+        (
+            "the network of the machines",
+            json!({"hostNetwork": true, "ports": {"webhooks": 10260}, "extraArgs": ["--leader-election-namespace=a"],
+            "extraEnv": [{"name": "RUST_BACKTRACE", "value": "1"}],
+            "extraVolumes": [{"name": "more", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+            "podSecurityContext": {"runAsUser": 1000, "fsGroup": 1000}, "securityContext": {"privileged": false},
+            "image": {"architectures": ["amd64", "arm64"]},
+            "admission": {"certificates": {"source": "file", "existingSecret": "ours"}}}),
         ),
         (
             "everything about pods",
@@ -127,6 +144,91 @@ pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>
     assert!(!taken && said.contains("restricted"), "{said}");
 }
 
+/// Helm and kubectl take the last of two equal keys; kustomize and Flux refuse both.
+pub async fn maps_of_values_are_merged(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    let specific = json!({"team": "rpc"});
+    let more = values(&json!({
+        "commonLabels": {"team": "all", "cost": "7"}, "commonAnnotations": {"team": "all"}, "podLabels": specific,
+        "podAnnotations": {"kubectl.kubernetes.io/default-container": "mine"},
+        "serviceAccount": {"annotations": specific},
+        "monitoring": {
+            "serviceMonitor": {"enabled": true, "labels": specific},
+            "prometheusRule": {"enabled": true, "labels": specific, "alertLabels": {"severity": "page"}},
+            "dashboards": {"enabled": true, "label": "team", "labelValue": "rpc", "annotations": specific},
+        },
+    }));
+    let objects = documents(&template(&helm, &ns, &helm.file(&more)));
+    for kind in ["ServiceMonitor", "PrometheusRule", "ConfigMap"] {
+        let labels = &objects.iter().find(|it| it["kind"] == kind).unwrap()["metadata"]["labels"];
+        assert_eq!((&labels["team"], &labels["cost"]), (&json!("rpc"), &json!("7")), "{kind}");
+    }
+    for kind in ["ServiceAccount", "ConfigMap"] {
+        let of_kind = objects.iter().find(|it| it["kind"] == kind).unwrap();
+        assert_eq!(of_kind["metadata"]["annotations"]["team"], "rpc", "{kind}");
+    }
+    let deployment = objects.iter().find(|it| it["kind"] == "Deployment").unwrap();
+    assert_eq!(deployment["metadata"]["labels"]["team"], "all");
+    let pod = &deployment["spec"]["template"]["metadata"];
+    assert_eq!((&pod["labels"]["team"], &pod["labels"]["cost"]), (&json!("rpc"), &json!("7")));
+    assert_eq!(pod["annotations"]["kubectl.kubernetes.io/default-container"], "mine");
+}
+
+/// OpenShift admits only users of a namespace's own range.
+pub async fn pods_name_no_user_unless_values_do(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    for source in [json!({}), json!({"source": "file", "existingSecret": "ours"})] {
+        let text = template(&helm, &ns, &helm.file(&values(&certificates(&source))));
+        for field in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert!(!text.contains(field), "{source}: {field}");
+        }
+    }
+    let named = values(&json!({"podSecurityContext": {"runAsUser": 1000700000}}));
+    let objects = documents(&template(&helm, &ns, &helm.file(&named)));
+    let pods: Vec<_> = objects
+        .iter()
+        .flat_map(|it| [&it["spec"]["template"]["spec"], &it["spec"]])
+        .filter(|spec| spec["containers"].is_array())
+        .collect();
+    assert_eq!(pods.len(), 2, "the operator's and that of helm test");
+    for pod in pods {
+        assert_eq!(pod["securityContext"]["runAsUser"], 1000700000, "{pod}");
+        let terms = &pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        let terms = terms["nodeSelectorTerms"][0]["matchExpressions"].to_string();
+        assert!(terms.contains("amd64") && terms.contains("linux"), "{terms}");
+    }
+}
+
+pub async fn the_sidecars_port_is_open_to_the_operator_only(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let helm = Helm::of(&ns.world);
+    let nodes = json!({"networkPolicy": {"nodes": {"enabled": true, "sidecarPort": 7777}}, "watchNamespaces": ["a", "b"]});
+    let objects = documents(&template(&helm, &ns, &helm.file(&values(&nodes))));
+    let policies: Vec<_> = objects.iter().filter(|it| it["kind"] == "NetworkPolicy").collect();
+    let namespaces: Vec<_> = policies.iter().map(|it| it["metadata"]["namespace"].clone()).collect();
+    assert_eq!(namespaces, ["a", "b"]);
+    let open_to = |policy: &Value, port: u64, protocol: &str| -> Vec<Value> {
+        let is_open = |it: &Value| {
+            let (first, last) = (it["port"].as_u64().unwrap(), it["endPort"].as_u64());
+            it["protocol"] == protocol && (first..=last.unwrap_or(first)).contains(&port)
+        };
+        let rules = policy["spec"]["ingress"].as_array().unwrap().iter();
+        let open = rules.filter(|rule| rule["ports"].as_array().unwrap().iter().any(is_open));
+        open.map(|rule| rule["from"].clone()).collect()
+    };
+    let Some(policy) = policies.first() else { panic!("no policy") };
+    let operator = json!([{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "seinode-operator", "app.kubernetes.io/instance": "it"}},
+    }]);
+    assert_eq!(open_to(policy, 7777, "TCP"), [operator]);
+    for (port, protocol) in [(26656, "TCP"), (26657, "TCP"), (7776, "TCP"), (7778, "TCP"), (7777, "UDP")] {
+        assert_eq!(open_to(policy, port, protocol), [Value::Null], "{protocol} {port} is open to everybody");
+    }
+}
+
 pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helms = helms(&kit, &ns).await;
@@ -162,6 +264,35 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
         (
             values(&json!({"podLabels": {"app.kubernetes.io/name": "a"}})),
             "podLabels: app.kubernetes.io/name is the chart's",
+        ),
+        (values(&json!({"rbac": {"secrets": {"scope": "some"}}})), "/rbac/secrets/scope"),
+        (
+            values(&json!({"rbac": {"secrets": {"scope": "namespaces"}}})),
+            "rbac.secrets.namespaces: scope is namespaces",
+        ),
+        (
+            values(&json!({"rbac": {"secrets": {"namespaces": {"sei": []}}}})),
+            "rbac.secrets.namespaces: scope is all, which does not use them",
+        ),
+        (
+            values(
+                &json!({"watchNamespaces": ["a"], "rbac": {"secrets": {"scope": "namespaces", "namespaces": {"b": []}}}}),
+            ),
+            "rbac.secrets.namespaces: b is not among watchNamespaces",
+        ),
+        (values(&json!({"networkPolicy": {"nodes": {"enabled": true}}})), "networkPolicy.nodes.namespaces: "),
+        (values(&json!({"hostNetwork": true})), "ports: with hostNetwork the kubelet has 10250"),
+        (
+            values(&json!({"extraArgs": ["--leader-elect=false"]})),
+            "extraArgs: the chart sets --leader-elect ",
+        ),
+        (
+            values(&json!({"extraEnv": [{"name": "SEI_NODEPOOL_NAME", "value": "a"}]})),
+            "extraEnv: the chart sets SEI_NODEPOOL_NAME",
+        ),
+        (
+            values(&json!({"extraVolumes": [{"name": "certificate"}]})),
+            "extraVolumes: certificate is the chart's",
         ),
     ];
     for (values, place) in wrong {

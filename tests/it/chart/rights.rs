@@ -50,17 +50,20 @@ const NEVER_LOGGED: [(&str, &str, &str); 5] = [
 const AUTHORITY: &str = "seinode-operator-webhook-authority";
 
 pub async fn no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
-    let rights = json!({"ownerReferencesGuarded": true});
-    of_a_release(&kit, Owners::Guarded, "rbac", rights).await;
+    let more = json!({"rbac": {"ownerReferencesGuarded": true}});
+    of_a_release(&kit, Owners::Guarded, more).await;
 }
 
+/// The rights to Secrets are narrowed as well, to those of the one validator.
 pub async fn in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
-    of_a_release(&kit, Owners::Free, "watchNamespaces", json!(["sei"])).await;
+    let secrets = json!({"scope": "namespaces", "namespaces": {"sei": ["val-signing-key", "val-node-key"]}});
+    of_a_release(&kit, Owners::Free, json!({"watchNamespaces": ["sei"], "rbac": {"secrets": secrets}})).await;
 }
 
-async fn of_a_release(kit: &Kit, owners: Owners, name: &str, value: Value) {
+async fn of_a_release(kit: &Kit, owners: Owners, more: Value) {
     // The scenario does what the webhooks would refuse it.
-    let values = json!({"replicas": 1, "admission": {"exemptUsers": ["admin"]}, name: value});
+    let mut values = json!({"replicas": 1, "admission": {"exemptUsers": ["admin"]}});
+    values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let begun = Timestamp::now();
     let crds = vec![seinode_api::crd::seinode()];
     let options = Options { audit: Audit::On, owners, crds, ..xtask::platform::options() };
@@ -254,8 +257,12 @@ async fn granted(release: &Release, ns: &Namespace) -> BTreeSet<Right> {
     let client = &release.system.client;
     let cluster = Api::<ClusterRole>::all(client.clone()).get(NAME).await.unwrap().rules;
     let own = release.system.api::<Role>().get(NAME).await.unwrap().rules;
-    let nodes = ns.api::<Role>().get_opt(&format!("{NAME}-nodes")).await.unwrap();
-    let rules = [cluster, own, nodes.and_then(|role| role.rules)].into_iter().flatten().flatten();
+    let mut rules = vec![cluster, own];
+    for part in ["nodes", "secrets"] {
+        let role = ns.api::<Role>().get_opt(&format!("{NAME}-{part}")).await.unwrap();
+        rules.push(role.and_then(|role| role.rules));
+    }
+    let rules = rules.into_iter().flatten().flatten();
     let mut rights = BTreeSet::new();
     for PolicyRule { api_groups, resources, verbs, .. } in rules {
         for group in api_groups.iter().flatten() {
