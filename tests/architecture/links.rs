@@ -49,7 +49,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What headings are linked by, as code forges make it.
+/// Anchors of the headings, as code forges derive them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).filter(|line| line.starts_with('#'));
     let slug = |heading: &str| {
@@ -74,7 +74,7 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_parser_of_links_sees_what_it_is_for() {
+fn link_parser_finds_what_it_looks_for() {
     let text = "```\n[no](gone.md)\n```\n[yes](to.md#one-two) [out](https://x)\n";
     assert_eq!(links(text), ["to.md#one-two"]);
     assert!(anchors("## One: `two`\n").contains("one-two"));

@@ -14,7 +14,7 @@ const RUNBOOK: &str = "docs/runbook.md";
 const PARTS: [&str; 4] = ["**Means.**", "**Look.**", "**Do.**", "**Wake somebody?**"];
 /// Sources of the reasons of conditions.
 const REASONS: [&str; 2] =
-    ["controller/core/src/conditions/facts", "controller/core/src/observation/pod/trouble.rs"];
+    ["controller/core/src/conditions", "controller/core/src/observation/pod/trouble.rs"];
 /// Words of the kubelet and of Kubernetes, which the operator reads and never writes.
 const READ_ONLY: [&str; 11] = [
     "PodScheduled",
