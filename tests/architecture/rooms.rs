@@ -13,7 +13,7 @@ struct Room {
     because: &'static str,
 }
 
-const ROOMS: [Room; 9] = [
+const ROOMS: [Room; 11] = [
     Room {
         name: "seinode-api",
         uses: &[],
@@ -47,20 +47,32 @@ const ROOMS: [Room; 9] = [
     Room {
         name: "seinode-operator",
         uses: &["seinode-api", "seinode-core", "seinode-controller", "seinode-webhook", "seinode-certs"],
-        tests_with: &["devcluster", "sidecar-sim", "xtask"],
+        tests_with: &["devcluster", "scenario", "sidecar-sim", "xtask"],
         because: "the binary puts the shipped rooms together; the local control plane is for tests",
     },
     Room {
         name: "devcluster",
         uses: &[],
-        tests_with: &[],
+        tests_with: &["scenario"],
         because: "the local control plane serves any operator: it contains nothing of Sei",
     },
     Room {
         name: "sidecar-sim",
         uses: &[],
-        tests_with: &["devcluster"],
+        tests_with: &["devcluster", "scenario"],
         because: "the simulated sidecar keeps the contract on its own, or the operator would test itself",
+    },
+    Room {
+        name: "scenario",
+        uses: &["scenario-macros"],
+        tests_with: &[],
+        because: "the runner serves tests of any fixture",
+    },
+    Room {
+        name: "scenario-macros",
+        uses: &[],
+        tests_with: &[],
+        because: "the attribute expands to calls of the runner, by name",
     },
     Room {
         name: "xtask",

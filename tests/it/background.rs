@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use devcluster::stages::RESTART_SIDECAR;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use sidecar_sim::{Interruption, Submission, TaskType, Times};
@@ -39,7 +40,8 @@ async fn handed_over_twice(ns: &Namespace, task: TaskType) {
     ns.running("n0").await;
 }
 
-pub async fn an_upload_that_a_restart_interrupted_is_handed_over_again(kit: Arc<Kit>) {
+#[scenario]
+async fn an_upload_that_a_restart_interrupted_is_handed_over_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().interruption(Interruption::SavedAsFailed);
@@ -54,7 +56,8 @@ pub async fn an_upload_that_a_restart_interrupted_is_handed_over_again(kit: Arc<
     handed_over_twice(&ns, TaskType::SnapshotUpload).await;
 }
 
-pub async fn an_upload_that_goes_on_after_a_restart_is_left_alone(kit: Arc<Kit>) {
+#[scenario]
+async fn an_upload_that_goes_on_after_a_restart_is_left_alone(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().interruption(Interruption::StaysRunning);
@@ -70,7 +73,8 @@ pub async fn an_upload_that_goes_on_after_a_restart_is_left_alone(kit: Arc<Kit>)
     assert_eq!(sent(&ns, TaskType::SnapshotUpload).len(), 1);
 }
 
-pub async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_lost_it(kit: Arc<Kit>) {
+#[scenario]
+async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_lost_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let spec = "replayer: {snapshot: {s3: {targetHeight: 7}}, \
@@ -96,7 +100,8 @@ pub async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_side
     handed_over_twice(&ns, TaskType::ResultExport).await;
 }
 
-pub async fn a_refused_export_does_not_keep_the_node_from_running_and_is_told(kit: Arc<Kit>) {
+#[scenario]
+async fn a_refused_export_does_not_keep_the_node_from_running_and_is_told(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().refuse_submit(

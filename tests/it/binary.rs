@@ -9,6 +9,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use rustix::process::{Pid, Signal, kill_process};
+use scenario::scenario;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -24,7 +25,8 @@ use crate::kit::eventually;
 /// Anything here takes milliseconds; a machine under load may need longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
+#[scenario]
+async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
     let mut command = operator(&["run", "--leader-elect=perhaps", "--metrics-bind-address=nowhere"]);
     command.env("SEINODE_LOG_FORMAT", "xml").env("SEI_STORAGE_SIZE_DEFAULT", "2TB");
     command.env_remove("SEI_NODEPOOL_NAME").env_remove("SEI_GENESIS_REGION");
@@ -47,7 +49,8 @@ pub async fn wrong_settings_are_all_reported_at_once_and_exit_2() {
     assert!(!said.contains("panicked"), "{said}");
 }
 
-pub async fn without_credentials_it_ends_without_quoting_them() {
+#[scenario]
+async fn without_credentials_it_ends_without_quoting_them() {
     let home = tempfile::tempdir().unwrap();
     let mut nothing = operator(&["run"]);
     nothing.env("HOME", home.path());
@@ -65,7 +68,8 @@ pub async fn without_credentials_it_ends_without_quoting_them() {
     );
 }
 
-pub async fn a_taken_address_is_named_with_its_flag() {
+#[scenario]
+async fn a_taken_address_is_named_with_its_flag() {
     let (home, taken) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let address = taken.local_addr().unwrap().to_string();
     let mut command = operator(&["run", "--health-probe-bind-address=127.0.0.1:0"]);
@@ -75,7 +79,8 @@ pub async fn a_taken_address_is_named_with_its_flag() {
     assert!(said.contains(&format!("--metrics-bind-address: cannot listen on {address}")), "{said}");
 }
 
-pub async fn crds_prints_the_golden_definition() {
+#[scenario]
+async fn crds_prints_the_golden_definition() {
     let Output { status, stdout, .. } = operator(&["crds"]).output().await.unwrap();
     assert!(status.success());
     let golden = std::fs::read_to_string(concat!(
@@ -88,7 +93,8 @@ pub async fn crds_prints_the_golden_definition() {
     );
 }
 
-pub async fn endpoints_answer_without_an_api_server_until_sigterm() {
+#[scenario]
+async fn endpoints_answer_without_an_api_server_until_sigterm() {
     let home = tempfile::tempdir().unwrap();
     let mut operator = Running::start(home.path(), &[]).await;
 
@@ -112,7 +118,8 @@ pub async fn endpoints_answer_without_an_api_server_until_sigterm() {
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
 }
 
-pub async fn an_endpoint_can_be_switched_off() {
+#[scenario]
+async fn an_endpoint_can_be_switched_off() {
     let home = tempfile::tempdir().unwrap();
     let mut command = operator(&["run", "--metrics-bind-address=0", "--log-format=json"]);
     command.args(["--health-probe-bind-address=127.0.0.1:0"]).env("KUBECONFIG", unreachable(home.path()));
@@ -128,7 +135,8 @@ pub async fn an_endpoint_can_be_switched_off() {
 const PROBE: Duration = Duration::from_secs(5);
 
 /// Five thousand connections to each endpoint, of which none sends a byte, while the process may open 256 files.
-pub async fn silent_connections_starve_neither_probes_nor_scrapes() {
+#[scenario]
+async fn silent_connections_starve_neither_probes_nor_scrapes() {
     const SILENT: usize = 5000;
     let home = tempfile::tempdir().unwrap();
     let operator = Running::start_with_files(home.path(), 256).await;
@@ -168,7 +176,8 @@ pub async fn silent_connections_starve_neither_probes_nor_scrapes() {
 }
 
 /// Clients that ask for the metrics and never read them hold little memory, and keep no scraper out.
-pub async fn unread_scrapes_do_not_keep_a_scraper_out() {
+#[scenario]
+async fn unread_scrapes_do_not_keep_a_scraper_out() {
     let home = tempfile::tempdir().unwrap();
     let operator = Running::start(home.path(), &[]).await;
     let mut unread = Vec::new();

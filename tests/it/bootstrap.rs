@@ -6,14 +6,13 @@ mod edits;
 
 use std::sync::Arc;
 
-pub use death::*;
-pub use edits::*;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     batch::v1::Job,
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{ResourceExt, api::PropagationPolicy};
+use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
 use sidecar_sim::{Submission, TaskType, Times};
@@ -92,7 +91,8 @@ fn bootstrapped_volume(status: &SeiNodeStatus) -> Option<String> {
     Some(done.volume_uid.clone())
 }
 
-pub async fn a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_is_bootstrapped_by_a_job_and_then_runs_on_its_volume(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;
@@ -146,7 +146,8 @@ fn expected(tasks: &[&str]) -> Vec<(String, Value)> {
     tasks.iter().map(|task| ((*task).to_owned(), params(task))).collect()
 }
 
-pub async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(kit: Arc<Kit>) {
+#[scenario]
+async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::SnapshotRestore);
@@ -175,7 +176,8 @@ pub async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces
     clean(&ns).await;
 }
 
-pub async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
+#[scenario]
+async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigureStateSync, Times::Next(1), "no light client");
@@ -192,7 +194,8 @@ pub async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
     clean(&ns).await;
 }
 
-pub async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
+#[scenario]
+async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;
@@ -207,7 +210,8 @@ pub async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
     clean(&ns).await;
 }
 
-pub async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
+#[scenario]
+async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -225,7 +229,8 @@ pub async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
     clean(&ns).await;
 }
 
-pub async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it(kit: Arc<Kit>) {
+#[scenario]
+async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let volume = ns.bound_pvc("savings", "2000Gi").await;
@@ -245,7 +250,8 @@ pub async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat
     assert_eq!(restored, 1, "the bootstrap was done already");
 }
 
-pub async fn a_bootstrapped_node_that_fails_later_is_not_bootstrapped_again(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bootstrapped_node_that_fails_later_is_not_bootstrapped_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;

@@ -20,10 +20,11 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
     config::Kubeconfig,
 };
+use scenario::scenario;
 use seinode_certs::{FIELD_MANAGER, Files, Lifetimes, Origin, Standing};
 use serde_json::json;
 
-pub use self::{ownership::an_entry_dropped_by_its_owner_goes, provided::Provided};
+pub use self::provided::Provided;
 use self::{
     replica::Replica,
     setup::{SECRET, Setup, signer},
@@ -33,7 +34,8 @@ use crate::kit::{Kit, eventually};
 /// How often authorities follow each other in the scenario of that; SEI_ROTATIONS may say another number.
 const ROTATIONS: usize = 3;
 
-pub async fn replicas_that_start_together_agree_on_one_authority(kit: Arc<Kit>) {
+#[scenario]
+async fn replicas_that_start_together_agree_on_one_authority(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
     setup.configure(&[&a, &b]).await;
@@ -50,7 +52,8 @@ pub async fn replicas_that_start_together_agree_on_one_authority(kit: Arc<Kit>) 
     assert_eq!(keys, ["tls.crt", "tls.key"], "no leaf is stored");
 }
 
-pub async fn a_wiped_bundle_is_repaired_at_once(kit: Arc<Kit>) {
+#[scenario]
+async fn a_wiped_bundle_is_repaired_at_once(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
     setup.configure(&[&a, &b]).await;
@@ -86,7 +89,8 @@ pub async fn a_wiped_bundle_is_repaired_at_once(kit: Arc<Kit>) {
     assert_eq!(standings, [Standing::InSync, Standing::InSync]);
 }
 
-pub async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
+#[scenario]
+async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let replica = Replica::start(&setup.settings).await;
     setup.configure(&[&replica]).await;
@@ -117,7 +121,8 @@ pub async fn a_changed_configuration_refuses_an_older_bundle(kit: Arc<Kit>) {
     assert_eq!(patch(&now, "r0.certs.sei.io", 99).await, (422, 1), "a timeout that is too long");
 }
 
-pub async fn calls_succeed_while_the_secret_is_deleted_or_corrupt(kit: Arc<Kit>) {
+#[scenario]
+async fn calls_succeed_while_the_secret_is_deleted_or_corrupt(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let (a, b) = tokio::join!(Replica::start(&setup.settings), Replica::start(&setup.settings));
     setup.configure(&[&a, &b]).await;
@@ -149,7 +154,8 @@ pub async fn calls_succeed_while_the_secret_is_deleted_or_corrupt(kit: Arc<Kit>)
     setup.under_load(mishaps).await;
 }
 
-pub async fn calls_succeed_while_authorities_rotate(kit: Arc<Kit>) {
+#[scenario]
+async fn calls_succeed_while_authorities_rotate(kit: Arc<Kit>) {
     let mut setup = Setup::of(&kit).await;
     setup.settings.lifetimes = Lifetimes {
         authority: Duration::from_secs(40),
@@ -185,7 +191,8 @@ pub async fn calls_succeed_while_authorities_rotate(kit: Arc<Kit>) {
     assert!(members <= 5, "what is retired goes: {members}");
 }
 
-pub async fn a_clock_jump_costs_one_look(kit: Arc<Kit>) {
+#[scenario]
+async fn a_clock_jump_costs_one_look(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let replica = Replica::start(&setup.settings).await;
     setup.configure(&[&replica]).await;
@@ -202,7 +209,8 @@ pub async fn a_clock_jump_costs_one_look(kit: Arc<Kit>) {
     setup.callable().await;
 }
 
-pub async fn a_missing_configuration_or_right_is_reported(kit: Arc<Kit>) {
+#[scenario]
+async fn a_missing_configuration_or_right_is_reported(kit: Arc<Kit>) {
     let mut setup = Setup::of(&kit).await;
     let kubeconfig = Kubeconfig::read_from(setup.ns.account_with_every_right_here().await).unwrap();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
@@ -228,7 +236,8 @@ pub async fn a_missing_configuration_or_right_is_reported(kit: Arc<Kit>) {
     setup.callable().await;
 }
 
-pub async fn a_certificate_in_files_is_published_with_its_bundle(kit: Arc<Kit>) {
+#[scenario]
+async fn a_certificate_in_files_is_published_with_its_bundle(kit: Arc<Kit>) {
     let mut setup = Setup::of(&kit).await;
     let provided = Provided::new();
     let bundle = Some(provided.path("ca.crt"));
@@ -248,7 +257,8 @@ pub async fn a_certificate_in_files_is_published_with_its_bundle(kit: Arc<Kit>) 
     .await;
 }
 
-pub async fn a_replaced_authority_in_files_goes_after_the_overlap(kit: Arc<Kit>) {
+#[scenario]
+async fn a_replaced_authority_in_files_goes_after_the_overlap(kit: Arc<Kit>) {
     let mut setup = Setup::of(&kit).await;
     let mut provided = Provided::new();
     let bundle = Some(provided.path("ca.crt"));
@@ -280,7 +290,8 @@ pub async fn a_replaced_authority_in_files_goes_after_the_overlap(kit: Arc<Kit>)
     setup.callable().await;
 }
 
-pub async fn a_certificate_of_others_waits_for_their_bundle(kit: Arc<Kit>) {
+#[scenario]
+async fn a_certificate_of_others_waits_for_their_bundle(kit: Arc<Kit>) {
     let mut setup = Setup::of(&kit).await;
     let provided = Provided::new();
     provided.write("127.0.0.1");

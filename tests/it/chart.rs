@@ -15,9 +15,3 @@ mod said;
 mod series;
 mod tested;
 mod upgraded;
-
-pub use self::{
-    alerts::*, certificates::*, dashboards::dashboards_can_be_read_and_every_panel_is_explained,
-    installed::*, monitored::*, overlap::*, rendered::*, rights::*, said::*, series::*, tested::*,
-    upgraded::*,
-};

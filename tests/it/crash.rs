@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
+use scenario::scenario;
 use seinode_api::SeiNode;
 
 use crate::kit::{
@@ -18,7 +19,8 @@ const POINTS: usize = 14;
 /// So many die at once.
 const AT_ONCE: usize = 7;
 
-pub async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(kit: Arc<Kit>) {
+#[scenario]
+async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
     let died: Vec<bool> =
@@ -27,7 +29,8 @@ pub async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(k
     assert!(deaths >= 2 * 9, "only {deaths} points were reached");
 }
 
-pub async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
+#[scenario]
+async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operators = [ns.operator(), ns.operator()];
     ns.full_node("n0", "").await;
@@ -36,7 +39,8 @@ pub async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
 }
 
 /// An event speaks of what is stored (W9): while the first write of a node's status is on its way, nothing is said of it.
-pub async fn what_is_not_written_yet_is_not_announced(kit: Arc<Kit>) {
+#[scenario]
+async fn what_is_not_written_yet_is_not_announced(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let proxy = Proxy::start(&ns.world, Some((0, Cut::Before))).await;
     let scope = format!("--watch-namespace={}", ns.name);

@@ -11,6 +11,7 @@ use kube::{
     api::PropagationPolicy,
     runtime::{conditions, wait::await_condition},
 };
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 
@@ -45,13 +46,15 @@ async fn all_gone(ns: &Namespace) {
     ns.gone::<PersistentVolumeClaim>("data-n0").await;
 }
 
-pub async fn background_deletion_takes_the_children_along(kit: Arc<Kit>) {
+#[scenario]
+async fn background_deletion_takes_the_children_along(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
     all_gone(&ns).await;
 }
 
-pub async fn foreground_deletion_ends_and_no_child_is_put_back(kit: Arc<Kit>) {
+#[scenario]
+async fn foreground_deletion_ends_and_no_child_is_put_back(kit: Arc<Kit>) {
     let (ns, operator) = with_running_node(&kit).await;
     let applied = || operator.log().iter().filter(|line| line["effect"] == "apply-statefulset").count();
     let before = applied();
@@ -61,7 +64,8 @@ pub async fn foreground_deletion_ends_and_no_child_is_put_back(kit: Arc<Kit>) {
     assert_eq!(applied(), before, "the StatefulSet was applied again");
 }
 
-pub async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc<Kit>) {
+#[scenario]
+async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
     ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
@@ -84,7 +88,8 @@ pub async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit:
     assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_some(), "orphans stay");
 }
 
-pub async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
+#[scenario]
+async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pvc = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-n0}\nspec: {accessModes: [ReadWriteOnce], \
@@ -103,14 +108,16 @@ pub async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit
     assert!(after.owner_references().is_empty() && after.labels().is_empty(), "{:?}", after.metadata);
 }
 
-pub async fn nothing_hangs_when_the_operator_is_down(kit: Arc<Kit>) {
+#[scenario]
+async fn nothing_hangs_when_the_operator_is_down(kit: Arc<Kit>) {
     let (ns, operator) = with_running_node(&kit).await;
     assert!(operator.stop().await.success());
     ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
     all_gone(&ns).await;
 }
 
-pub async fn deleting_the_namespace_deletes_everything(kit: Arc<Kit>) {
+#[scenario]
+async fn deleting_the_namespace_deletes_everything(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     ns.full_node("n1", "").await;
     let api: Api<KubeNamespace> = Api::all(ns.client.clone());
@@ -121,7 +128,8 @@ pub async fn deleting_the_namespace_deletes_everything(kit: Arc<Kit>) {
         .unwrap();
 }
 
-pub async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     let before = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().uid();
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
@@ -133,7 +141,8 @@ pub async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets
     assert_eq!(volume.owner_references()[0].uid, node.uid().unwrap());
 }
 
-pub async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let yaml = full_node("n0", "").replace(
         "metadata: {name: n0}",
@@ -154,7 +163,8 @@ pub async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
     ns.gone::<SeiNode>("n0").await;
 }
 
-pub async fn a_foreign_set_or_service_of_the_same_name_is_never_taken_over(kit: Arc<Kit>) {
+#[scenario]
+async fn a_foreign_set_or_service_of_the_same_name_is_never_taken_over(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pod = "{metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x}]}}";

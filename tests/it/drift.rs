@@ -5,10 +5,10 @@ mod adopted;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use adopted::*;
 use futures::future::join_all;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::ResourceExt;
+use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus};
 use serde_json::{Value, json};
 use sidecar_sim::TaskType;
@@ -70,7 +70,8 @@ async fn relabel(ns: &Namespace, name: &str, role: &str) {
     ns.patch(name, json!({"metadata": {"labels": {"role": role}}})).await;
 }
 
-pub async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(kit: Arc<Kit>) {
+#[scenario]
+async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -104,7 +105,8 @@ pub async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(k
     assert_eq!(ns.sidecar("n00").submissions().len(), sent, "its sidecar was given something to do");
 }
 
-pub async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
+#[scenario]
+async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     sentry(&ns, "s0").await;
@@ -130,7 +132,8 @@ pub async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
     assert_eq!(sent[1].params.as_ref().map(|params| &params["sources"]), Some(&sources));
 }
 
-pub async fn an_update_of_the_image_alone_leaves_the_configuration_as_it_is(kit: Arc<Kit>) {
+#[scenario]
+async fn an_update_of_the_image_alone_leaves_the_configuration_as_it_is(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  overrides: {evm.http_port: '8545'}\n").await;
@@ -143,7 +146,8 @@ pub async fn an_update_of_the_image_alone_leaves_the_configuration_as_it_is(kit:
     assert_eq!(sent.map(|it| it.task).collect::<Vec<_>>(), [TaskType::MarkReady]);
 }
 
-pub async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(kit: Arc<Kit>) {
+#[scenario]
+async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let scope = format!("--watch-namespace={}", ns.name);
     let plans = PlanWatch::begin(&ns).await;

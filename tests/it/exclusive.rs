@@ -13,6 +13,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams, PostParams, PropagationPolicy},
 };
+use scenario::scenario;
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
 
@@ -71,7 +72,8 @@ async fn slow_to_stop(ns: &Namespace, pod: &str) {
     ns.api::<Pod>().patch(pod, &PatchParams::default(), &Patch::Merge(slow)).await.unwrap();
 }
 
-pub async fn of_two_that_wait_for_the_operator_the_older_signs(kit: Arc<Kit>) {
+#[scenario]
+async fn of_two_that_wait_for_the_operator_the_older_signs(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     for ns in [&a, &b] {
@@ -86,7 +88,8 @@ pub async fn of_two_that_wait_for_the_operator_the_older_signs(kit: Arc<Kit>) {
     assert_eq!(watch.ever(), [format!("{}/n0-0", older.name)]);
 }
 
-pub async fn two_signers_created_at_once_never_sign_at_once(kit: Arc<Kit>) {
+#[scenario]
+async fn two_signers_created_at_once_never_sign_at_once(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     let _operators = [serve(&a, &b), serve(&a, &b)];
@@ -124,7 +127,8 @@ pub async fn two_signers_created_at_once_never_sign_at_once(kit: Arc<Kit>) {
     }
 }
 
-pub async fn a_key_is_free_when_the_pod_that_signed_with_it_is_gone(kit: Arc<Kit>) {
+#[scenario]
+async fn a_key_is_free_when_the_pod_that_signed_with_it_is_gone(kit: Arc<Kit>) {
     for policy in [PropagationPolicy::Background, PropagationPolicy::Foreground] {
         let (a, b) = two(&kit).await;
         let watch = PodWatch::begin(&[&a, &b]).await;
@@ -147,7 +151,8 @@ pub async fn a_key_is_free_when_the_pod_that_signed_with_it_is_gone(kit: Arc<Kit
     }
 }
 
-pub async fn a_volume_is_imported_by_one_node_at_a_time(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_is_imported_by_one_node_at_a_time(kit: Arc<Kit>) {
     for policy in [PropagationPolicy::Background, PropagationPolicy::Foreground] {
         let ns = kit.namespace().await;
         let watch = PodWatch::begin(&[&ns]).await;
@@ -169,7 +174,8 @@ pub async fn a_volume_is_imported_by_one_node_at_a_time(kit: Arc<Kit>) {
     }
 }
 
-pub async fn the_data_volume_of_a_node_is_not_imported_under_it(kit: Arc<Kit>) {
+#[scenario]
+async fn the_data_volume_of_a_node_is_not_imported_under_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let watch = PodWatch::begin(&[&ns]).await;
     let _operator = ns.operator();
@@ -235,7 +241,8 @@ async fn adopted(ns: &Namespace) -> SeiNode {
     node
 }
 
-pub async fn an_adopted_signer_has_its_key_before_it_has_claimed_anything(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_signer_has_its_key_before_it_has_claimed_anything(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     for ns in [&a, &b] {
@@ -258,7 +265,8 @@ pub async fn an_adopted_signer_has_its_key_before_it_has_claimed_anything(kit: A
     assert_eq!(watch.together(), []);
 }
 
-pub async fn an_adopted_signer_whose_key_cannot_be_read_keeps_others_from_signing(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_signer_whose_key_cannot_be_read_keeps_others_from_signing(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     a.secret("n0-node-key", "node_key.json", NODE_KEY).await;

@@ -10,10 +10,10 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod},
 };
 use kube::ResourceExt;
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use sidecar_sim::TaskType;
-pub use signers::*;
 
 use crate::kit::{Kit, Namespace, pods::PodWatch, told::says};
 
@@ -65,7 +65,8 @@ async fn is_at(ns: &Namespace, task: &str) {
     .await;
 }
 
-pub async fn a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -91,7 +92,8 @@ pub async fn a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for(
     assert_eq!(ns.status("n0").await["currentImage"], V1);
 }
 
-pub async fn a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -106,7 +108,8 @@ pub async fn a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap(kit: Arc
     keeps(&ns, &pod).await;
 }
 
-pub async fn an_imported_volume_that_is_being_deleted_keeps_its_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn an_imported_volume_that_is_being_deleted_keeps_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("savings", "2000Gi").await;
@@ -123,7 +126,8 @@ pub async fn an_imported_volume_that_is_being_deleted_keeps_its_pod(kit: Arc<Kit
     keeps(&ns, &pod).await;
 }
 
-pub async fn a_claim_that_lost_its_volume_keeps_its_pod_until_the_volume_is_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_claim_that_lost_its_volume_keeps_its_pod_until_the_volume_is_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -154,7 +158,8 @@ async fn bring_volume_back(ns: &Namespace) {
     ns.pvc_is("data-n0", "Bound").await;
 }
 
-pub async fn a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else(kit: Arc<Kit>) {
+#[scenario]
+async fn a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -198,7 +203,8 @@ async fn annotate(ns: &Namespace, lost: &str) {
     ns.patch("n0", json!({"metadata": {"annotations": {"sei.io/recreate-volume": lost}}})).await;
 }
 
-pub async fn a_volume_whose_data_were_saved_comes_back_under_its_node(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_whose_data_were_saved_comes_back_under_its_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;

@@ -3,8 +3,7 @@
 mod told;
 mod trouble;
 
-pub use told::*;
-pub use trouble::*;
+use scenario::scenario;
 
 use std::{sync::Arc, time::Duration};
 
@@ -56,7 +55,8 @@ async fn reasons_until(ns: &Namespace, reason: &str, count: usize) -> Vec<String
     .await
 }
 
-pub async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_operator(kit: Arc<Kit>) {
+#[scenario]
+async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_operator(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     let losses = format!(
         "sei_controller_seinode_sidecar_readiness_losses_total{{name=\"n0\",namespace=\"{}\"}} ",
@@ -92,7 +92,8 @@ pub async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_t
     assert_eq!(reasons.iter().filter(|it| *it == "SidecarReadinessLost").count(), 2, "{reasons:?}");
 }
 
-pub async fn a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe(kit: Arc<Kit>) {
+#[scenario]
+async fn a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let scope = format!("--watch-namespace={}", ns.name);
     let _operator =
@@ -104,7 +105,8 @@ pub async fn a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_stead
     reasons_until(&ns, "SidecarReadinessRestored", 1).await;
 }
 
-pub async fn a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers(kit: Arc<Kit>) {
+#[scenario]
+async fn a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().start_delay(Delay::Fixed(Duration::from_secs(2)));
     ns.delete::<Pod>("n0-0", PropagationPolicy::Background).await;
@@ -114,7 +116,8 @@ pub async fn a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers(kit:
     reasons_until(&ns, "SidecarReadinessRestored", 1).await;
 }
 
-pub async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<Kit>) {
+#[scenario]
+async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     ns.sidecar("n0").stop_process();
     let node = ns
@@ -132,7 +135,8 @@ pub async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<
 }
 
 /// A pod that an update has not replaced yet is healed inside the update (W31).
-pub async fn a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan(kit: Arc<Kit>) {
+#[scenario]
+async fn a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     // The data PVC is being deleted, and only the pod keeps it: the update may not replace the pod.
     ns.delete::<k8s_openapi::api::core::v1::PersistentVolumeClaim>("data-n0", PropagationPolicy::Background)

@@ -11,6 +11,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams, PropagationPolicy},
 };
+use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::json;
 use sidecar_sim::TaskType;
@@ -71,7 +72,8 @@ async fn goes_on(ns: &Namespace, name: &str) {
     assert!(!reasons.iter().any(|reason| reason == "PlanFailed"), "{reasons:?}");
 }
 
-pub async fn a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let before = ns.bound_pvc("savings", "2000Gi").await;
@@ -105,7 +107,8 @@ pub async fn a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was(kit: 
     assert_eq!(after.metadata.deletion_timestamp, None);
 }
 
-pub async fn a_volume_that_is_missing_or_goes_is_waited_for(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_that_is_missing_or_goes_is_waited_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let claims = ns.api::<PersistentVolumeClaim>();
@@ -125,7 +128,8 @@ pub async fn a_volume_that_is_missing_or_goes_is_waited_for(kit: Arc<Kit>) {
     join_all(["n0", "n1"].map(|node| goes_on(&ns, node))).await;
 }
 
-pub async fn a_volume_that_is_not_bound_or_lost_is_told_with_what_helps(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_that_is_not_bound_or_lost_is_told_with_what_helps(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     // A class that nobody provisions.
@@ -153,7 +157,8 @@ pub async fn a_volume_that_is_not_bound_or_lost_is_told_with_what_helps(kit: Arc
     assert_eq!(ns.api::<PersistentVolumeClaim>().get("lost").await.unwrap().uid(), lost.uid());
 }
 
-pub async fn a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.pvc("shared", json!({"accessModes": ["ReadWriteMany", "ReadOnlyMany"]})).await;
@@ -181,7 +186,8 @@ pub async fn a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place
     join_all(["n0", "n1"].map(|node| goes_on(&ns, node))).await;
 }
 
-pub async fn a_volume_of_the_wrong_size_is_refused_until_it_has_grown(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_of_the_wrong_size_is_refused_until_it_has_grown(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("small", "1999Gi").await;
@@ -208,7 +214,8 @@ pub async fn a_volume_of_the_wrong_size_is_refused_until_it_has_grown(kit: Arc<K
     join_all(["n0", "n1", "n2"].map(|node| goes_on(&ns, node))).await;
 }
 
-pub async fn an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once(kit: Arc<Kit>) {
+#[scenario]
+async fn an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("savings", "2000Gi").await;
@@ -226,7 +233,8 @@ pub async fn an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_onc
     assert_eq!(order.last(), Some(&TaskType::MarkReady));
 }
 
-pub async fn a_right_that_is_missing_is_named_and_granting_it_helps(kit: Arc<Kit>) {
+#[scenario]
+async fn a_right_that_is_missing_is_named_and_granting_it_helps(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.account_with_every_right_here().await;
     let scope = format!("--watch-namespace={}", ns.name);

@@ -15,6 +15,7 @@ use k8s_openapi::{
     },
 };
 use kube::api::{Patch, PatchParams, PropagationPolicy};
+use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
 
@@ -105,7 +106,8 @@ fn mounts(pod: &Pod, volume: &str) -> Vec<(String, String)> {
     mounts.filter(|(_, mount)| mount.name == volume).map(|(name, mount)| (name, mount.mount_path)).collect()
 }
 
-pub async fn a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
@@ -123,7 +125,8 @@ pub async fn a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod(kit: Arc<
     kept_secret(&ns, &operator).await;
 }
 
-pub async fn a_signers_bootstrap_has_no_keys(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signers_bootstrap_has_no_keys(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
@@ -146,7 +149,8 @@ pub async fn a_signers_bootstrap_has_no_keys(kit: Arc<Kit>) {
     kept_secret(&ns, &operator).await;
 }
 
-pub async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
+#[scenario]
+async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let slow = |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
@@ -169,7 +173,8 @@ pub async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
     kept_secret(&ns, &operator).await;
 }
 
-pub async fn a_malformed_signing_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
+#[scenario]
+async fn a_malformed_signing_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let file: Value = serde_json::from_str(&FIRST.file()).unwrap();
@@ -204,7 +209,8 @@ pub async fn a_malformed_signing_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     kept_secret(&ns, &operator).await;
 }
 
-pub async fn a_malformed_node_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
+#[scenario]
+async fn a_malformed_node_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let rows = [
@@ -225,7 +231,8 @@ pub async fn a_malformed_node_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     kept_secret(&ns, &operator).await;
 }
 
-pub async fn a_mended_key_is_found_within_seconds_without_anybody_asking(kit: Arc<Kit>) {
+#[scenario]
+async fn a_mended_key_is_found_within_seconds_without_anybody_asking(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.keys("n0", &FIRST.with_address(SECOND.address), NODE_KEY).await;
@@ -239,7 +246,8 @@ pub async fn a_mended_key_is_found_within_seconds_without_anybody_asking(kit: Ar
     goes_on(&ns).await;
 }
 
-pub async fn a_running_signer_tells_at_the_next_pod_event_that_its_key_is_gone_or_changed(kit: Arc<Kit>) {
+#[scenario]
+async fn a_running_signer_tells_at_the_next_pod_event_that_its_key_is_gone_or_changed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;

@@ -7,6 +7,7 @@ use devcluster::audit;
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::StatefulSet, coordination::v1::Lease};
 use kube::api::{Patch, PatchParams};
+use scenario::scenario;
 use serde_json::json;
 
 use crate::kit::{
@@ -18,7 +19,8 @@ use crate::kit::{
 const LEASE: &str = "bc1f5b0a.sei.io";
 const LEADS: &str = "sei_controller_leader";
 
-pub async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes(kit: Arc<Kit>) {
+#[scenario]
+async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = replica(&ns, "first");
     first.leads().await;
@@ -55,7 +57,8 @@ pub async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_
     .await;
 }
 
-pub async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: Arc<Kit>) {
+#[scenario]
+async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let proxy = Proxy::start(&ns.world, Some((6, Cut::After))).await;
     let arguments = arguments(&ns);
@@ -77,7 +80,8 @@ pub async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: A
     assert_eq!(runs, ["configure-genesis", "config-apply", "config-validate", "mark-ready"]);
 }
 
-pub async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(kit: Arc<Kit>) {
+#[scenario]
+async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.account_with_every_right_here().await;
     let arguments = arguments(&ns);

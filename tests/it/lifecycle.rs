@@ -7,6 +7,7 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{Resource, ResourceExt};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ use crate::kit::{
     namespace::{condition, truth},
 };
 
-pub async fn a_full_node_comes_up_with_its_children_status_and_events(kit: Arc<Kit>) {
+#[scenario]
+async fn a_full_node_comes_up_with_its_children_status_and_events(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let rest = "  podLabels: {team: rpc}\n  overrides: {evm.http_port: '8546'}\n  \
@@ -98,7 +100,8 @@ fn owned<K: Resource<DynamicType = ()>>(node: &SeiNode, child: &K) {
     assert_eq!(label("team").as_deref(), Some("rpc"));
 }
 
-pub async fn kubectl_get_tells_the_story(kit: Arc<Kit>) {
+#[scenario]
+async fn kubectl_get_tells_the_story(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;

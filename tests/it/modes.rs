@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
@@ -44,7 +45,8 @@ const fn plain(task: &'static str) -> (&'static str, Value) {
     (task, Value::Null)
 }
 
-pub async fn an_archive_syncs_from_genesis_on_its_own_pool(kit: Arc<Kit>) {
+#[scenario]
+async fn an_archive_syncs_from_genesis_on_its_own_pool(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "n0", "archive: {snapshotGeneration: {tendermint: {keepRecent: 2}}}").await;
@@ -64,7 +66,8 @@ pub async fn an_archive_syncs_from_genesis_on_its_own_pool(kit: Arc<Kit>) {
     assert_eq!(toleration.value.as_deref(), Some("sei-archive"));
 }
 
-pub async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
+#[scenario]
+async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let spec = format!("fullNode: {{snapshot: {{stateSync: {{}}, trustPeriod: 336h0m0s}}}}\n  {PEER}");
@@ -80,7 +83,8 @@ pub async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
     got(&ns, "n0", expected).await;
 }
 
-pub async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
+#[scenario]
+async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let spec =
@@ -104,7 +108,8 @@ pub async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
     got(&ns, "n0", expected).await;
 }
 
-pub async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
+#[scenario]
+async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "n0", &format!("validator: {{snapshot: {{stateSync: {{}}}}}}\n  {PEER}")).await;
@@ -119,7 +124,8 @@ pub async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
     got(&ns, "n0", expected).await;
 }
 
-pub async fn a_founder_takes_part_in_a_genesis_ceremony(kit: Arc<Kit>) {
+#[scenario]
+async fn a_founder_takes_part_in_a_genesis_ceremony(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let ceremony =

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use devcluster::audit::{self, Request};
 use jiff::Timestamp;
+use scenario::scenario;
 use seinode_api::SeiNode;
 
 use crate::kit::{Kit, Namespace, eventually, namespace::truth};
@@ -11,7 +12,8 @@ use crate::kit::{Kit, Namespace, eventually, namespace::truth};
 /// How long nothing may be asked.
 const WINDOW: Duration = Duration::from_secs(60);
 
-pub async fn running_nodes_cost_no_request_in_a_minute(kit: Arc<Kit>) {
+#[scenario]
+async fn running_nodes_cost_no_request_in_a_minute(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let begun = Timestamp::now();

@@ -7,16 +7,14 @@ mod stop;
 
 use std::{sync::Arc, time::Duration};
 
-pub use contest::*;
-pub use edits::*;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
 use kube::{ResourceExt, api::PropagationPolicy};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
-pub use stop::*;
 
 use crate::kit::{Kit, Namespace, eventually, namespace::truth, plans::PlanWatch, told::says};
 
@@ -34,7 +32,8 @@ async fn another_set(ns: &Namespace, than: &str) -> StatefulSet {
     .await
 }
 
-pub async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<Kit>) {
+#[scenario]
+async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -58,7 +57,8 @@ pub async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<K
     assert_eq!(plans.updates(&ns).await, [""; 0]);
 }
 
-pub async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -81,7 +81,8 @@ pub async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
     assert_eq!(plans.updates(&ns).await, [""; 0]);
 }
 
-pub async fn a_deleted_service_is_put_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_deleted_service_is_put_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -99,7 +100,8 @@ pub async fn a_deleted_service_is_put_back(kit: Arc<Kit>) {
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
-pub async fn what_was_deleted_while_the_operator_was_down_is_put_back(kit: Arc<Kit>) {
+#[scenario]
+async fn what_was_deleted_while_the_operator_was_down_is_put_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -115,7 +117,8 @@ pub async fn what_was_deleted_while_the_operator_was_down_is_put_back(kit: Arc<K
     assert_eq!(ns.pod_uid("n0").await, pod, "its pod was restarted");
 }
 
-pub async fn nothing_is_put_back_for_a_node_that_is_being_deleted(kit: Arc<Kit>) {
+#[scenario]
+async fn nothing_is_put_back_for_a_node_that_is_being_deleted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;

@@ -11,19 +11,13 @@ mod unready;
 
 use std::sync::Arc;
 
-pub use blocked::*;
-pub use configured::*;
-pub use death::*;
 use futures::future::join_all;
-pub use gaps::*;
-pub use interrupted::*;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-pub use requests::*;
+use scenario::scenario;
 use serde_json::json;
 use sidecar_sim::TaskType;
-pub use unready::*;
 
 use crate::kit::{Kit, Namespace, Operator, eventually, rollout::RolloutWatch};
 
@@ -36,7 +30,8 @@ async fn running(kit: &Kit) -> (Namespace, Operator) {
     (ns, operator)
 }
 
-pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Kit>) {
+#[scenario]
+async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let begun = Timestamp::now();
@@ -58,7 +53,8 @@ pub async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Ar
     );
 }
 
-pub async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
+#[scenario]
+async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     for tag in ["v2", "v1", "v2", "v1", "v2"] {
@@ -71,7 +67,8 @@ pub async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
     watch.holds();
 }
 
-pub async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
+#[scenario]
+async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let mut uid = ns.pod("n0").await.uid();
@@ -104,7 +101,8 @@ pub async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
     );
 }
 
-pub async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
+#[scenario]
+async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let names: Vec<_> = (0..100).map(|index| format!("n{index}")).collect();

@@ -10,17 +10,15 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
 use kube::api::{DeleteParams, ListParams, PostParams};
+use scenario::scenario;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
 use self::house::{House, SECRET};
-pub use self::{
-    revocation::the_documented_procedure_revokes_a_leaked_authority,
-    secure::secure_metrics_need_an_account_that_may_read_them,
-};
 use crate::kit::{Kit, eventually};
 
-pub async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
+#[scenario]
+async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
@@ -43,7 +41,8 @@ pub async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
     assert!(third + fourth > 0.0, "no successor was ever called");
 }
 
-pub async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
+#[scenario]
+async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;
@@ -81,7 +80,8 @@ pub async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
 }
 
 /// With the lifetimes of every day: what takes a year has happened before, and a successor settles for a minute.
-pub async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
+#[scenario]
+async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let secrets = house.ns.api::<Secret>();
     let aged = secrets.create(&PostParams::default(), &aged::authority()).await.unwrap().data.unwrap();
@@ -118,7 +118,8 @@ pub async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
     }
 }
 
-pub async fn half_open_handshakes_keep_no_call_out(kit: Arc<Kit>) {
+#[scenario]
+async fn half_open_handshakes_keep_no_call_out(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let replica = house.replica().await;
     let address = replica.address("webhooks").await;

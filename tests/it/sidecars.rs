@@ -7,6 +7,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
 };
+use scenario::scenario;
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
 use sidecar_sim::{Fault, Scope, SubmissionEffect, TaskType, Times};
@@ -17,7 +18,8 @@ use crate::kit::{
     wait::PATIENCE,
 };
 
-pub async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(kit: Arc<Kit>) {
+#[scenario]
+async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -39,7 +41,8 @@ pub async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reaso
     assert_eq!(applied(&sidecar), 2);
 }
 
-pub async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once(kit: Arc<Kit>) {
+#[scenario]
+async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "  overrides: {evm.http_prot: '1'}\n")
@@ -66,7 +69,8 @@ pub async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_o
     ns.running("n0").await;
 }
 
-pub async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>) {
+#[scenario]
+async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  overrides: {evm.http_prot: '1', loging.level: debug}\n").await;
@@ -83,7 +87,8 @@ pub async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>
     ns.running("n0").await;
 }
 
-pub async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
+#[scenario]
+async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -108,7 +113,8 @@ pub async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
     );
 }
 
-pub async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
+#[scenario]
+async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "").replace("{name: n0}", "{name: n0, annotations: {sei.io/suspend: 'true'}}");
@@ -122,7 +128,8 @@ pub async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
     ns.running("n0").await;
 }
 
-pub async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
+#[scenario]
+async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -140,7 +147,8 @@ pub async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
     assert_eq!(posts, 1, "W2: it is not retried blindly");
 }
 
-pub async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Kit>) {
+#[scenario]
+async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -164,7 +172,8 @@ pub async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Ki
     assert!(tries.iter().all(|(_, effect)| *effect == SubmissionEffect::Executed), "{tries:?}");
 }
 
-pub async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
+#[scenario]
+async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let silent = ["dark0", "dark1", "dark2"];
@@ -185,7 +194,8 @@ pub async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
     }
 }
 
-pub async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
+#[scenario]
+async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -205,7 +215,8 @@ pub async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
     ns.running("n0").await;
 }
 
-pub async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
+#[scenario]
+async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let behaviour = ns.sidecar("n0").behaviour();
@@ -217,7 +228,8 @@ pub async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
     assert_eq!(runs, ["configure-genesis", "config-apply", "config-validate", "mark-ready"]);
 }
 
-pub async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>) {
+#[scenario]
+async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("rpc", "  peers: [{label: {selector: {role: sentry}}}]\n").await;
@@ -245,7 +257,8 @@ pub async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<K
     assert_eq!(node.name_any(), "rpc");
 }
 
-pub async fn sigterm_ends_the_operator_well_also_while_a_sidecar_hangs(kit: Arc<Kit>) {
+#[scenario]
+async fn sigterm_ends_the_operator_well_also_while_a_sidecar_hangs(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let sidecar = ns.sidecar("n0");

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::TaskType;
@@ -58,7 +59,8 @@ async fn standing(ns: &Namespace, at_once: usize) -> (Vec<String>, Vec<String>) 
     .await
 }
 
-pub async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit: Arc<Kit>) {
+#[scenario]
+async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = operator(&ns, 2);
     up(&ns, &NODES).await;
@@ -102,7 +104,8 @@ pub async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart
     assert_eq!(plans.most_at_once(&ns).await, 2);
 }
 
-pub async fn a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = operator(&ns, 1);
     up(&ns, &NODES[..3]).await;
@@ -129,7 +132,8 @@ pub async fn a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured(
     assert_eq!(plans.most_at_once(&ns).await, 1);
 }
 
-pub async fn a_node_that_no_longer_wants_an_update_lets_the_next_one_go(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_that_no_longer_wants_an_update_lets_the_next_one_go(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = operator(&ns, 1);
     up(&ns, &NODES[..3]).await;

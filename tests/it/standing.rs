@@ -10,6 +10,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams, PropagationPolicy},
 };
+use scenario::scenario;
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
 use sidecar_sim::TaskType;
@@ -29,7 +30,8 @@ async fn owners(ns: &Namespace) -> Vec<String> {
     volume.owner_references().iter().map(|owner| owner.uid.clone()).collect()
 }
 
-pub async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself(kit: Arc<Kit>) {
+#[scenario]
+async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -62,7 +64,8 @@ pub async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itse
     assert_eq!(ready.map(|it| it.id).collect::<std::collections::BTreeSet<_>>().len(), 2, "a fresh id");
 }
 
-pub async fn a_node_paused_before_it_was_up_goes_on_with_its_plan(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_paused_before_it_was_up_goes_on_with_its_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -89,7 +92,8 @@ pub async fn a_node_paused_before_it_was_up_goes_on_with_its_plan(kit: Arc<Kit>)
     assert_eq!(superseded.count(), 0, "pausing leads a plan nowhere else");
 }
 
-pub async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: Arc<Kit>) {
+#[scenario]
+async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  dataVolume: {retain: true}\n").await;
@@ -120,7 +124,8 @@ pub async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: 
     assert_eq!(truth(node.status.as_ref().unwrap(), "ImportPVCReady"), "True");
 }
 
-pub async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stays(kit: Arc<Kit>) {
+#[scenario]
+async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stays(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let node = ns.full_node("n0", "").await;
@@ -146,7 +151,8 @@ pub async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stay
     .await;
 }
 
-pub async fn a_volume_of_the_earlier_operator_is_marked_as_its_nodes(kit: Arc<Kit>) {
+#[scenario]
+async fn a_volume_of_the_earlier_operator_is_marked_as_its_nodes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let node = ns.full_node("n0", "").await;
     let volume = json!({

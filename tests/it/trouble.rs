@@ -15,6 +15,7 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams, PostParams},
     core::ApiResource,
 };
+use scenario::scenario;
 use serde_json::json;
 
 use crate::kit::{
@@ -32,7 +33,8 @@ async fn says(operator: &Operator, words: &str) {
     assert!(operator.exited().is_none(), "it ended");
 }
 
-pub async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit>) {
+#[scenario]
+async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit>) {
     let world = Arc::new(kit.private(xtask::platform::options()).await);
     let kubeconfig = world.cluster.kubeconfig().to_owned();
     // All namespaces: this cluster has no other operator.
@@ -63,7 +65,8 @@ pub async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc
     assert_eq!(panics, 0);
 }
 
-pub async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc<Kit>) {
+#[scenario]
+async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.world.cluster.kubeconfig_for_token(LIMITED_TOKEN).unwrap();
     let scope = format!("--watch-namespace={}", ns.name);
@@ -125,9 +128,8 @@ async fn grant(client: &Client, rules: serde_json::Value) {
     bindings.patch("limited-operator", &force, &Patch::Apply(binding)).await.unwrap();
 }
 
-pub async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other(
-    kit: Arc<Kit>,
-) {
+#[scenario]
+async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other(kit: Arc<Kit>) {
     let legacy: CustomResourceDefinition =
         serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
     let options = Options { crds: vec![legacy], ..xtask::platform::options() };

@@ -5,6 +5,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
+use scenario::scenario;
 use serde_json::json;
 
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
 /// The operator's Lease; the original's has the same name.
 const LEASE: &str = "bc1f5b0a.sei.io";
 
-pub async fn a_leader_that_is_killed_is_succeeded(stage: Shared) {
+#[scenario]
+async fn a_leader_that_is_killed_is_succeeded(stage: Shared) {
     let (_turn, house) = stage.alone().await;
     let pods: Api<Pod> = Api::namespaced(house.client.clone(), SYSTEM);
     let old = leader(house).await;
@@ -34,7 +36,8 @@ pub async fn a_leader_that_is_killed_is_succeeded(stage: Shared) {
     house.both_replicas().await;
 }
 
-pub async fn a_kubelet_that_restarts_disturbs_nothing(stage: Shared) {
+#[scenario]
+async fn a_kubelet_that_restarts_disturbs_nothing(stage: Shared) {
     let (_turn, house) = stage.alone().await;
     house.create_node("steady").await;
     house.running("steady").await;
@@ -62,7 +65,8 @@ pub async fn a_kubelet_that_restarts_disturbs_nothing(stage: Shared) {
     assert_eq!(before, after, "something was restarted");
 }
 
-pub async fn uninstalled_the_nodes_run_on_and_can_be_deleted(stage: Shared) {
+#[scenario(last)]
+async fn uninstalled_the_nodes_run_on_and_can_be_deleted(stage: Shared) {
     let (_turn, house) = stage.alone().await;
     house.create_node("left").await;
     house.running("left").await;

@@ -1,5 +1,6 @@
 //! The operator's image: what is shipped.
 
+use scenario::scenario;
 use xtask::image;
 
 use crate::stage::Shared;
@@ -7,7 +8,8 @@ use crate::stage::Shared;
 /// 25 MiB, in bytes.
 const LARGEST: usize = 25 << 20;
 
-pub async fn the_operators_image_is_small_and_always_the_same(stage: Shared) {
+#[scenario]
+async fn the_operators_image_is_small_and_always_the_same(stage: Shared) {
     let binary = stage.binary().await;
     let directory = tempfile::tempdir().unwrap();
     let archive = |name: &str| {

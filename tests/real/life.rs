@@ -1,6 +1,7 @@
 //! What the operator is for: it is installed, a node comes up and is updated.
 
 use kube::ResourceExt;
+use scenario::scenario;
 
 use crate::{
     nodes::address,
@@ -8,12 +9,14 @@ use crate::{
     wait::eventually,
 };
 
-pub async fn helm_tests_the_release(stage: Shared) {
+#[scenario]
+async fn helm_tests_the_release(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.helm(&["test", NAME, "--namespace", SYSTEM, "--logs"]).await;
 }
 
-pub async fn a_node_comes_up_to_a_ready_pod_that_dns_knows(stage: Shared) {
+#[scenario]
+async fn a_node_comes_up_to_a_ready_pod_that_dns_knows(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("first").await;
     house.running("first").await;
@@ -40,7 +43,8 @@ pub async fn a_node_comes_up_to_a_ready_pod_that_dns_knows(stage: Shared) {
     .await;
 }
 
-pub async fn an_image_goes_there_and_a_bad_one_is_rolled_back(stage: Shared) {
+#[scenario]
+async fn an_image_goes_there_and_a_bad_one_is_rolled_back(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("rolling").await;
     house.running("rolling").await;

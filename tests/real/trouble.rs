@@ -6,6 +6,7 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, EvictParams},
 };
+use scenario::scenario;
 
 use crate::{
     nodes::{address, container, opened},
@@ -16,7 +17,8 @@ use crate::{
 /// Generous: two cores are shared with the whole cluster. What is measured is printed.
 const SOON: Duration = Duration::from_secs(5);
 
-pub async fn a_sidecar_that_is_killed_in_place_is_healed(stage: Shared) {
+#[scenario]
+async fn a_sidecar_that_is_killed_in_place_is_healed(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("healed").await;
     house.running("healed").await;
@@ -45,7 +47,8 @@ pub async fn a_sidecar_that_is_killed_in_place_is_healed(stage: Shared) {
     .await;
 }
 
-pub async fn a_pod_that_is_deleted_or_evicted_comes_back(stage: Shared) {
+#[scenario]
+async fn a_pod_that_is_deleted_or_evicted_comes_back(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("restless").await;
     house.running("restless").await;
@@ -58,7 +61,8 @@ pub async fn a_pod_that_is_deleted_or_evicted_comes_back(stage: Shared) {
     house.running("restless").await;
 }
 
-pub async fn a_hand_edit_is_refused_through_the_service(stage: Shared) {
+#[scenario]
+async fn a_hand_edit_is_refused_through_the_service(stage: Shared) {
     let (_turn, house) = stage.beside().await;
     house.create_node("guarded").await;
     house.running("guarded").await;

@@ -2,6 +2,7 @@
 //! and what they let in it lets in, but for what the table lists as the parser's alone. No cluster: the other half of
 //! the comparison is `crd::every_rule_has…`.
 
+use scenario::scenario;
 use seinode_webhook::{endpoint::Endpoint, review};
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::crd::table::{Case, cases, merged, parser_only};
 /// What the API server says of another place than the parser: the server has no name for the whole object.
 const ELSEWHERE: [(&str, &str); 1] = [("", "metadata.name")];
 
-pub async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() {
+#[scenario]
+async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() {
     let mut said = Vec::new();
     for case in cases() {
         let (accepted, refused) = play(&case);

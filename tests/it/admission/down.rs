@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use scenario::scenario;
 use seinode_api::SeiNode;
 use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS};
 
@@ -15,7 +16,8 @@ use crate::kit::{Kit, namespace::condition};
 
 const OTHER_IMAGE: [&str; 4] = ["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"];
 
-pub async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete(kit: Arc<Kit>) {
+#[scenario]
+async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Both).await;
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}"#;
     let two = r#"{"spec":{"replicas":2}}"#;
@@ -48,7 +50,8 @@ pub async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_dele
     goes(&stage).await;
 }
 
-pub async fn while_no_operator_is_up_a_node_can_be_paused(kit: Arc<Kit>) {
+#[scenario]
+async fn while_no_operator_is_up_a_node_can_be_paused(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Both).await;
     let patch = |change: &str| stage.kubectl(&["patch", "seinode/n0", "--type=merge", "-p", change]);
     let waits = |(done, said): (bool, String)| {
@@ -108,7 +111,8 @@ async fn series_of_the_alert_are_there(stage: &Stage) {
     assert!(counts("apiserver_admission_webhook_fail_open_count", "name="));
 }
 
-pub async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does(kit: Arc<Kit>) {
+#[scenario]
+async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Webhooks).await;
     for (arguments, webhook) in [
         (["label", "statefulset/n0", "team=rpc"].as_slice(), "vstatefulset.sei.io"),

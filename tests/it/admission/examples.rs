@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use scenario::scenario;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -30,7 +31,8 @@ const SHOWN: [&str; 14] = [
     "/peers/0/static",
 ];
 
-pub async fn every_example_is_admitted_without_a_warning(kit: Arc<Kit>) {
+#[scenario]
+async fn every_example_is_admitted_without_a_warning(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     let _operator = stage.replica().await;
     let mut shown = BTreeSet::new();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use scenario::scenario;
 use serde_json::Value;
 
 use super::agreement::{causes, is, place};
@@ -20,7 +21,8 @@ use crate::{
 const OBJECTS: u64 = 5_000;
 const AT_ONCE: usize = 16;
 
-pub async fn the_api_server_and_the_parser_agree_on_generated_objects(kit: Arc<Kit>) {
+#[scenario]
+async fn the_api_server_and_the_parser_agree_on_generated_objects(kit: Arc<Kit>) {
     let namespace = kit.namespace().await;
     let nodes = Nodes::shared(&namespace.client, &namespace.name);
     let only = parser_only();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
@@ -19,7 +20,8 @@ fn node(spec: Value) -> Value {
     object
 }
 
-pub async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     let operator = stage.replica().await;
     // What CEL cannot say, in the words of the parser.

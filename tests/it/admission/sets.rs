@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::PropagationPolicy;
+use scenario::scenario;
 use seinode_api::SeiNode;
 use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS, Rule};
 use serde_json::json;
@@ -14,21 +15,24 @@ use super::{
 };
 use crate::kit::{Kit, eventually};
 
-pub async fn the_sets_of_nodes_are_guarded_by_the_policy_alone_while_no_operator_is_up(kit: Arc<Kit>) {
+#[scenario]
+async fn the_sets_of_nodes_are_guarded_by_the_policy_alone_while_no_operator_is_up(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Policy).await;
     hold(&stage).await;
     let (created, said) = stage.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
     assert!(!created && said.contains(&words(ON_DELETE, "rolling")), "{said}");
 }
 
-pub async fn the_sets_of_nodes_are_guarded_by_the_webhooks_alone(kit: Arc<Kit>) {
+#[scenario]
+async fn the_sets_of_nodes_are_guarded_by_the_webhooks_alone(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Webhooks).await;
     let _operator = stage.replica().await;
     hold(&stage).await;
     migrated(&stage).await;
 }
 
-pub async fn the_sets_of_nodes_are_guarded_by_both_in_the_same_words(kit: Arc<Kit>) {
+#[scenario]
+async fn the_sets_of_nodes_are_guarded_by_both_in_the_same_words(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     {
         let _operator = stage.replica().await;
@@ -94,7 +98,8 @@ async fn migrated(stage: &Stage) {
     assert_eq!(annotations["karpenter.sh/do-not-disrupt"], "true");
 }
 
-pub async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc<Kit>) {
+#[scenario]
+async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     let _operator = stage.replica().await;
     stage.ns.full_node("n0", "").await;
@@ -129,7 +134,8 @@ pub async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc
     }
 }
 
-pub async fn the_operator_and_other_tenants_never_call_the_webhooks_of_sets(kit: Arc<Kit>) {
+#[scenario]
+async fn the_operator_and_other_tenants_never_call_the_webhooks_of_sets(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     let operator = stage.replica().await;
     stage.ns.full_node("n0", "").await;
@@ -158,7 +164,8 @@ pub async fn the_operator_and_other_tenants_never_call_the_webhooks_of_sets(kit:
     assert_ne!(calls().await, Vec::<String>::new());
 }
 
-pub async fn an_orphaned_set_is_let_go(kit: Arc<Kit>) {
+#[scenario]
+async fn an_orphaned_set_is_let_go(kit: Arc<Kit>) {
     let stage = Stage::of(&kit, Guards::Both).await;
     let _operator = stage.replica().await;
     stage.ns.full_node("n0", "").await;

@@ -7,6 +7,7 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, ListParams, PostParams},
 };
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
@@ -16,7 +17,8 @@ use super::{
 };
 use crate::kit::Kit;
 
-pub async fn a_second_pod_is_refused_by_every_field_that_makes_one(kit: Arc<Kit>) {
+#[scenario]
+async fn a_second_pod_is_refused_by_every_field_that_makes_one(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     let ordinals = r#"{"spec":{"ordinals":{"start":1}}}"#;
     for patch in [ordinals, r#"{"spec":{"ordinals":{"start":9}}}"#] {
@@ -34,7 +36,8 @@ pub async fn a_second_pod_is_refused_by_every_field_that_makes_one(kit: Arc<Kit>
     assert!(done, "{said}");
 }
 
-pub async fn the_selector_tells_a_nodes_set_whatever_its_labels(kit: Arc<Kit>) {
+#[scenario]
+async fn the_selector_tells_a_nodes_set_whatever_its_labels(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     let create = |name: &str, change: &dyn Fn(&mut Value)| {
         let mut object = set(name, 2, "OnDelete");
@@ -87,7 +90,8 @@ fn stays_at_one(stage: &Stage, name: &str) {
     }
 }
 
-pub async fn an_owned_set_keeps_label_and_owner_without_an_operator(kit: Arc<Kit>) {
+#[scenario]
+async fn an_owned_set_keeps_label_and_owner_without_an_operator(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     stage.ns.full_node("owned", "").await;
     let node = stage.ns.api::<SeiNode>().get("owned").await.unwrap();
@@ -127,7 +131,8 @@ pub async fn an_owned_set_keeps_label_and_owner_without_an_operator(kit: Arc<Kit
     }
 }
 
-pub async fn a_signers_pod_is_not_deleted_by_force(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signers_pod_is_not_deleted_by_force(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     let pods = stage.ns.api::<Pod>();
     for (name, volume) in [
@@ -176,7 +181,8 @@ pub async fn a_signers_pod_is_not_deleted_by_force(kit: Arc<Kit>) {
     }
 }
 
-pub async fn a_nodes_pod_keeps_the_labels_it_is_seen_by(kit: Arc<Kit>) {
+#[scenario]
+async fn a_nodes_pod_keeps_the_labels_it_is_seen_by(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     let pods = stage.ns.api::<Pod>();
     let volume = json!({"name": "more", "emptyDir": {}});
@@ -204,7 +210,8 @@ pub async fn a_nodes_pod_keeps_the_labels_it_is_seen_by(kit: Arc<Kit>) {
     }
 }
 
-pub async fn a_bootstrap_job_stays_at_one_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bootstrap_job_stays_at_one_pod(kit: Arc<Kit>) {
     let stage = guarded(&kit).await;
     let jobs = stage.ns.api::<Job>();
     let job = |name: &str, labels: &Value| -> Job {

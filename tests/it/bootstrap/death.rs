@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt, future, stream};
 use k8s_openapi::api::{apps::v1::StatefulSet, batch::v1::Job};
 use kube::ResourceExt;
+use scenario::scenario;
 
 use super::{BY_THE_JOB, BY_THE_NODE, at, bootstrapped_volume, clean, create, runs};
 use crate::kit::{
@@ -20,7 +21,8 @@ const POINTS: usize = 30;
 /// So many die at once.
 const AT_ONCE: usize = 6;
 
-pub async fn sigkill_at_many_gaps_of_a_bootstrap_changes_nothing_about_the_end(kit: Arc<Kit>) {
+#[scenario]
+async fn sigkill_at_many_gaps_of_a_bootstrap_changes_nothing_about_the_end(kit: Arc<Kit>) {
     // To die right after one change is to die right before the next.
     let points = (0..POINTS).map(|point| (point, Cut::After));
     let kit = &kit;
@@ -57,7 +59,8 @@ async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     died
 }
 
-pub async fn a_job_that_completes_while_the_operator_is_down_is_a_success(kit: Arc<Kit>) {
+#[scenario]
+async fn a_job_that_completes_while_the_operator_is_down_is_a_success(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     create(&ns, "").await;

@@ -8,6 +8,7 @@ use kube::{
     ResourceExt,
     api::{ListParams, Patch, PatchParams},
 };
+use scenario::scenario;
 use serde_json::json;
 use sidecar_sim::TaskType;
 
@@ -29,7 +30,8 @@ async fn edit(ns: &Namespace, spec: serde_json::Value) {
     ns.sidecar("n0").behaviour().release(TaskType::ConfigApply);
 }
 
-pub async fn another_image_during_the_bootstrap_does_not_begin_it_anew(kit: Arc<Kit>) {
+#[scenario]
+async fn another_image_during_the_bootstrap_does_not_begin_it_anew(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pod = half_way(&ns).await;
@@ -44,7 +46,8 @@ pub async fn another_image_during_the_bootstrap_does_not_begin_it_anew(kit: Arc<
     assert!(pods.contains(&pod.uid().unwrap()));
 }
 
-pub async fn another_height_during_the_bootstrap_begins_it_anew(kit: Arc<Kit>) {
+#[scenario]
+async fn another_height_during_the_bootstrap_begins_it_anew(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let first = half_way(&ns).await.uid();
@@ -60,7 +63,8 @@ pub async fn another_height_during_the_bootstrap_begins_it_anew(kit: Arc<Kit>) {
     clean(&ns).await;
 }
 
-pub async fn a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     half_way(&ns).await;
@@ -85,7 +89,8 @@ pub async fn a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts(ki
     assert_eq!(all.iter().filter(|task| wanted.contains(&task.as_str())).collect::<Vec<_>>(), wanted);
 }
 
-pub async fn a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -102,7 +107,8 @@ pub async fn a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_po
     assert_eq!(replicas, Some(1));
 }
 
-pub async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on(kit: Arc<Kit>) {
+#[scenario]
+async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;
@@ -149,7 +155,8 @@ pub async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes
     assert_eq!(runs(&ns).into_iter().filter(|task| task == "snapshot-restore").count(), 1);
 }
 
-pub async fn pausing_half_way_goes_on_where_it_was(kit: Arc<Kit>) {
+#[scenario]
+async fn pausing_half_way_goes_on_where_it_was(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     half_way(&ns).await;

@@ -6,6 +6,7 @@ use kube::{
     ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
 };
+use scenario::scenario;
 use seinode_certs::FIELD_MANAGER;
 use serde_json::{Value, json};
 
@@ -13,7 +14,8 @@ use super::{replica::Replica, setup::Setup};
 use crate::kit::{Kit, eventually};
 
 /// As Helm 4, Flux and Argo CD upgrade to a version with fewer webhooks, after an earlier version of ours applied bundles.
-pub async fn an_entry_dropped_by_its_owner_goes(kit: Arc<Kit>) {
+#[scenario]
+async fn an_entry_dropped_by_its_owner_goes(kit: Arc<Kit>) {
     let setup = Setup::of(&kit).await;
     let replica = Replica::start(&setup.settings).await;
     let configuration = &setup.settings.configurations[1];

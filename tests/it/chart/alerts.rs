@@ -10,6 +10,7 @@ use std::{
 };
 
 use devcluster::{Tool, chart::objects};
+use scenario::scenario;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,7 +56,8 @@ fn a_minute() -> String {
     "1m".into()
 }
 
-pub async fn every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise(kit: Arc<Kit>) {
+#[scenario]
+async fn every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let promtool = kit.tool(Tool::Promtool).await;
     let alerts = alerts(&ns);
@@ -144,7 +146,8 @@ fn run(promtool: &Path, place: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "promtool {arguments:?}: {said}");
 }
 
-pub async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
+#[scenario]
+async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let rule = json!({

@@ -8,6 +8,7 @@ use devcluster::{
 };
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::api::{ObjectMeta, PostParams};
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use super::rendered::documents;
@@ -24,7 +25,8 @@ fn source(more: &Value) -> Value {
     json!({"admission": {"certificates": more}})
 }
 
-pub async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
+#[scenario]
+async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
@@ -52,7 +54,8 @@ pub async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
     );
 }
 
-pub async fn with_a_certificate_of_others_no_right_to_secrets_is_left(kit: Arc<Kit>) {
+#[scenario]
+async fn with_a_certificate_of_others_no_right_to_secrets_is_left(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let render = |more: &Value| {

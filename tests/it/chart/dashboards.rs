@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use scenario::scenario;
 use serde_json::Value;
 
 use crate::kit::release::OPERATOR;
@@ -52,7 +53,8 @@ fn filled_in(query: &str) -> String {
     query
 }
 
-pub async fn dashboards_can_be_read_and_every_panel_is_explained() {
+#[scenario]
+async fn dashboards_can_be_read_and_every_panel_is_explained() {
     let all = dashboards();
     assert_eq!(all.len(), 4);
     let mut uids = BTreeSet::new();

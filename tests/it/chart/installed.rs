@@ -17,6 +17,7 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, ResourceExt, api::ListParams};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::TaskType;
@@ -26,7 +27,8 @@ use crate::kit::{
     release::{CRDS, NAME, Release},
 };
 
-pub async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on(kit: Arc<Kit>) {
+#[scenario]
+async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);

@@ -7,6 +7,7 @@ use devcluster::{
     chart::objects,
     definitions::{self, Publisher},
 };
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -27,7 +28,8 @@ fn everything() -> Value {
     }})
 }
 
-pub async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them(kit: Arc<Kit>) {
+#[scenario]
+async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helms =
         [Helm::major(&kit, &ns.world, Major::Three).await, Helm::major(&kit, &ns.world, Major::Four).await];
@@ -78,7 +80,8 @@ pub async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_th
     assert!(done, "{said}");
 }
 
-pub async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label(kit: Arc<Kit>) {
+#[scenario]
+async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let objects = objects(&template(&Helm::of(&ns.world), &ns, &everything())).unwrap();
     let of = |kind: &str| objects.iter().filter(|it| it["kind"] == kind).collect::<Vec<_>>();
@@ -107,7 +110,8 @@ pub async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_t
     }
 }
 
-pub async fn wrong_values_of_what_is_monitored_are_refused_by_their_place(kit: Arc<Kit>) {
+#[scenario]
+async fn wrong_values_of_what_is_monitored_are_refused_by_their_place(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let wrong = [

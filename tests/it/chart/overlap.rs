@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use devcluster::Options;
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -10,7 +11,8 @@ use crate::kit::{
     release::{Helm, OPERATOR, values},
 };
 
-pub async fn a_release_for_nodes_of_another_release_is_refused(kit: Arc<Kit>) {
+#[scenario]
+async fn a_release_for_nodes_of_another_release_is_refused(kit: Arc<Kit>) {
     let world = Arc::new(
         kit.private(Options { crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() }).await,
     );

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use devcluster::chart;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -13,7 +14,8 @@ use crate::kit::{
     release::{CRDS, Helm, Major, OPERATOR, path, rendered, values},
 };
 
-pub async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values(kit: Arc<Kit>) {
+#[scenario]
+async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let [older, helm] = helms(&kit, &ns).await;
     for helm in [&older, &helm] {
@@ -120,7 +122,8 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
     ]
 }
 
-pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>) {
+#[scenario]
+async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let enforce = "pod-security.kubernetes.io/enforce=restricted";
     let (labelled, said) = ns.try_kubectl(&["label", "namespace", &ns.name, enforce]);
@@ -145,7 +148,8 @@ pub async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>
 }
 
 /// Helm and kubectl take the last of two equal keys; kustomize and Flux refuse both.
-pub async fn maps_of_values_are_merged(kit: Arc<Kit>) {
+#[scenario]
+async fn maps_of_values_are_merged(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let specific = json!({"team": "rpc"});
@@ -176,7 +180,8 @@ pub async fn maps_of_values_are_merged(kit: Arc<Kit>) {
 }
 
 /// OpenShift admits only users of a namespace's own range.
-pub async fn pods_name_no_user_unless_values_do(kit: Arc<Kit>) {
+#[scenario]
+async fn pods_name_no_user_unless_values_do(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     for source in [json!({}), json!({"source": "file", "existingSecret": "ours"})] {
@@ -201,7 +206,8 @@ pub async fn pods_name_no_user_unless_values_do(kit: Arc<Kit>) {
     }
 }
 
-pub async fn the_sidecars_port_is_open_to_the_operator_only(kit: Arc<Kit>) {
+#[scenario]
+async fn the_sidecars_port_is_open_to_the_operator_only(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let nodes = json!({"networkPolicy": {"nodes": {"enabled": true, "sidecarPort": 7777}}, "watchNamespaces": ["a", "b"]});
@@ -229,7 +235,8 @@ pub async fn the_sidecars_port_is_open_to_the_operator_only(kit: Arc<Kit>) {
     }
 }
 
-pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
+#[scenario]
+async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helms = helms(&kit, &ns).await;
     let mut missing = values(&json!({}));
@@ -308,7 +315,8 @@ pub async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
     }
 }
 
-pub async fn the_chart_of_the_crd_says_what_the_operator_prints(kit: Arc<Kit>) {
+#[scenario]
+async fn the_chart_of_the_crd_says_what_the_operator_prints(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let (done, text, said) = helm.run(&["template", "it", CRDS]);

@@ -20,6 +20,7 @@ use k8s_openapi::{
     },
 };
 use kube::{Api, ResourceExt, api::PropagationPolicy};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use sidecar_sim::TaskType;
@@ -49,13 +50,15 @@ const NEVER_LOGGED: [(&str, &str, &str); 5] = [
 
 const AUTHORITY: &str = "seinode-operator-webhook-authority";
 
-pub async fn no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
+#[scenario]
+async fn no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
     let more = json!({"rbac": {"ownerReferencesGuarded": true}});
     of_a_release(&kit, Owners::Guarded, more).await;
 }
 
 /// The rights to Secrets are narrowed as well, to those of the one validator.
-pub async fn in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
+#[scenario]
+async fn in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
     let secrets = json!({"scope": "namespaces", "namespaces": {"sei": ["val-signing-key", "val-node-key"]}});
     of_a_release(&kit, Owners::Free, json!({"watchNamespaces": ["sei"], "rbac": {"secrets": secrets}})).await;
 }

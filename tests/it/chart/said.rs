@@ -8,6 +8,7 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, ResourceExt};
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use super::rendered::documents;
@@ -16,7 +17,8 @@ use crate::kit::{
     release::{CRDS, Helm, Major, OPERATOR, path, rendered, values},
 };
 
-pub async fn everything_carries_the_labels_and_annotations_that_are_asked_for(kit: Arc<Kit>) {
+#[scenario]
+async fn everything_carries_the_labels_and_annotations_that_are_asked_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let more = json!({
@@ -48,7 +50,8 @@ pub async fn everything_carries_the_labels_and_annotations_that_are_asked_for(ki
     assert_ne!(of("Service")["spec"]["selector"]["app.kubernetes.io/name"], test);
 }
 
-pub async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Kit>) {
+#[scenario]
+async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let warned = [
         (json!({"replicas": 1}), "There is one replica"),
@@ -89,7 +92,8 @@ pub async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Ki
     }
 }
 
-pub async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
+#[scenario]
+async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let told = |chart: &str| -> Value {
         serde_norway::from_str(&fs::read_to_string(format!("{chart}/Chart.yaml")).unwrap()).unwrap()
@@ -118,7 +122,8 @@ pub async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
     }
 }
 
-pub async fn the_values_that_the_documents_show_are_taken(kit: Arc<Kit>) {
+#[scenario]
+async fn the_values_that_the_documents_show_are_taken(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/install.md")).unwrap();
@@ -136,7 +141,8 @@ pub async fn the_values_that_the_documents_show_are_taken(kit: Arc<Kit>) {
     }
 }
 
-pub async fn helm_3_installs_upgrades_and_removes_both_charts(kit: Arc<Kit>) {
+#[scenario]
+async fn helm_3_installs_upgrades_and_removes_both_charts(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::major(&kit, &ns.world, Major::Three).await;
     let namespace = ["--namespace", &ns.name];

@@ -6,6 +6,7 @@ mod life;
 use std::{collections::BTreeSet, sync::Arc};
 
 use devcluster::{Options, Tool};
+use scenario::scenario;
 use serde_json::json;
 
 use super::{
@@ -34,7 +35,8 @@ const NOT_OURS: [&str; 4] = [
     "kubelet_volume_stats_capacity_bytes",
 ];
 
-pub async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: Arc<Kit>) {
+#[scenario]
+async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: Arc<Kit>) {
     let program = kit.tool(Tool::Promql).await;
     let crds = vec![seinode_api::crd::seinode()];
     let world = Arc::new(kit.private(Options { crds, ..xtask::platform::options() }).await);

@@ -12,6 +12,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
 };
+use scenario::scenario;
 use serde_json::json;
 
 use crate::kit::{
@@ -22,7 +23,8 @@ use crate::kit::{
 /// The hook's account and pod.
 const TEST: &str = "seinode-operator-selftest";
 
-pub async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(kit: Arc<Kit>) {
+#[scenario]
+async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);

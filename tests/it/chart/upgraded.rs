@@ -15,6 +15,7 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
 };
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -26,7 +27,8 @@ use crate::kit::{
     release::{NAME, Release},
 };
 
-pub async fn an_upgrade_under_load_fails_no_admission(kit: Arc<Kit>) {
+#[scenario]
+async fn an_upgrade_under_load_fails_no_admission(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);

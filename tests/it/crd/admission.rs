@@ -1,7 +1,9 @@
 //! The table of cases against our CRD: each rule and each limit lets in what it should and refuses what it
 //! should, in words that name the field.
 
-use kube::Client;
+use std::sync::Arc;
+
+use scenario::scenario;
 use serde_json::Value;
 
 use super::{
@@ -9,8 +11,12 @@ use super::{
     nodes::{Answer, Cause, Nodes, Run, name},
     table::{Case, cases},
 };
+use crate::kit::Kit;
 
-pub async fn every_rule_has_an_accept_and_a_refuse_case(client: &Client, namespace: &str) {
+#[scenario]
+async fn every_rule_has_an_accept_and_a_refuse_case(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);
     let mut said = Vec::new();
     for case in cases() {

@@ -1,15 +1,21 @@
 //! The original CRD judged by the same table: what is marked as new it lets in, the rest it refuses too, and
 //! nothing that ours lets in is unknown to it. This keeps the table and our copy of the original honest.
 
-use kube::Client;
+use std::sync::Arc;
+
+use scenario::scenario;
 
 use super::{
     admission::play,
     nodes::Nodes,
     table::{Original, cases},
 };
+use crate::kit::Kit;
 
-pub async fn the_original_differs_from_ours_where_the_table_says(client: &Client, namespace: &str) {
+#[scenario]
+async fn the_original_differs_from_ours_where_the_table_says(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "original.sei.io");
     nodes.install_original().await;
     for case in cases() {

@@ -1,6 +1,8 @@
 //! Objects that were stored under the original CRD live on under ours, also those that ours would refuse.
 
-use kube::Client;
+use std::sync::Arc;
+
+use scenario::scenario;
 use seinode_api::{SeiNode, names};
 use serde_json::{Value, json};
 
@@ -9,9 +11,12 @@ use super::{
     nodes::{Nodes, Run, name},
     table::{Case, Original, cases, merged},
 };
-use crate::kit::eventually;
+use crate::kit::{Kit, eventually};
 
-pub async fn what_breaks_a_new_rule_already_stays_editable_and_deletable(client: &Client, namespace: &str) {
+#[scenario]
+async fn what_breaks_a_new_rule_already_stays_editable_and_deletable(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "stored.sei.io");
     nodes.install_original().await;
     let stored: Vec<_> = cases()
@@ -59,7 +64,10 @@ async fn stays_editable(nodes: &Nodes, case: &Case) {
     nodes.delete(name).await;
 }
 
-pub async fn a_rule_that_holds_again_cannot_be_broken_again(client: &Client, namespace: &str) {
+#[scenario]
+async fn a_rule_that_holds_again_cannot_be_broken_again(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "mended.sei.io");
     nodes.install_original().await;
     let publishing = |keep: u8| json!({ "spec": { "archive": { "snapshotGeneration": { "tendermint": { "keepRecent": keep } } } } });
@@ -78,7 +86,10 @@ pub async fn a_rule_that_holds_again_cannot_be_broken_again(client: &Client, nam
     assert_eq!(causes[0].0, "spec.archive.snapshotGeneration.tendermint.keepRecent");
 }
 
-pub async fn an_object_without_spec_loses_the_old_finalizer_and_goes(client: &Client, namespace: &str) {
+#[scenario]
+async fn an_object_without_spec_loses_the_old_finalizer_and_goes(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "empty.sei.io");
     nodes.install_original().await;
     let object = json!({ "metadata": { "name": "empty", "finalizers": [names::LEGACY_FINALIZER] } });
@@ -95,10 +106,10 @@ pub async fn an_object_without_spec_loses_the_old_finalizer_and_goes(client: &Cl
     nodes.delete("empty").await;
 }
 
-pub async fn a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten(
-    client: &Client,
-    namespace: &str,
-) {
+#[scenario]
+async fn a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "plans.sei.io");
     nodes.install_original().await;
     let object = json!({

@@ -1,12 +1,18 @@
 //! What the API server makes of an object besides judging it: defaults, nulls, columns.
 
+use std::sync::Arc;
+
 use http::Request;
-use kube::Client;
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use super::nodes::{Nodes, Run};
+use crate::kit::Kit;
 
-pub async fn defaults_are_filled_in_and_nulls_are_dropped(client: &Client, namespace: &str) {
+#[scenario]
+async fn defaults_are_filled_in_and_nulls_are_dropped(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);
     let object = json!({
         "metadata": { "name": "nulls" },
@@ -25,7 +31,10 @@ pub async fn defaults_are_filled_in_and_nulls_are_dropped(client: &Client, names
     assert_eq!(stored["spec"].get("sidecar"), None);
 }
 
-pub async fn columns_tell_the_story(client: &Client, namespace: &str) {
+#[scenario]
+async fn columns_tell_the_story(kit: Arc<Kit>) {
+    let own = kit.namespace().await;
+    let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);
     let object = json!({
         "metadata": { "name": "columns" },

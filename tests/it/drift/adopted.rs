@@ -10,6 +10,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams, PostParams},
 };
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
@@ -68,7 +69,8 @@ async fn generation(ns: &Namespace) -> Option<i64> {
     ns.api::<StatefulSet>().get("n0").await.unwrap().metadata.generation
 }
 
-pub async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let (pods, plans) = (PodWatch::begin(&[&ns]).await, PlanWatch::begin(&ns).await);
     original(&ns, ON_DELETE).await;
@@ -99,7 +101,8 @@ pub async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<K
     assert_eq!((plans.updates(&ns).await, pods.ever().len()), (vec!["n0".to_owned()], 2));
 }
 
-pub async fn an_adopted_node_whose_pod_runs_another_image_than_its_spec_names_is_updated(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_node_whose_pod_runs_another_image_than_its_spec_names_is_updated(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let (pods, plans) = (PodWatch::begin(&[&ns]).await, PlanWatch::begin(&ns).await);
     original(&ns, ON_DELETE).await;
@@ -116,7 +119,8 @@ pub async fn an_adopted_node_whose_pod_runs_another_image_than_its_spec_names_is
     assert_eq!(pods.together(), []);
 }
 
-pub async fn an_update_that_the_original_operator_left_half_done_is_brought_to_its_end(kit: Arc<Kit>) {
+#[scenario]
+async fn an_update_that_the_original_operator_left_half_done_is_brought_to_its_end(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let pods = PodWatch::begin(&[&ns]).await;
     let left = original(&ns, ON_DELETE).await;
@@ -138,7 +142,8 @@ pub async fn an_update_that_the_original_operator_left_half_done_is_brought_to_i
     assert_eq!((ns.status("n0").await["plan"].clone(), pods.ever().len()), (Value::Null, 2));
 }
 
-pub async fn a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobody(kit: Arc<Kit>) {
+#[scenario]
+async fn a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobody(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let plans = PlanWatch::begin(&ns).await;
     let left = original(&ns, ON_DELETE).await;
@@ -152,7 +157,8 @@ pub async fn a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobod
     assert_eq!(plans.updates(&ns).await, [""; 0]);
 }
 
-pub async fn a_set_that_kubernetes_itself_would_roll_comes_to_be_ours_to_roll(kit: Arc<Kit>) {
+#[scenario]
+async fn a_set_that_kubernetes_itself_would_roll_comes_to_be_ours_to_roll(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let pods = PodWatch::begin(&[&ns]).await;
     original(&ns, "{type: RollingUpdate, rollingUpdate: {partition: 0}}").await;
@@ -170,7 +176,8 @@ pub async fn a_set_that_kubernetes_itself_would_roll_comes_to_be_ours_to_roll(ki
     assert_eq!(pods.ever().len(), 2, "its pod was replaced once");
 }
 
-pub async fn an_adopted_node_that_was_stopped_by_hand_stays_so(kit: Arc<Kit>) {
+#[scenario]
+async fn an_adopted_node_that_was_stopped_by_hand_stays_so(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     original(&ns, ON_DELETE).await;
     ns.kubectl(&["scale", "statefulset/n0", "--replicas=0"]);

@@ -11,6 +11,7 @@ use k8s_openapi::{
     },
 };
 use kube::api::{Patch, PatchParams, PropagationPolicy};
+use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus};
 use serde_json::{Value, json};
 use sidecar_sim::{TaskType, Times};
@@ -57,7 +58,8 @@ async fn generation(ns: &Namespace) -> Option<i64> {
     ns.api::<StatefulSet>().get("n0").await.unwrap().metadata.generation
 }
 
-pub async fn a_signer_is_not_updated_while_a_secret_of_its_is_missing(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signer_is_not_updated_while_a_secret_of_its_is_missing(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -77,7 +79,8 @@ pub async fn a_signer_is_not_updated_while_a_secret_of_its_is_missing(kit: Arc<K
     assert_eq!((pods.together(), pods.ever().len()), (vec![], 2));
 }
 
-pub async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Arc<Kit>) {
+#[scenario]
+async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -97,7 +100,8 @@ pub async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Ar
     ns.running("n0").await;
 }
 
-pub async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits(kit: Arc<Kit>) {
+#[scenario]
+async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -132,7 +136,8 @@ pub async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_nex
     ns.running("n0").await;
 }
 
-pub async fn a_validator_that_is_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>) {
+#[scenario]
+async fn a_validator_that_is_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -167,7 +172,8 @@ fn signs_with(pod: &Pod) -> Vec<String> {
     keys.filter_map(|volume| volume.secret.as_ref()?.secret_name.clone()).collect()
 }
 
-pub async fn a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -207,7 +213,8 @@ async fn has_changed_its_key(ns: &Namespace, first: &BTreeSet<(String, String)>)
     assert!(ns.api::<StatefulSet>().get_opt("n1").await.unwrap().is_none(), "two nodes sign with one key");
 }
 
-pub async fn a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only_with_it(kit: Arc<Kit>) {
+#[scenario]
+async fn a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only_with_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -228,7 +235,8 @@ pub async fn a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only
     ns.says("n1", IN_USE, &[]).await;
 }
 
-pub async fn another_secret_for_a_signer_is_taken_up_by_its_next_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn another_secret_for_a_signer_is_taken_up_by_its_next_pod(kit: Arc<Kit>) {
     // Our CRD refuses it; one that does not must lead nobody into signing twice.
     let world =
         Arc::new(kit.private(Options { crds: vec![lenient_crd()], ..xtask::platform::options() }).await);

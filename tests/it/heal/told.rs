@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use kube::api::{PostParams, PropagationPolicy};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use sidecar_sim::{Endpoint, Fault, Scope, TaskType, Times};
 
@@ -60,7 +61,8 @@ async fn open_by_hand(ns: &Namespace) {
     ns.sidecar("n0").until(PATIENCE, |it| it.is_ready()).await.unwrap();
 }
 
-pub async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit>) {
+#[scenario]
+async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = operator(&ns);
     ns.full_node("n0", "").await;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use devcluster::audit;
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
+use scenario::scenario;
 use sidecar_sim::{TaskType, Times};
 
 use super::{restart_in_place, running};
@@ -15,7 +16,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Issue 6: so many writes of one status in a minute.
 const WRITES: usize = 10;
 
-pub async fn a_mark_ready_that_is_refused_is_told_and_sent_again_later(kit: Arc<Kit>) {
+#[scenario]
+async fn a_mark_ready_that_is_refused_is_told_and_sent_again_later(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().refuse_submit(TaskType::MarkReady, Times::Next(1), "the store is full");
     restart_in_place(&ns, "1").await;
@@ -25,7 +27,8 @@ pub async fn a_mark_ready_that_is_refused_is_told_and_sent_again_later(kit: Arc<
     assert!(text.contains(refused), "{text}");
 }
 
-pub async fn a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later(kit: Arc<Kit>) {
+#[scenario]
+async fn a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     // The plan tries it again by itself, three times; then it has failed.
     ns.sidecar("n0").behaviour().fail_task(TaskType::MarkReady, Times::Next(4), "the engine is stuck");
@@ -56,7 +59,8 @@ async fn is_told_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
     ns.announces("n0", "SidecarReadinessRestored", &[]).await;
 }
 
-pub async fn a_sidecar_that_flaps_once_a_second_floods_nobody(kit: Arc<Kit>) {
+#[scenario]
+async fn a_sidecar_that_flaps_once_a_second_floods_nobody(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let begun = Timestamp::now();
     let mut second = tokio::time::interval(Duration::from_secs(1));

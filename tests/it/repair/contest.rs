@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
+use scenario::scenario;
 use serde_json::json;
 
 use crate::kit::{Kit, Namespace, eventually};
@@ -44,7 +45,8 @@ async fn contested(ns: &Namespace) {
     ns.announces("n0", "FieldContested", &["terminationGracePeriodSeconds", "gitops"]).await;
 }
 
-pub async fn who_edits_a_field_for_the_third_time_is_named_and_left_alone(kit: Arc<Kit>) {
+#[scenario]
+async fn who_edits_a_field_for_the_third_time_is_named_and_left_alone(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     contested(&ns).await;
@@ -66,7 +68,8 @@ pub async fn who_edits_a_field_for_the_third_time_is_named_and_left_alone(kit: A
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
-pub async fn a_person_ends_the_contest_and_the_field_is_the_operators_again(kit: Arc<Kit>) {
+#[scenario]
+async fn a_person_ends_the_contest_and_the_field_is_the_operators_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     contested(&ns).await;
@@ -89,7 +92,8 @@ pub async fn a_person_ends_the_contest_and_the_field_is_the_operators_again(kit:
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
-pub async fn an_update_goes_through_whoever_contests_a_field(kit: Arc<Kit>) {
+#[scenario]
+async fn an_update_goes_through_whoever_contests_a_field(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     contested(&ns).await;

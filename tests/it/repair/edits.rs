@@ -16,6 +16,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
 };
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use self::table::{EDITS, Edit, service, set};
@@ -38,7 +39,8 @@ async fn children(ns: &Namespace, node: &str) -> Children {
     }
 }
 
-pub async fn what_people_edit_by_hand_is_put_right_and_no_pod_is_restarted(kit: Arc<Kit>) {
+#[scenario]
+async fn what_people_edit_by_hand_is_put_right_and_no_pod_is_restarted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -108,7 +110,8 @@ async fn is_settled(ns: &Namespace, node: &str, what: &str) {
     ns.running(node).await;
 }
 
-pub async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
+#[scenario]
+async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -139,7 +142,8 @@ pub async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
     is_told_so_often(&ns, "n0", 2).await;
 }
 
-pub async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<Kit>) {
+#[scenario]
+async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     for node in ["n0", "n1"] {
@@ -163,7 +167,8 @@ pub async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: 
     assert_eq!([ns.pod_uid("n0").await, ns.pod_uid("n1").await], pods);
 }
 
-pub async fn an_edit_made_while_the_operator_was_down_is_put_right(kit: Arc<Kit>) {
+#[scenario]
+async fn an_edit_made_while_the_operator_was_down_is_put_right(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -179,7 +184,8 @@ pub async fn an_edit_made_while_the_operator_was_down_is_put_right(kit: Arc<Kit>
     assert_eq!((children(&ns, "n0").await, ns.pod_uid("n0").await), (before, pod));
 }
 
-pub async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody(kit: Arc<Kit>) {
+#[scenario]
+async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -213,7 +219,8 @@ pub async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody
     assert_eq!(plans.updates(&ns).await, [""; 0]);
 }
 
-pub async fn an_edit_in_the_middle_of_an_update_reaches_no_pod(kit: Arc<Kit>) {
+#[scenario]
+async fn an_edit_in_the_middle_of_an_update_reaches_no_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -235,7 +242,8 @@ pub async fn an_edit_in_the_middle_of_an_update_reaches_no_pod(kit: Arc<Kit>) {
     assert_eq!(pods.ever().len(), 2, "a pod was made from the edited template");
 }
 
-pub async fn a_child_that_lost_its_owner_is_taken_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_child_that_lost_its_owner_is_taken_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let node = ns.full_node("n0", "").await;

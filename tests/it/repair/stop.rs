@@ -5,6 +5,7 @@ use std::sync::Arc;
 use devcluster::stages::STOP_DELAY;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::api::{Patch, PatchParams};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::TaskType;
@@ -67,7 +68,8 @@ async fn up_again(ns: &Namespace, node: &str) {
     assert!(ns.status(node).await["scaledByHand"].is_null());
 }
 
-pub async fn a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator(kit: Arc<Kit>) {
+#[scenario]
+async fn a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -84,9 +86,8 @@ pub async fn a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator(kit: A
     up_again(&ns, "n0").await;
 }
 
-pub async fn a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the_spec_asks_for(
-    kit: Arc<Kit>,
-) {
+#[scenario]
+async fn a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the_spec_asks_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -103,7 +104,8 @@ pub async fn a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the
     up_again(&ns, "n0").await;
 }
 
-pub async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -120,7 +122,8 @@ pub async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
     up_again(&ns, "n0").await;
 }
 
-pub async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>) {
+#[scenario]
+async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let nodes = ["n0", "n1", "n2"];
@@ -149,7 +152,8 @@ pub async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>
     stopped(&ns, "n0", SOMEBODY).await;
 }
 
-pub async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newest_spec(kit: Arc<Kit>) {
+#[scenario]
+async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newest_spec(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -176,7 +180,8 @@ pub async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_
     assert_eq!(pods.ever().len(), 2, "it came up once");
 }
 
-pub async fn a_stop_while_the_pod_is_being_replaced_is_honoured_too(kit: Arc<Kit>) {
+#[scenario]
+async fn a_stop_while_the_pod_is_being_replaced_is_honoured_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 
@@ -30,7 +31,8 @@ const BAD: [(&str, &str, &str); 4] = [
     (VOLUMELESS_IMAGE, "VolumeNotAttaching", "a volume is not attached"),
 ];
 
-pub async fn a_bad_image_is_told_with_its_reason_and_a_good_one_is_enough_to_cure_it(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bad_image_is_told_with_its_reason_and_a_good_one_is_enough_to_cure_it(kit: Arc<Kit>) {
     let kit = &kit;
     join_all(BAD.map(|bad| told_and_cured(kit, bad))).await;
 }
@@ -120,7 +122,8 @@ async fn told_once(ns: &Namespace, reason: &str) {
     assert_eq!(reasons.iter().filter(|it| *it == "RolloutBlocked").count(), 1, "{reason}: {notes:#?}");
 }
 
-pub async fn a_deletion_that_hangs_is_told_since_when_and_never_forced(kit: Arc<Kit>) {
+#[scenario]
+async fn a_deletion_that_hangs_is_told_since_when_and_never_forced(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     finalizers(&ns, json!(["example.com/hold"])).await;
@@ -148,7 +151,8 @@ pub async fn a_deletion_that_hangs_is_told_since_when_and_never_forced(kit: Arc<
     watch.holds();
 }
 
-pub async fn a_bad_first_image_is_cured_the_same_way(kit: Arc<Kit>) {
+#[scenario]
+async fn a_bad_first_image_is_cured_the_same_way(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "").replace("seid:v1", &format!("seid:{ABSENT_IMAGE}"));
@@ -162,7 +166,8 @@ pub async fn a_bad_first_image_is_cured_the_same_way(kit: Arc<Kit>) {
     assert_eq!(node.status.unwrap().current_image, Some(image("v1")));
 }
 
-pub async fn a_pod_that_is_not_scheduled_is_told_in_the_schedulers_words(kit: Arc<Kit>) {
+#[scenario]
+async fn a_pod_that_is_not_scheduled_is_told_in_the_schedulers_words(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     operator.kill();
     let scope = format!("--watch-namespace={}", ns.name);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::ResourceExt;
+use scenario::scenario;
 use serde_json::{Value, json};
 use sidecar_sim::{Submission, TaskType, Times};
 
@@ -20,7 +21,8 @@ fn names(given: &[Submission]) -> Vec<String> {
 
 const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
 
-pub async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate_opens(kit: Arc<Kit>) {
+#[scenario]
+async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate_opens(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let overrides = |port: &str| json!({"overrides": {"evm.http_port": port}});
@@ -61,7 +63,8 @@ async fn configured(ns: &Namespace, spec: Value) -> Vec<Submission> {
     given
 }
 
-pub async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {
+#[scenario]
+async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let before = ns.sidecar("n0").submissions().len();
     ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigValidate, Times::Always, "evm.http_port is taken");

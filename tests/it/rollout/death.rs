@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use scenario::scenario;
 use serde_json::json;
 
 use crate::kit::{
@@ -18,7 +19,8 @@ const POINTS: usize = 11;
 /// So many die at once.
 const AT_ONCE: usize = 6;
 
-pub async fn sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end(kit: Arc<Kit>) {
+#[scenario]
+async fn sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
     let died: Vec<bool> =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
+use scenario::scenario;
 use serde_json::json;
 use sidecar_sim::TaskType;
 
@@ -24,7 +25,8 @@ const POINTS: usize = 11;
 const REACHED: usize = 8;
 const AT_ONCE: usize = 4;
 
-pub async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit>) {
+#[scenario]
+async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
     let stopped: Vec<bool> =
@@ -34,7 +36,8 @@ pub async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit
 }
 
 /// The plan yields at its next step.
-pub async fn another_spec_at_every_task_of_a_plan_takes_over(kit: Arc<Kit>) {
+#[scenario]
+async fn another_spec_at_every_task_of_a_plan_takes_over(kit: Arc<Kit>) {
     let kit = &kit;
     let change_at = |gap| async move {
         let (ns, _operator) = running(kit).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
 use kube::{ResourceExt, api::PropagationPolicy};
+use scenario::scenario;
 use serde_json::json;
 use sidecar_sim::TaskType;
 
@@ -22,12 +23,14 @@ enum Strike {
     Pod,
 }
 
-pub async fn a_set_that_is_deleted_in_any_gap_is_put_back_and_rolled_out(kit: Arc<Kit>) {
+#[scenario]
+async fn a_set_that_is_deleted_in_any_gap_is_put_back_and_rolled_out(kit: Arc<Kit>) {
     let kit = &kit;
     stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Set, gap)).await;
 }
 
-pub async fn a_pod_that_is_evicted_in_any_gap_comes_back_and_is_rolled_out(kit: Arc<Kit>) {
+#[scenario]
+async fn a_pod_that_is_evicted_in_any_gap_comes_back_and_is_rolled_out(kit: Arc<Kit>) {
     let kit = &kit;
     stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Pod, gap)).await;
 }

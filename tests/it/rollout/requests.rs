@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::events::v1::Event;
+use scenario::scenario;
 use sidecar_sim::Delay;
 
 use super::running;
@@ -12,7 +13,8 @@ use crate::kit::{Kit, Namespace, eventually, namespace::truth};
 /// Whatever the operator asks for a plain change of the image, its events included; watches aside.
 const MOST: usize = 10;
 
-pub async fn a_rollout_takes_ten_requests_at_most(kit: Arc<Kit>) {
+#[scenario]
+async fn a_rollout_takes_ten_requests_at_most(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     settled(&ns, 1).await;
     for (plans, tag, delay) in [(2, "v2", Duration::ZERO), (3, "v3", Duration::from_secs(3))] {

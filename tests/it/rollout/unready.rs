@@ -6,6 +6,7 @@ use std::sync::Arc;
 use devcluster::stages::{BEHAVIOUR, CRASH_LOOP, HALTED_IMAGE};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
+use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 
@@ -16,7 +17,8 @@ use crate::kit::{
     rollout::RolloutWatch,
 };
 
-pub async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let crash = json!({"metadata": {"annotations": {BEHAVIOUR: CRASH_LOOP}}});
@@ -32,7 +34,8 @@ pub async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) 
     assert_eq!(watch.pods("n0").len(), 2);
 }
 
-pub async fn a_node_that_is_never_ready_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+#[scenario]
+async fn a_node_that_is_never_ready_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let watch = RolloutWatch::begin(&ns).await;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
+use scenario::scenario;
 
 use super::house::{House, SECRET};
 use crate::kit::{Kit, eventually};
 
-pub async fn the_documented_procedure_revokes_a_leaked_authority(kit: Arc<Kit>) {
+#[scenario]
+async fn the_documented_procedure_revokes_a_leaked_authority(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let (first, second) = (house.replica().await, house.replica().await);
     house.callable().await;

@@ -14,6 +14,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
+use scenario::scenario;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,7 +26,8 @@ use tokio_rustls::TlsConnector;
 use super::house::House;
 use crate::kit::{Kit, within};
 
-pub async fn secure_metrics_need_an_account_that_may_read_them(kit: Arc<Kit>) {
+#[scenario]
+async fn secure_metrics_need_an_account_that_may_read_them(kit: Arc<Kit>) {
     let house = House::of(&kit).await;
     let replica = house.replica_with(&["--metrics-secure"]).await;
     let address = replica.address("metrics").await;

@@ -18,27 +18,12 @@ mod scenarios;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use devcluster::{Cluster, Options, Progress, supervisor};
-use libtest_mimic::{Arguments, Trial};
-use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
+use devcluster::supervisor;
+use fixtures::Shared;
+use scenario::Settings;
 
 fn main() -> ExitCode {
     let guard = supervisor::claim();
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    // Started by the first scenario that needs it.
-    let shared: Arc<OnceCell<Cluster>> = Arc::default();
-    let trials = scenarios::all().map(|(name, run)| {
-        let (runtime, shared, guard) = (Arc::clone(&runtime), Arc::clone(&shared), guard.clone());
-        Trial::test(name, move || {
-            runtime.block_on(async {
-                let options = Options { progress: Progress::lines(), ..Options::default() };
-                let start = || async { Cluster::start(options, &guard).await.expect("a cluster") };
-                run(shared.get_or_init(start).await).await;
-            });
-            Ok(())
-        })
-    });
     // Returns rather than exits, so that the cluster is dropped.
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    scenario::run(Arc::new(Shared::new(guard)), &Settings::default())
 }

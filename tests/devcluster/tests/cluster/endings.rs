@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use devcluster::{Cluster, Guard, Keep, Options};
-use libtest_mimic::{Failed, Trial};
+use scenario::{Failed, scenario};
 
 use crate::real_node;
 
@@ -25,28 +25,44 @@ pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-pub fn trials() -> Vec<Trial> {
-    let trial = |name: &str, run: fn() -> Result<(), Failed>| Trial::test(name, run);
-    vec![
-        trial("a_watchdog_that_is_told_to_go_stays_until_the_end", || {
-            ends("waits", signal_watchdog_and_kill, 9)
-        }),
-        trial("a_killed_owner_leaves_nothing", || ends("waits", |owner, _| owner.kill().expect("killed"), 9)),
-        trial("an_interrupted_owner_leaves_nothing", || {
-            ends("waits", |owner, _| signal(owner.id(), "INT"), 2)
-        }),
-        trial("a_terminated_owner_leaves_nothing", || {
-            ends("waits", |owner, _| signal(owner.id(), "TERM"), 15)
-        }),
-        trial("a_panicking_owner_leaves_nothing", || ends("panics", |_, _| (), 0)),
-        trial("an_exiting_owner_leaves_nothing", || ends("exits", |_, _| (), 0)),
-        trial("a_killed_owner_of_a_cluster_leaves_nothing", || {
-            ends("cluster", |owner, _| owner.kill().expect("killed"), 9)
-        }),
-        trial("a_dropped_cluster_is_gone_within_three_seconds", || ends("drops", |_, _| (), 0)),
-        trial("a_kept_directory_stays", kept_directory_stays),
-        trial("a_component_that_fails_shows_its_log", shows_the_log),
-    ]
+#[scenario]
+fn a_watchdog_that_is_told_to_go_stays_until_the_end() -> Result<(), Failed> {
+    ends("waits", signal_watchdog_and_kill, 9)
+}
+
+#[scenario]
+fn a_killed_owner_leaves_nothing() -> Result<(), Failed> {
+    ends("waits", |owner, _| owner.kill().expect("killed"), 9)
+}
+
+#[scenario]
+fn an_interrupted_owner_leaves_nothing() -> Result<(), Failed> {
+    ends("waits", |owner, _| signal(owner.id(), "INT"), 2)
+}
+
+#[scenario]
+fn a_terminated_owner_leaves_nothing() -> Result<(), Failed> {
+    ends("waits", |owner, _| signal(owner.id(), "TERM"), 15)
+}
+
+#[scenario]
+fn a_panicking_owner_leaves_nothing() -> Result<(), Failed> {
+    ends("panics", |_, _| (), 0)
+}
+
+#[scenario]
+fn an_exiting_owner_leaves_nothing() -> Result<(), Failed> {
+    ends("exits", |_, _| (), 0)
+}
+
+#[scenario]
+fn a_killed_owner_of_a_cluster_leaves_nothing() -> Result<(), Failed> {
+    ends("cluster", |owner, _| owner.kill().expect("killed"), 9)
+}
+
+#[scenario]
+fn a_dropped_cluster_is_gone_within_three_seconds() -> Result<(), Failed> {
+    ends("drops", |_, _| (), 0)
 }
 
 /// The other side: starts things, prints a line for each, then ends as the role says.
@@ -149,7 +165,8 @@ fn ends(role: &str, end: fn(&mut Child, &[String]), signal: i32) -> Result<(), F
     }
 }
 
-fn kept_directory_stays() -> Result<(), Failed> {
+#[scenario]
+fn a_kept_directory_stays() -> Result<(), Failed> {
     let (mut owner, lines) = start("keeps", |_| ());
     assert!(owner.wait()?.success());
     let directory = lines.iter().find_map(|line| line.strip_prefix("directory ")).expect("a directory");
@@ -158,7 +175,8 @@ fn kept_directory_stays() -> Result<(), Failed> {
     Ok(())
 }
 
-fn shows_the_log() -> Result<(), Failed> {
+#[scenario]
+fn a_component_that_fails_shows_its_log() -> Result<(), Failed> {
     let assets = tempfile::tempdir()?;
     let etcd = assets.path().join("etcd");
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo etcd Version: 3.6.0 && exit\necho the disk is on fire >&2\nexit 3\n";

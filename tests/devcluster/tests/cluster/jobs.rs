@@ -3,26 +3,19 @@
 
 use std::sync::Arc;
 
-use devcluster::{Cluster, stages};
+use devcluster::stages;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use scenario::scenario;
 use serde_json::{Value, json};
 
-use crate::kit::{Room, Scenario, claim, container, eventually, is_ready, phase, pod_spec};
+use crate::kit::{Room, Shared, claim, container, eventually, is_ready, phase, pod_spec};
 
-pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    vec![
-        ("a_job_ends_as_its_pod_does", |cluster| Box::pin(ends_as_its_pod(cluster))),
-        ("a_job_whose_pod_is_deleted_has_failed", |cluster| Box::pin(pod_is_deleted(cluster))),
-        ("a_suspended_job_loses_its_pod_and_gets_another", |cluster| Box::pin(is_suspended(cluster))),
-        ("a_resumed_job_waits_for_its_old_pod_if_it_says_so", |cluster| Box::pin(resumed_early(cluster))),
-        ("a_job_goes_after_its_pod_in_the_foreground", |cluster| Box::pin(is_deleted(cluster))),
-    ]
-}
-
-async fn ends_as_its_pod(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_job_ends_as_its_pod_does(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "ends-as-its-pod").await;
     for (node, behaviour, wanted, code) in
         [("a", stages::COMPLETE, "Complete", 0), ("b", stages::FAIL, "Failed", 1)]
@@ -37,7 +30,9 @@ async fn ends_as_its_pod(cluster: Arc<Cluster>) {
     }
 }
 
-async fn pod_is_deleted(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_job_whose_pod_is_deleted_has_failed(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "jobs-pod-is-deleted").await;
     for (node, policy) in [("a", "TerminatingOrFailed"), ("b", "Failed")] {
         bootstrap(&room, node, |job| job["spec"]["podReplacementPolicy"] = json!(policy)).await;
@@ -48,7 +43,9 @@ async fn pod_is_deleted(cluster: Arc<Cluster>) {
     }
 }
 
-async fn is_suspended(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_suspended_job_loses_its_pod_and_gets_another(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "is-suspended").await;
     bootstrap(&room, "a", |_| ()).await;
     let first = running_pod(&room, "a").await;
@@ -63,7 +60,9 @@ async fn is_suspended(cluster: Arc<Cluster>) {
 }
 
 /// Without the policy two pods would have the volume for as long as the first one takes to end.
-async fn resumed_early(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_resumed_job_waits_for_its_old_pod_if_it_says_so(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "resumed-early").await;
     for (node, policy, stop_delay, overlap) in
         [("a", "TerminatingOrFailed", "1h", true), ("b", "Failed", "1s", false)]
@@ -84,7 +83,9 @@ async fn resumed_early(cluster: Arc<Cluster>) {
     }
 }
 
-async fn is_deleted(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_job_goes_after_its_pod_in_the_foreground(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "job-is-deleted").await;
     for (node, behaviour) in [("a", None), ("b", Some(stages::COMPLETE)), ("c", Some(stages::FAIL))] {
         bootstrap(&room, node, |_| ()).await;

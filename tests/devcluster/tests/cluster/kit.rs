@@ -1,13 +1,11 @@
 //! Fixtures: a namespace for each scenario, the objects of a small node, and polling.
 
 use std::fmt::Debug;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use devcluster::Cluster;
 use devcluster::wait::until;
+use devcluster::{Audit, Cluster, Guard, Options, Progress};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, PersistentVolumeClaim, Pod};
 use k8s_openapi::serde::Serialize;
@@ -15,9 +13,28 @@ use k8s_openapi::serde::de::DeserializeOwned;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-/// A scenario on the shared cluster.
-pub type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+/// The cluster that scenarios share, and the guard for others.
+pub struct Shared {
+    pub guard: Guard,
+    cluster: OnceCell<Arc<Cluster>>,
+}
+
+impl Shared {
+    pub fn new(guard: Guard) -> Self {
+        Self { guard, cluster: OnceCell::new() }
+    }
+
+    /// The shared cluster. Starts with the first scenario that needs it.
+    pub async fn cluster(&self) -> Arc<Cluster> {
+        let start = || async {
+            let options = Options { audit: Audit::On, progress: Progress::lines(), ..Options::default() };
+            Arc::new(Cluster::start(options, &self.guard).await.expect("a cluster"))
+        };
+        Arc::clone(self.cluster.get_or_init(start).await)
+    }
+}
 
 /// Long enough for a machine that compiles meanwhile; a passing scenario never waits for it.
 pub const SOON: Duration = Duration::from_secs(30);

@@ -1,22 +1,26 @@
 //! The API server goes away and comes back; everybody else must live through it.
 
-use devcluster::{Cluster, Guard, Options, Progress, ServiceAccounts, Volumes};
+use std::sync::Arc;
+
+use devcluster::{Cluster, Options, Progress, ServiceAccounts, Volumes};
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, ServiceAccount};
 use kube::Api;
 use kube::api::PostParams;
+use scenario::scenario;
 use serde_json::json;
 
-use crate::kit::{Room, claim, eventually, from, pod_spec};
+use crate::kit::{Room, Shared, claim, eventually, from, pod_spec};
 
 /// On a cluster of its own, because meanwhile nothing else works; so it has the options that the other has not.
-pub async fn check(guard: &Guard) {
+#[scenario]
+async fn everybody_lives_through_an_outage(shared: Arc<Shared>) {
     let options = Options {
         service_accounts: ServiceAccounts::Required,
         volumes: Volumes::Static,
         progress: Progress::lines(),
         ..Options::default()
     };
-    let cluster = Cluster::start(options, guard).await.expect("a cluster");
+    let cluster = Cluster::start(options, &shared.guard).await.expect("a cluster");
     assert_eq!(cluster.audit_log(), None);
     let nodes: Api<Node> = Api::all(cluster.client());
     let node = "node-0";

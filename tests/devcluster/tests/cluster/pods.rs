@@ -9,32 +9,16 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
+use scenario::scenario;
 use serde_json::{Value, json};
 
 use crate::kit::{
-    Room, Scenario, condition, container, eventually, is_ready, phase, pod_spec, stateful_set, waits,
+    Room, Shared, condition, container, eventually, is_ready, phase, pod_spec, stateful_set, waits,
 };
 
-pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    vec![
-        ("a_stateful_sets_pod_becomes_ready", |cluster| Box::pin(becomes_ready(cluster))),
-        ("a_slow_pod_waits_before_it_runs", |cluster| Box::pin(starts_slowly(cluster))),
-        ("an_image_that_does_not_exist_is_not_pulled", |cluster| Box::pin(image_does_not_exist(cluster))),
-        ("an_image_pull_failure_heals", |cluster| Box::pin(image_pull_failure_heals(cluster))),
-        ("a_crash_loop_counts_restarts_and_heals", |cluster| Box::pin(crash_loop(cluster))),
-        ("a_running_pod_can_begin_to_crash", |cluster| Box::pin(begins_to_crash(cluster))),
-        ("an_image_crashes_with_its_exit_code", |cluster| Box::pin(image_crashes(cluster))),
-        ("an_image_keeps_the_first_container_failing", |cluster| Box::pin(init_fails(cluster))),
-        ("an_image_never_gets_its_volume", |cluster| Box::pin(volume_missing(cluster))),
-        ("a_halted_image_runs_and_is_never_ready", |cluster| Box::pin(is_halted(cluster))),
-        ("the_sidecar_restarts_once_for_each_value", |cluster| Box::pin(restarts_sidecar(cluster))),
-        ("a_deleted_pod_ends_and_is_replaced", |cluster| Box::pin(is_replaced(cluster))),
-        ("deleted_pods_are_replaced_once_each", |cluster| Box::pin(are_replaced_once(cluster))),
-        ("a_deleted_pod_with_a_finalizer_stays_ended", |cluster| Box::pin(finalizer(cluster))),
-    ]
-}
-
-async fn becomes_ready(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_stateful_sets_pod_becomes_ready(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "becomes-ready").await;
     room.node("a", |_| ()).await;
     let pod = room.ready_pod("a-0").await;
@@ -58,7 +42,9 @@ async fn becomes_ready(cluster: Arc<Cluster>) {
     }
 }
 
-async fn starts_slowly(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_slow_pod_waits_before_it_runs(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "starts-slowly").await;
     room.node("a", |set| annotate(set, stages::START_DELAY, "2s")).await;
     room.pod("it is being created", "a-0", |pod| waits(pod, "seid")).await;
@@ -71,7 +57,9 @@ async fn starts_slowly(cluster: Arc<Cluster>) {
     assert!(begin.elapsed() > Duration::from_millis(1500), "ready after {:?}", begin.elapsed());
 }
 
-async fn image_does_not_exist(cluster: Arc<Cluster>) {
+#[scenario]
+async fn an_image_that_does_not_exist_is_not_pulled(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "image-does-not-exist").await;
     room.node("a", |set| {
         let spec = &mut set["spec"]["template"]["spec"];
@@ -89,7 +77,9 @@ async fn image_does_not_exist(cluster: Arc<Cluster>) {
     assert_eq!(waits(&pod, "seid").as_deref(), Some("PodInitializing"));
 }
 
-async fn image_pull_failure_heals(cluster: Arc<Cluster>) {
+#[scenario]
+async fn an_image_pull_failure_heals(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "image-pull-failure").await;
     room.node("a", |set| {
         annotate(set, stages::BEHAVIOUR, stages::IMAGE_PULL_FAILURE);
@@ -109,7 +99,9 @@ async fn image_pull_failure_heals(cluster: Arc<Cluster>) {
     assert_eq!(healed.status.unwrap().pod_ip, ip, "the sandbox stays");
 }
 
-async fn crash_loop(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_crash_loop_counts_restarts_and_heals(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "crash-loop").await;
     room.node("a", |set| annotate(set, stages::BEHAVIOUR, stages::CRASH_LOOP)).await;
     let exit_code = |pod: &Pod| Some(container(pod, "seid")?.state?.terminated?.exit_code);
@@ -130,7 +122,9 @@ async fn crash_loop(cluster: Arc<Cluster>) {
     assert!(container(&healed, "seid").unwrap().restart_count > seid.restart_count);
 }
 
-async fn begins_to_crash(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_running_pod_can_begin_to_crash(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "begins-to-crash").await;
     room.node("a", |_| ()).await;
     let before = room.ready_pod("a-0").await;
@@ -155,7 +149,9 @@ async fn room_with_image(cluster: &Cluster, part: &str) -> Room {
     room
 }
 
-async fn image_crashes(cluster: Arc<Cluster>) {
+#[scenario]
+async fn an_image_crashes_with_its_exit_code(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = room_with_image(&cluster, stages::CRASHING_IMAGE).await;
     let pod = room
         .pod("it was restarted", "a-0", |pod| {
@@ -169,7 +165,9 @@ async fn image_crashes(cluster: Arc<Cluster>) {
     assert!(container(&pod, "sei-sidecar").unwrap().ready);
 }
 
-async fn init_fails(cluster: Arc<Cluster>) {
+#[scenario]
+async fn an_image_keeps_the_first_container_failing(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = room_with_image(&cluster, stages::INIT_FAILING_IMAGE).await;
     let pod = room
         .pod("its init container was restarted", "a-0", |pod| {
@@ -185,7 +183,9 @@ async fn init_fails(cluster: Arc<Cluster>) {
     }
 }
 
-async fn volume_missing(cluster: Arc<Cluster>) {
+#[scenario]
+async fn an_image_never_gets_its_volume(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = room_with_image(&cluster, stages::VOLUMELESS_IMAGE).await;
     let pod = room
         .pod("it has no sandbox", "a-0", |pod| {
@@ -203,7 +203,9 @@ async fn volume_missing(cluster: Arc<Cluster>) {
     assert!(next.metadata.deletion_timestamp.is_none());
 }
 
-async fn is_halted(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_halted_image_runs_and_is_never_ready(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = room_with_image(&cluster, stages::HALTED_IMAGE).await;
     let pod = room
         .pod("it runs", "a-0", |pod| {
@@ -218,7 +220,9 @@ async fn is_halted(cluster: Arc<Cluster>) {
     assert!(container(&pod, "sei-sidecar").unwrap().ready);
 }
 
-async fn restarts_sidecar(cluster: Arc<Cluster>) {
+#[scenario]
+async fn the_sidecar_restarts_once_for_each_value(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "restarts-sidecar").await;
     room.node("a", |_| ()).await;
     let before = container(&room.ready_pod("a-0").await, "sei-sidecar").unwrap();
@@ -250,7 +254,9 @@ async fn restarts_sidecar(cluster: Arc<Cluster>) {
     assert_eq!(third.restart_count, 3, "one restart for each new value");
 }
 
-async fn is_replaced(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_deleted_pod_ends_and_is_replaced(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "is-replaced").await;
     room.node("a", |set| annotate(set, stages::STOP_DELAY, "1s")).await;
     let old = room.ready_pod("a-0").await;
@@ -266,7 +272,9 @@ async fn is_replaced(cluster: Arc<Cluster>) {
     assert_eq!(container(&new, "seid").unwrap().restart_count, 0);
 }
 
-async fn are_replaced_once(cluster: Arc<Cluster>) {
+#[scenario]
+async fn deleted_pods_are_replaced_once_each(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     const COUNT: usize = 30;
     let room = Room::new(&cluster, "are-replaced-once").await;
     let begin = Timestamp::now();
@@ -300,7 +308,9 @@ async fn are_replaced_once(cluster: Arc<Cluster>) {
     assert_eq!(made, 2 * COUNT, "a new pod was taken for an old one and removed");
 }
 
-async fn finalizer(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_deleted_pod_with_a_finalizer_stays_ended(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "finalizer").await;
     let mut pod = json!({ "metadata": { "name": "a", "finalizers": ["devcluster.sei.io/test"] } });
     pod["spec"] = pod_without_volume();

@@ -12,7 +12,7 @@ use devcluster::{Cluster, Guard, Nodes, Options};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
-use libtest_mimic::{Completion, Failed, Trial};
+use scenario::{Completion, Failed, scenario};
 use serde_json::json;
 
 use crate::endings;
@@ -34,20 +34,17 @@ const HAUNTS: [&str; 5] =
 pub const WAITS: &str = "real-node-waits";
 pub const DROPS: &str = "real-node-drops";
 
-pub fn trials() -> Vec<Trial> {
+#[scenario]
+fn a_real_node_leaves_nothing_dropped_or_killed() -> Result<Completion, Failed> {
+    match Machine::find() {
+        Err(missing) if !required() => return Ok(Completion::ignored_with(missing)),
+        Err(missing) => return Err(missing.into()),
+        Ok(_) => {}
+    }
     // One after the other: there is one real node on a machine.
-    vec![trial("a_real_node_leaves_nothing_dropped_or_killed", || {
-        leaves_nothing(DROPS, |_| ())?;
-        leaves_nothing(WAITS, |owner| owner.kill().expect("killed"))
-    })]
-}
-
-fn trial(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
-    Trial::ignorable_test(name, move || match Machine::find() {
-        Err(missing) if !required() => Ok(Completion::ignored_with(missing)),
-        Err(missing) => Err(missing.into()),
-        Ok(_) => run().map(|()| Completion::Completed),
-    })
+    leaves_nothing(DROPS, |_| ())?;
+    leaves_nothing(WAITS, |owner| owner.kill().expect("killed"))?;
+    Ok(Completion::Completed)
 }
 
 /// The owner: a node with a pod on it.

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use devcluster::tools::Tool;
-use libtest_mimic::{Failed, Trial};
+use scenario::{Failed, scenario};
 use tempfile::TempDir;
 
+// The control plane is released for Linux only.
+#[cfg(target_os = "linux")]
 #[path = "tooling/download.rs"]
 mod download;
+#[cfg(target_os = "linux")]
 #[path = "tooling/server.rs"]
 mod server;
 
@@ -33,32 +36,16 @@ build)
 esac
 "#;
 
-pub fn trials() -> Vec<Trial> {
-    let mut trials = vec![
-        Trial::test("without_go_the_error_names_the_remedies", without_go),
-        Trial::test("an_old_go_is_told_from_a_new_one", old_go),
-        Trial::test("a_failed_build_shows_why", failed_build),
-        Trial::test("two_processes_build_each_tool_once", two_processes),
-        Trial::test("the_second_run_builds_nothing", second_run),
-        Trial::test("one_build_makes_all_programs_of_a_module", one_build),
-        Trial::test("a_setup_envtest_store_is_used", envtest_store),
-        Trial::test("a_program_of_another_version_is_ignored", misfit),
-    ];
-    // The control plane is released for Linux only.
-    if cfg!(target_os = "linux") {
-        trials.extend(download::trials());
-    }
-    trials
-}
-
-fn without_go() -> Result<(), Failed> {
+#[scenario]
+fn without_go_the_error_names_the_remedies() -> Result<(), Failed> {
     let stderr = failure(&tools(&sandbox(None)?).output()?);
     assert!(stderr.contains("no `go` on PATH") && stderr.contains("Go 1.26.0 or newer"), "{stderr}");
     assert!(stderr.contains("https://go.dev/dl/") && stderr.contains("KUBEBUILDER_ASSETS"), "{stderr}");
     Ok(())
 }
 
-fn old_go() -> Result<(), Failed> {
+#[scenario]
+fn an_old_go_is_told_from_a_new_one() -> Result<(), Failed> {
     let stderr = failure(&tools(&sandbox(Some("#!/bin/sh\necho go1.20.3\n"))?).output()?);
     assert!(stderr.contains("Go 1.26.0 or newer") && stderr.contains("`go` reports: go1.20.3"), "{stderr}");
     let refusing = "#!/bin/sh\necho 'go.mod requires go >= 1.26 (running go 1.24)' >&2\nexit 1\n";
@@ -67,7 +54,8 @@ fn old_go() -> Result<(), Failed> {
     Ok(())
 }
 
-fn failed_build() -> Result<(), Failed> {
+#[scenario]
+fn a_failed_build_shows_why() -> Result<(), Failed> {
     let broken = "#!/bin/sh\n[ $1 = env ] && echo go1.26.8 && exit\necho no space left on device\nexit 1\n";
     let sandbox = sandbox(Some(broken))?;
     // The second time nothing that was left behind is taken for a tool.
@@ -81,7 +69,8 @@ fn failed_build() -> Result<(), Failed> {
     Ok(())
 }
 
-fn two_processes() -> Result<(), Failed> {
+#[scenario]
+fn two_processes_build_each_tool_once() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     let both: Vec<_> = (0..2).map(|_| tools(&sandbox).spawn()).collect::<Result<_, _>>()?;
     for process in both {
@@ -92,7 +81,8 @@ fn two_processes() -> Result<(), Failed> {
     Ok(())
 }
 
-fn second_run() -> Result<(), Failed> {
+#[scenario]
+fn the_second_run_builds_nothing() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     let output = tools(&sandbox).output()?;
     let (first, builds) = (paths(&output), built(&sandbox).len());
@@ -108,7 +98,8 @@ fn second_run() -> Result<(), Failed> {
     Ok(())
 }
 
-fn one_build() -> Result<(), Failed> {
+#[scenario]
+fn one_build_makes_all_programs_of_a_module() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     let output = tools(&sandbox).output()?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -118,7 +109,8 @@ fn one_build() -> Result<(), Failed> {
     Ok(())
 }
 
-fn envtest_store() -> Result<(), Failed> {
+#[scenario]
+fn a_setup_envtest_store_is_used() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let os = std::env::consts::OS;
@@ -150,7 +142,8 @@ fn envtest_store() -> Result<(), Failed> {
     Ok(())
 }
 
-fn misfit() -> Result<(), Failed> {
+#[scenario]
+fn a_program_of_another_version_is_ignored() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     program(&sandbox.path().join("bin/kube-scheduler"), "echo Kubernetes v1.31.2")?;
     let output = tools(&sandbox).output()?;

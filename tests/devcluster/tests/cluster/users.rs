@@ -2,27 +2,21 @@
 
 use std::sync::Arc;
 
+use devcluster::LIMITED_TOKEN;
 use devcluster::audit::{self, Request, Stage};
-use devcluster::{Cluster, LIMITED_TOKEN};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
+use scenario::scenario;
 use serde_json::json;
 
-use crate::kit::{Room, Scenario, eventually, from};
+use crate::kit::{Room, Shared, eventually, from};
 
-pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    vec![
-        ("a_limited_user_may_do_what_it_is_bound_to", |cluster| Box::pin(limited(cluster))),
-        ("a_service_accounts_token_makes_a_kubeconfig", |cluster| Box::pin(service_account(cluster))),
-        ("kubectl_reaches_the_cluster_and_no_other", |cluster| Box::pin(kubectl(cluster))),
-        ("the_audit_log_tells_who_asked_for_what", |cluster| Box::pin(audit_log(cluster))),
-    ]
-}
-
-async fn limited(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_limited_user_may_do_what_it_is_bound_to(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "limited").await;
     let client = cluster.client_for(LIMITED_TOKEN, "limited-test").expect("a client");
     let pods: Api<Pod> = Api::namespaced(client.clone(), &room.namespace);
@@ -50,7 +44,9 @@ async fn limited(cluster: Arc<Cluster>) {
     assert!(others.list(&ListParams::default()).await.is_err(), "and no other");
 }
 
-async fn service_account(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_service_accounts_token_makes_a_kubeconfig(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "service-account").await;
     room.create::<ServiceAccount>(json!({ "metadata": { "name": "operator" } })).await;
     let request = k8s_openapi::api::authentication::v1::TokenRequest {
@@ -71,13 +67,17 @@ async fn service_account(cluster: Arc<Cluster>) {
     assert!(output.contains("system:serviceaccount:service-account:operator"), "{output} {answer:?}");
 }
 
-async fn kubectl(cluster: Arc<Cluster>) {
+#[scenario]
+async fn kubectl_reaches_the_cluster_and_no_other(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let answer = cluster.kubectl().args(["get", "nodes", "--output=name"]).output().expect("kubectl");
     let output = String::from_utf8_lossy(&answer.stdout).into_owned();
     assert_eq!(output, "node/node-0\n", "{answer:?}");
 }
 
-async fn audit_log(cluster: Arc<Cluster>) {
+#[scenario]
+async fn the_audit_log_tells_who_asked_for_what(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "audit-log").await;
     let log = cluster.audit_log().expect("the audit is on");
     let client: Client = cluster.client_for(LIMITED_TOKEN, "counted/1.0").expect("a client");

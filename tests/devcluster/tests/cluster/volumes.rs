@@ -2,23 +2,16 @@
 
 use std::sync::Arc;
 
-use devcluster::Cluster;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::api::DeleteParams;
+use scenario::scenario;
 
-use crate::kit::{Room, Scenario, claim, eventually};
+use crate::kit::{Room, Shared, claim, eventually};
 
-pub fn scenarios() -> Vec<(&'static str, Scenario)> {
-    vec![
-        ("a_claim_gets_its_volume_and_takes_it_along", |cluster| Box::pin(comes_and_goes(cluster))),
-        ("a_retained_volume_outlives_its_claim", |cluster| Box::pin(outlives_its_claim(cluster))),
-        ("a_volume_made_by_hand_is_bound", |cluster| Box::pin(by_hand(cluster))),
-        ("a_claim_of_another_class_stays_pending", |cluster| Box::pin(foreign(cluster))),
-    ]
-}
-
-async fn comes_and_goes(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_claim_gets_its_volume_and_takes_it_along(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "comes-and-goes").await;
     for class in ["standard", "standard"] {
         room.create::<PersistentVolumeClaim>(claim(class, class)).await;
@@ -35,7 +28,9 @@ async fn comes_and_goes(cluster: Arc<Cluster>) {
     }
 }
 
-async fn outlives_its_claim(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_retained_volume_outlives_its_claim(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "outlives-its-claim").await;
     room.create::<PersistentVolumeClaim>(claim("data", "retained")).await;
     let volume = bound(&room, "data").await;
@@ -43,7 +38,9 @@ async fn outlives_its_claim(cluster: Arc<Cluster>) {
     phase_of_volume(&room, &volume, "Released").await;
 }
 
-async fn by_hand(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_volume_made_by_hand_is_bound(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "by-hand").await;
     let made = cluster.add_volumes("retained", "2000Gi", 2).await.unwrap();
     assert_eq!(made.len(), 2);
@@ -54,7 +51,9 @@ async fn by_hand(cluster: Arc<Cluster>) {
     phase_of_volume(&room, &made[0], "Available").await;
 }
 
-async fn foreign(cluster: Arc<Cluster>) {
+#[scenario]
+async fn a_claim_of_another_class_stays_pending(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "foreign").await;
     room.create::<PersistentVolumeClaim>(claim("theirs", "somebody-elses")).await;
     // Made later and served: so the first one was not merely waiting its turn.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use devcluster::wait::until;
-use devcluster::{Cluster, stages};
+use devcluster::{Cluster, Guard, Options, Progress, stages};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
@@ -14,9 +14,29 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
 use sidecar_sim::{Node, Sidecars};
+use tokio::sync::OnceCell;
 
 /// Long enough for a machine that compiles meanwhile; a passing scenario never waits for it.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The cluster that scenarios share.
+pub struct Shared {
+    guard: Guard,
+    cluster: OnceCell<Cluster>,
+}
+
+impl Shared {
+    pub fn new(guard: Guard) -> Self {
+        Self { guard, cluster: OnceCell::new() }
+    }
+
+    /// The cluster. Starts with the first scenario that needs it.
+    pub async fn cluster(&self) -> &Cluster {
+        let options = Options { progress: Progress::lines(), ..Options::default() };
+        let start = || async { Cluster::start(options, &self.guard).await.expect("a cluster") };
+        self.cluster.get_or_init(start).await
+    }
+}
 
 /// Node `a` of a namespace: its objects in the cluster and its simulated sidecar.
 pub struct Fixture {

@@ -1,30 +1,22 @@
 //! Pods come, restart, overlap and go; the simulated sidecar of their node follows.
 
-use std::pin::Pin;
+use std::sync::Arc;
 
-use devcluster::{Cluster, stages};
+use devcluster::stages;
 use jiff::Timestamp;
 use kube::ResourceExt;
+use scenario::scenario;
 use serde_json::json;
 use sidecar_sim::{Cause, Interruption, Node};
 
-use crate::fixtures::{Fixture, eventually};
+use crate::fixtures::{Fixture, Shared, eventually};
 
 const MARK: &str = "aaaaaaaa-0000-5000-8000-000000000000";
 const UPLOAD: &str = "bbbbbbbb-0000-5000-8000-000000000000";
 
-/// A scenario on the shared cluster.
-pub type Scenario = for<'a> fn(&'a Cluster) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-pub fn all() -> [(&'static str, Scenario); 3] {
-    [
-        ("the_task_store_outlives_the_bootstrap_pod", |cluster| Box::pin(hands_over(cluster))),
-        ("the_newer_of_two_pods_answers", |cluster| Box::pin(overlap(cluster))),
-        ("a_restarted_container_resumes_or_fails_its_tasks", |cluster| Box::pin(restarts(cluster))),
-    ]
-}
-
-async fn hands_over(cluster: &Cluster) {
+#[scenario]
+async fn the_task_store_outlives_the_bootstrap_pod(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let it = Fixture::new(cluster, "hands-over").await;
     let pod = it.bootstrap().await;
     it.until(Node::is_up).await;
@@ -43,7 +35,9 @@ async fn hands_over(cluster: &Cluster) {
     assert_eq!(it.node.overlaps(), []);
 }
 
-async fn overlap(cluster: &Cluster) {
+#[scenario]
+async fn the_newer_of_two_pods_answers(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let it = Fixture::new(cluster, "overlap").await;
     let first = it.bootstrap().await;
     it.until(Node::is_up).await;
@@ -61,7 +55,9 @@ async fn overlap(cluster: &Cluster) {
     assert_eq!(pods, [(&*first.name_any(), "a-0")]);
 }
 
-async fn restarts(cluster: &Cluster) {
+#[scenario]
+async fn a_restarted_container_resumes_or_fails_its_tasks(shared: Arc<Shared>) {
+    let cluster = shared.cluster().await;
     let it = Fixture::new(cluster, "restarted-container").await;
     it.stateful_set().await;
     it.until(Node::is_up).await;

@@ -4,29 +4,13 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use devcluster::tools::Tool;
-use libtest_mimic::{Failed, Trial};
+use scenario::{Failed, scenario};
 use tempfile::TempDir;
 
 use super::server::{Answer, archive, serve, serve_tls, sha256, sha512};
 use super::{GO, built, devcluster, paths, sandbox};
 
 const ARCH: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-
-pub fn trials() -> Vec<Trial> {
-    vec![
-        Trial::test("a_release_file_saves_the_build", downloaded),
-        Trial::test("the_second_run_downloads_nothing", second_run),
-        Trial::test("a_release_file_that_is_missing_is_built", not_found),
-        Trial::test("a_release_file_with_a_wrong_checksum_is_built", wrong_checksum),
-        Trial::test("a_release_file_of_another_version_is_built", wrong_version),
-        Trial::test("a_mirror_cannot_replace_a_pinned_checksum", pinned_checksum),
-        Trial::test("an_unreachable_mirror_is_reported_in_a_line", unreachable),
-        Trial::test("a_silent_mirror_costs_one_timeout_for_all", silence),
-        Trial::test("https_downloads_from_a_trusted_server", trusted),
-        Trial::test("https_refuses_an_untrusted_server", untrusted),
-        Trial::test("https_is_never_redirected_to_http", downgrade),
-    ]
-}
 
 /// Answers of a mirror that has etcd, with the checksum of `listed`.
 fn answers(archived: Vec<u8>, listed: &[u8]) -> impl Fn(&str) -> Answer + Send + 'static {
@@ -61,7 +45,8 @@ fn reason(output: &Output) -> String {
     line
 }
 
-fn downloaded() -> Result<(), Failed> {
+#[scenario]
+fn a_release_file_saves_the_build() -> Result<(), Failed> {
     let file = etcd_archive("3.6.16")?;
     // Without a Go nothing can be built.
     let (sandbox, mirror) = (sandbox(None)?, etcd(file.clone(), &file)?);
@@ -73,7 +58,8 @@ fn downloaded() -> Result<(), Failed> {
     Ok(())
 }
 
-fn second_run() -> Result<(), Failed> {
+#[scenario]
+fn the_second_run_downloads_nothing() -> Result<(), Failed> {
     let file = etcd_archive("3.6.16")?;
     let (sandbox, mirror) = (sandbox(None)?, etcd(file.clone(), &file)?);
     let first = paths(&path_of("etcd", &sandbox, &mirror)?);
@@ -83,7 +69,8 @@ fn second_run() -> Result<(), Failed> {
     Ok(())
 }
 
-fn not_found() -> Result<(), Failed> {
+#[scenario]
+fn a_release_file_that_is_missing_is_built() -> Result<(), Failed> {
     let (sandbox, mirror) = (sandbox(Some(GO))?, serve(|_| Answer::NotFound)?);
     let output = path_of("etcd", &sandbox, &mirror)?;
     assert!(reason(&output).contains("answers 404"), "{output:?}");
@@ -91,7 +78,8 @@ fn not_found() -> Result<(), Failed> {
     Ok(())
 }
 
-fn wrong_checksum() -> Result<(), Failed> {
+#[scenario]
+fn a_release_file_with_a_wrong_checksum_is_built() -> Result<(), Failed> {
     let (sandbox, mirror) = (sandbox(Some(GO))?, etcd(etcd_archive("3.6.16")?, b"another file")?);
     let output = path_of("etcd", &sandbox, &mirror)?;
     assert!(reason(&output).contains("expected sha256:"), "{output:?}");
@@ -101,7 +89,8 @@ fn wrong_checksum() -> Result<(), Failed> {
     Ok(())
 }
 
-fn wrong_version() -> Result<(), Failed> {
+#[scenario]
+fn a_release_file_of_another_version_is_built() -> Result<(), Failed> {
     let file = etcd_archive("3.6.15")?;
     let (sandbox, mirror) = (sandbox(Some(GO))?, etcd(file.clone(), &file)?);
     let output = path_of("etcd", &sandbox, &mirror)?;
@@ -112,7 +101,8 @@ fn wrong_version() -> Result<(), Failed> {
     Ok(())
 }
 
-fn pinned_checksum() -> Result<(), Failed> {
+#[scenario]
+fn a_mirror_cannot_replace_a_pinned_checksum() -> Result<(), Failed> {
     let file = archive("kubernetes/server/bin/kube-scheduler", "echo Kubernetes v1.34.4")?;
     let sums = sha512(&file, &format!("kubernetes-server-linux-{ARCH}.tar.gz"));
     let mirror =
@@ -124,7 +114,8 @@ fn pinned_checksum() -> Result<(), Failed> {
     Ok(())
 }
 
-fn unreachable() -> Result<(), Failed> {
+#[scenario]
+fn an_unreachable_mirror_is_reported_in_a_line() -> Result<(), Failed> {
     let sandbox = sandbox(Some(GO))?;
     let output = path_of("helm", &sandbox, "http://127.0.0.1:1")?;
     assert!(reason(&output).contains("refused"), "{output:?}");
@@ -132,7 +123,8 @@ fn unreachable() -> Result<(), Failed> {
     Ok(())
 }
 
-fn silence() -> Result<(), Failed> {
+#[scenario]
+fn a_silent_mirror_costs_one_timeout_for_all() -> Result<(), Failed> {
     let (sandbox, begin) = (sandbox(Some(GO))?, Instant::now());
     let output = devcluster(&sandbox, &serve(|_| Answer::Silence)?).arg("tools").output()?;
     let elapsed = begin.elapsed();
@@ -153,7 +145,8 @@ fn over_tls(sandbox: &TempDir, mirror: &str, certificate: &str) -> Result<Output
     Ok(devcluster(sandbox, mirror).args(["path", "etcd"]).env("SSL_CERT_FILE", file).output()?)
 }
 
-fn trusted() -> Result<(), Failed> {
+#[scenario]
+fn https_downloads_from_a_trusted_server() -> Result<(), Failed> {
     let file = etcd_archive("3.6.16")?;
     let (mirror, certificate) = serve_tls(answers(file.clone(), &file))?;
     let output = over_tls(&sandbox(None)?, &mirror, &certificate)?;
@@ -161,7 +154,8 @@ fn trusted() -> Result<(), Failed> {
     Ok(())
 }
 
-fn untrusted() -> Result<(), Failed> {
+#[scenario]
+fn https_refuses_an_untrusted_server() -> Result<(), Failed> {
     let file = etcd_archive("3.6.16")?;
     let (mirror, _) = serve_tls(answers(file.clone(), &file))?;
     let (_, other) = serve_tls(|_| Answer::NotFound)?;
@@ -172,7 +166,8 @@ fn untrusted() -> Result<(), Failed> {
     Ok(())
 }
 
-fn downgrade() -> Result<(), Failed> {
+#[scenario]
+fn https_is_never_redirected_to_http() -> Result<(), Failed> {
     let file = etcd_archive("3.6.16")?;
     let plain = etcd(file.clone(), &file)?;
     let (mirror, certificate) = serve_tls(move |path| Answer::Redirect(format!("{plain}{path}")))?;

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use flate2::{Compression, write::GzEncoder};
-use libtest_mimic::Failed;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use scenario::Failed;
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// Answer to a request.
