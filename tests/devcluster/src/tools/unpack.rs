@@ -50,9 +50,6 @@ fn extract(archive: &Path, mut members: BTreeMap<String, PathBuf>) -> io::Result
     for entry in archive.entries()? {
         let entry = entry?;
         let name = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
         if let Some(path) = members.remove(&name) {
             let mut program = File::create(path)?;
             if io::copy(&mut entry.take(LARGEST), &mut program)? == LARGEST {
