@@ -17,7 +17,7 @@ use crate::kit::{Kit, namespace::condition};
 const OTHER_IMAGE: [&str; 4] = ["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"];
 
 #[scenario]
-async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete(kit: Arc<Kit>) {
+async fn without_an_operator_rules_hold_and_repair_and_deletion_work(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Both).await;
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}"#;
     let two = r#"{"spec":{"replicas":2}}"#;
@@ -51,7 +51,7 @@ async fn while_no_operator_is_up_the_rules_hold_and_people_can_mend_and_delete(k
 }
 
 #[scenario]
-async fn while_no_operator_is_up_a_node_can_be_paused(kit: Arc<Kit>) {
+async fn without_an_operator_a_node_can_be_paused(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Both).await;
     let patch = |change: &str| stage.kubectl(&["patch", "seinode/n0", "--type=merge", "-p", change]);
     let waits = |(done, said): (bool, String)| {
@@ -112,7 +112,7 @@ async fn series_of_the_alert_are_there(stage: &Stage) {
 }
 
 #[scenario]
-async fn without_the_policy_the_sets_of_nodes_wait_for_an_operator_and_nobody_else_does(kit: Arc<Kit>) {
+async fn without_the_policy_only_nodes_sets_wait_for_an_operator(kit: Arc<Kit>) {
     let stage = abandoned(&kit, Guards::Webhooks).await;
     for (arguments, webhook) in [
         (["label", "statefulset/n0", "team=rpc"].as_slice(), "vstatefulset.sei.io"),

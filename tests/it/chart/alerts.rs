@@ -57,7 +57,7 @@ fn a_minute() -> String {
 }
 
 #[scenario]
-async fn every_alert_fires_in_its_time_recovers_and_keeps_quiet_otherwise(kit: Arc<Kit>) {
+async fn alerts_fire_in_time_resolve_and_stay_quiet_otherwise(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let promtool = kit.tool(Tool::Promtool).await;
     let alerts = alerts(&ns);
@@ -147,7 +147,7 @@ fn run(promtool: &Path, place: &Path, arguments: &[&str]) {
 }
 
 #[scenario]
-async fn what_values_say_of_an_alert_is_rendered(kit: Arc<Kit>) {
+async fn alert_values_are_rendered(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let rule = json!({

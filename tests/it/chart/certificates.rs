@@ -1,4 +1,4 @@
-//! Certificates of the webhooks that somebody else looks after, as values of the chart.
+//! Certificates of the webhooks from other sources than the operator, by values of the chart.
 
 use std::{fs, sync::Arc};
 
@@ -26,7 +26,7 @@ fn source(more: &Value) -> Value {
 }
 
 #[scenario]
-async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
+async fn certificate_from_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);
@@ -55,7 +55,7 @@ async fn a_certificate_in_a_secret_is_served_and_trusted(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn with_a_certificate_of_others_no_right_to_secrets_is_left(kit: Arc<Kit>) {
+async fn foreign_certificates_leave_no_right_to_secrets(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let render = |more: &Value| {

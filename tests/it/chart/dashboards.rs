@@ -1,4 +1,4 @@
-//! The dashboards: JSON that Grafana takes, every panel explained, every identity once.
+//! The dashboards: valid JSON for Grafana, a description for every panel, unique identifiers.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

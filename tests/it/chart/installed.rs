@@ -28,7 +28,7 @@ use crate::kit::{
 };
 
 #[scenario]
-async fn both_charts_are_installed_upgraded_and_removed_and_the_node_runs_on(kit: Arc<Kit>) {
+async fn install_failover_upgrade_and_uninstall_keep_the_node(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);

@@ -1,5 +1,5 @@
-//! What is for the Prometheus operator and Grafana: taken by their own definitions, strictly; and refused in words where a
-//! cluster does not have them.
+//! Objects for the Prometheus operator and Grafana: their own definitions accept them strictly, and a cluster without these
+//! definitions is reported.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,7 +29,7 @@ fn everything() -> Value {
 }
 
 #[scenario]
-async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them(kit: Arc<Kit>) {
+async fn prometheus_objects_need_and_fit_their_definitions(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helms =
         [Helm::major(&kit, &ns.world, Major::Three).await, Helm::major(&kit, &ns.world, Major::Four).await];
@@ -81,7 +81,7 @@ async fn what_is_for_prometheus_is_taken_by_its_own_definitions_and_needs_them(k
 }
 
 #[scenario]
-async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their_label(kit: Arc<Kit>) {
+async fn service_monitor_and_dashboards_are_found(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let objects = objects(&template(&Helm::of(&ns.world), &ns, &everything())).unwrap();
     let of = |kind: &str| objects.iter().filter(|it| it["kind"] == kind).collect::<Vec<_>>();
@@ -111,7 +111,7 @@ async fn a_service_monitor_selects_the_metrics_and_dashboards_are_found_by_their
 }
 
 #[scenario]
-async fn wrong_values_of_what_is_monitored_are_refused_by_their_place(kit: Arc<Kit>) {
+async fn wrong_monitoring_values_are_rejected_by_path(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let wrong = [

@@ -15,7 +15,7 @@ use crate::kit::{
 };
 
 #[scenario]
-async fn what_is_rendered_is_taken_by_the_api_server_for_every_kind_of_values(kit: Arc<Kit>) {
+async fn rendered_charts_pass_a_strict_dry_run(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let [older, helm] = helms(&kit, &ns).await;
     for helm in [&older, &helm] {
@@ -123,7 +123,7 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
 }
 
 #[scenario]
-async fn the_operators_pod_is_let_in_where_pods_are_restricted(kit: Arc<Kit>) {
+async fn operator_pod_fits_restricted_pod_security(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let enforce = "pod-security.kubernetes.io/enforce=restricted";
     let (labelled, said) = ns.try_kubectl(&["label", "namespace", &ns.name, enforce]);
@@ -236,7 +236,7 @@ async fn the_sidecars_port_is_open_to_the_operator_only(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
+async fn wrong_values_are_rejected_by_path(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helms = helms(&kit, &ns).await;
     let mut missing = values(&json!({}));
@@ -316,7 +316,7 @@ async fn wrong_values_are_refused_by_their_place(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn the_chart_of_the_crd_says_what_the_operator_prints(kit: Arc<Kit>) {
+async fn crd_chart_equals_the_operators_definition(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let (done, text, said) = helm.run(&["template", "it", CRDS]);

@@ -1,7 +1,7 @@
 //! Every series that an alert or a panel queries exists: a real operator is scraped through a life in which everything happens
 //! that is queried, and the parser of Prometheus reads each query.
 
-mod life;
+mod lifecycle;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -36,7 +36,7 @@ const NOT_OURS: [&str; 4] = [
 ];
 
 #[scenario]
-async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: Arc<Kit>) {
+async fn queried_series_exist(kit: Arc<Kit>) {
     let program = kit.tool(Tool::Promql).await;
     let crds = vec![seinode_api::crd::seinode()];
     let world = Arc::new(kit.private(Options { crds, ..xtask::platform::options() }).await);
@@ -49,7 +49,7 @@ async fn every_series_of_an_alert_or_a_panel_is_one_that_the_operator_has(kit: A
     release.asked(&ns).await;
 
     let seen = Seen::begin(&operator).await;
-    life::lived(&ns, &operator, &seen).await;
+    lifecycle::lived(&ns, &operator, &seen).await;
     let there = seen.so_far();
 
     let rules = alerts(&ns).into_iter().map(|(name, rule)| (name, rule["expr"].as_str().unwrap().to_owned()));

@@ -1,5 +1,5 @@
-//! An upgrade of the release while the API server asks it without a pause: both replicas are replaced, as the Deployment's
-//! strategy says, and no call fails, not even one whose failure nobody would notice.
+//! An upgrade of the release under continuous calls of the API server: both replicas are replaced, as the Deployment's strategy
+//! says, and no call fails, not even one that may fail open.
 
 use std::{
     sync::{

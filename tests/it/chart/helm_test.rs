@@ -1,5 +1,5 @@
-//! `helm test`, with both majors: helm makes the hook's account and pod, and the process that the pod names runs under that
-//! account. No container runs here, so what became of the process is written into the pod's status in the kubelet's place.
+//! `helm test`, with both majors: helm creates the hook's account and pod, and the pod's command runs as a process under that
+//! account. No container runs here, so the test writes the outcome of the process to the pod's status, as the kubelet would.
 
 use std::{process::Command, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::kit::{
 const TEST: &str = "seinode-operator-selftest";
 
 #[scenario]
-async fn helm_test_passes_with_the_release_and_says_what_is_wrong_without(kit: Arc<Kit>) {
+async fn helm_test_passes_and_reports_each_failure(kit: Arc<Kit>) {
     let options =
         Options { audit: Audit::On, crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
     let world = Arc::new(kit.private(options).await);

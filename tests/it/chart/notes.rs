@@ -1,5 +1,5 @@
-//! What the charts say: labels and annotations of every object, the notes after an installation, what a catalogue of charts is
-//! told; and that Helm 3 installs them as Helm 4 does.
+//! Metadata of every object, the notes after an installation, the annotations for Artifact Hub, and the documented values; and
+//! Helm 3 installs both charts like Helm 4.
 
 use std::{fs, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::kit::{
 };
 
 #[scenario]
-async fn everything_carries_the_labels_and_annotations_that_are_asked_for(kit: Arc<Kit>) {
+async fn all_objects_carry_common_labels_and_annotations(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let more = json!({
@@ -51,7 +51,7 @@ async fn everything_carries_the_labels_and_annotations_that_are_asked_for(kit: A
 }
 
 #[scenario]
-async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Kit>) {
+async fn notes_warn_of_likely_mistakes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let warned = [
         (json!({"replicas": 1}), "There is one replica"),
@@ -93,7 +93,7 @@ async fn what_is_likely_not_meant_is_said_after_the_installation(kit: Arc<Kit>) 
 }
 
 #[scenario]
-async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
+async fn artifacthub_annotations_are_true(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let told = |chart: &str| -> Value {
         serde_norway::from_str(&fs::read_to_string(format!("{chart}/Chart.yaml")).unwrap()).unwrap()
@@ -123,7 +123,7 @@ async fn what_a_catalogue_is_told_of_the_charts_is_true(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn the_values_that_the_documents_show_are_taken(kit: Arc<Kit>) {
+async fn documented_values_render(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let helm = Helm::of(&ns.world);
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/install.md")).unwrap();

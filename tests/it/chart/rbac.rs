@@ -1,5 +1,5 @@
-//! The rights that the chart grants are those that the operator uses: it goes through everything that it ever does as the
-//! chart's ServiceAccount, and the audit log has no request that was denied and every verb that was granted.
+//! The chart grants exactly the rights that the operator uses: it does everything that it ever does as the chart's
+//! ServiceAccount, and the audit log has no denied request and every granted verb.
 
 use std::{
     collections::BTreeSet,
@@ -35,7 +35,7 @@ use crate::kit::{
     release::{NAME, Release, merge},
 };
 
-/// Granted, and never in the log: why.
+/// Rights that are granted and never logged, with the reason.
 const NEVER_LOGGED: [(&str, &str, &str); 5] = [
     ("statefulsets", "create", "a server-side apply that creates needs it, and is logged as patch"),
     ("services", "create", "a server-side apply that creates needs it, and is logged as patch"),
@@ -51,14 +51,14 @@ const NEVER_LOGGED: [(&str, &str, &str); 5] = [
 const AUTHORITY: &str = "seinode-operator-webhook-authority";
 
 #[scenario]
-async fn no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
+async fn cluster_wide_rights_are_exactly_those_used(kit: Arc<Kit>) {
     let more = json!({"rbac": {"ownerReferencesGuarded": true}});
     of_a_release(&kit, Owners::Guarded, more).await;
 }
 
 /// The rights to Secrets are narrowed as well, to those of the one validator.
 #[scenario]
-async fn in_some_namespaces_no_right_is_missing_and_none_is_granted_in_vain(kit: Arc<Kit>) {
+async fn rights_in_watched_namespaces_are_exactly_those_used(kit: Arc<Kit>) {
     let secrets = json!({"scope": "namespaces", "namespaces": {"sei": ["val-signing-key", "val-node-key"]}});
     of_a_release(&kit, Owners::Free, json!({"watchNamespaces": ["sei"], "rbac": {"secrets": secrets}})).await;
 }
@@ -255,7 +255,7 @@ async fn told_again(ns: &Namespace, first: Instant) {
 /// Group, resource and verb.
 type Right = (String, String, String);
 
-/// What the release grants the operator, wherever.
+/// All rights that the release grants to the operator.
 async fn granted(release: &Release, ns: &Namespace) -> BTreeSet<Right> {
     let client = &release.system.client;
     let cluster = Api::<ClusterRole>::all(client.clone()).get(NAME).await.unwrap().rules;
