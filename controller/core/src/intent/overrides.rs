@@ -13,6 +13,12 @@ use crate::violation::Violation;
 /// A suggestion is made only for a key at least this alike (Jaro-Winkler, 1 is the same).
 const ALIKE: f64 = 0.85;
 
+/// Longest key in bytes that gets a suggestion: comparing takes the product of both lengths.
+const COMPARABLE: usize = 64;
+
+/// Most violations of one spec that come with a suggestion.
+const SUGGESTIONS: usize = 20;
+
 /// Keys that the registry lists but that no override can set: their types are not text (sidecar contract).
 const UNSETTABLE: [&str; 2] = ["metrics.global_labels", "consensus.unsafe_bypass_commit_timeout_override"];
 
@@ -30,7 +36,8 @@ pub(super) fn check(overrides: &BTreeMap<String, String>, unknown: Unknown, foun
         if UNSETTABLE.contains(&key.as_str()) {
             found.push(Violation::new(&field, "this key cannot be set through overrides", "remove it"));
         } else if unknown == Unknown::Refused && !is_known(key) {
-            let remedy = match nearest(key) {
+            let comparable = key.len() <= COMPARABLE && found.len() < SUGGESTIONS;
+            let remedy = match comparable.then(|| nearest(key)).flatten() {
                 Some(near) => format!("did you mean {near}?"),
                 None => "correct or remove it".to_owned(),
             };
@@ -112,6 +119,18 @@ mod tests {
         }
         let stranger = &found("zzz", Unknown::Refused)[0];
         assert!(!stranger.remedy.contains("did you mean"), "{stranger}");
+    }
+
+    #[test]
+    fn many_or_long_unknown_keys_get_no_suggestion() {
+        let near = |number: usize| format!("evm.http_port{number}");
+        let many = (0..100).map(|number| (near(number), String::new())).collect();
+        let mut violations = Vec::new();
+        check(&many, Unknown::Refused, &mut violations);
+        let suggested = violations.iter().filter(|it| it.remedy.contains("did you mean")).count();
+        assert_eq!((violations.len(), suggested), (100, SUGGESTIONS));
+        let long = format!("evm.http_port{}", "x".repeat(COMPARABLE));
+        assert!(!found(&long, Unknown::Refused)[0].remedy.contains("did you mean"));
     }
 
     #[test]
