@@ -1,11 +1,11 @@
-//! Composes admission: the certificate, the server that presents it, and the gate of readiness.
+//! Composes admission: the certificate, the server that presents it, and the readiness check.
 //!
-//! Every replica serves, whoever leads. Judging is `seinode-webhook`'s business, the certificate `seinode-certs`'; here
-//! they only meet.
+//! Every replica serves, whoever leads. `seinode-webhook` reviews, `seinode-certs` provides the certificate; this module
+//! only connects them.
 
 mod metrics;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, path::PathBuf, sync::Arc};
 
 use futures::FutureExt;
 use prometheus::Registry;
@@ -15,7 +15,11 @@ use seinode_certs::{
     SecretName, Settings, prepare,
 };
 use seinode_controller::Gate;
-use seinode_webhook::{Door, Limits, Metrics, review, serve};
+use seinode_webhook::{
+    Limits, Listener, Metrics,
+    clients::{BadAuthority, Clients as ApiServers},
+    review, serve,
+};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -25,19 +29,28 @@ use crate::{
     settings::admission::{Admission, Authority},
 };
 
-/// What admission consists of, before it runs.
+/// The parts of admission, before it runs.
 pub struct Parts {
     handle: Handle,
     certificates: Certificates,
+    clients: Option<Arc<ApiServers>>,
     metrics: Metrics,
 }
 
-/// Why admission cannot begin.
+/// Reasons why admission cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum Unprepared {
     /// The names of the certificate.
     #[error("the certificate of the webhooks cannot be made: {0}")]
     Names(#[from] seinode_certs::BadNames),
+    /// The file of the authority of clients.
+    #[error("--webhook-client-ca: {file} {reason}: name a file with the certificate of an authority, in PEM")]
+    Clients {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: BadAuthority,
+    },
     /// A metric of ours is defined wrongly.
     #[error("the metrics of admission cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -46,7 +59,8 @@ pub enum Unprepared {
 /// Prepares everything and does nothing yet.
 ///
 /// # Errors
-/// When the namespace of the kubeconfig fits no DNS name, or a metric is defined wrongly.
+/// When the namespace of the kubeconfig does not fit into a DNS name, the authority of clients cannot be read, or a metric is
+/// defined wrongly.
 pub fn assemble(admission: &Admission, clients: &Clients, registry: &Registry) -> Result<Parts, Unprepared> {
     let namespace =
         admission.namespace.clone().unwrap_or_else(|| clients.request.default_namespace().to_owned());
@@ -72,7 +86,11 @@ pub fn assemble(admission: &Admission, clients: &Clients, registry: &Registry) -
         clock: Clock::system(),
     });
     registry.register(Box::new(Presented::new(handle.report.clone())?))?;
-    Ok(Parts { handle, certificates, metrics: Metrics::register(registry)? })
+    let clients = admission.clients.as_ref().map(|file| {
+        let clients = ApiServers::read(file).map(Arc::new);
+        clients.map_err(|reason| Unprepared::Clients { file: file.clone(), reason })
+    });
+    Ok(Parts { handle, certificates, clients: clients.transpose()?, metrics: Metrics::register(registry)? })
 }
 
 impl Parts {
@@ -87,20 +105,31 @@ impl Parts {
     /// When TLS cannot be set up; a defect of ours.
     pub fn serve(
         &self,
-        listener: TcpListener,
+        socket: TcpListener,
         stop: CancellationToken,
     ) -> impl Future<Output = Result<(), rustls::Error>> + Send + use<> {
-        let door = Door { listener, certificates: Arc::clone(&self.handle.resolver) as _ };
-        serve(door, Arc::new(review::answer), Limits::default(), self.metrics.clone(), stop)
+        let certificates = Arc::clone(&self.handle.resolver) as _;
+        let clients = self.clients.clone();
+        let listener =
+            Listener { socket, certificates, clients: clients.clone().map(|clients| clients as _) };
+        let serving =
+            serve(listener, Arc::new(review::respond), Limits::default(), self.metrics.clone(), stop);
+        async move {
+            let Some(clients) = clients else { return serving.await };
+            tokio::select! {
+                served = serving => served,
+                never = clients.follow() => match never {},
+            }
+        }
     }
 
-    /// Keeps the certificate in order and the gate in step with it, until `close` is cancelled.
+    /// Renews the certificate and updates the readiness check, until `close` is cancelled.
     pub fn keep(
         self,
         gate: Gate,
         close: CancellationToken,
     ) -> impl Future<Output = Result<(), Infallible>> + Send {
-        let Self { handle, certificates, metrics: _ } = self;
+        let Self { handle, certificates, clients: _, metrics: _ } = self;
         async move {
             let following = follow(handle.report, gate);
             tokio::select! {
@@ -113,7 +142,7 @@ impl Parts {
     }
 }
 
-/// Shuts the gate while the API servers cannot call this replica.
+/// Fails the readiness check while the API servers cannot call this replica.
 async fn follow(mut report: watch::Receiver<Report>, gate: Gate) {
     loop {
         match &report.borrow_and_update().readiness {

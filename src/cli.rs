@@ -194,6 +194,12 @@ pub struct WebhookArgs {
     #[arg(env = "SEINODE_WEBHOOK_CA_BUNDLE", hide_env_values = true)]
     pub webhook_ca_bundle: String,
 
+    /// File with the authority, in PEM, that signs the client certificates of API servers: only clients that present one
+    /// may call the webhooks. The file is read again when it changes [default: every client may call].
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    #[arg(env = "SEINODE_WEBHOOK_CLIENT_CA", hide_env_values = true)]
+    pub webhook_client_ca: String,
+
     /// MutatingWebhookConfiguration whose caBundle the operator maintains.
     #[arg(long, value_name = "NAME", default_value = "seinode-operator")]
     #[arg(env = "SEINODE_MUTATING_WEBHOOK_CONFIGURATION", hide_env_values = true)]

@@ -19,6 +19,8 @@ pub struct Admission {
     pub listen: Listen,
     /// Source of the certificate.
     pub authority: Authority,
+    /// File with the authority of API servers' client certificates; `None` lets every client call.
+    pub clients: Option<PathBuf>,
     /// The names that API servers call it by; none for the Service [`Self::SERVICE`] in the operator's namespace.
     pub names: Vec<String>,
     /// Name of the `MutatingWebhookConfiguration`.
@@ -60,6 +62,7 @@ impl Admission {
             webhook_certificate_secret,
             webhook_certificate_directory,
             webhook_ca_bundle,
+            webhook_client_ca,
             mutating_webhook_configuration,
             validating_webhook_configuration,
         } = flags;
@@ -77,6 +80,7 @@ impl Admission {
             let admission = Self {
                 listen: listen?,
                 authority: files?.map_or(Authority::Secret(secret?), Authority::Files),
+                clients: (!webhook_client_ca.is_empty()).then(|| PathBuf::from(webhook_client_ca)),
                 names: names?,
                 mutating: mutating?,
                 validating: validating?,

@@ -1,4 +1,4 @@
-//! Admission: what judging costs, against the same server with a judge that answers a constant.
+//! Admission: the cost of a review, against the same server with a reviewer that returns a constant.
 //!
 //! `cargo bench --bench admission`. One run, both servers as processes of their own, in turns; what is compared are the
 //! medians of the rounds. Both are called through TLS as an API server calls them. First as fast as eight connections can;
@@ -95,8 +95,8 @@ async fn compare() -> Vec<Verdict> {
     let (earlier, later) = memory.split_at(ROUNDS / 2);
     let growth = median(later.iter().copied()) as f64 / median(earlier.iter().copied()) as f64;
     vec![
-        Verdict { what: "time of the same calls, judged : constant", value: of(&fast), bound: SLOWER },
-        Verdict { what: "p99 at 300 calls/s, judged : constant", value: of(&paced), bound: LATER },
+        Verdict { what: "time of the same calls, reviewed : constant", value: of(&fast), bound: SLOWER },
+        Verdict { what: "p99 at 300 calls/s, reviewed : constant", value: of(&paced), bound: LATER },
         Verdict { what: "memory, later rounds : earlier", value: growth, bound: GROWTH },
     ]
 }

@@ -1,29 +1,29 @@
-//! The questions that an API server may ask, and the path of each.
+//! The endpoints that an API server may call, and the path of each.
 //!
 //! An endpoint is an entry of a webhook configuration (`charts/seinode-operator/templates`): its name is the entry's
 //! name and the label `webhook` of metrics. A test holds that the chart and this list agree.
 
-/// One question: an entry of a webhook configuration.
+/// One endpoint: an entry of a webhook configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
-    /// Stamps labels on SeiNodes.
+    /// Labels SeiNodes.
     MutateSeiNode,
-    /// Judges SeiNodes that are created or changed.
+    /// Validates SeiNodes that are created or changed.
     ValidateSeiNode,
-    /// Says what becomes of the volume of a SeiNode that is deleted; never refuses.
+    /// Warns of what becomes of the volume of a SeiNode that is deleted; never denies.
     WarnSeiNodeDeletion,
     /// Makes StatefulSets of nodes OnDelete.
     MutateStatefulSet,
-    /// Judges StatefulSets of nodes that are created or changed.
+    /// Validates StatefulSets of nodes that are created or changed.
     ValidateStatefulSet,
-    /// Says that a StatefulSet that is deleted comes back; never refuses.
+    /// Warns that a StatefulSet that is deleted is created again; never denies.
     WarnStatefulSetDeletion,
-    /// Judges `statefulsets/scale`.
+    /// Validates `statefulsets/scale`.
     ValidateScale,
 }
 
 impl Endpoint {
-    /// All of them.
+    /// Every endpoint.
     pub const ALL: [Self; 7] = [
         Self::MutateSeiNode,
         Self::ValidateSeiNode,
@@ -34,7 +34,7 @@ impl Endpoint {
         Self::ValidateScale,
     ];
 
-    /// Path of its URL.
+    /// Path of the endpoint's URL.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Endpoint {
         }
     }
 
-    /// Name of its entry, and the label `webhook` of metrics.
+    /// Name of the endpoint's entry, and the label `webhook` of metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Endpoint {
         Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }
 
-    /// Kind of the object that a person thinks of.
+    /// Kind of the object that a user has in mind.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Endpoint {
         }
     }
 
-    /// What it judges: group, resource and subresource.
+    /// Group, resource and subresource of the objects.
     #[must_use]
     pub const fn resource(self) -> (&'static str, &'static str, &'static str) {
         match self {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_endpoint_is_found_by_its_path_and_by_no_other() {
+    fn every_endpoint_is_found_by_its_exact_path() {
         for endpoint in Endpoint::ALL {
             assert_eq!(Endpoint::of(endpoint.path()), Some(endpoint));
         }

@@ -1,7 +1,7 @@
 //! The rules that hold for the StatefulSet of every node, in words and in CEL.
 //!
-//! Two of them hold also while no replica of ours is up: a ValidatingAdmissionPolicy has them, and both say the same
-//! because both texts are made here. The policy runs first and hides what the webhook would have said.
+//! A ValidatingAdmissionPolicy has them too, and holds them also while no replica of the operator is up. Both report the
+//! same because both texts are made here. The policy runs first and hides the message of the webhook.
 
 use seinode_core::violation::Violation;
 
@@ -27,25 +27,39 @@ pub const ONE_REPLICA: Rule = Rule {
     remedy: "set 1, or 0 to stop it; for one more node create another SeiNode",
 };
 
-/// The label is what guards the set.
+/// A node's pod has number 0: a set that counts from another number gets a second pod before it loses the first.
+pub const FIRST_ORDINAL: Rule = Rule {
+    field: "spec.ordinals.start",
+    rule: "SeiNode {node} runs pod 0, and a pod with another number would run beside it with its keys",
+    remedy: "set 0, or leave spec.ordinals out",
+};
+
+/// A set is recognised by its selector, which cannot change; a Scale of the set shows nothing else.
+pub const SELECTOR_FITS: Rule = Rule {
+    field: "spec.selector.matchLabels[sei.io/node]",
+    rule: "its pods have the label of SeiNode {node}, and the StatefulSet does not select them by it",
+    remedy: "set the same value in both, or take the label off the pod template",
+};
+
+/// The label makes the operator watch the set.
 pub const LABEL_STAYS: Rule = Rule {
     field: "metadata.labels[sei.io/node]",
     rule: "it says that this StatefulSet belongs to SeiNode {node}, and cannot be changed or removed",
     remedy: "leave it; to be rid of the StatefulSet delete the SeiNode",
 };
 
-/// The owner reference is what deletes the set with its node.
+/// The owner reference deletes the set with its node.
 pub const OWNER_STAYS: Rule = Rule {
     field: "metadata.ownerReferences",
     rule: "the reference to SeiNode {node} cannot be removed: the StatefulSet goes with its SeiNode",
     remedy: "leave it; to keep the StatefulSet delete the SeiNode with --cascade=orphan",
 };
 
-/// CEL: whether a set is or stays OnDelete. A set that never was is migrated, not trapped.
+/// CEL: a set is or stays OnDelete. A set that never was is migrated, not trapped.
 pub const IS_ON_DELETE: &str = "object.spec.updateStrategy.type == 'OnDelete' || \
      (oldObject != null && oldObject.spec.updateStrategy.type != 'OnDelete')";
 
-/// CEL: whether an object, a set or a Scale, asks for one pod at most. What asked for more before is not trapped.
+/// CEL: an object, a set or a Scale, has one replica at most. One that had more before is not trapped.
 pub const HAS_ONE_REPLICA: &str = "!has(object.spec.replicas) || object.spec.replicas <= 1 || \
      (oldObject != null && has(oldObject.spec.replicas) && oldObject.spec.replicas == object.spec.replicas)";
 
@@ -53,7 +67,7 @@ pub const HAS_ONE_REPLICA: &str = "!has(object.spec.replicas) || object.spec.rep
 pub const NODE_OF_SET: &str = "has(object.metadata.labels) && 'sei.io/node' in object.metadata.labels \
      ? object.metadata.labels['sei.io/node'] : oldObject.metadata.labels['sei.io/node']";
 
-/// CEL: whether a Scale is that of a node's set. A Scale has no labels: only its selector says whose it is.
+/// CEL: a Scale is that of a node's set. A Scale has no labels: only its selector shows the node.
 pub const IS_SCALE_OF_NODE: &str = "has(oldObject.status.selector) && \
      oldObject.status.selector.split(',').exists(it, it.startsWith('sei.io/node='))";
 
@@ -62,11 +76,11 @@ pub const NODE_OF_SCALE: &str =
     "oldObject.status.selector.split(',').filter(it, it.startsWith('sei.io/node='))[0].substring(12)";
 
 impl Rule {
-    /// What is said when the set of a node breaks it.
+    /// The violation of the rule by the set of a node.
     #[must_use]
     pub fn broken_by(self, node: &str) -> Violation {
-        let said = |text: &str| text.replace("{node}", node);
-        Violation::new(self.field, said(self.rule), said(self.remedy))
+        let naming = |text: &str| text.replace("{node}", node);
+        Violation::new(self.field, naming(self.rule), naming(self.remedy))
     }
 
     /// CEL: the same words, with the node in the variable `node`.

@@ -1,28 +1,30 @@
-//! Why a handshake failed, in few words: they become a label.
+//! Reasons why a handshake failed, as labels of a metric.
 
 use std::io;
 
 use rustls::{AlertDescription, Error};
 
-/// Why a handshake failed.
+/// The reason why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The client does not trust the certificate, or it is not for the name that was called, or not valid.
     CertificateRejected,
     /// There is no certificate to present.
     NoCertificate,
-    /// It took too long.
+    /// The handshake took too long.
     Timeout,
-    /// It gave way to a newcomer.
+    /// The connection was evicted for a new one.
     Displaced,
     /// The connection ended.
     Closed,
-    /// What came is no TLS, or no TLS that is spoken here.
+    /// The client has no certificate that is accepted here.
+    ClientRejected,
+    /// The client does not speak TLS, or no version that is accepted here.
     Protocol,
 }
 
 impl Reason {
-    /// Its label.
+    /// The value of the label.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::CertificateRejected => "certificate_rejected",
@@ -30,23 +32,25 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Displaced => "displaced",
             Self::Closed => "closed",
+            Self::ClientRejected => "client_rejected",
             Self::Protocol => "protocol",
         }
     }
 }
 
-/// Reads what an acceptor says.
+/// The reason behind an error of the acceptor.
 pub(crate) fn of(error: &io::Error) -> Reason {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         None => Reason::Closed,
         Some(Error::AlertReceived(alert)) => of_alert(*alert),
-        // What rustls says when the resolver has none.
+        // The error of rustls when the resolver has no certificate.
         Some(Error::General(_)) => Reason::NoCertificate,
+        Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_)) => Reason::ClientRejected,
         Some(_) => Reason::Protocol,
     }
 }
 
-/// Which alerts are about the certificate: <https://www.rfc-editor.org/rfc/rfc8446#section-6.2>.
+/// Alerts about our certificate: <https://www.rfc-editor.org/rfc/rfc8446#section-6.2>.
 fn of_alert(alert: AlertDescription) -> Reason {
     match alert {
         AlertDescription::BadCertificate

@@ -1,19 +1,21 @@
-//! The gate: admission of SeiNodes and of the StatefulSets that run them.
+//! Admission webhooks: they label and validate SeiNodes, reporting every error at once, and stop users from scaling a node's
+//! StatefulSet above one replica or changing it away from `OnDelete`.
 //!
-//! - [`endpoint`]: the questions that an API server may ask, and their paths;
-//! - `serve`: HTTPS with a certificate that somebody else looks after, bounds on everything, and a drain at the end;
-//!   `handshake`: why one failed; `metrics`: what is counted of all this;
-//! - [`request`]: what is asked, read from an `AdmissionReview`;
-//! - [`review`]: from a body to an answer; [`review::answer`] is all that a server has to call;
+//! - [`endpoint`]: the endpoints that an API server may call, and their paths;
+//! - `serve`: HTTPS with limits on everything, and a drain at the end; `handshake`: reasons why one failed; `metrics`;
+//! - [`clients`]: the certificates of API servers, where only they may call;
+//! - [`request`]: a request, read from an `AdmissionReview`; [`view`]: its objects, read where they lie in the body;
+//! - [`review`]: from a body to a response; [`review::respond`] is all that a server has to call;
 //! - [`guard`]: the rules of StatefulSets, in words and in CEL;
 //! - [`verdict`]: pure, from the old and the new object to "allow, with these warnings" or "deny, for all of these
-//!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test say the
-//!   same of the same spec.
+//!   violations". It calls the core's own `Intent::parse`, so that `kubectl`, the condition and a test report the same
+//!   errors of the same spec.
 //!
-//! This package may use `seinode-core` and `seinode-api`, and nothing else of ours. What never belongs here: a rule
-//! of its own for SeiNodes, a call to the API server, or anything that changes an object behind its owner's back.
-//! The gate being shut must never keep a SeiNode from being deleted.
+//! This package may use `seinode-core` and `seinode-api`, and no other package of this workspace. It never has a rule of
+//! its own for SeiNodes, calls the API server, or changes an object unannounced. It must never keep a SeiNode from being
+//! deleted.
 
+pub mod clients;
 pub mod endpoint;
 pub mod guard;
 mod handshake;
@@ -22,9 +24,10 @@ pub mod request;
 pub mod review;
 mod serve;
 pub mod verdict;
+pub mod view;
 
 pub use metrics::Metrics;
-pub use serve::{Door, Judge, Limits, serve};
+pub use serve::{Limits, Listener, Reviewer, serve};
 
 #[cfg(test)]
 mod tests;

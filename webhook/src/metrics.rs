@@ -1,16 +1,16 @@
-//! What is counted of admission. No label has a value that a request could choose freely.
+//! Metrics of admission. No label has a value that a request could choose freely.
 
 use std::time::Instant;
 
 use http::StatusCode;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::{endpoint::Endpoint, handshake::Reason, review::Answer};
+use crate::{endpoint::Endpoint, handshake::Reason, review::Response};
 
-/// In seconds: from what a review takes to what an API server waits.
+/// Upper bounds in seconds, from the time of a review to the time-out of an API server.
 const BUCKETS: [f64; 12] = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.0];
 
-/// What is counted; clones share the counters.
+/// The metrics of admission; clones share the counters.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: IntCounterVec,
@@ -19,7 +19,7 @@ pub struct Metrics {
     shed: IntCounter,
     panics: IntCounter,
     patches: IntCounterVec,
-    displaced: IntCounter,
+    evicted: IntCounter,
     handshakes: IntCounterVec,
 }
 
@@ -31,13 +31,16 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             requests: IntCounterVec::new(
-                Opts::new("sei_admission_requests_total", "Requests of API servers that were answered."),
+                Opts::new(
+                    "sei_admission_requests_total",
+                    "Requests that were answered, by webhook and result.",
+                ),
                 &["webhook", "operation", "subresource", "allowed", "code", "dry_run"],
             )?,
             seconds: HistogramVec::new(
                 HistogramOpts::new(
                     "sei_admission_request_duration_seconds",
-                    "From the header of a request to its answer.",
+                    "Time from the header of a request to its response.",
                 )
                 .buckets(BUCKETS.to_vec()),
                 &["webhook"],
@@ -48,29 +51,26 @@ impl Metrics {
             )?,
             shed: IntCounter::new(
                 "sei_admission_shed_total",
-                "Requests and connections that were refused, as too much was under way.",
+                "Requests and connections that were rejected because too many were under way.",
             )?,
             panics: IntCounter::new(
                 "sei_admission_panics_total",
                 "Reviews that panicked, each a defect of the operator.",
             )?,
             patches: IntCounterVec::new(
-                Opts::new("sei_admission_patches_total", "Fields that were changed on the way in."),
+                Opts::new("sei_admission_patches_total", "Fields that were changed by mutation."),
                 &["webhook", "field"],
             )?,
-            displaced: IntCounter::new(
+            evicted: IntCounter::new(
                 "sei_admission_connections_displaced_total",
-                "Connections without a request that gave way to newcomers, handshakes aside.",
+                "Slow and idle connections that were evicted for new ones, handshakes aside.",
             )?,
             handshakes: IntCounterVec::new(
-                Opts::new(
-                    "sei_tls_handshake_failures_total",
-                    "Handshakes that failed, by what is known of why.",
-                ),
+                Opts::new("sei_tls_handshake_failures_total", "Handshakes that failed, by reason."),
                 &["reason"],
             )?,
         };
-        let Self { requests, seconds, in_flight, shed, panics, patches, displaced, handshakes } =
+        let Self { requests, seconds, in_flight, shed, panics, patches, evicted, handshakes } =
             metrics.clone();
         registry.register(Box::new(requests))?;
         registry.register(Box::new(seconds))?;
@@ -78,39 +78,39 @@ impl Metrics {
         registry.register(Box::new(shed))?;
         registry.register(Box::new(panics))?;
         registry.register(Box::new(patches))?;
-        registry.register(Box::new(displaced))?;
+        registry.register(Box::new(evicted))?;
         registry.register(Box::new(handshakes))?;
         Ok(metrics)
     }
 
-    /// A request begins.
+    /// Counts a request that begins.
     pub(crate) fn begin(&self, endpoint: Endpoint) -> Call {
         self.in_flight.inc();
         Call { metrics: self.clone(), endpoint, begun: Instant::now() }
     }
 
-    /// A request or a connection was refused.
+    /// Counts a request or a connection that was rejected.
     pub(crate) fn shed(&self) {
         self.shed.inc();
     }
 
-    /// A review panicked.
+    /// Counts a review that panicked.
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// A connection gave way to another.
-    pub(crate) fn displaced(&self) {
-        self.displaced.inc();
+    /// Counts a connection that was evicted.
+    pub(crate) fn evicted(&self) {
+        self.evicted.inc();
     }
 
-    /// A handshake failed.
+    /// Counts a handshake that failed.
     pub(crate) fn handshake_failed(&self, reason: Reason) {
         self.handshakes.with_label_values(&[reason.label()]).inc();
     }
 }
 
-/// A request that is being answered. One whose client goes away is not counted as answered.
+/// A request that is being answered. A request whose client goes away is not counted as answered.
 #[derive(Debug)]
 pub(crate) struct Call {
     metrics: Metrics,
@@ -119,17 +119,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// It was judged.
-    pub(crate) fn answered(&self, answer: &Answer) {
-        let facts = &answer.facts;
-        self.count(facts.operation, facts.subresource, facts.allowed, facts.code, facts.dry_run);
-        for field in &facts.patched {
+    /// Counts the request as reviewed.
+    pub(crate) fn reviewed(&self, response: &Response) {
+        let summary = &response.summary;
+        self.count(summary.operation, summary.subresource, summary.allowed, summary.code, summary.dry_run);
+        for field in &summary.patched {
             self.metrics.patches.with_label_values(&[self.endpoint.name(), field]).inc();
         }
     }
 
-    /// It was not judged.
-    pub(crate) fn refused(&self, status: StatusCode) {
+    /// Counts the request as rejected without a review.
+    pub(crate) fn rejected(&self, status: StatusCode) {
         self.count("", "", false, status.as_u16(), false);
     }
 

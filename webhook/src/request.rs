@@ -1,46 +1,48 @@
-//! What an API server asks.
+//! The request of an API server, read from an `AdmissionReview`.
 
-use seinode_api::SeiNode;
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use serde_json::Value;
 use thiserror::Error;
 
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, view::View};
 
-/// One request, as far as verdicts need it. Its objects are raw JSON, which keeps what this version does not know; where
-/// they are only looked at, they may be read straight into their type.
+/// The longest `uid` in bytes. API servers send a UUID.
+const UID: usize = 128;
+
+/// One request, as far as verdicts need it. Its objects stay where they are in the body.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request<T = Value> {
-    /// Identity of the request; the answer repeats it.
-    pub uid: String,
-    /// What is to be done.
+pub struct Request<'a> {
+    /// Identity of the request; the response repeats it.
+    pub uid: Cow<'a, str>,
+    /// The operation that is requested.
     pub operation: Operation,
     /// Name of the object. Empty when the API server is to make one.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// The object as it would be stored; null for a deletion.
-    pub object: T,
+    pub object: View<'a>,
     /// The object as it is stored; null for a creation.
-    pub old: T,
-    /// Whether nothing is stored in the end.
+    pub old: View<'a>,
+    /// `true` when nothing is stored in the end.
     pub dry_run: bool,
 }
 
-/// What is to be done.
+/// An operation on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Operation {
-    /// A new object.
+    /// Create an object.
     Create,
-    /// Another version of an object that exists.
+    /// Replace an object by another version of it.
     Update,
-    /// An object goes.
+    /// Delete an object.
     Delete,
-    /// A connection, as by `kubectl exec`; no endpoint asks for it.
+    /// Connect to an object, as `kubectl exec` does; no endpoint receives it.
     Connect,
 }
 
 impl Operation {
-    /// As it is written in a review.
+    /// The spelling in a review.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,142 +54,132 @@ impl Operation {
     }
 }
 
-/// Why a body is no request for an endpoint.
+/// Reasons why a body is not a request for an endpoint.
 #[derive(Debug, Error)]
 pub(super) enum Problem {
-    /// Not JSON, or without what every review has.
-    #[error("the body is no AdmissionReview: {0}")]
+    /// Not JSON, or without a member that every review has.
+    #[error("the body is not an AdmissionReview: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Something else, or another version of it.
+    /// Another kind, or another version.
     #[error("the body is {kind} of {version}: send AdmissionReview of admission.k8s.io/v1")]
-    Stranger {
+    OtherKind {
         /// Its kind.
         kind: String,
         /// Its apiVersion.
         version: String,
     },
-    /// Its answer could not be told from others.
-    #[error("request.uid is empty: the answer has to repeat it")]
-    Nameless,
-    /// A question for another endpoint.
+    /// A response could not be told from others.
+    #[error("request.uid must have 1 to {UID} bytes: the response has to repeat it")]
+    BadUid,
+    /// A request for another endpoint.
     #[error(
-        "the request is about {asked}, and {path} judges {judged}: correct `rules` of the webhook's entry"
+        "the request is about {requested}, and {path} validates {expected}: correct `rules` of the webhook's entry"
     )]
     Misdirected {
-        /// What it is about.
-        asked: String,
-        /// Where it was sent.
+        /// The resource that it is about.
+        requested: String,
+        /// The path that it was sent to.
         path: &'static str,
-        /// What is judged there.
-        judged: String,
+        /// The resource that is validated there.
+        expected: String,
     },
-    /// Nothing to judge.
-    #[error("request.{field} is no object, which a {operation} has to have")]
-    Empty {
+    /// Nothing to validate.
+    #[error("request.{field} is not an object, which a {operation} must have")]
+    Missing {
         /// The member that is missing.
         field: &'static str,
-        /// What is to be done.
+        /// The operation.
         operation: &'static str,
     },
 }
 
-/// What the objects of a request are read as.
-pub trait Object: for<'de> Deserialize<'de> + Default {
-    /// Whether there is an object at all.
-    fn is_there(&self) -> bool;
-}
-
-impl Object for Value {
-    fn is_there(&self) -> bool {
-        self.is_object()
-    }
-}
-
-impl Object for Option<Box<SeiNode>> {
-    fn is_there(&self) -> bool {
-        self.is_some()
-    }
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow)]
+    request: Option<Body<'a>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "T: Object")]
-struct Review<T> {
-    kind: String,
-    api_version: String,
-    request: Option<Asked<T>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "T: Object")]
-struct Asked<T> {
-    uid: String,
-    resource: Resource,
-    sub_resource: Option<String>,
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: Resource<'a>,
+    #[serde(borrow, default)]
+    sub_resource: Option<Cow<'a, str>>,
     operation: Operation,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    object: T,
-    #[serde(default)]
-    old_object: T,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    object: View<'a>,
+    #[serde(borrow, default)]
+    old_object: View<'a>,
     dry_run: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Resource {
-    #[serde(default)]
-    group: String,
-    resource: String,
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    group: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: Cow<'a, str>,
 }
 
-impl<T: Object> Request<T> {
+impl<'a> Request<'a> {
     /// Reads a body that was sent to an endpoint.
-    pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, Problem> {
-        let Review::<T> { kind, api_version, request } = serde_json::from_slice(body)?;
+    pub(super) fn read(endpoint: Endpoint, body: &'a [u8]) -> Result<Self, Problem> {
+        let Review { kind, api_version, request } = serde_json::from_slice(body)?;
         if kind != "AdmissionReview" || api_version != "admission.k8s.io/v1" {
-            return Err(Problem::Stranger { kind, version: api_version });
+            return Err(Problem::OtherKind { kind: kind.into(), version: api_version.into() });
         }
-        let Some(asked) = request else {
+        let Some(request) = request else {
             return Err(Problem::Malformed(serde::de::Error::missing_field("request")));
         };
-        if asked.uid.is_empty() {
-            return Err(Problem::Nameless);
+        if request.uid.is_empty() || request.uid.len() > UID {
+            return Err(Problem::BadUid);
         }
-        let judged = endpoint.resource();
-        let Resource { group, resource } = &asked.resource;
-        let subject = (group.as_str(), resource.as_str(), asked.sub_resource.as_deref().unwrap_or_default());
-        if subject != judged {
+        let expected = endpoint.resource();
+        let Resource { group, resource } = &request.resource;
+        let requested = (&**group, &**resource, request.sub_resource.as_deref().unwrap_or_default());
+        if requested != expected {
             return Err(Problem::Misdirected {
-                asked: written(subject),
+                requested: display(requested),
                 path: endpoint.path(),
-                judged: written(judged),
+                expected: display(expected),
             });
         }
-        let operation = asked.operation;
+        let operation = request.operation;
         let (new, old) = match operation {
             Operation::Create => (true, false),
             Operation::Update => (true, true),
             Operation::Delete => (false, true),
             Operation::Connect => (false, false),
         };
-        for (field, needed, value) in [("object", new, &asked.object), ("oldObject", old, &asked.old_object)]
+        for (field, needed, value) in
+            [("object", new, request.object), ("oldObject", old, request.old_object)]
         {
-            if needed && !value.is_there() {
-                return Err(Problem::Empty { field, operation: operation.as_str() });
+            if needed && !value.is_object() {
+                return Err(Problem::Missing { field, operation: operation.as_str() });
             }
         }
         Ok(Self {
-            uid: asked.uid,
+            uid: request.uid,
             operation,
-            name: asked.name,
-            object: asked.object,
-            old: asked.old_object,
-            dry_run: asked.dry_run.unwrap_or(false),
+            name: request.name,
+            object: request.object,
+            old: request.old_object,
+            dry_run: request.dry_run.unwrap_or(false),
         })
     }
 }
 
-fn written((group, resource, subresource): (&str, &str, &str)) -> String {
+fn display((group, resource, subresource): (&str, &str, &str)) -> String {
     match subresource {
         "" => format!("{resource}.{group}"),
         sub => format!("{resource}.{group}/{sub}"),

@@ -1,11 +1,10 @@
-//! `AdmissionReview` v1: a body in, what is judged of it out. Never fails: what cannot be read is
-//! answered with a 4xx that says why.
+//! `AdmissionReview` v1: a body in, a response out. Never fails: a body that cannot be read is answered with a 4xx that
+//! says why.
 //!
-//! Objects that may be patched stay raw JSON: a typed round trip would lose fields that this version does not know.
+//! Objects are never read as a whole: a verdict looks at the members that it needs, where they lie in the body. So a
+//! patch cannot lose a field that this version does not know, and a large object costs no more memory than its bytes.
 
 mod response;
-
-use seinode_api::SeiNode;
 
 use crate::{
     endpoint::Endpoint,
@@ -13,66 +12,65 @@ use crate::{
     verdict::{self, Verdict},
 };
 
-/// What is sent back for one body.
+/// The response to one body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status: 200 for every review that could be read, whatever the verdict; 4xx otherwise.
     pub status: u16,
     /// JSON: an `AdmissionReview`, or a `Status` that says what is wrong with the body.
     pub body: Vec<u8>,
-    /// What is counted.
-    pub facts: Facts,
+    /// The labels of metrics.
+    pub summary: Summary,
 }
 
-/// What is counted of an answer. Every value but a list's length is out of a fixed set, as labels of metrics must be.
+/// The labels of metrics. Every value is out of a fixed set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`; empty for what could not be read.
+pub struct Summary {
+    /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`; empty for a body that could not be read.
     pub operation: &'static str,
     /// `scale`, or empty.
     pub subresource: &'static str,
-    /// Whether the request may go on.
+    /// `true` when the request may go on.
     pub allowed: bool,
-    /// Code inside the review: 200 for what is allowed; for what could not be read the HTTP status.
+    /// Code inside the review: 200 for a request that is allowed; the HTTP status for a body that could not be read.
     pub code: u16,
-    /// Whether it was a dry run.
+    /// `true` for a dry run.
     pub dry_run: bool,
     /// The fields that were patched.
     pub patched: Vec<&'static str>,
 }
 
-/// Answers one body that was sent to an endpoint.
+/// Responds to one body that was sent to an endpoint.
 ///
-/// A pure function of its arguments: no clock, no request to anybody, the same answer for a dry run.
+/// A pure function of its arguments: no clock, no request to anybody, the same response for a dry run.
 #[must_use]
-pub fn answer(endpoint: Endpoint, body: &[u8]) -> Answer {
-    // SeiNodes that can be read need not become raw JSON first. What cannot be read is looked at again, to say where.
-    if endpoint == Endpoint::ValidateSeiNode
-        && let Ok(request) = Request::<Option<Box<SeiNode>>>::read(endpoint, body)
-        && let Some(verdict) = verdict::of_nodes(&request)
-    {
-        return said(endpoint, &request, &verdict);
-    }
+pub fn respond(endpoint: Endpoint, body: &[u8]) -> Response {
     match Request::read(endpoint, body) {
-        Ok(request) => said(endpoint, &request, &verdict::judge(endpoint, &request)),
+        Ok(request) => {
+            let verdict = verdict::evaluate(endpoint, &request);
+            Response {
+                status: 200,
+                body: response::review(endpoint, &request, &verdict),
+                summary: summary(endpoint, &request, &verdict),
+            }
+        }
         Err(problem) => {
             let code = 400;
-            let facts = Facts { code, ..Facts::default() };
-            Answer { status: code, body: response::problem(code, &problem), facts }
+            let summary = Summary { code, ..Summary::default() };
+            Response { status: code, body: response::problem(code, &problem), summary }
         }
     }
 }
 
-fn said<T>(endpoint: Endpoint, request: &Request<T>, verdict: &Verdict) -> Answer {
-    let facts = Facts {
+fn summary(endpoint: Endpoint, request: &Request<'_>, verdict: &Verdict) -> Summary {
+    Summary {
         operation: request.operation.as_str(),
         subresource: endpoint.resource().2,
         allowed: verdict.violations.is_empty(),
         code: verdict.code(),
         dry_run: request.dry_run,
         patched: verdict.patch.fields(),
-    };
-    Answer { status: 200, body: response::review(endpoint, request, verdict), facts }
+    }
 }
 
 #[cfg(test)]

@@ -1,91 +1,95 @@
 //! The server: HTTPS for API servers, which call it for each object that the configurations name.
 //!
-//! It carries a body to the judge and the answer back, and keeps everybody in bounds: connections, time, size and the
-//! work that is under way. It must never look into a review, nor send a request of its own: what it cannot answer in
-//! time it refuses at once, and the failure policy of the configuration decides.
+//! It passes a body to the reviewer and returns the response, and bounds connections, time, size and memory: the webhook
+//! server sheds load, evicts idle and slow connections and never answers after its deadline. It must never look into a
+//! review, nor send a request of its own: a request that it cannot answer in time is rejected at once, and the failure
+//! policy of the configuration decides.
 //!
 //! ```text
-//! accept ─> crowd ─────> connection ──────> desk ──────────> judge
-//!           gives way     handshake, idle,   size, work       pure
-//!                         header time        and deadline
+//! accept ─> connections ─> connection ──────> handler ───────> reviewer
+//!           evict slow     handshake, idle,   size, memory     pure
+//!           and idle       header time        and deadline
 //! ```
 
 mod body;
+mod budget;
 mod connection;
-mod crowd;
-mod desk;
+mod connections;
+mod handler;
 mod limits;
-mod phase;
 mod routes;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use hyper_util::service::TowerToHyperService;
-use rustls::server::ResolvesServerCert;
+use rustls::server::{ResolvesServerCert, danger::ClientCertVerifier};
 use tokio::{net::TcpListener, time};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{connection::Common, crowd::Crowd, desk::Desk};
-pub use self::{desk::Judge, limits::Limits};
+use self::{connection::Common, connections::Connections, handler::Handler};
+pub use self::{handler::Reviewer, limits::Limits};
 use crate::metrics::Metrics;
 
-/// Where the server listens, and what it presents there.
-pub struct Door {
+/// A socket that listens, and its TLS.
+pub struct Listener {
     /// The socket.
-    pub listener: TcpListener,
-    /// Its certificate. It may be exchanged at any time, and counts from the next handshake on.
+    pub socket: TcpListener,
+    /// The server's certificate. It may change at any time, and is presented from the next handshake on.
     pub certificates: Arc<dyn ResolvesServerCert>,
+    /// Verifies the certificates of clients; `None` lets everybody connect.
+    pub clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// Serves until `stop` is cancelled, and then for [`Limits::grace`] longer: it takes a while until nobody calls this
-/// replica any more. In that time every answer ends its connection. Last, what is under way is answered.
+/// replica any more. In that time every response ends its connection. Requests that are under way then are answered last.
 ///
 /// # Errors
 /// When TLS cannot be set up; a defect of ours.
 pub async fn serve(
-    door: Door,
-    judge: Judge,
+    listener: Listener,
+    reviewer: Reviewer,
     limits: Limits,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> Result<(), rustls::Error> {
-    let Door { listener, certificates } = door;
-    let tls = connection::tls(certificates)?;
-    let desk = Arc::new(Desk::new(judge, &limits, metrics.clone()));
+    let Listener { socket, certificates, clients } = listener;
+    let tls = connection::tls(certificates, clients)?;
+    let handler = Arc::new(Handler::new(reviewer, &limits, metrics.clone()));
     let common = Arc::new(Common {
         acceptor: TlsAcceptor::from(Arc::new(tls)),
-        routes: TowerToHyperService::new(routes::routes(&desk)),
+        routes: TowerToHyperService::new(routes::routes(&handler)),
         limits: limits.clone(),
         metrics,
         leaving: stop.clone(),
         closing: CancellationToken::new(),
     });
-    let connections = TaskTracker::new();
-    let time_is_up = async {
+    let tasks = TaskTracker::new();
+    let grace_is_over = async {
         stop.cancelled().await;
         time::sleep(limits.grace).await;
     };
     tokio::select! {
-        () = accept_all(&listener, &common, &connections) => {}
-        () = time_is_up => {}
+        () = accept_all(&socket, &common, &tasks) => {}
+        () = grace_is_over => {}
     }
-    drop(listener);
+    drop(socket);
     common.closing.cancel();
-    connections.close();
-    if time::timeout(limits.finish, connections.wait()).await.is_err() {
-        tracing::warn!(left = connections.len(), "calls were cut off, as they did not end in time");
+    tasks.close();
+    if time::timeout(limits.finish, tasks.wait()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "calls were cut off, as they did not end in time");
     }
     Ok(())
 }
 
 /// Never returns.
-async fn accept_all(listener: &TcpListener, common: &Arc<Common>, connections: &TaskTracker) {
-    let mut crowd = Crowd::new(common.limits.connections);
+async fn accept_all(socket: &TcpListener, common: &Arc<Common>, tasks: &TaskTracker) {
+    let mut connections = Connections::new(common.limits.connections);
     loop {
-        let stream = match listener.accept().await {
+        let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -93,11 +97,11 @@ async fn accept_all(listener: &TcpListener, common: &Arc<Common>, connections: &
                 continue;
             }
         };
-        match crowd.admit() {
-            Some(seat) => {
-                connections.spawn(connection::hold(stream, Arc::clone(common), seat));
+        match connections.admit() {
+            Some(slot) => {
+                tasks.spawn(connection::serve(stream, Arc::clone(common), slot));
             }
-            // All others are being answered.
+            // A request of every other connection is being answered.
             None => common.metrics.shed(),
         }
     }

@@ -1,6 +1,6 @@
-//! What holds for every object: laws on generated ones, and bodies that nobody should send.
+//! Properties of every object: laws on generated ones, and hostile bodies.
 
+pub(crate) mod fixtures;
 mod generate;
-pub(crate) mod given;
 mod hostile;
 mod laws;

@@ -1,41 +1,40 @@
-//! What is said to a request: go on, with these warnings and this patch, or no, for all of these violations.
+//! The verdict on a request: allow, with these warnings and this patch, or deny, for all of these violations.
 //!
-//! Pure. Knows the request and nothing else, so that it can be asked a thousand times and says the same.
+//! Pure: it depends on the request and on nothing else, so the same request always gets the same verdict.
 
 mod patch;
 mod scale;
 mod seinode;
 mod stateful_set;
 
-use seinode_api::SeiNode;
 use seinode_core::violation::Violation;
 
 pub use patch::Patch;
 
 use crate::{endpoint::Endpoint, request::Request};
 
-/// What is said to a request.
+/// The verdict on a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// Why it is refused, all at once; allowed when empty.
+    /// Every reason to deny the request; allowed when empty.
     pub violations: Vec<Violation>,
-    /// What a person should hear all the same.
+    /// Warnings for the user, whether the request is allowed or denied.
     pub warnings: Vec<String>,
-    /// What is changed before it is stored; empty for every endpoint that does not mutate.
+    /// Changes of the object before it is stored; empty for every endpoint that does not mutate.
     pub patch: Patch,
 }
 
 impl Verdict {
-    /// The code of the answer: 422 as the API server's own for an invalid object, or 200.
+    /// The code of the response: 422 as the API server's own for an invalid object, or 200.
     #[must_use]
     pub fn code(&self) -> u16 {
         if self.violations.is_empty() { 200 } else { 422 }
     }
 }
 
-/// Judges a request.
+/// Evaluates a request.
 #[must_use]
-pub fn judge(endpoint: Endpoint, request: &Request) -> Verdict {
+pub fn evaluate(endpoint: Endpoint, request: &Request<'_>) -> Verdict {
     match endpoint {
         Endpoint::MutateSeiNode => seinode::mutate(request),
         Endpoint::ValidateSeiNode => seinode::validate(request),
@@ -45,10 +44,4 @@ pub fn judge(endpoint: Endpoint, request: &Request) -> Verdict {
         Endpoint::WarnStatefulSetDeletion => stateful_set::deletion(request),
         Endpoint::ValidateScale => scale::validate(request),
     }
-}
-
-/// Judges SeiNodes that were read, as [`judge`] does at [`Endpoint::ValidateSeiNode`]; `None` when there is none.
-pub(crate) fn of_nodes(request: &Request<Option<Box<SeiNode>>>) -> Option<Verdict> {
-    let new = request.object.as_ref()?;
-    Some(seinode::judge(request.operation, new, request.old.as_deref()))
 }

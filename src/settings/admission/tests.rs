@@ -21,6 +21,7 @@ fn without_flags_it_is_served_with_an_authority_of_our_own() {
     let expected = Admission {
         listen: Listen::All(10250),
         authority: Authority::Secret("seinode-operator-webhook-authority".into()),
+        clients: None,
         names: Vec::new(),
         mutating: "seinode-operator".into(),
         validating: "seinode-operator".into(),
@@ -49,6 +50,12 @@ fn a_certificate_in_files_is_taken_with_or_without_its_bundle() {
     assert_eq!(served(&[directory], &[]).authority, files(None));
     let bundle = "--webhook-ca-bundle=/tls/ca.crt";
     assert_eq!(served(&[directory, bundle], &[]).authority, files(Some("/tls/ca.crt".into())));
+}
+
+#[test]
+fn an_authority_of_clients_is_a_file() {
+    assert_eq!(served(&["--webhook-client-ca=/ca.crt"], &[]).clients, Some("/ca.crt".into()));
+    assert_eq!(served(&["--webhook-client-ca="], &[]).clients, None);
 }
 
 #[test]

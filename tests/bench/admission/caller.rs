@@ -18,7 +18,7 @@ impl Caller {
         Self(BufReader::new(served.connector.connect(name, stream).await.unwrap()))
     }
 
-    /// Sends a request and reads its answer, which must be 200.
+    /// Sends a request and reads its response, which must be 200.
     pub async fn call(&mut self, request: &[u8]) {
         self.0.write_all(request).await.unwrap();
         self.0.flush().await.unwrap();

@@ -1,4 +1,4 @@
-//! The server, as a process of its own: this executable, started anew with a variable that says which judge it has.
+//! The server, as a process of its own: this executable, started again with a variable that selects the reviewer.
 
 use std::{
     env,
@@ -17,25 +17,25 @@ use rustls::{
     version::TLS13,
 };
 use seinode_webhook::{
-    Door, Judge, Limits, Metrics,
-    review::{Answer, Facts, answer},
+    Limits, Listener, Metrics, Reviewer,
+    review::{Response, Summary, respond},
 };
 use tokio::net::TcpListener;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 const VARIABLE: &str = "SEI_BENCH_ADMISSION";
-/// What the constant says: a review that allows, of the usual length.
+/// The constant response: a review that allows, of the usual length.
 const CONSTANT: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","allowed":true}}"#;
 
-/// Which judge a server has.
+/// The reviewer of a server.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Real,
     Constant,
 }
 
-/// A server that is called. Dropping it kills it.
+/// A running server. Dropping it kills it.
 pub struct Served {
     pub port: u16,
     pub connector: TlsConnector,
@@ -50,13 +50,13 @@ impl Served {
         };
         let mut command = Command::new(env::current_exe().unwrap());
         let mut process = command.env(VARIABLE, name).stdout(Stdio::piped()).spawn().unwrap();
-        let mut told = BufReader::new(process.stdout.take().unwrap());
+        let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut port = String::new();
-        told.read_line(&mut port).unwrap();
+        output.read_line(&mut port).unwrap();
         let mut length = String::new();
-        told.read_line(&mut length).unwrap();
+        output.read_line(&mut length).unwrap();
         let mut authority = vec![0; length.trim().parse().unwrap()];
-        told.read_exact(&mut authority).unwrap();
+        output.read_exact(&mut authority).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(authority)).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -82,7 +82,7 @@ impl Drop for Served {
     }
 }
 
-/// Which server this process is to be, if it is to be one.
+/// The server that this process is to be, if it is to be one.
 pub fn asked_for() -> Option<Kind> {
     match &*env::var(VARIABLE).ok()? {
         "real" => Some(Kind::Real),
@@ -91,25 +91,26 @@ pub fn asked_for() -> Option<Kind> {
     }
 }
 
-/// Tells its port and its authority, and serves until it is killed.
+/// Prints its port and its authority, and serves until it is killed.
 pub fn serve(kind: Kind) -> ExitCode {
-    let judge: Judge = match kind {
-        Kind::Real => Arc::new(answer),
-        Kind::Constant => Arc::new(|_, _| Answer {
+    let reviewer: Reviewer = match kind {
+        Kind::Real => Arc::new(respond),
+        Kind::Constant => Arc::new(|_, _| Response {
             status: 200,
             body: CONSTANT.to_vec(),
-            facts: Facts { operation: "UPDATE", allowed: true, code: 200, ..Facts::default() },
+            summary: Summary { operation: "UPDATE", allowed: true, code: 200, ..Summary::default() },
         }),
     };
     let (authority, certified) = certificate();
     let serving = async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        println!("{}\n{}", listener.local_addr().unwrap().port(), authority.len());
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}\n{}", socket.local_addr().unwrap().port(), authority.len());
         std::io::Write::write_all(&mut std::io::stdout(), &authority).unwrap();
         std::io::Write::flush(&mut std::io::stdout()).unwrap();
-        let door = Door { listener, certificates: Arc::new(SingleCertAndKey::from(certified)) };
+        let certificates = Arc::new(SingleCertAndKey::from(certified));
+        let listener = Listener { socket, certificates, clients: None };
         let metrics = Metrics::register(&Registry::new()).unwrap();
-        seinode_webhook::serve(door, judge, Limits::default(), metrics, CancellationToken::new()).await
+        seinode_webhook::serve(listener, reviewer, Limits::default(), metrics, CancellationToken::new()).await
     };
     tokio::runtime::Runtime::new().unwrap().block_on(serving).unwrap();
     ExitCode::SUCCESS

@@ -76,9 +76,9 @@ pub fn causes(object: &Value, old: &Value) -> Vec<Cause> {
             "object": typed(object), "oldObject": typed(old),
         },
     });
-    let answer = review::answer(Endpoint::ValidateSeiNode, body.to_string().as_bytes());
-    assert_eq!(answer.status, 200);
-    let review: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = review::respond(Endpoint::ValidateSeiNode, body.to_string().as_bytes());
+    assert_eq!(response.status, 200);
+    let review: Value = serde_json::from_slice(&response.body).unwrap();
     let causes = review["response"]["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     causes.iter().map(|cause| (text(&cause["field"]), text(&cause["message"]))).collect()

@@ -89,7 +89,7 @@ pub fn words(rule: Rule, node: &str) -> String {
 async fn migrated(stage: &Stage) {
     let (created, said) = stage.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
     assert!(created, "{said}");
-    assert!(said.contains("Warning: spec.updateStrategy: made OnDelete"), "{said}");
+    assert!(said.contains("Warning: spec.updateStrategy was changed to OnDelete"), "{said}");
     let stored = stage.ns.api::<StatefulSet>().get("rolling").await.unwrap().spec.unwrap();
     let strategy = stored.update_strategy.unwrap();
     assert_eq!((strategy.type_.as_deref(), strategy.rolling_update), (Some("OnDelete"), None));
@@ -118,15 +118,15 @@ async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc<Kit
     for (arguments, warning) in [
         (
             ["rollout", "restart", "statefulset/n0"].as_slice(),
-            "Warning: managed by SeiNode n0: edit that; this will be put back",
+            "Warning: the operator will revert spec.template: edit SeiNode n0",
         ),
         (
             &["scale", "statefulset/n0", "--replicas=0"],
-            "Warning: SeiNode n0 stays stopped until this is 1 again",
+            "Warning: SeiNode n0 stays stopped until spec.replicas is 1 again",
         ),
         (
             &["delete", "statefulset/n0", "--wait=false"],
-            "Warning: SeiNode n0 will have this StatefulSet made again",
+            "Warning: the operator creates this StatefulSet again for SeiNode n0",
         ),
     ] {
         let (done, said) = stage.kubectl(arguments);

@@ -1,36 +1,69 @@
-//! Reads the body of a request within bounds.
+//! Receives the body of a request within bounds.
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, BodyDataStream, HttpBody};
 use futures::StreamExt;
+use tokio::time::{Instant, timeout};
 
-/// Why a body was not read.
+use super::{budget::Share, connections::Slot, limits::Limits};
+
+/// Reasons why a body was not received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It is larger than allowed.
+    /// Larger than allowed.
     TooLarge,
-    /// The client went away, or did not keep to HTTP.
+    /// The client went away, or sent malformed HTTP.
     Broken,
+    /// The first byte came too late.
+    Late,
+    /// The body had to make room for others, or found none.
+    Evicted,
 }
 
-/// How large a body says that it is, if it does.
-pub(super) fn announced(body: &Body) -> Option<usize> {
-    body.size_hint().exact().and_then(|size| usize::try_from(size).ok())
-}
-
-/// Reads a body. One that is too large is read to its end and thrown away: a client that is still writing would not
-/// see the answer.
-pub(super) async fn read(body: Body, largest: usize) -> Result<Vec<u8>, Unread> {
-    let mut kept = Vec::with_capacity(announced(&body).unwrap_or(0).min(largest));
-    let mut fits = true;
+/// Receives a body. One that is too large is received on for as much again and discarded: a client that is still writing
+/// would not see the answer.
+pub(super) async fn receive(
+    body: Body,
+    limits: &Limits,
+    share: &Share,
+    slot: &Slot,
+) -> Result<Vec<u8>, Unread> {
+    let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let most = announced.map_or(limits.body, |announced| announced.min(limits.body));
     let mut parts = body.into_data_stream();
-    while let Some(part) = parts.next().await {
+    let first = timeout(limits.first_byte, parts.next()).await.map_err(|_| Unread::Late)?;
+    let mut next = first;
+    let mut kept = Vec::new();
+    while let Some(part) = next {
         let part = part.map_err(|_| Unread::Broken)?;
-        fits &= kept.len() + part.len() <= largest;
-        if fits {
-            kept.extend_from_slice(&part);
-        } else {
-            kept = Vec::new();
+        let length = kept.len() + part.len();
+        if length > limits.body {
+            drop(kept);
+            discard(parts, limits.body).await;
+            return Err(Unread::TooLarge);
+        }
+        if length > kept.capacity() {
+            let capacity = (2 * kept.capacity()).min(most).max(length);
+            if capacity > limits.small {
+                share.grow(capacity, Instant::now()).map_err(|_| Unread::Evicted)?;
+            }
+            kept.reserve_exact(capacity - kept.len());
+        }
+        kept.extend_from_slice(&part);
+        next = tokio::select! {
+            part = parts.next() => part,
+            () = share.evicted.cancelled() => return Err(Unread::Evicted),
+            () = slot.evicted.cancelled() => return Err(Unread::Evicted),
+        };
+    }
+    Ok(kept)
+}
+
+async fn discard(mut parts: BodyDataStream, most: usize) {
+    let mut discarded = 0;
+    while let Some(Ok(part)) = parts.next().await {
+        discarded += part.len();
+        if discarded > most {
+            return;
         }
     }
-    if fits { Ok(kept) } else { Err(Unread::TooLarge) }
 }

@@ -13,7 +13,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustls::{
     ServerConfig,
     crypto::ring,
-    server::{NoServerSessionStorage, ResolvesServerCert},
+    server::{NoClientAuth, NoServerSessionStorage, ResolvesServerCert, danger::ClientCertVerifier},
     version::TLS13,
 };
 use tokio::{
@@ -24,9 +24,9 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{io::InspectReader, sync::CancellationToken};
 
 use super::{
-    crowd::Seat,
+    connections::Slot,
     limits::Limits,
-    phase::{Phase, Pulse, end_of},
+    state::{Phase, end_of},
 };
 use crate::{
     handshake::{self, Reason},
@@ -36,24 +36,28 @@ use crate::{
 /// The largest header that is read, in bytes. Go's own limit is 1 MiB; API servers send less than 1 KiB.
 const HEADER: usize = 64 << 10;
 
-/// What all connections share.
+/// The context that all connections share.
 pub(super) struct Common {
     pub(super) acceptor: TlsAcceptor,
     pub(super) routes: TowerToHyperService<Router>,
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
-    /// Cancelled when the server is going to stop: every answer ends its connection.
+    /// Cancelled when the server is going to stop: every response ends its connection.
     pub(super) leaving: CancellationToken,
-    /// Cancelled when it stops: idle connections end at once.
+    /// Cancelled when the server stops: idle connections end at once.
     pub(super) closing: CancellationToken,
 }
 
-/// TLS 1.3 and HTTP/1.1, which is what API servers speak to webhooks. Nothing is resumed: a session ticket would keep
-/// an authority in use that is no longer trusted.
-pub(super) fn tls(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, rustls::Error> {
+/// TLS 1.3 and HTTP/1.1, which is what API servers speak to webhooks. Sessions are not resumed: a session ticket would keep
+/// an authority in use that is no longer trusted. Without `clients` everybody may connect.
+pub(super) fn tls(
+    certificates: Arc<dyn ResolvesServerCert>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<ServerConfig, rustls::Error> {
+    let clients = clients.unwrap_or_else(|| Arc::new(NoClientAuth));
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.send_tls13_tickets = 0;
@@ -61,12 +65,12 @@ pub(super) fn tls(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerCon
     Ok(config)
 }
 
-/// Serves a connection until it ends, has to give way, or took too long over something.
-pub(super) async fn hold(stream: TcpStream, common: Arc<Common>, seat: Seat) {
-    match handshake(stream, &common, &seat).await {
+/// Serves a connection until it ends, is evicted, or times out.
+pub(super) async fn serve(stream: TcpStream, common: Arc<Common>, slot: Slot) {
+    match handshake(stream, &common, &slot).await {
         Ok(stream) => {
-            seat.pulse.enter(Phase::Idle);
-            converse(stream, &common, seat).await;
+            slot.state.enter(Phase::New);
+            converse(stream, &common, slot).await;
         }
         Err(Some(reason)) => common.metrics.handshake_failed(reason),
         // The server stops.
@@ -77,36 +81,36 @@ pub(super) async fn hold(stream: TcpStream, common: Arc<Common>, seat: Seat) {
 async fn handshake(
     stream: TcpStream,
     common: &Common,
-    seat: &Seat,
+    slot: &Slot,
 ) -> Result<TlsStream<TcpStream>, Option<Reason>> {
-    // Answers are small and awaited.
+    // Responses are small and awaited.
     let _ = stream.set_nodelay(true);
     tokio::select! {
-        shaken = timeout(common.limits.handshake, common.acceptor.accept(stream)) => match shaken {
+        accepted = timeout(common.limits.handshake, common.acceptor.accept(stream)) => match accepted {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(Some(handshake::of(&error))),
             Err(_) => Err(Some(Reason::Timeout)),
         },
-        () = seat.displaced.cancelled() => Err(Some(Reason::Displaced)),
+        () = slot.evicted.cancelled() => Err(Some(Reason::Displaced)),
         () = common.closing.cancelled() => Err(None),
     }
 }
 
-async fn converse(stream: TlsStream<TcpStream>, common: &Arc<Common>, seat: Seat) {
-    let Seat { pulse, displaced } = seat;
-    let mut phases = pulse.watch();
+async fn converse(stream: TlsStream<TcpStream>, common: &Arc<Common>, slot: Slot) {
+    let mut phases = slot.state.watch();
+    let evicted = slot.evicted.clone();
     let inspected = {
-        let pulse = pulse.clone();
+        let state = slot.state.clone();
         InspectReader::new(stream, move |bytes| {
             if !bytes.is_empty() {
-                pulse.bytes();
+                state.received();
             }
         })
     };
     let born = Instant::now();
     let service = {
         let common = Arc::clone(common);
-        service_fn(move |request| answer(request, Arc::clone(&common), pulse.clone(), born))
+        service_fn(move |request| respond(request, Arc::clone(&common), slot.clone(), born))
     };
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_buf_size(HEADER);
@@ -121,35 +125,38 @@ async fn converse(stream: TlsStream<TcpStream>, common: &Arc<Common>, seat: Seat
             }
         };
         tokio::select! {
-            // A client that goes away is its own business.
-            _ = connection.as_mut() => return,
-            () = overdue => return,
+            // A client may go away at any time.
+            _ = connection.as_mut() => break,
+            () = overdue => break,
             Ok(()) = phases.changed() => {}
             () = common.closing.cancelled(), if !ends => {
                 ends = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = displaced.cancelled(), if !ends => {
-                common.metrics.displaced();
+            () = evicted.cancelled(), if !ends => {
                 ends = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
     }
+    if evicted.is_cancelled() {
+        common.metrics.evicted();
+    }
 }
 
-/// Answers a request, and ends the connection with it when the server is leaving or the connection is old.
-async fn answer(
-    request: Request<Incoming>,
+/// Responds to a request, and ends the connection with it when the server is leaving or the connection is old.
+async fn respond(
+    mut request: Request<Incoming>,
     common: Arc<Common>,
-    pulse: Pulse,
+    slot: Slot,
     born: Instant,
 ) -> Result<axum::response::Response, Infallible> {
-    pulse.enter(Phase::Busy);
+    slot.state.enter(Phase::Body);
+    request.extensions_mut().insert(slot.clone());
     let mut response = common.routes.call(request).await?;
     if common.leaving.is_cancelled() || born.elapsed() >= common.limits.age {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    pulse.enter(Phase::Idle);
+    slot.state.enter(Phase::Idle);
     Ok(response)
 }

@@ -67,7 +67,7 @@ pub fn node(chance: &mut Chance) -> Value {
         spec["dataVolume"] =
             chance.pick(&[json!({ "retain": true }), json!({ "import": { "pvcName": "p" } })]);
     }
-    let mut node = super::given::node(spec);
+    let mut node = super::fixtures::node(spec);
     decorate(chance, &mut node);
     node
 }
@@ -80,7 +80,7 @@ pub fn set(chance: &mut Chance) -> Value {
         json!({ "type": "RollingUpdate" }),
         json!({ "type": "Recreate", "unknown": 1 }),
     ]);
-    let mut set = super::given::set(json!({ "updateStrategy": strategy }));
+    let mut set = super::fixtures::set(json!({ "updateStrategy": strategy }));
     if chance.one_in(2) {
         set["spec"]["replicas"] = json!(chance.pick(&[0, 1]));
     }

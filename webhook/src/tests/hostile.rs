@@ -1,41 +1,41 @@
-//! Bodies that nobody should send: never a panic, always a well-formed answer or a 4xx.
+//! Hostile bodies: never a panic, always a well-formed response or a 4xx.
 
 use serde_json::{Value, json};
 
 use super::generate::{self, Chance, anything};
-use crate::{endpoint::Endpoint, review::answer};
+use crate::{endpoint::Endpoint, review::respond};
 
 const BODIES: u64 = 20_000;
 
 #[test]
-fn every_body_gets_a_well_formed_answer() {
-    let (mut reviews, mut refused) = (0, 0);
+fn every_body_gets_a_well_formed_response() {
+    let (mut reviews, mut denied) = (0, 0);
     for seed in 0..BODIES {
         let chance = &mut Chance::new(seed + 1);
         let endpoint = chance.pick(&Endpoint::ALL);
         let body = body(chance, endpoint);
-        let answer = answer(endpoint, &body);
-        let said: Value = serde_json::from_slice(&answer.body).unwrap();
-        match answer.status {
+        let response = respond(endpoint, &body);
+        let review: Value = serde_json::from_slice(&response.body).unwrap();
+        match response.status {
             200 => {
                 reviews += 1;
-                assert_eq!(said["kind"], "AdmissionReview");
-                // Text that is no Unicode, in a member that nobody reads, is none of our business.
+                assert_eq!(review["kind"], "AdmissionReview");
+                // Text that is not Unicode may stand in a member that is not read.
                 if let Ok(sent) = serde_json::from_slice::<Value>(&body) {
-                    assert_eq!(said["response"]["uid"], sent["request"]["uid"], "{said}");
+                    assert_eq!(review["response"]["uid"], sent["request"]["uid"], "{review}");
                 }
-                let allowed = said["response"]["allowed"].as_bool().unwrap();
-                assert_eq!(allowed, answer.facts.allowed);
-                refused += u32::from(!allowed);
-                let causes = said["response"]["status"]["details"]["causes"].as_array();
-                assert_eq!(allowed, causes.is_none_or(Vec::is_empty), "{said}");
+                let allowed = review["response"]["allowed"].as_bool().unwrap();
+                assert_eq!(allowed, response.summary.allowed);
+                denied += u32::from(!allowed);
+                let causes = review["response"]["status"]["details"]["causes"].as_array();
+                assert_eq!(allowed, causes.is_none_or(Vec::is_empty), "{review}");
             }
-            400 => assert_eq!((&said["kind"], &said["reason"]), (&json!("Status"), &json!("BadRequest"))),
-            other => panic!("{other}: {said}"),
+            400 => assert_eq!((&review["kind"], &review["reason"]), (&json!("Status"), &json!("BadRequest"))),
+            other => panic!("{other}: {review}"),
         }
     }
-    // Neither kind of answer is rare, or the bodies would try nothing.
-    assert!(reviews > BODIES / 4 && reviews < BODIES * 3 / 4 && refused > 500, "{reviews} {refused}");
+    // Neither kind of response is rare, or the bodies would try nothing.
+    assert!(reviews > BODIES / 4 && reviews < BODIES * 3 / 4 && denied > 500, "{reviews} {denied}");
 }
 
 fn body(chance: &mut Chance, endpoint: Endpoint) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! A minimal JSON Patch (RFC 6902), made from the raw object, and the names of the fields that it changes.
+//! A minimal JSON Patch (RFC 6902), and the names of the fields that it changes. It is made from paths and presence alone:
+//! no value of the object is copied.
 
 use json_patch::{
     AddOperation, PatchOperation, RemoveOperation, ReplaceOperation,
@@ -6,12 +7,17 @@ use json_patch::{
 };
 use serde_json::{Map, Value};
 
-/// Changes of raw JSON, in the order in which they are made.
+use crate::view::View;
+
+/// Changes of an object, in the order in which they are made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     operations: Vec<PatchOperation>,
     fields: Vec<&'static str>,
 }
+
+/// A member to set: its name, its value, and the name that metrics call it by.
+pub(super) type Member<'a> = (&'a str, Value, &'static str);
 
 impl Patch {
     /// The fields that it changes, as metrics call them.
@@ -27,36 +33,33 @@ impl Patch {
         changes.then(|| serde_json::to_vec(&self.operations).ok()).flatten()
     }
 
-    /// Gives members of the object at `parent` these values, each with the name that metrics call it by. A parent that
-    /// is missing is made. Says whether anything changes.
+    /// Sets members of the object at `parent`, which is made where it is missing. Returns `true` when anything changes.
     ///
-    /// Does nothing where something else than an object is in the way: the API server has words for that.
-    pub(super) fn set(
-        &mut self,
-        object: &Value,
-        parent: &[&str],
-        members: &[(&str, Value, &'static str)],
-    ) -> bool {
+    /// Does nothing where something else than an object is in the way: the API server reports that.
+    pub(super) fn set(&mut self, object: View<'_>, parent: &[&str], members: &[Member<'_>]) -> bool {
         let mut at = object;
         for (depth, token) in parent.iter().enumerate() {
-            match at.as_object().map(|there| there.get(*token)) {
-                Some(Some(next)) if !next.is_null() => at = next,
-                Some(_) => {
-                    self.make(&parent[..=depth], &parent[depth + 1..], members);
-                    return true;
-                }
-                None => return false,
+            if !at.is_object() {
+                return false;
+            }
+            at = at.get(token);
+            if !at.is_set() {
+                self.make(&parent[..=depth], &parent[depth + 1..], members);
+                return true;
             }
         }
-        let Some(there) = at.as_object() else { return false };
+        if !at.is_object() {
+            return false;
+        }
         let before = self.operations.len();
         for (name, value, field) in members {
             let path = pointer(parent.iter().copied().chain([*name]));
+            let present = at.get(name);
             let value = value.clone();
-            match there.get(*name) {
-                Some(present) if *present == value => continue,
-                Some(_) => self.operations.push(PatchOperation::Replace(ReplaceOperation { path, value })),
-                None => self.operations.push(PatchOperation::Add(AddOperation { path, value })),
+            match present.is_present() {
+                true if is(present, &value) => continue,
+                true => self.operations.push(PatchOperation::Replace(ReplaceOperation { path, value })),
+                false => self.operations.push(PatchOperation::Add(AddOperation { path, value })),
             }
             self.fields.push(field);
         }
@@ -64,7 +67,7 @@ impl Patch {
     }
 
     /// Adds an object that is missing, with all that goes into it.
-    fn make(&mut self, missing: &[&str], below: &[&str], members: &[(&str, Value, &'static str)]) {
+    fn make(&mut self, missing: &[&str], below: &[&str], members: &[Member<'_>]) {
         let named = members.iter().map(|(name, value, _)| ((*name).to_owned(), value.clone()));
         let inner = Value::Object(named.collect());
         let value = below
@@ -76,13 +79,21 @@ impl Patch {
         self.fields.extend(members.iter().map(|(_, _, field)| field));
     }
 
-    /// Removes what is at `path` of the object, if it is there.
-    pub(super) fn remove(&mut self, object: &Value, path: &[&str], field: &'static str) {
-        let path = pointer(path.iter().copied());
-        if path.resolve(object).is_ok() {
+    /// Removes the member at `path` of the object, if it is there.
+    pub(super) fn remove(&mut self, object: View<'_>, path: &[&str], field: &'static str) {
+        if object.at(path).is_present() {
+            let path = pointer(path.iter().copied());
             self.operations.push(PatchOperation::Remove(RemoveOperation { path }));
             self.fields.push(field);
         }
+    }
+}
+
+/// Compares with a text or a number, the values that patches set.
+fn is(present: View<'_>, value: &Value) -> bool {
+    match value {
+        Value::String(text) => present.as_str().is_some_and(|present| present == *text),
+        value => value.as_i64().is_some() && present.as_i64() == value.as_i64(),
     }
 }
 

@@ -1,10 +1,10 @@
-//! Verdicts on SeiNodes. The rules are the core's (`Intent::parse`, `transition`); here is only what is made of them.
+//! Verdicts on SeiNodes. The rules are the core's (`Intent::parse`, `transition`); this module turns them into a verdict.
 
 mod introduced;
+mod object;
 
 use seinode_api::{SeiNode, names};
 use seinode_core::{advice, intent::Intent, node::NodeRef, transition, violation::Violation};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -14,40 +14,41 @@ use crate::{
 
 const MODES: [&str; 4] = ["fullNode", "archive", "replayer", "validator"];
 
-/// Stamps the labels that people select nodes by. Removes nothing, and leaves what it cannot read to validation.
-pub(super) fn mutate(request: &Request) -> Verdict {
-    let spec = &request.object["spec"];
+/// Sets the labels that people select nodes by. Removes nothing, and leaves a spec that is not valid to validation.
+pub(super) fn mutate(request: &Request<'_>) -> Verdict {
+    let [chain, modes @ ..] =
+        request.object.get("spec").members(["chainId", MODES[0], MODES[1], MODES[2], MODES[3]]);
     let mut labels = Vec::new();
-    if let Some(chain) = spec["chainId"].as_str().filter(|chain| fits_a_label(chain)) {
+    if let Some(chain) = chain.as_str().filter(|chain| fits_a_label(chain)) {
         labels.push((names::CHAIN_LABEL, Value::from(chain), "chain"));
     }
-    let mut modes = MODES.into_iter().filter(|mode| spec.get(mode).is_some_and(|value| !value.is_null()));
-    if let (Some(mode), None) = (modes.next(), modes.next()) {
+    let mut modes = MODES.into_iter().zip(modes).filter(|(_, value)| value.is_set());
+    if let (Some((mode, _)), None) = (modes.next(), modes.next()) {
         labels.push((names::MODE_LABEL, Value::from(mode), "mode"));
     }
     let mut patch = Patch::default();
     if !labels.is_empty() {
-        patch.set(&request.object, &["metadata", "labels"], &labels);
+        patch.set(request.object, &["metadata", "labels"], &labels);
     }
     Verdict { patch, ..Verdict::default() }
 }
 
-/// Says all that is wrong with a new node, or with a change of one, also where it cannot be read.
-pub(super) fn validate(request: &Request) -> Verdict {
-    let old = read(&request.old).ok();
-    match read(&request.object) {
-        Ok(new) => judge(request.operation, &new, old.as_ref()),
+/// Reports every error of a new node, or of a change of one, also where it cannot be read.
+pub(super) fn validate(request: &Request<'_>) -> Verdict {
+    let old = object::read(request.old).ok();
+    match object::read(request.object) {
+        Ok(new) => rules(request.operation, &new, old.as_ref()),
         Err(violation) if request.operation == Operation::Update && old.is_none() => {
             Verdict { warnings: vec![not_new(&violation)], ..Verdict::default() }
         }
-        // Members have other types than the schema says. The API server refuses such a new one before us.
+        // Members have other types than the schema says. The API server rejects such a new object before it calls.
         Err(violation) => Verdict { violations: vec![violation], ..Verdict::default() },
     }
 }
 
-/// Judges what can be read; `old` is `None` where nothing was stored that can be. What was wrong before the change is a
-/// warning: nobody is locked out of an object that exists.
-pub(super) fn judge(operation: Operation, new: &SeiNode, old: Option<&SeiNode>) -> Verdict {
+/// Applies the rules; `old` is `None` where nothing was stored that can be read. An error that was there before the change
+/// is a warning: nobody is locked out of an object that exists.
+fn rules(operation: Operation, new: &SeiNode, old: Option<&SeiNode>) -> Verdict {
     let parsed = Intent::parse(new);
     let mut warnings = parsed.as_ref().map(advice::of).unwrap_or_default();
     let found = parsed.err().unwrap_or_default();
@@ -58,11 +59,11 @@ pub(super) fn judge(operation: Operation, new: &SeiNode, old: Option<&SeiNode>) 
                 true => Vec::new(),
                 false => Intent::parse(old).err().unwrap_or_default(),
             };
-            let (introduced, older) = introduced::split(found, before);
+            let (introduced, older) = introduced::split(found, &before);
             warnings.extend(older.iter().map(not_new));
             introduced.into_iter().chain(transition::change(old, new)).collect()
         }
-        // Nobody knows which rules it broke before: none is held against the change.
+        // Nobody knows which rules the old object broke: none is held against the change.
         (Operation::Update, None) => {
             warnings.extend(found.iter().map(not_new));
             Vec::new()
@@ -76,34 +77,20 @@ fn not_new(violation: &Violation) -> String {
     format!("not new, and still wrong: {violation}")
 }
 
-/// Says what becomes of the volume.
-pub(super) fn deletion(request: &Request) -> Verdict {
-    let name = request.old["metadata"]["name"].as_str().unwrap_or(&request.name);
-    let said = read(&request.old).ok().and_then(|old| {
+/// Warns of what becomes of the volume.
+pub(super) fn deletion(request: &Request<'_>) -> Verdict {
+    let intent = object::read(request.old).ok().and_then(|old| {
         let intent = Intent::parse(&old).ok()?;
         Some(advice::deletion(&NodeRef::of(&old.metadata), &intent))
     });
-    let warning = said.unwrap_or_else(|| {
-        format!("PVC data-{name} goes with SeiNode {name} if that is its owner: look at its metadata.ownerReferences")
+    let warning = intent.unwrap_or_else(|| {
+        let name = request.old.at(&["metadata", "name"]).as_str();
+        let name = name.as_ref().unwrap_or(&request.name);
+        format!(
+            "PVC data-{name} is deleted with SeiNode {name} if the SeiNode owns it: check its metadata.ownerReferences"
+        )
     });
     Verdict { warnings: vec![warning], ..Verdict::default() }
-}
-
-fn read(object: &Value) -> Result<SeiNode, Violation> {
-    SeiNode::deserialize(object).or_else(|_| read_again(object))
-}
-
-/// Reads once more what cannot be read, to say where it cannot: keeping track of that takes its time.
-fn read_again(object: &Value) -> Result<SeiNode, Violation> {
-    serde_path_to_error::deserialize(object).map_err(|error| {
-        let said = error.inner().to_string();
-        let rule = format!("it cannot be read: {said}");
-        // serde names the object that lacks a member, the API server the member.
-        let missing = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-        let path = error.path().to_string();
-        let field = missing.map_or_else(|| path.clone(), |member| format!("{path}.{member}"));
-        Violation::new(field.trim_start_matches('.'), rule, "write it as `kubectl explain seinode.spec` says")
-    })
 }
 
 /// A label's value has at most 63 characters, begins and ends with a letter or digit (Kubernetes: labels).

@@ -1,100 +1,95 @@
-//! Verdicts on the StatefulSets of nodes. They know sets by the label `sei.io/node` and by nothing else.
+//! Verdicts on the StatefulSets of nodes, which are recognised by `guard::node_of`.
 
-mod stamp;
+mod mutate;
+mod set;
 
-use seinode_api::names;
-use serde_json::Value;
+use seinode_core::edits;
 
+use self::set::Set;
 use crate::{
     guard,
     request::{Operation, Request},
     verdict::Verdict,
 };
 
-pub(super) use stamp::mutate;
+pub(super) use mutate::mutate;
 
-/// Refuses a way back from OnDelete, a second replica, and slipping out of the guard; warns of everything else that
-/// the operator will put back.
-pub(super) fn validate(request: &Request) -> Verdict {
-    let (new, old) = (&request.object, &request.old);
-    let Some(node) = node_of(old).or_else(|| node_of(new)) else { return Verdict::default() };
+/// Denies a way back from OnDelete, a second replica or another ordinal, a pod label without its selector, and a set that
+/// leaves its node; warns of every other edit that the operator will revert.
+pub(super) fn validate(request: &Request<'_>) -> Verdict {
+    let (new, old) = (Set::of(request.object), Set::of(request.old));
+    let Some(node) = old.node().or_else(|| new.node()) else { return Verdict::default() };
     let mut verdict = Verdict::default();
-    // `old` is null for a new set: it was neither OnDelete nor had it replicas.
-    if !is_on_delete(new) && (request.operation == Operation::Create || is_on_delete(old)) {
-        verdict.violations.push(guard::ON_DELETE.broken_by(node));
+    let mut deny = |rule: guard::Rule| verdict.violations.push(rule.broken_by(node));
+    let is_new = request.operation == Operation::Create;
+    // `old` is empty for a new set: it was neither OnDelete nor had it replicas.
+    if !new.is_on_delete() && (is_new || old.is_on_delete()) {
+        deny(guard::ON_DELETE);
     }
-    if replicas(new) > 1 && (request.operation == Operation::Create || replicas(new) != replicas(old)) {
-        verdict.violations.push(guard::ONE_REPLICA.broken_by(node));
+    if new.replicas > 1 && (is_new || new.replicas != old.replicas) {
+        deny(guard::ONE_REPLICA);
+    }
+    if new.first_ordinal != 0 && (is_new || new.first_ordinal != old.first_ordinal) {
+        deny(guard::FIRST_ORDINAL);
+    }
+    if new.pod_label.is_some() && new.pod_label != new.selector && (is_new || new.pod_label != old.pod_label)
+    {
+        deny(guard::SELECTOR_FITS);
     }
     if request.operation != Operation::Update {
         return verdict;
     }
-    // A set that nobody owns is let go: it was orphaned on purpose.
-    if let Some(owner) = owner(old) {
-        if node_of(old).is_some() && node_of(new) != node_of(old) {
-            verdict.violations.push(guard::LABEL_STAYS.broken_by(node));
+    // A set that nobody owns may lose its label: it was orphaned on purpose.
+    if old.owner.is_some() {
+        if old.label.is_some() && new.label != old.label {
+            deny(guard::LABEL_STAYS);
         }
-        if self::owner(new) != Some(owner) {
-            verdict.violations.push(guard::OWNER_STAYS.broken_by(node));
+        if new.owner != old.owner {
+            deny(guard::OWNER_STAYS);
         }
     }
-    if replicas(new) == 0 && replicas(old) != 0 {
+    if new.replicas == 0 && old.replicas != 0 {
         verdict.warnings.push(stopped(node));
     }
-    if is_edited(&old["spec"], &new["spec"]) {
-        verdict.warnings.push(format!("managed by SeiNode {node}: edit that; this will be put back"));
-    }
+    verdict.warnings.extend(reverted(&old, &new, node));
     verdict
 }
 
-/// Says that a set that is deleted comes back.
-pub(super) fn deletion(request: &Request) -> Verdict {
-    let warnings = node_of(&request.old).map(|node| {
+/// Warns that a set that is deleted is created again.
+pub(super) fn deletion(request: &Request<'_>) -> Verdict {
+    let warnings = Set::of(request.old).node().map(|node| {
         format!(
-            "SeiNode {node} will have this StatefulSet made again; to stop the node set its spec.paused: true"
+            "the operator creates this StatefulSet again for SeiNode {node}: to stop the node, set spec.paused: true on \
+             the SeiNode"
         )
     });
     Verdict { warnings: warnings.into_iter().collect(), ..Verdict::default() }
 }
 
-/// What is said of a set that is scaled to 0: the operator honours it (heal: emergency stop).
+/// The warning about a set that is scaled to 0, which the operator honours as an emergency stop.
 pub(super) fn stopped(node: &str) -> String {
     format!(
-        "SeiNode {node} stays stopped until this is 1 again; spec.paused: true on it says so where others see it"
+        "SeiNode {node} stays stopped until spec.replicas is 1 again: set spec.paused: true on the SeiNode to show others \
+         that this is intended"
     )
 }
 
-/// The node that a set belongs to.
-fn node_of(set: &Value) -> Option<&str> {
-    set["metadata"]["labels"][names::NODE_LABEL].as_str()
-}
-
-fn is_on_delete(set: &Value) -> bool {
-    set["spec"]["updateStrategy"]["type"] == "OnDelete"
-}
-
-/// Absent means 1 (Kubernetes: StatefulSet).
-fn replicas(set: &Value) -> i64 {
-    set["spec"]["replicas"].as_i64().unwrap_or(1)
-}
-
-/// UID of the SeiNode that a set goes with.
-fn owner(set: &Value) -> Option<&Value> {
-    let references = set["metadata"]["ownerReferences"].as_array()?;
-    let sei_node = |it: &&Value| {
-        it["kind"] == "SeiNode"
-            && it["apiVersion"].as_str().is_some_and(|version| version.starts_with("sei.io/"))
-    };
-    references.iter().find(sei_node).map(|it| &it["uid"])
-}
-
-/// Whether anything of the spec differs that the operator will put back. It honours replicas of 0, and has nothing
-/// against a strategy that has come to be OnDelete.
-fn is_edited(old: &Value, new: &Value) -> bool {
-    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return old != new };
-    let excepted = |name: &String| name == "replicas" || name == "updateStrategy";
-    let members = old.keys().chain(new.keys());
-    members.filter(|name| !excepted(name)).any(|name| old.get(name) != new.get(name))
+/// The warning about edits that the operator will revert. It honours replicas of 0, and accepts that a strategy becomes
+/// OnDelete.
+fn reverted(old: &Set<'_>, new: &Set<'_>, node: &str) -> Option<String> {
+    let names = edits::REVERTED;
+    let (before, after) = (old.spec.members(names), new.spec.members(names));
+    let is_edited = |index: &usize| before[*index] != after[*index];
+    let excepted = |name: &&str| ["replicas", "updateStrategy"].contains(name);
+    let edited: Vec<_> = (0..names.len()).filter(is_edited).map(|index| names[index]).collect();
+    let edited: Vec<_> =
+        edited.into_iter().filter(|name| !excepted(name)).map(|name| format!("spec.{name}")).collect();
+    (!edited.is_empty()).then(|| {
+        format!(
+            "the operator will revert {}: edit SeiNode {node} instead of its StatefulSet",
+            edited.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,21 +1,23 @@
-//! Which violations a change introduces, and which were there before.
+//! Tells the violations that a change introduces from those that were there before.
+
+use std::collections::BTreeMap;
 
 use seinode_core::violation::Violation;
 
-/// Splits what was found into what the change introduces and what is older. Each older violation excuses one of the
-/// same rule at the same field; an item of a list may have moved to another index.
-pub(super) fn split(found: Vec<Violation>, mut before: Vec<Violation>) -> (Vec<Violation>, Vec<Violation>) {
-    found.into_iter().partition(|violation| {
-        let same = |older: &Violation| {
-            older.rule == violation.rule && unindexed(&older.field) == unindexed(&violation.field)
-        };
-        match before.iter().position(same) {
-            Some(index) => {
-                before.swap_remove(index);
-                false
-            }
-            None => true,
+/// Splits violations into those that the change introduces and older ones. Each older violation excuses one of the same rule
+/// at the same field; an item of a list may have moved to another index.
+pub(super) fn split(found: Vec<Violation>, before: &[Violation]) -> (Vec<Violation>, Vec<Violation>) {
+    let key = |violation: &Violation| (unindexed(&violation.field), violation.rule.clone());
+    let mut older = BTreeMap::<_, usize>::new();
+    for violation in before {
+        *older.entry(key(violation)).or_default() += 1;
+    }
+    found.into_iter().partition(|violation| match older.get_mut(&key(violation)) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
         }
+        Some(_) | None => true,
     })
 }
 
@@ -40,16 +42,16 @@ mod tests {
     use super::*;
 
     fn at(field: &str) -> Violation {
-        Violation::new(field, "it is wrong", "mend it")
+        Violation::new(field, "it is wrong", "correct it")
     }
 
     #[test]
-    fn an_item_that_moved_is_as_old_as_before_and_a_second_one_is_new() {
-        let (new, old) = split(vec![at("spec.peers[0]")], vec![at("spec.peers[3]")]);
+    fn a_moved_item_is_old_and_a_second_one_is_new() {
+        let (new, old) = split(vec![at("spec.peers[0]")], &[at("spec.peers[3]")]);
         assert_eq!((new.len(), old.len()), (0, 1));
-        let (new, old) = split(vec![at("spec.peers[0]"), at("spec.peers[1]")], vec![at("spec.peers[0]")]);
+        let (new, old) = split(vec![at("spec.peers[0]"), at("spec.peers[1]")], &[at("spec.peers[0]")]);
         assert_eq!((new, old.len()), (vec![at("spec.peers[1]")], 1));
-        let (new, _) = split(vec![at("spec.overrides[a]")], vec![at("spec.overrides[b]")]);
+        let (new, _) = split(vec![at("spec.overrides[a]")], &[at("spec.overrides[b]")]);
         assert_eq!(new.len(), 1);
     }
 }

@@ -1,17 +1,25 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
 use crate::{
     endpoint::Endpoint,
-    tests::given::{applied, creation, fields, mutated, node, update},
+    tests::fixtures::{Call, applied, creation, deletion, fields, node, update},
+    verdict::{Patch, Verdict},
 };
 
-fn deletion_of(spec: Value) -> String {
-    deletion(&crate::tests::given::deletion(node(spec))).warnings.join("\n")
+fn mutate(call: &Call) -> Verdict {
+    call.verdict(Endpoint::MutateSeiNode)
+}
+
+fn validate(call: &Call) -> Verdict {
+    call.verdict(Endpoint::ValidateSeiNode)
+}
+
+fn warning_of_deletion(spec: Value) -> String {
+    deletion(node(spec)).verdict(Endpoint::WarnSeiNodeDeletion).warnings.join("\n")
 }
 
 #[test]
-fn chain_and_mode_are_stamped_as_labels_and_nothing_else_is_touched() {
+fn chain_and_mode_become_labels() {
     for (labels, expected) in [
         (Value::Null, json!({ "sei.io/chain": "c", "sei.io/mode": "archive" })),
         (json!({ "a": "b" }), json!({ "a": "b", "sei.io/chain": "c", "sei.io/mode": "archive" })),
@@ -25,12 +33,12 @@ fn chain_and_mode_are_stamped_as_labels_and_nothing_else_is_touched() {
         object["metadata"]["labels"] = labels;
         let mut expected_object = object.clone();
         expected_object["metadata"]["labels"] = expected;
-        assert_eq!(mutated(Endpoint::MutateSeiNode, &creation(object)), expected_object);
+        assert_eq!(creation(object).mutated(Endpoint::MutateSeiNode), expected_object);
     }
 }
 
 #[test]
-fn what_cannot_be_stamped_is_left_to_validation() {
+fn mutation_leaves_an_invalid_spec_to_validation() {
     for spec in [
         json!({ "chainId": "-", "fullNode": {}, "archive": {} }),
         json!({ "chainId": 7, "fullNode": null }),
@@ -38,16 +46,16 @@ fn what_cannot_be_stamped_is_left_to_validation() {
         json!([]),
         Value::Null,
     ] {
-        let request = creation(node(spec));
-        assert_eq!(mutate(&request).patch.to_json(), None, "{}", request.object);
+        let call = creation(node(spec));
+        assert_eq!(mutate(&call).patch.to_json(), None, "{}", call.object);
     }
-    let mut stamped = node(json!({ "chainId": "c", "fullNode": {} }));
-    stamped["metadata"]["labels"] = json!({ "sei.io/chain": "c", "sei.io/mode": "fullNode" });
-    assert_eq!(mutate(&creation(stamped)).patch, Patch::default());
+    let mut labelled = node(json!({ "chainId": "c", "fullNode": {} }));
+    labelled["metadata"]["labels"] = json!({ "sei.io/chain": "c", "sei.io/mode": "fullNode" });
+    assert_eq!(mutate(&creation(labelled)).patch, Patch::default());
 }
 
 #[test]
-fn a_new_node_is_told_everything_at_once() {
+fn every_error_of_a_new_node_is_reported_at_once() {
     let mut object = node(json!({
         "chainId": "", "image": "", "fullNode": { "snapshot": {} }, "sidecar": { "port": 0 },
     }));
@@ -63,7 +71,7 @@ fn a_new_node_is_told_everything_at_once() {
 }
 
 #[test]
-fn an_update_is_refused_for_what_it_introduces_and_warned_of_the_rest() {
+fn an_update_is_denied_only_for_errors_it_introduces() {
     let spec = |image: &str, rest: Value| {
         let mut spec = json!({ "chainId": "c", "image": image, "fullNode": { "snapshot": {} } });
         for (name, value) in rest.as_object().into_iter().flatten() {
@@ -79,7 +87,7 @@ fn an_update_is_refused_for_what_it_introduces_and_warned_of_the_rest() {
     let verdict = validate(&update(broken.clone(), spec("", json!({ "chainId": "d" }))));
     assert_eq!(fields(&verdict), ["spec.image", "spec.chainId"], "{verdict:#?}");
 
-    // What could not be read before locks nobody out, neither of a mending nor of another edit.
+    // An object that could not be read before can be repaired, and edited otherwise.
     let unreadable = node(json!({ "chainId": 7 }));
     for after in [&unreadable, &broken] {
         let verdict = validate(&update(unreadable.clone(), after.clone()));
@@ -90,7 +98,7 @@ fn an_update_is_refused_for_what_it_introduces_and_warned_of_the_rest() {
 }
 
 #[test]
-fn what_is_legal_and_likely_wrong_is_a_warning() {
+fn a_valid_but_doubtful_spec_is_a_warning() {
     let spec = json!({ "chainId": "c", "image": "seid:latest", "validator": {} });
     let verdict = validate(&creation(node(spec)));
     assert!(verdict.violations.is_empty());
@@ -99,14 +107,48 @@ fn what_is_legal_and_likely_wrong_is_a_warning() {
 }
 
 #[test]
-fn a_deletion_is_told_what_becomes_of_the_volume_and_never_refused() {
-    let said = deletion_of(json!({ "chainId": "c", "image": "i", "fullNode": {} }));
-    assert!(
-        said.contains("data-a and its data go") && said.contains("spec.dataVolume.retain: true"),
-        "{said}"
-    );
-    let said = deletion_of(json!({ "chainId": 7 }));
-    assert!(said.contains("ownerReferences"), "{said}");
-    let request = crate::tests::given::deletion(json!({}));
-    assert!(deletion(&request).violations.is_empty());
+fn a_deletion_warns_about_the_volume_and_is_allowed() {
+    let warning = warning_of_deletion(json!({ "chainId": "c", "image": "i", "fullNode": {} }));
+    assert!(warning.contains("data-a") && warning.contains("spec.dataVolume.retain: true"), "{warning}");
+    let warning = warning_of_deletion(json!({ "chainId": 7 }));
+    assert!(warning.contains("ownerReferences"), "{warning}");
+    assert!(deletion(json!({})).verdict(Endpoint::WarnSeiNodeDeletion).violations.is_empty());
+}
+
+#[test]
+fn a_spec_with_too_many_values_is_denied_before_it_is_read() {
+    let spec = |peers: usize| {
+        let peers = vec![json!({}); peers];
+        node(json!({ "chainId": "c", "image": "i", "fullNode": {}, "peers": peers }))
+    };
+    let verdict = validate(&creation(spec(4100)));
+    assert_eq!(fields(&verdict), ["spec"], "{verdict:#?}");
+    assert!(verdict.violations[0].rule.contains("more than 4096 values"), "{verdict:#?}");
+    assert_eq!(fields(&validate(&creation(spec(2)))), ["spec.peers[0]", "spec.peers[1]"]);
+    // One that is stored already can be edited.
+    let verdict = validate(&update(spec(4100), spec(4101)));
+    assert!(verdict.violations.is_empty() && verdict.warnings.len() == 1, "{verdict:#?}");
+}
+
+#[test]
+fn a_member_of_another_type_is_named_by_its_path() {
+    for (spec, field, reason) in [
+        (
+            json!({ "chainId": "c", "image": "i", "sidecar": { "port": "x" } }),
+            "spec.sidecar.port",
+            "expected i32",
+        ),
+        (json!({ "image": "i" }), "spec.chainId", "missing field `chainId`"),
+        (
+            json!({ "chainId": "c", "image": "i", "peers": [{ "static": {} }] }),
+            "spec.peers[0].static.addresses",
+            "missing",
+        ),
+        (json!(7), "spec", "invalid type"),
+    ] {
+        let verdict = validate(&creation(node(spec)));
+        assert_eq!(fields(&verdict), [field], "{verdict:#?}");
+        let rule = &verdict.violations[0].rule;
+        assert!(rule.contains(reason) && !rule.contains("column"), "{rule}");
+    }
 }

@@ -1,44 +1,55 @@
-//! Requests as an API server makes them, and what a patch makes of an object.
+//! Requests as an API server makes them, and objects after a patch.
 
 use serde_json::{Value, json};
 
 use crate::{
     endpoint::Endpoint,
     request::{Operation, Request},
-    verdict::{Verdict, judge},
+    verdict::{Verdict, evaluate},
 };
 
+/// A request with objects of its own, which a [`Request`] borrows.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub operation: Operation,
+    pub object: Value,
+    pub old: Value,
+}
+
 /// A request to create an object.
-pub fn creation(object: Value) -> Request {
-    asked(Operation::Create, object, Value::Null)
+pub fn creation(object: Value) -> Call {
+    Call { operation: Operation::Create, object, old: Value::Null }
 }
 
 /// A request to make another object of one.
-pub fn update(old: Value, object: Value) -> Request {
-    asked(Operation::Update, object, old)
+pub fn update(old: Value, object: Value) -> Call {
+    Call { operation: Operation::Update, object, old }
 }
 
 /// A request to delete an object.
-pub fn deletion(old: Value) -> Request {
-    asked(Operation::Delete, Value::Null, old)
+pub fn deletion(old: Value) -> Call {
+    Call { operation: Operation::Delete, object: Value::Null, old }
 }
 
-fn asked(operation: Operation, object: Value, old: Value) -> Request {
-    Request { uid: "1".into(), operation, name: "a".into(), object, old, dry_run: false }
-}
+impl Call {
+    /// The verdict of an endpoint.
+    pub fn verdict(&self, endpoint: Endpoint) -> Verdict {
+        let (object, old) = (self.object.to_string(), self.old.to_string());
+        let request = Request {
+            uid: "1".into(),
+            operation: self.operation,
+            name: "a".into(),
+            object: serde_json::from_str(&object).unwrap(),
+            old: serde_json::from_str(&old).unwrap(),
+            dry_run: false,
+        };
+        evaluate(endpoint, &request)
+    }
 
-/// The request as an API server sends it.
-pub fn sent(endpoint: Endpoint, request: &Request) -> Vec<u8> {
-    let (group, resource, subresource) = endpoint.resource();
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": request.uid, "name": request.name, "operation": request.operation.as_str(),
-            "resource": { "group": group, "version": "v1", "resource": resource }, "subResource": subresource,
-            "object": request.object, "oldObject": request.old, "dryRun": request.dry_run,
-        },
-    });
-    review.to_string().into_bytes()
+    /// The object after the patch of a mutating endpoint.
+    pub fn mutated(&self, endpoint: Endpoint) -> Value {
+        applied(&self.verdict(endpoint), &self.object)
+    }
 }
 
 /// A SeiNode with this spec.
@@ -62,18 +73,17 @@ pub fn set(spec: Value) -> Value {
         },
         "spec": {
             "replicas": 1, "updateStrategy": { "type": "OnDelete" },
-            "template": { "metadata": {}, "spec": { "terminationGracePeriodSeconds": 30 } },
+            "selector": { "matchLabels": { "sei.io/node": "a" } },
+            "template": {
+                "metadata": { "labels": { "sei.io/node": "a" } },
+                "spec": { "terminationGracePeriodSeconds": 30 },
+            },
         },
     });
     if let Value::Object(members) = spec {
         members.into_iter().for_each(|(name, value)| object["spec"][name] = value);
     }
     object
-}
-
-/// The object after the patch of a mutating endpoint.
-pub fn mutated(endpoint: Endpoint, request: &Request) -> Value {
-    applied(&judge(endpoint, request), &request.object)
 }
 
 /// The object after the patch of a verdict.

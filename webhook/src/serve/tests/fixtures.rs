@@ -1,13 +1,14 @@
-//! A server as the tests are given it.
+//! A server for the tests, and its certificate.
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use prometheus::{Registry, TextEncoder};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer},
@@ -17,17 +18,18 @@ use rustls::{
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Door, Limits, serve};
+use super::super::{Limits, Listener, serve};
 use crate::{
     Metrics,
+    clients::Clients,
     endpoint::Endpoint,
-    review::{Answer, Facts},
+    review::{Response, Summary},
 };
 
 const ENDPOINT: Endpoint = Endpoint::ALL[0];
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Its path.
+/// Path of the endpoint that the tests call.
 pub(super) fn path() -> &'static str {
     ENDPOINT.path()
 }
@@ -36,10 +38,10 @@ pub(super) fn name() -> &'static str {
     ENDPOINT.name()
 }
 
-/// Says how much it was given.
-pub(super) fn allow(_: Endpoint, body: &[u8]) -> Answer {
-    let facts = Facts { operation: "CREATE", allowed: true, code: 200, ..Facts::default() };
-    Answer { status: 200, body: format!("judged {} bytes", body.len()).into_bytes(), facts }
+/// A reviewer that reports the length of the body.
+pub(super) fn allow(_: Endpoint, body: &[u8]) -> Response {
+    let summary = Summary { operation: "CREATE", allowed: true, code: 200, ..Summary::default() };
+    Response { status: 200, body: format!("reviewed {} bytes", body.len()).into_bytes(), summary }
 }
 
 pub(super) struct Served {
@@ -54,16 +56,31 @@ pub(super) struct Served {
 impl Served {
     pub(super) async fn start(
         limits: Limits,
-        judge: impl Fn(Endpoint, &[u8]) -> Answer + Send + Sync + 'static,
+        reviewer: impl Fn(Endpoint, &[u8]) -> Response + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::start_for(None, limits, reviewer).await
+    }
+
+    /// Serves clients with a certificate of the authority in a file only.
+    pub(super) async fn for_clients_of(authority: &Path) -> Self {
+        let clients = Arc::new(Clients::read(authority).unwrap());
+        Self::start_for(Some(clients), Limits::default(), allow).await
+    }
+
+    async fn start_for(
+        clients: Option<Arc<Clients>>,
+        limits: Limits,
+        reviewer: impl Fn(Endpoint, &[u8]) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
         let (authority, certified) = certificate();
         let presented = Arc::new(Presented(Mutex::new(Some(Arc::new(certified)))));
         let (registry, stop) = (Registry::new(), CancellationToken::new());
         let metrics = Metrics::register(&registry).unwrap();
-        let door = Door { listener, certificates: Arc::clone(&presented) as _ };
-        let server = tokio::spawn(serve(door, Arc::new(judge), limits, metrics, stop.clone()));
+        let clients = clients.map(|clients| clients as _);
+        let listener = Listener { socket, certificates: Arc::clone(&presented) as _, clients };
+        let server = tokio::spawn(serve(listener, Arc::new(reviewer), limits, metrics, stop.clone()));
         Self { address, authority, presented, stop, registry, server }
     }
 
@@ -83,7 +100,7 @@ impl Served {
     }
 }
 
-/// Waits until something was counted.
+/// Waits until a metric shows something.
 pub(super) async fn counted(served: &Served, what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
@@ -110,7 +127,7 @@ impl ResolvesServerCert for Presented {
 }
 
 /// An authority that signed nothing here.
-pub(super) fn stranger() -> CertificateDer<'static> {
+pub(super) fn other_authority() -> CertificateDer<'static> {
     certificate().0
 }
 
@@ -125,4 +142,17 @@ fn certificate() -> (CertificateDer<'static>, CertifiedKey) {
     let certified =
         CertifiedKey::from_der(vec![leaf.der().clone()], private, &ring::default_provider()).unwrap();
     (issuer.der().clone(), certified)
+}
+
+/// An authority of clients: its certificate as PEM, and a certificate that it signed, with its key.
+pub(super) fn client_authority() -> (String, (CertificateDer<'static>, PrivateKeyDer<'static>)) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["apiserver".to_owned()]).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let leaf = params.signed_by(&key, &issuer).unwrap();
+    let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    (issuer.pem(), (leaf.der().clone(), private))
 }
