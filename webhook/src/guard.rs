@@ -63,6 +63,14 @@ pub const IS_ON_DELETE: &str = "object.spec.updateStrategy.type == 'OnDelete' ||
 pub const HAS_ONE_REPLICA: &str = "!has(object.spec.replicas) || object.spec.replicas <= 1 || \
      (oldObject != null && has(oldObject.spec.replicas) && oldObject.spec.replicas == object.spec.replicas)";
 
+/// CEL: the pods of a set are counted from 0. One that counts from another number is not trapped.
+pub const HAS_FIRST_ORDINAL: &str = "object.spec.?ordinals.?start.orValue(0) == 0 || (oldObject != null && \
+     oldObject.spec.?ordinals.?start.orValue(0) == object.spec.?ordinals.?start.orValue(0))";
+
+/// CEL: a set selects its pods by the label that they have of a node. One that never did is not trapped.
+pub const HAS_SELECTOR: &str = "variables.podLabel == '' || variables.podLabel == variables.selected || \
+     variables.podLabel == variables.podLabelBefore";
+
 /// CEL: the node that a set belongs to.
 pub const NODE_OF_SET: &str = "has(object.metadata.labels) && 'sei.io/node' in object.metadata.labels \
      ? object.metadata.labels['sei.io/node'] : oldObject.metadata.labels['sei.io/node']";

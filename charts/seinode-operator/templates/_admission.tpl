@@ -43,12 +43,13 @@ name in object.metadata.?labels.orValue({}))
 {{- end }}
 
 {{/* CEL: a StatefulSet of a node. The selector tells, for it cannot be changed; a label can be taken off first. The label
-tells as well, of a StatefulSet that selects by something else. */}}
+tells as well, of a StatefulSet that selects by something else, and so does the label of its pods. */}}
 {{- define "seinode-operator.isStatefulSetOfNode" -}}
 [object, oldObject].exists(it, it != null && (
 (has(it.spec.selector) && it.spec.selector != null && (
 'sei.io/node' in it.spec.selector.?matchLabels.orValue({}) ||
 it.spec.selector.?matchExpressions.orValue([]).exists(term, term.key == 'sei.io/node'))) ||
+'sei.io/node' in it.spec.template.?metadata.?labels.orValue({}) ||
 'sei.io/node' in it.metadata.?labels.orValue({})))
 {{- end }}
 

@@ -56,6 +56,69 @@ pub const SECOND_PODS: [Attempt; 8] = [
     Attempt { what: "create", run: |it| it.kubectl_with(&["create"], &set("more", 2, "OnDelete")) },
 ];
 
+/// Ways past the guard of set `lone`, and sets that its guard must recognise, with the field that each is denied for.
+pub const SIDE_DOORS: [(&str, Attempt); 5] = [
+    (
+        "spec.ordinals.start",
+        Attempt {
+            what: "another ordinal",
+            run: |it| {
+                let patch = r#"{"spec":{"ordinals":{"start":1}}}"#;
+                it.kubectl(&["patch", "statefulset/lone", "--type=merge", "-p", patch])
+            },
+        },
+    ),
+    (
+        "spec.replicas",
+        Attempt {
+            what: "a second pod without the label",
+            run: |it| {
+                it.kubectl(&["label", "statefulset/lone", "sei.io/node-"]);
+                let tried = it.kubectl(&["patch", "statefulset/lone", "-p", r#"{"spec":{"replicas":2}}"#]);
+                it.kubectl(&["label", "statefulset/lone", "sei.io/node=lone"]);
+                tried
+            },
+        },
+    ),
+    (
+        "spec.replicas",
+        Attempt {
+            what: "a set that has the selector only",
+            run: |it| it.kubectl_with(&["create"], &labelled("bare", 2, &["/spec/selector/matchLabels"])),
+        },
+    ),
+    (
+        "spec.ordinals.start",
+        Attempt {
+            what: "a set that counts from 1",
+            run: |it| {
+                let mut object = set("counting", 1, "OnDelete");
+                object["spec"]["ordinals"] = json!({"start": 1});
+                it.kubectl_with(&["create"], &object)
+            },
+        },
+    ),
+    (
+        "spec.selector.matchLabels[sei.io/node]",
+        Attempt {
+            what: "a set that only its pods belong to the node of",
+            run: |it| it.kubectl_with(&["create"], &labelled("podded", 1, &[])),
+        },
+    ),
+];
+
+/// A set whose pods have the label of node `name`, with that label at these places too; it selects by another one.
+fn labelled(name: &str, replicas: i32, places: &[&str]) -> Value {
+    let mut object = set(name, replicas, "OnDelete");
+    for place in ["/metadata/labels", "/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
+        object.pointer_mut(place).unwrap()["app"] = json!(name);
+        if place != "/spec/template/metadata/labels" && !places.contains(&place) {
+            object.pointer_mut(place).unwrap().as_object_mut().unwrap().remove("sei.io/node");
+        }
+    }
+    object
+}
+
 /// Ways back from OnDelete for set `lone`.
 pub const WAYS_BACK: [Attempt; 4] = [
     Attempt {

@@ -10,7 +10,7 @@ use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS, R
 use serde_json::json;
 
 use super::{
-    hands::{ALLOWED, Attempt, SECOND_PODS, WAYS_BACK, set, stranger},
+    hands::{ALLOWED, Attempt, SECOND_PODS, SIDE_DOORS, WAYS_BACK, set, stranger},
     stage::{Guards, Stage},
 };
 use crate::kit::{Kit, eventually};
@@ -64,6 +64,10 @@ async fn hold(stage: &Stage) {
     }
     refuse(stage, &SECOND_PODS, ONE_REPLICA, "more");
     refuse(stage, &WAYS_BACK, ON_DELETE, "lone");
+    for (field, Attempt { what, run }) in &SIDE_DOORS {
+        let (done, said) = run(stage);
+        assert!(!done && said.contains(field), "{what}: {said}");
+    }
     for Attempt { what, run } in &ALLOWED {
         let (done, said) = run(stage);
         assert!(done, "{what}: {said}");

@@ -26,7 +26,13 @@ fn the_policies_of_the_chart_have_the_same_rules_and_messages() {
     for (name, expected) in [
         ("ON_DELETE.message_expression()", ON_DELETE.message_expression()),
         ("ONE_REPLICA.message_expression()", ONE_REPLICA.message_expression()),
+        ("FIRST_ORDINAL.message_expression()", FIRST_ORDINAL.message_expression()),
+        ("SELECTOR_FITS.message_expression()", SELECTOR_FITS.message_expression()),
+        ("LABEL_STAYS.message_expression()", LABEL_STAYS.message_expression()),
+        ("OWNER_STAYS.message_expression()", OWNER_STAYS.message_expression()),
         ("IS_ON_DELETE", IS_ON_DELETE.to_owned()),
+        ("HAS_FIRST_ORDINAL", HAS_FIRST_ORDINAL.to_owned()),
+        ("HAS_SELECTOR", HAS_SELECTOR.to_owned()),
         ("HAS_ONE_REPLICA", HAS_ONE_REPLICA.to_owned()),
         ("NODE_OF_SET", NODE_OF_SET.to_owned()),
         ("IS_SCALE_OF_NODE", IS_SCALE_OF_NODE.to_owned()),
