@@ -49,7 +49,7 @@ pub(crate) fn scaled(status: &mut SeiNodeStatus, before: Option<&StatefulSetView
     }
     record.replicas = Some(set.replicas);
     let as_left = before.is_some_and(|before| record.generation == Some(before.generation));
-    if as_left && before.is_some_and(|before| set.generation <= before.generation + 1) {
+    if as_left && before.is_some_and(|before| set.generation <= before.generation.saturating_add(1)) {
         record.generation = Some(set.generation);
     }
 }

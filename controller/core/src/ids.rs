@@ -43,17 +43,6 @@ impl PlanId {
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
     }
-
-    /// A number between 0 and `below` that is fixed for this plan: spreads retries without randomness.
-    #[must_use]
-    pub fn spread(&self, below: u64) -> u64 {
-        if below == 0 { 0 } else { self.0.as_u64_pair().0 % below }
-    }
-}
-
-/// A number between 0 and `below` that is fixed for a name: spreads what would happen at once without randomness.
-pub(crate) fn spread(name: &str, below: u64) -> u64 {
-    PlanId(Uuid::new_v5(&TARGET_NAMESPACE, name.as_bytes())).spread(below)
 }
 
 impl TaskId {
@@ -144,11 +133,5 @@ mod tests {
         assert_ne!(of("a", 1), of("a", 2));
         assert_ne!(of("a", 1), of("b", 1));
         assert_eq!(of("a", 1), of("a", 1));
-    }
-
-    #[test]
-    fn the_spread_stays_below_its_bound() {
-        assert!(vector().spread(7) < 7);
-        assert_eq!(vector().spread(0), 0);
     }
 }

@@ -4,10 +4,13 @@ pub(crate) mod init;
 mod record;
 pub(crate) mod update;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ids::{PlanId, Target, TaskId},
+    rate::{self, Backoff},
     task::{Place, Progress, Task},
     task_type::{By, Rerun, TaskType},
 };
@@ -153,8 +156,8 @@ impl Plan {
             error: None,
         };
         self.tasks.insert(current, new(TaskType::MarkReady, current));
-        for index in current + 1..self.tasks.len() {
-            self.tasks[index] = new(self.tasks[index].kind, index);
+        for (index, task) in self.tasks.iter_mut().enumerate().skip(current).skip(1) {
+            *task = new(task.kind, index);
         }
     }
 
@@ -166,7 +169,7 @@ impl Plan {
         let id = self.id;
         let opened = self.tasks[..current].iter_mut().enumerate();
         if let Some((index, task)) = opened.rev().find(|(_, task)| task.kind == TaskType::MarkReady) {
-            task.attempt += 1;
+            task.attempt = task.attempt.saturating_add(1);
             task.id = TaskId::derive(id, task.kind, index, task.attempt);
             task.progress = Progress::Pending;
             task.error = Some(why.to_owned());
@@ -186,7 +189,7 @@ impl Plan {
         }
         for (index, task) in self.tasks.iter_mut().enumerate().skip(first) {
             if task.kind.by() != By::Operator && task.progress != Progress::Pending {
-                task.attempt += 1;
+                task.attempt = task.attempt.saturating_add(1);
                 task.id = TaskId::derive(id, task.kind, index, task.attempt);
             }
             task.progress = Progress::Pending;
@@ -230,19 +233,21 @@ impl Plan {
         let task = &mut self.tasks[index];
         task.error = Some(why.to_owned());
         if chances == Chances::Retry && task.attempt < task.kind.max_retries() {
-            task.attempt += 1;
+            task.attempt = task.attempt.saturating_add(1);
             task.id = TaskId::derive(id, task.kind, index, task.attempt);
             task.progress = Progress::Pending;
-            task.not_before = Some(now + crate::task::retry_delay(task.attempt));
+            task.not_before = Some(crate::time::after(now, crate::task::retry_delay(task.attempt)));
             return;
         }
         task.progress = Progress::Failed;
         let message = format!("task {} failed: {why}", task.kind);
         let next_attempt = match task.kind.rerun() {
-            Rerun::ByTheOperator => Some(now + pause(self.kind, failures + 1, id)),
+            Rerun::ByTheOperator => {
+                Some(crate::time::after(now, pause(self.kind, failures.saturating_add(1), id)))
+            }
             Rerun::ByAPerson => None,
         };
-        self.failures = failures + 1;
+        self.failures = failures.saturating_add(1);
         self.phase = PlanPhase::Failed { message, next_attempt };
     }
 }
@@ -270,7 +275,7 @@ pub(crate) enum Chances {
 fn pause(kind: PlanKind, failures: u32, plan: PlanId) -> SignedDuration {
     match (kind, failures) {
         (PlanKind::NodeUpdate, ..=1) => SignedDuration::ZERO,
-        (PlanKind::NodeUpdate, _) => backoff(failures - 1, plan),
+        (PlanKind::NodeUpdate, _) => backoff(failures.saturating_sub(1), plan),
         (PlanKind::Init | PlanKind::MarkReady | PlanKind::Resubmit, _) => backoff(failures, plan),
     }
 }
@@ -278,14 +283,14 @@ fn pause(kind: PlanKind, failures: u32, plan: PlanId) -> SignedDuration {
 /// Pause after the `failures`th plan in a row has failed, and up to a tenth more, spread by plan so that nodes that
 /// failed together do not come back together.
 fn backoff(failures: u32, plan: PlanId) -> SignedDuration {
-    let seconds = pause_seconds(failures);
-    let spread = plan.spread(seconds.unsigned_abs() / 10 + 1);
-    SignedDuration::from_secs(seconds.saturating_add_unsigned(spread))
+    let pause = rate::jitter(after_failures(failures), 10, &plan.to_string());
+    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
 }
 
-/// Seconds to wait after the `failures`th failure in a row: 10 doubling to 300.
-pub(crate) fn pause_seconds(failures: u32) -> i64 {
-    (10_i64 << failures.saturating_sub(1).min(5)).min(300)
+/// Pause after the `failures`th failure in a row: 10 s doubling to 5 min.
+pub(crate) fn after_failures(failures: u32) -> Duration {
+    const PAUSES: Backoff = Backoff::new(Duration::from_secs(10), 2, Duration::from_mins(5));
+    PAUSES.pause(failures.saturating_sub(1))
 }
 
 #[cfg(test)]

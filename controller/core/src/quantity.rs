@@ -74,8 +74,8 @@ impl FromStr for Quantity {
 
 /// Factor and divisor of a suffix.
 fn multiplier(suffix: &str) -> Option<(u128, u128)> {
-    let binary = |power: u32| Some((1_u128 << (10 * power), 1));
-    let decimal = |power: u32| Some((10_u128.pow(power), 1));
+    let binary = |power: u32| Some((1024_u128.checked_pow(power)?, 1));
+    let decimal = |power: u32| Some((10_u128.checked_pow(power)?, 1));
     match suffix {
         "" => Some((1, 1)),
         "Ki" => binary(1),

@@ -1,6 +1,6 @@
 //! Rates: sliding windows, growing pauses and jitter, on a monotonic clock.
 
-use std::{collections::VecDeque, ops::Add, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
 
@@ -18,18 +18,16 @@ pub struct Now {
 }
 
 impl Monotonic {
+    /// The time `pause` later.
+    #[must_use]
+    pub fn after(self, pause: Duration) -> Self {
+        Self(self.0.saturating_add(pause))
+    }
+
     /// Time since `earlier`; zero when it is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
-    }
-}
-
-impl Add<Duration> for Monotonic {
-    type Output = Self;
-
-    fn add(self, pause: Duration) -> Self {
-        Self(self.0.saturating_add(pause))
     }
 }
 
@@ -100,9 +98,9 @@ impl Backoff {
 /// A pause up to `percent` longer, fixed by `seed`: what failed together does not come back together.
 #[must_use]
 pub fn jitter(pause: Duration, percent: u32, seed: &str) -> Duration {
-    let share = spread(seed, u64::from(percent) + 1);
+    let share = spread(seed, u64::from(percent).saturating_add(1));
     let share = u32::try_from(share).unwrap_or(percent);
-    pause.saturating_add(pause.saturating_mul(share) / 100)
+    pause.saturating_add(pause.saturating_mul(share).checked_div(100).unwrap_or_default())
 }
 
 /// A number from 0 up to, but not including, `below`, fixed by `seed`: spreads without randomness. 0 when `below` is 0.
@@ -154,7 +152,7 @@ mod tests {
 
     #[test]
     fn no_pause_overflows() {
-        assert_eq!(Monotonic(Duration::MAX) + Duration::MAX, Monotonic(Duration::MAX));
+        assert_eq!(Monotonic(Duration::MAX).after(Duration::MAX), Monotonic(Duration::MAX));
         assert_eq!(at(1).since(at(2)), Duration::ZERO);
         assert_eq!(jitter(Duration::MAX, 20, "n"), Duration::MAX);
     }

@@ -183,7 +183,7 @@ impl Reconcile {
 
     fn decide(&mut self, env: &mut Env<'_>) -> Request {
         loop {
-            self.steps += 1;
+            self.steps = self.steps.saturating_add(1);
             if self.steps > MAX_STEPS {
                 let message = "defect of the operator: a reconcile does not end".into();
                 return self.fail(env, Failure { class: Class::Invariant, message });

@@ -55,7 +55,10 @@ pub(crate) fn contested(repairs: &[RepairStatus]) -> impl Iterator<Item = &Repai
 
 /// When the next of them is forgotten.
 pub(crate) fn next(repairs: &[RepairStatus]) -> Option<Timestamp> {
-    contested(repairs).filter_map(|repair| repair.times.first()).map(|time| time.0 + WINDOW).min()
+    contested(repairs)
+        .filter_map(|repair| repair.times.first())
+        .map(|time| crate::time::after(time.0, WINDOW))
+        .min()
 }
 
 pub(crate) fn is_contested(repair: &RepairStatus) -> bool {

@@ -7,6 +7,8 @@ pub(crate) mod ownership;
 pub(crate) mod rollout;
 pub(crate) mod sidecar;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
     ids::TaskId,
     observation::{Observation, Pod, Trouble},
     query::Query,
+    rate::Backoff,
     subject::Subject,
     task_type::TaskType,
 };
@@ -150,7 +153,8 @@ pub enum Until {
 /// Pause before attempt `attempt` (1 is the first repetition): 1 s doubling to 30 s. What a task waits for, a peer
 /// or a published genesis, is often there a moment later, and sometimes an hour.
 pub(crate) fn retry_delay(attempt: u32) -> SignedDuration {
-    SignedDuration::from_secs((1 << attempt.clamp(1, 6).saturating_sub(1)).min(30))
+    const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), 2, Duration::from_secs(30));
+    SignedDuration::try_from(PAUSES.pause(attempt.saturating_sub(1))).unwrap_or(SignedDuration::MAX)
 }
 
 #[cfg(test)]

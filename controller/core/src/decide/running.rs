@@ -1,5 +1,7 @@
 //! Watches a node that runs: its gate, its keys, its children, and the tasks that its sidecar carries on with.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use seinode_api::status::{BackgroundStatus, DataVolumeStatus};
 
@@ -12,21 +14,21 @@ use crate::{
     decision::{Act, Rest},
     effect::{Effect, Replicas},
     exclusive::{self, Hold, Resource},
-    ids::{self, TaskId},
+    ids::TaskId,
     intent::VolumeSource,
     keys::Finding,
     node::Owner,
     observation::{Container, Slot, StatefulSetView},
     plan::{Plan, PlanKind, init},
     query::Query,
-    repairs,
+    rate, repairs,
     sidecar::{Health, TaskReport},
     task::Until,
     task_type::TaskType,
 };
 
 /// The Secrets of a node that signs are read again after this long, and up to a tenth more (the only idle call).
-const KEYS_SECONDS: i64 = 600;
+const KEYS_INTERVAL: Duration = Duration::from_mins(10);
 /// A background task that ran this long before it was lost is submitted again at once.
 const STEADY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -163,8 +165,7 @@ fn keys_are_due(turn: &Turn<'_>) -> bool {
 }
 
 fn keys_due(turn: &Turn<'_>, last: Timestamp) -> Timestamp {
-    let spread = ids::spread(&turn.subject.node.uid, KEYS_SECONDS.unsigned_abs() / 10);
-    crate::time::after(last, SignedDuration::from_secs(KEYS_SECONDS.saturating_add_unsigned(spread)))
+    last.saturating_add(rate::jitter(KEYS_INTERVAL, 10, &turn.subject.node.uid)).unwrap_or(Timestamp::MAX)
 }
 
 /// A pod that runs holds what it uses, whoever started it: a node of the earlier operator has claimed nothing. A key
@@ -240,8 +241,8 @@ fn resubmitted_at(task: &mut BackgroundStatus, now: Timestamp) -> Timestamp {
         task.failures = None;
     }
     let failures = u32::try_from(task.failures.unwrap_or_default()).unwrap_or(u32::MAX);
-    let pause = crate::plan::pause_seconds(failures.saturating_add(1));
-    crate::time::after(submitted_at, SignedDuration::from_secs(pause))
+    let pause = crate::plan::after_failures(failures.saturating_add(1));
+    submitted_at.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 fn begin(turn: &mut Turn<'_>, kind: PlanKind, task: TaskType) -> Act {

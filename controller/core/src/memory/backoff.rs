@@ -29,7 +29,7 @@ impl Retries {
         if !rest.is_zero() && rest <= next {
             return rest;
         }
-        *self = Self { fruitless: self.fruitless.saturating_add(1), until: Some(now + next) };
+        *self = Self { fruitless: self.fruitless.saturating_add(1), until: Some(now.after(next)) };
         next
     }
 
@@ -68,7 +68,7 @@ mod tests {
         let mut now = at(0);
         let mut wait = |retries: &mut Retries| {
             let pause = retries.pause(&node(), Class::Transient, now);
-            now = now + pause;
+            now = now.after(pause);
             pause.as_millis()
         };
         let first = wait(&mut retries);

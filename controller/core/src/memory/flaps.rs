@@ -46,7 +46,7 @@ impl Flaps {
     pub fn pause(&self, now: Monotonic) -> Duration {
         let Some(extra) = self.count(now).checked_sub(FREE) else { return Duration::ZERO };
         let spacing = SPACING.pause(u32::try_from(extra).unwrap_or(u32::MAX));
-        self.0.last().map_or(Duration::ZERO, |last| (last + spacing).since(now))
+        self.0.last().map_or(Duration::ZERO, |last| last.after(spacing).since(now))
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
         for _ in 0..8 {
             let pause = flaps.pause(now);
             pauses.push(pause.as_millis());
-            now = now + pause;
+            now = now.after(pause);
             flaps.note(now);
         }
         assert_eq!(pauses, [0, 0, 0, 250, 500, 1_000, 2_000, 2_000]);

@@ -93,8 +93,8 @@ impl OwnWrites {
     /// was made may have been deleted before anybody saw it.
     #[must_use]
     pub fn believed_until(&self) -> Option<Monotonic> {
-        let sts = self.stateful_set.as_ref().map(|(at, _)| *at + BEHIND);
-        let service = self.service.as_ref().map(|(at, _)| *at + BEHIND);
+        let sts = self.stateful_set.as_ref().map(|(at, _)| at.after(BEHIND));
+        let service = self.service.as_ref().map(|(at, _)| at.after(BEHIND));
         sts.into_iter().chain(service).max()
     }
 }

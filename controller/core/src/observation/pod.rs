@@ -172,5 +172,7 @@ fn running(container: &k8s::ContainerStatus) -> Option<&k8s::ContainerStateRunni
 fn going(pod: &k8s::Pod) -> Option<(Timestamp, Timestamp)> {
     let end = pod.metadata.deletion_timestamp.as_ref()?.0;
     let grace = SignedDuration::from_secs(pod.metadata.deletion_grace_period_seconds.unwrap_or_default());
-    Some((end - grace, end))
+    // A grace period is any number: whoever may delete a pod may set it.
+    let begin = end.saturating_sub(grace).unwrap_or(Timestamp::MIN);
+    Some((begin, end))
 }

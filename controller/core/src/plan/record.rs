@@ -61,7 +61,7 @@ impl Plan {
             started_at: Some(stored(self.started_at)),
             current_task: self
                 .current()
-                .map(|task| format!("{} ({}/{})", task.kind, done + 1, self.tasks.len())),
+                .map(|task| format!("{} ({}/{})", task.kind, done.saturating_add(1), self.tasks.len())),
             message,
             failures: Some(i32::try_from(self.failures).unwrap_or(i32::MAX)).filter(|count| *count > 0),
             next_attempt,

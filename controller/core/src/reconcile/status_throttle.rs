@@ -90,7 +90,7 @@ fn defer_wait(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Optio
     let range = share.min(BOUND.saturating_sub(first));
     let uid = write.object.metadata.uid.as_deref().unwrap_or_default();
     let place = spread(uid, u64::try_from(range.as_millis()).unwrap_or(u64::MAX));
-    Some((now + first + Duration::from_millis(place), Duration::MAX))
+    Some((now.after(first).after(Duration::from_millis(place)), Duration::MAX))
 }
 
 /// A heal, while other gates are still shut.
@@ -98,7 +98,7 @@ fn defer_in_burst(_: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Option
     let before = stored(write.object);
     let over = fast_mark_ready::only_readiness(&before, write.next)
         || fast_mark_ready::only_ends(&before, write.next);
-    (write.burst && over).then_some((now + BURST_DELAY, BURST_LOOK))
+    (write.burst && over).then_some((now.after(BURST_DELAY), BURST_LOOK))
 }
 
 /// Readiness that changes again and again.
@@ -107,7 +107,7 @@ fn defer_flapping(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> O
     let flaps = fast_mark_ready::only_readiness(&before, write.next)
         || (write.flapping && is_about_readiness(&before, write.next));
     let last = writes.last_of_many_readiness_writes(now).filter(|_| flaps)?;
-    Some((last + READINESS_SPACING, Duration::MAX))
+    Some((last.after(READINESS_SPACING), Duration::MAX))
 }
 
 /// The delay of the first wait of a plan, and of each further one.

@@ -15,6 +15,7 @@ use crate::{
     node::Deletion,
     observation::{Container, DataCheck, Observation, Pod, StatefulSetView},
     query::Query,
+    time::after,
 };
 
 /// So long after its grace period a pod that is being deleted is said to hang.
@@ -84,13 +85,13 @@ pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observatio
 fn going(pod: &Pod, seen: &Observation) -> Step {
     let Some((since, end)) = pod.going else { return wait("the earlier pod is going", Until::Event) };
     let why = format!("pod {} is being deleted since {since}", pod.name);
-    let hangs = end + HANGS_AFTER;
+    let hangs = after(end, HANGS_AFTER);
     wait(&why, if seen.now < hangs { Until::At(hangs) } else { Until::Event })
 }
 
 /// Whether the deletion of a pod takes longer than its grace period allows.
 pub(crate) fn hangs(seen: &Observation) -> Option<&Pod> {
-    seen.pods.iter().find(|pod| pod.going.is_some_and(|(_, end)| seen.now >= end + HANGS_AFTER))
+    seen.pods.iter().find(|pod| pod.going.is_some_and(|(_, end)| seen.now >= after(end, HANGS_AFTER)))
 }
 
 /// Without its pod, a volume that is being deleted is gone. So before a pod goes its PVC is looked at, live; `None` when

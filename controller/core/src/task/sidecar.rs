@@ -17,6 +17,7 @@ use crate::{
     query::Query,
     sidecar::{Health, TaskReport, Unreachable},
     task_type::{By, TaskType},
+    time::after,
 };
 
 /// Pause before a task that the sidecar has lost twice is submitted once more.
@@ -91,10 +92,10 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
     }
     if let Progress::Running { submitted_at } = task.progress
         && task.error.as_deref() == Some(LOST_BY_THE_SIDECAR)
-        && seen.now < submitted_at + LOST_PAUSE
+        && seen.now < after(submitted_at, LOST_PAUSE)
     {
         let why = "the sidecar accepts the task and then does not know it";
-        return wait(why, Until::At(submitted_at + LOST_PAUSE));
+        return wait(why, Until::At(after(submitted_at, LOST_PAUSE)));
     }
     let params = params::of(task.kind, node, intent, seen);
     Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
@@ -118,7 +119,7 @@ fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
     let why = pod.trouble(now).map_or_else(|| reason.to_string(), |trouble| trouble.message.clone());
     let young = pod.sidecar_since.is_some_and(|since| now.duration_since(since) < YOUTH);
     let until = match reason {
-        Unreachable::Refused if young => Until::At(now + GLANCE),
+        Unreachable::Refused if young => Until::At(after(now, GLANCE)),
         Unreachable::Refused
         | Unreachable::Timeout
         | Unreachable::NoSuchHost
@@ -135,7 +136,7 @@ fn next_look(submitted_at: Timestamp, now: Timestamp) -> Timestamp {
         3..30 => SignedDuration::from_secs(1),
         _ => SignedDuration::from_secs(5),
     };
-    now + pause
+    after(now, pause)
 }
 
 #[cfg(test)]

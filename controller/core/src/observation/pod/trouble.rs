@@ -95,7 +95,7 @@ fn crashed_again(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble
 fn unattached(status: &k8s::PodStatus) -> Option<Trouble> {
     let scheduled = condition(Some(status), "PodScheduled").filter(|it| it.status == "True")?;
     condition(Some(status), "PodReadyToStartContainers").filter(|it| it.status == "False")?;
-    let since = scheduled.last_transition_time.as_ref().map(|at| at.0 + ATTACH);
+    let since = scheduled.last_transition_time.as_ref().map(|at| crate::time::after(at.0, ATTACH));
     let message = "its containers cannot be made yet: a volume is not attached, or its network is not set up; \
                    `kubectl describe pod` has the kubelet's words";
     Some(Trouble { reason: "VolumeNotAttaching", message: message.to_owned(), since })
