@@ -49,6 +49,8 @@ const AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
     // First of all: this executable may be running as the watchdog of another run of itself.
+    // Clients of HTTP are made before the cluster is.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let guard = supervisor::claim();
     scenario::run(Arc::new(Kit::new(guard)), &Settings { at_once: AT_ONCE, ..Settings::default() })
 }

@@ -8,6 +8,8 @@ use crate::rate::{Backoff, Monotonic, Window};
 
 /// Heals within `SPAN` that are not spaced.
 const FREE: usize = 3;
+/// This many heals within `SPAN` are flapping.
+const FLAPPING: usize = 2;
 /// Heals that are remembered.
 const REMEMBERED: usize = 16;
 const SPAN: Duration = Duration::from_mins(1);
@@ -38,7 +40,7 @@ impl Flaps {
     /// Whether the sidecar flaps: a heal is then reported later, and its plan is not stored before it.
     #[must_use]
     pub fn is_flapping(&self, now: Monotonic) -> bool {
-        self.count(now) >= FREE
+        self.count(now) >= FLAPPING
     }
 
     /// How long the next mark-ready has to wait.
