@@ -1,6 +1,6 @@
 //! `/metrics` through TLS, for accounts that may read it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{
@@ -48,10 +48,17 @@ async fn secure_metrics_need_an_account_that_may_read_them(kit: Arc<Kit>) {
 
     // A crowd of tokens that nobody knows costs the API server little, and the scraper nothing.
     let crowd: Vec<_> = (0..200).map(|number| format!("nonsense-{number}")).collect();
-    let answers = stream::iter(&crowd).map(|token| scrape(Some(token))).buffer_unordered(32);
+    let begun = Instant::now();
+    let answers = stream::iter(&crowd).map(|token| scrape(Some(token))).buffer_unordered(4);
     let answers: Vec<_> = answers.collect().await;
     let reviewed = answers.iter().filter(|(status, _)| *status == 401).count();
-    assert!(reviewed <= 20 && answers.iter().all(|(status, _)| matches!(status, 401 | 429)), "{answers:?}");
+    // Twenty within ten seconds.
+    let most = 20 * (1 + usize::try_from(begun.elapsed().as_secs()).unwrap().div_ceil(10));
+    assert!(
+        reviewed <= most.min(crowd.len() / 2)
+            && answers.iter().all(|(status, _)| matches!(status, 401 | 429)),
+        "{answers:?}"
+    );
     assert_eq!(scrape(Some(&scraper)).await.0, 200);
 
     let directory = tempfile::tempdir().unwrap();
