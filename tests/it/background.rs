@@ -10,7 +10,7 @@ use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use sidecar_sim::{Interruption, Submission, TaskType, Times};
 
-use crate::kit::{Kit, Namespace, eventually, namespace::condition, wait::PATIENCE};
+use crate::kit::{Kit, Namespace, eventually, namespace::condition, wait::DEADLINE};
 
 const UPLOADER: &str = "archive: {snapshotGeneration: {tendermint: {keepRecent: 2, publish: {}}}}";
 
@@ -41,7 +41,7 @@ async fn handed_over_twice(ns: &Namespace, task: TaskType) {
 }
 
 #[scenario]
-async fn an_upload_that_a_restart_interrupted_is_handed_over_again(kit: Arc<Kit>) {
+async fn an_upload_interrupted_by_a_restart_is_submitted_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().interruption(Interruption::SavedAsFailed);
@@ -57,7 +57,7 @@ async fn an_upload_that_a_restart_interrupted_is_handed_over_again(kit: Arc<Kit>
 }
 
 #[scenario]
-async fn an_upload_that_goes_on_after_a_restart_is_left_alone(kit: Arc<Kit>) {
+async fn an_upload_that_survives_a_restart_is_not_submitted_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().interruption(Interruption::StaysRunning);
@@ -74,7 +74,7 @@ async fn an_upload_that_goes_on_after_a_restart_is_left_alone(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_lost_it(kit: Arc<Kit>) {
+async fn a_lost_result_export_is_submitted_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let spec = "replayer: {snapshot: {s3: {targetHeight: 7}}, \
@@ -101,7 +101,7 @@ async fn a_replayer_exports_its_results_once_it_runs_and_again_when_the_sidecar_
 }
 
 #[scenario]
-async fn a_refused_export_does_not_keep_the_node_from_running_and_is_told(kit: Arc<Kit>) {
+async fn a_refused_export_is_reported_and_the_node_runs(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().refuse_submit(
@@ -110,11 +110,11 @@ async fn a_refused_export_does_not_keep_the_node_from_running_and_is_told(kit: A
         "unknown task type: snapshot-upload",
     );
     create(&ns, UPLOADER).await;
-    ns.node_until("n0", "runs, and says what is refused", |status| {
+    ns.node_until("n0", "runs, and reports the refusal", |status| {
         status.phase == Some(seinode_api::status::Phase::Running)
             && condition(status, "Ready")
                 .is_some_and(|ready| ready.message.contains("unknown task type: snapshot-upload"))
     })
     .await;
-    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
 }

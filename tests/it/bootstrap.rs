@@ -1,8 +1,8 @@
 //! Nodes that begin with a bootstrap Job: it restores a snapshot and runs `seid` up to a height on the node's volume,
 //! and only when nothing of it is left does the node itself start.
 
-mod death;
 mod edits;
+mod sigkill;
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
 use sidecar_sim::{Submission, TaskType, Times};
 
-use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::PATIENCE};
+use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::DEADLINE};
 
 const HEIGHT: i64 = 198_740_000;
 const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
 
-/// What the sidecar of the bootstrap pod runs.
+/// Tasks of the bootstrap pod's sidecar.
 const BY_THE_JOB: [&str; 7] = [
     "snapshot-restore",
     "configure-genesis",
@@ -32,7 +32,7 @@ const BY_THE_JOB: [&str; 7] = [
     "config-validate",
     "mark-ready",
 ];
-/// What the sidecar of the node's own pod runs.
+/// Tasks of the sidecar in the node's own pod.
 const BY_THE_NODE: [&str; 5] =
     ["configure-genesis", "config-apply", "discover-peers", "config-validate", "mark-ready"];
 
@@ -46,10 +46,10 @@ async fn create(ns: &Namespace, rest: &str) -> SeiNode {
     ns.create_yaml(&yaml).await
 }
 
-/// Waits until the sidecar is given a task, which it is to hold.
+/// Waits until the sidecar holds a submitted task.
 async fn at(ns: &Namespace, task: TaskType) {
-    let given = |sidecar: &sidecar_sim::Node| sidecar.submissions().iter().any(|it| it.task == task);
-    ns.sidecar("n0").until(PATIENCE, given).await.unwrap();
+    let submitted = |sidecar: &sidecar_sim::Node| sidecar.submissions().iter().any(|it| it.task == task);
+    ns.sidecar("n0").until(DEADLINE, submitted).await.unwrap();
 }
 
 fn runs(ns: &Namespace) -> Vec<String> {
@@ -147,7 +147,7 @@ fn expected(tasks: &[&str]) -> Vec<(String, Value)> {
 }
 
 #[scenario]
-async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(kit: Arc<Kit>) {
+async fn a_failed_job_is_reported_and_replaced_by_the_next_attempt(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::SnapshotRestore);
@@ -158,7 +158,7 @@ async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(
     let node = failed(&ns, "task snapshot-restore failed: the bootstrap Job failed: ").await;
     let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
     assert!(message.contains("backoff limit") && message.contains("next attempt at"), "{message}");
-    eventually("an event says so too", async || {
+    eventually("an event reports it too", async || {
         let notes = ns.event_notes("n0").await;
         if notes.iter().any(|note| note.contains("backoff limit")) { Ok(()) } else { Err(notes) }
     })
@@ -177,7 +177,7 @@ async fn a_job_that_fails_is_told_in_its_words_and_the_next_attempt_replaces_it(
 }
 
 #[scenario]
-async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
+async fn a_failed_task_is_retried_on_the_same_job(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigureStateSync, Times::Next(1), "no light client");
@@ -187,7 +187,7 @@ async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
     operator.kill();
     let _operator = ns.operator();
     retry(&ns, "1").await;
-    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
     assert_eq!(ns.api::<Job>().get("n0-bootstrap").await.unwrap().uid(), job);
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
     ns.running("n0").await;
@@ -195,7 +195,7 @@ async fn a_task_that_fails_is_tried_again_on_the_same_job(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
+async fn a_job_that_fails_after_its_tasks_fails_the_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;
@@ -211,7 +211,7 @@ async fn a_job_that_fails_at_the_end_is_noticed_too(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
+async fn a_deleted_job_fails_the_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -230,7 +230,7 @@ async fn a_job_that_somebody_deletes_is_noticed(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it(kit: Arc<Kit>) {
+async fn a_bootstrap_on_an_imported_volume_runs_once(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let volume = ns.bound_pvc("savings", "2000Gi").await;
@@ -251,7 +251,7 @@ async fn the_job_has_the_imported_volume_and_a_later_failure_does_not_repeat_it(
 }
 
 #[scenario]
-async fn a_bootstrapped_node_that_fails_later_is_not_bootstrapped_again(kit: Arc<Kit>) {
+async fn a_later_failure_does_not_repeat_the_bootstrap(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;

@@ -1,5 +1,4 @@
-//! The operator dies at every gap of the init plan and is started again: the end is the same, and no task ran
-//! twice.
+//! The operator is killed around every write of the init plan: the end is the same, and no task runs twice.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,17 +15,17 @@ use crate::kit::{
 
 /// More changes than an undisturbed init makes: two status writes at least, three children, four tasks.
 const POINTS: usize = 14;
-/// So many die at once.
+/// Operators killed side by side.
 const AT_ONCE: usize = 7;
 
 #[scenario]
-async fn sigkill_at_any_gap_of_the_init_plan_changes_nothing_about_the_end(kit: Arc<Kit>) {
+async fn an_init_plan_survives_sigkill_around_its_writes(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
-    let died: Vec<bool> =
-        stream::iter(points).map(|cut| die_and_go_on(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
-    let deaths = died.iter().filter(|died| **died).count();
-    assert!(deaths >= 2 * 9, "only {deaths} points were reached");
+    let killed: Vec<bool> =
+        stream::iter(points).map(|cut| kill_and_resume(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
+    let kills = killed.iter().filter(|killed| **killed).count();
+    assert!(kills >= 2 * 9, "only {kills} points were reached");
 }
 
 #[scenario]
@@ -38,9 +37,9 @@ async fn two_operators_at_once_bring_a_node_up_once(kit: Arc<Kit>) {
     same_end(&ns, (0, Cut::After), &BTreeMap::new()).await;
 }
 
-/// An event speaks of what is stored (W9): while the first write of a node's status is on its way, nothing is said of it.
+/// No event precedes its status write (W9): while the first write of a status is in flight, the node has no event.
 #[scenario]
-async fn what_is_not_written_yet_is_not_announced(kit: Arc<Kit>) {
+async fn an_event_follows_the_status_write_it_reports(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let proxy = Proxy::start(&ns.world, Some((0, Cut::Before))).await;
     let scope = format!("--watch-namespace={}", ns.name);
@@ -51,22 +50,22 @@ async fn what_is_not_written_yet_is_not_announced(kit: Arc<Kit>) {
     // All events go one way, in order: when the last of n1 has come, any of n0 would have.
     ns.full_node("n1", "").await;
     ns.running("n1").await;
-    ns.announces("n1", "PlanComplete", &[]).await;
+    ns.emits("n1", "PlanComplete", &[]).await;
     assert_eq!(ns.event_reasons("n0").await, [""; 0]);
     proxy.release();
     ns.running("n0").await;
-    ns.announces("n0", "PlanStarted", &[]).await;
+    ns.emits("n0", "PlanStarted", &[]).await;
 }
 
-/// Whether the operator lived long enough to die at this point.
-async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
+/// Kills the operator at this point and starts another. False if the plan ended before this point.
+async fn kill_and_resume(kit: &Kit, cut: (usize, Cut)) -> bool {
     let ns = kit.namespace().await;
     let proxy = Proxy::start(&ns.world, Some(cut)).await;
     let scope = format!("--watch-namespace={}", ns.name);
     let kubeconfig = proxy.kubeconfig(&ns.world);
     let first = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &[&scope]);
     ns.full_node("n0", "").await;
-    let died = tokio::select! {
+    let killed = tokio::select! {
         () = within("the cut", proxy.is_cut()) => true,
         _ = ns.running("n0") => false,
     };
@@ -76,7 +75,7 @@ async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     let _second = ns.operator();
     ns.running("n0").await;
     same_end(&ns, cut, &before).await;
-    died
+    killed
 }
 
 /// UIDs of the children that exist.

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::kit::{
     Kit, Namespace, Operator, eventually,
-    namespace::{condition, full_node, truth},
+    namespace::{condition, condition_status, full_node},
     within,
 };
 
@@ -30,7 +30,7 @@ async fn with_running_node(kit: &Kit) -> (Namespace, Operator) {
     (ns, operator)
 }
 
-/// Waits until the node says that the volume is not its own.
+/// Waits until the node reports a foreign volume.
 async fn refused(ns: &Namespace) -> SeiNode {
     ns.node_until("n0", "refuses the volume", |status| {
         condition(status, "DataVolumeReady").is_some_and(|volume| volume.reason == "Foreign")
@@ -47,25 +47,25 @@ async fn all_gone(ns: &Namespace) {
 }
 
 #[scenario]
-async fn background_deletion_takes_the_children_along(kit: Arc<Kit>) {
+async fn background_deletion_removes_the_children(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
     all_gone(&ns).await;
 }
 
 #[scenario]
-async fn foreground_deletion_ends_and_no_child_is_put_back(kit: Arc<Kit>) {
+async fn foreground_deletion_recreates_no_child(kit: Arc<Kit>) {
     let (ns, operator) = with_running_node(&kit).await;
     let applied = || operator.log().iter().filter(|line| line["effect"] == "apply-statefulset").count();
     let before = applied();
-    assert!(before >= 1, "the log tells what was applied");
+    assert!(before >= 1, "the log records what was applied");
     ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
     all_gone(&ns).await;
     assert_eq!(applied(), before, "the StatefulSet was applied again");
 }
 
 #[scenario]
-async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc<Kit>) {
+async fn a_namesake_does_not_adopt_an_orphaned_volume(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
     ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
@@ -76,7 +76,7 @@ async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc
     assert!(refusal.message.contains("spec.dataVolume.import.pvcName: data-n0"), "{refusal:?}");
     let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
     assert_eq!((after.uid(), after.owner_references()), (volume.uid(), &[][..]), "the volume was touched");
-    eventually("an event says so", async || {
+    eventually("an event reports it", async || {
         let reasons = ns.event_reasons("n0").await;
         if reasons.contains(&"DataVolumeForeign".to_owned()) { Ok(()) } else { Err(reasons) }
     })
@@ -89,7 +89,7 @@ async fn orphaned_children_stay_and_a_namesake_does_not_take_the_volume(kit: Arc
 }
 
 #[scenario]
-async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
+async fn a_foreign_volume_survives_a_node_of_its_name(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pvc = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-n0}\nspec: {accessModes: [ReadWriteOnce], \
@@ -99,7 +99,7 @@ async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
     let node = refused(&ns).await;
     let status = node.status.unwrap();
     assert!(condition(&status, "DataVolumeReady").unwrap().message.contains("data-n0"));
-    assert_eq!(truth(&status, "Stalled"), "True");
+    assert_eq!(condition_status(&status, "Stalled"), "True");
     assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "nothing runs on it");
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
     ns.gone::<SeiNode>("n0").await;
@@ -109,7 +109,7 @@ async fn a_foreign_volume_survives_the_node_that_was_refused_it(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn nothing_hangs_when_the_operator_is_down(kit: Arc<Kit>) {
+async fn deletion_does_not_need_the_operator(kit: Arc<Kit>) {
     let (ns, operator) = with_running_node(&kit).await;
     assert!(operator.stop().await.success());
     ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
@@ -129,7 +129,7 @@ async fn deleting_the_namespace_deletes_everything(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_new_one(kit: Arc<Kit>) {
+async fn a_recreated_node_waits_for_the_old_volume_to_go(kit: Arc<Kit>) {
     let (ns, _operator) = with_running_node(&kit).await;
     let before = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().uid();
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
@@ -142,7 +142,7 @@ async fn a_node_recreated_at_once_waits_for_its_predecessors_volume_and_gets_a_n
 }
 
 #[scenario]
-async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
+async fn an_adopted_node_loses_the_old_finalizer(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let yaml = full_node("n0", "").replace(
         "metadata: {name: n0}",
@@ -164,7 +164,7 @@ async fn an_adopted_node_loses_the_old_finalizer_and_can_go(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_foreign_set_or_service_of_the_same_name_is_never_taken_over(kit: Arc<Kit>) {
+async fn a_foreign_statefulset_or_service_is_never_adopted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pod = "{metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x}]}}";

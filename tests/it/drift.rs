@@ -1,5 +1,5 @@
-//! What restarts a node, and what does not: only a change of its spec does. Peers that come and go, platform settings and
-//! a new way of rendering wait for the next update, and a condition says that they do.
+//! Drift: only a change of its spec restarts a node. Changed peers, platform settings and rendering wait for the next
+//! update, and a condition reports them.
 
 mod adopted;
 
@@ -13,13 +13,15 @@ use seinode_api::{SeiNode, SeiNodeStatus};
 use serde_json::{Value, json};
 use sidecar_sim::TaskType;
 
-use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, plans::PlanWatch, told::says};
+use crate::kit::{
+    Kit, Namespace, Operator, conditions::reports, eventually, namespace::full_node, plans::PlanWatch,
+};
 
 const UP_TO_DATE: (&str, &str, &str) = ("TemplateOutdated", "False", "UpToDate");
 const OTHER_RENDERING: (&str, &str, &str) = ("TemplateOutdated", "True", "RenderingChanged");
 const OTHER_CONFIGURATION: (&str, &str, &str) = ("TemplateOutdated", "True", "ConfigurationChanged");
 
-/// How many nodes select the one that comes and goes.
+/// Number of nodes that select the peer.
 const FLEET: usize = 50;
 
 /// The platform as another team would set it.
@@ -71,7 +73,7 @@ async fn relabel(ns: &Namespace, name: &str, role: &str) {
 }
 
 #[scenario]
-async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(kit: Arc<Kit>) {
+async fn peers_that_come_and_go_restart_no_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -79,16 +81,16 @@ async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(kit: 
     let names: Vec<String> = (0..FLEET).map(|number| format!("n{number:02}")).collect();
     join_all(names.iter().map(|name| ns.full_node(name, "  peers: [{label: {selector: {role: sentry}}}]\n")))
         .await;
-    all_until(&ns, &names, "run", |status| says(status, ("Ready", "True", "Running"), &[])).await;
-    all_until(&ns, &names, "are up to date", |status| says(status, UP_TO_DATE, &[])).await;
+    all_until(&ns, &names, "run", |status| reports(status, ("Ready", "True", "Running"), &[])).await;
+    all_until(&ns, &names, "are up to date", |status| reports(status, UP_TO_DATE, &[])).await;
     let (before, applied) = (pods(&ns).await, generations(&ns).await);
     let sent = ns.sidecar("n00").submissions().len();
 
     let other_peers = |status: &SeiNodeStatus| {
-        status.resolved_peers.len() == 2 && says(status, OTHER_CONFIGURATION, &["peers"])
+        status.resolved_peers.len() == 2 && reports(status, OTHER_CONFIGURATION, &["peers"])
     };
     let same_peers =
-        |status: &SeiNodeStatus| status.resolved_peers.len() == 1 && says(status, UP_TO_DATE, &[]);
+        |status: &SeiNodeStatus| status.resolved_peers.len() == 1 && reports(status, UP_TO_DATE, &[]);
     sentry(&ns, "s1").await;
     all_until(&ns, &names, "know of the new peer", other_peers).await;
     relabel(&ns, "s1", "retired").await;
@@ -102,11 +104,11 @@ async fn peers_that_come_and_go_restart_none_of_the_nodes_that_select_them(kit: 
     ns.gone::<StatefulSet>("s1").await;
     assert_eq!(generations(&ns).await, applied, "sets were applied");
     assert_eq!(plans.updates(&ns).await, [""; 0]);
-    assert_eq!(ns.sidecar("n00").submissions().len(), sent, "its sidecar was given something to do");
+    assert_eq!(ns.sidecar("n00").submissions().len(), sent, "its sidecar got a task");
 }
 
 #[scenario]
-async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
+async fn the_next_update_configures_the_current_peers(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     sentry(&ns, "s0").await;
@@ -114,13 +116,13 @@ async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
     ns.running("n0").await;
     let before = ns.pod_uid("n0").await;
     sentry(&ns, "s1").await;
-    ns.says("n0", OTHER_CONFIGURATION, &["peers", "next rollout"]).await;
+    ns.reports("n0", OTHER_CONFIGURATION, &["peers", "next rollout"]).await;
     assert_eq!(ns.pod_uid("n0").await, before);
 
     ns.patch("n0", json!({"spec": {"image": "registry.example.com/seid:v2"}})).await;
     ns.pod_runs("n0", "registry.example.com/seid:v2").await;
     ns.running("n0").await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     let after = ns.pod_uid("n0").await;
     let sent: Vec<_> = ns.sidecar("n0").submissions().into_iter().filter(|it| it.pod_uid == after).collect();
     let order: Vec<_> = sent.iter().map(|it| it.task).collect();
@@ -133,7 +135,7 @@ async fn the_next_update_carries_the_peers_of_now(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn an_update_of_the_image_alone_leaves_the_configuration_as_it_is(kit: Arc<Kit>) {
+async fn an_image_update_leaves_the_configuration_alone(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  overrides: {evm.http_port: '8545'}\n").await;
@@ -147,7 +149,7 @@ async fn an_update_of_the_image_alone_leaves_the_configuration_as_it_is(kit: Arc
 }
 
 #[scenario]
-async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(kit: Arc<Kit>) {
+async fn new_platform_settings_wait_for_the_next_update(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let scope = format!("--watch-namespace={}", ns.name);
     let plans = PlanWatch::begin(&ns).await;
@@ -157,7 +159,7 @@ async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(ki
     }
     for name in ["n0", "n1"] {
         ns.running(name).await;
-        ns.says(name, UP_TO_DATE, &[]).await;
+        ns.reports(name, UP_TO_DATE, &[]).await;
     }
     let (before, applied) = (pods(&ns).await, generations(&ns).await);
     assert!(operator.stop().await.success());
@@ -165,8 +167,8 @@ async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(ki
     let operator =
         Operator::with_settings(&ns.world, ns.world.cluster.kubeconfig(), &[&scope], &OTHER_SETTINGS);
     for name in ["n0", "n1"] {
-        let status = ns.says(name, OTHER_RENDERING, &["next rollout"]).await.status.unwrap();
-        assert!(says(&status, ("Ready", "True", "Running"), &[]), "{status:#?}");
+        let status = ns.reports(name, OTHER_RENDERING, &["next rollout"]).await.status.unwrap();
+        assert!(reports(&status, ("Ready", "True", "Running"), &[]), "{status:#?}");
     }
     assert_eq!((pods(&ns).await, generations(&ns).await), (before.clone(), applied));
     assert_eq!(plans.updates(&ns).await, [""; 0]);
@@ -174,7 +176,7 @@ async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(ki
     ns.patch("n0", json!({"spec": {"image": "registry.example.com/seid:v2"}})).await;
     let pod = ns.pod_runs("n0", "registry.example.com/seid:v2").await;
     ns.running("n0").await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     let spec: Value = serde_json::to_value(pod.spec).unwrap();
     assert_eq!(spec["containers"][0]["resources"]["requests"], json!({"cpu": "7", "memory": "48Gi"}));
     assert_eq!(spec["nodeName"], "sei-archive-0");
@@ -183,11 +185,11 @@ async fn other_platform_settings_restart_nobody_and_come_with_the_next_update(ki
     assert!(variables.contains(&json!({"name": "SEI_GENESIS_BUCKET", "value": "another-bucket"})));
 
     // The other one still waits, and no longer does once the settings are what they were.
-    ns.says("n1", OTHER_RENDERING, &[]).await;
+    ns.reports("n1", OTHER_RENDERING, &[]).await;
     assert!(operator.stop().await.success());
     let _operator = ns.operator();
-    ns.says("n1", UP_TO_DATE, &[]).await;
-    ns.says("n0", OTHER_RENDERING, &[]).await;
+    ns.reports("n1", UP_TO_DATE, &[]).await;
+    ns.reports("n0", OTHER_RENDERING, &[]).await;
     assert_eq!(pods(&ns).await.get("n1-0"), before.get("n1-0"));
     assert_eq!(plans.updates(&ns).await, ["n0"]);
 }

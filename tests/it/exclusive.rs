@@ -1,4 +1,4 @@
-//! What only one node may use: two with one signing key, or with one volume, never have a pod at the same time.
+//! Exclusive resources: two nodes with one signing key, or with one volume, never have a pod at the same time.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use serde_json::json;
 
 use crate::kit::{
     Kit, Namespace, Operator, eventually,
-    given::validator,
+    fixtures::validator,
     keys::{FIRST, NODE_KEY, SECOND},
-    namespace::{condition, truth},
+    namespace::{condition, condition_status},
     pods::PodWatch,
 };
 
@@ -42,13 +42,13 @@ async fn signer(ns: &Namespace) -> SeiNode {
 
 /// Waits until the node refuses what it wants, because this one has it.
 async fn in_use(ns: &Namespace, name: &str, type_: &str, words: &str) {
-    let what = format!("{type_} says that it is in use: {words}");
+    let what = format!("{type_} reports that it is in use: {words}");
     let node = ns.node_until(name, &what, |status| {
         condition(status, type_).is_some_and(|it| it.reason == "InUse" && it.message.contains(words))
     });
     let node = node.await;
     let status = node.status.unwrap();
-    assert_eq!((truth(&status, type_), status.phase), ("False", Some(Phase::Pending)));
+    assert_eq!((condition_status(&status, type_), status.phase), ("False", Some(Phase::Pending)));
     nothing_made(ns, name).await;
 }
 
@@ -73,7 +73,7 @@ async fn slow_to_stop(ns: &Namespace, pod: &str) {
 }
 
 #[scenario]
-async fn of_two_that_wait_for_the_operator_the_older_signs(kit: Arc<Kit>) {
+async fn the_older_of_two_waiting_signers_signs(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     for ns in [&a, &b] {
@@ -128,7 +128,7 @@ async fn two_signers_created_at_once_never_sign_at_once(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_key_is_free_when_the_pod_that_signed_with_it_is_gone(kit: Arc<Kit>) {
+async fn a_key_is_released_when_its_pod_is_gone(kit: Arc<Kit>) {
     for policy in [PropagationPolicy::Background, PropagationPolicy::Foreground] {
         let (a, b) = two(&kit).await;
         let watch = PodWatch::begin(&[&a, &b]).await;
@@ -175,7 +175,7 @@ async fn a_volume_is_imported_by_one_node_at_a_time(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn the_data_volume_of_a_node_is_not_imported_under_it(kit: Arc<Kit>) {
+async fn the_data_volume_of_a_node_cannot_be_imported(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let watch = PodWatch::begin(&[&ns]).await;
     let _operator = ns.operator();
@@ -242,7 +242,7 @@ async fn adopted(ns: &Namespace) -> SeiNode {
 }
 
 #[scenario]
-async fn an_adopted_signer_has_its_key_before_it_has_claimed_anything(kit: Arc<Kit>) {
+async fn an_adopted_signer_holds_its_key_before_any_claim(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     for ns in [&a, &b] {
@@ -266,7 +266,7 @@ async fn an_adopted_signer_has_its_key_before_it_has_claimed_anything(kit: Arc<K
 }
 
 #[scenario]
-async fn an_adopted_signer_whose_key_cannot_be_read_keeps_others_from_signing(kit: Arc<Kit>) {
+async fn an_adopted_signer_with_an_unreadable_key_blocks_others(kit: Arc<Kit>) {
     let (a, b) = two(&kit).await;
     let watch = PodWatch::begin(&[&a, &b]).await;
     a.secret("n0-node-key", "node_key.json", NODE_KEY).await;

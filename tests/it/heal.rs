@@ -1,7 +1,7 @@
-//! A sidecar that lost its readiness is healed, and people are told: once, and not for what we did ourselves.
+//! A sidecar that lost its readiness is healed and reported once; restarts by the operator are not a loss.
 
-mod told;
-mod trouble;
+mod conditions;
+mod faults;
 
 use scenario::scenario;
 
@@ -56,7 +56,7 @@ async fn reasons_until(ns: &Namespace, reason: &str, count: usize) -> Vec<String
 }
 
 #[scenario]
-async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_operator(kit: Arc<Kit>) {
+async fn a_restart_in_place_is_healed_and_reported_once(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     let losses = format!(
         "sei_controller_seinode_sidecar_readiness_losses_total{{name=\"n0\",namespace=\"{}\"}} ",
@@ -77,10 +77,10 @@ async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_o
     reasons_until(&ns, "SidecarReadinessRestored", 1).await;
     eventually("the metrics say it", async || {
         let (_, text) = operator.get("metrics", "/metrics").await;
-        let said = text.contains(&format!("{losses}1\n"))
+        let counted = text.contains(&format!("{losses}1\n"))
             && text.contains("sei_controller_seinode_sidecar_heal_duration_seconds_count")
             && text.contains("type=\"SidecarReady\"");
-        if said { Ok(()) } else { Err(text) }
+        if counted { Ok(()) } else { Err(text) }
     })
     .await;
 
@@ -93,7 +93,7 @@ async fn a_restart_in_place_is_healed_and_told_once_also_over_a_restart_of_the_o
 }
 
 #[scenario]
-async fn a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_probe(kit: Arc<Kit>) {
+async fn the_steady_probe_notices_a_silently_shut_gate(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let scope = format!("--watch-namespace={}", ns.name);
     let _operator =
@@ -106,7 +106,7 @@ async fn a_gate_that_shuts_without_a_word_of_the_pod_is_noticed_by_the_steady_pr
 }
 
 #[scenario]
-async fn a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers(kit: Arc<Kit>) {
+async fn an_evicted_pod_is_healed_once_its_sidecar_answers(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().start_delay(Delay::Fixed(Duration::from_secs(2)));
     ns.delete::<Pod>("n0-0", PropagationPolicy::Background).await;
@@ -117,17 +117,20 @@ async fn a_pod_that_is_evicted_is_healed_as_soon_as_its_sidecar_answers(kit: Arc
 }
 
 #[scenario]
-async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<Kit>) {
+async fn a_silent_sidecar_is_unreachable_and_no_loss(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     ns.sidecar("n0").stop_process();
     let node = ns
-        .node_until("n0", "says that nobody answers", |status| {
+        .node_until("n0", "reports a silent sidecar", |status| {
             condition(status, "SidecarReady").is_some_and(|it| it.reason == "Unreachable")
         })
         .await;
     let status = node.status.unwrap();
-    let told = condition(&status, "SidecarReady").unwrap();
-    assert_eq!((&*told.status, &*told.message), ("Unknown", "the sidecar does not accept connections"));
+    let reported = condition(&status, "SidecarReady").unwrap();
+    assert_eq!(
+        (&*reported.status, &*reported.message),
+        ("Unknown", "the sidecar does not accept connections")
+    );
     assert_eq!(status.sidecar.unwrap().last_lost, None, "nothing is known to be lost");
     ns.sidecar("n0").start_process();
     opened(&ns, 2).await;
@@ -136,7 +139,7 @@ async fn a_sidecar_that_does_not_answer_is_unreachable_and_no_loss(kit: Arc<Kit>
 
 /// A pod that an update has not replaced yet is healed inside the update (W31).
 #[scenario]
-async fn a_gate_that_shuts_while_an_update_waits_is_opened_inside_its_plan(kit: Arc<Kit>) {
+async fn a_gate_that_shuts_in_a_waiting_update_is_reopened(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     // The data PVC is being deleted, and only the pod keeps it: the update may not replace the pod.
     ns.delete::<k8s_openapi::api::core::v1::PersistentVolumeClaim>("data-n0", PropagationPolicy::Background)

@@ -18,7 +18,7 @@ use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, Operator,
-    namespace::{condition, truth},
+    namespace::{condition, condition_status},
     volumes::CLASS,
 };
 
@@ -27,7 +27,7 @@ async fn create(ns: &Namespace, name: &str, pvc: &str) -> SeiNode {
     ns.full_node(name, &format!("  dataVolume: {{import: {{pvcName: {pvc}}}}}\n")).await
 }
 
-/// Who can help where a volume is refused.
+/// The person who can help with a rejected volume.
 #[derive(Clone, Copy)]
 enum Helps {
     /// Time may.
@@ -38,7 +38,7 @@ enum Helps {
     Right,
 }
 
-/// Waits until a node refuses its volume in these words, and makes sure of what else is said and that nothing was made.
+/// Waits until a node rejects its volume with these words, and checks its other conditions and that nothing was created.
 async fn refused(ns: &Namespace, name: &str, helps: Helps, words: &str) {
     let (reason, stalled) = match helps {
         Helps::Time => ("PVCNotReady", "False"),
@@ -46,15 +46,18 @@ async fn refused(ns: &Namespace, name: &str, helps: Helps, words: &str) {
         Helps::Right => ("PVCNotReady", "True"),
     };
     let what = format!("{reason}: {words}");
-    let says = |status: &SeiNodeStatus| {
+    let rejected = |status: &SeiNodeStatus| {
         condition(status, "ImportPVCReady")
             .is_some_and(|it| it.reason == reason && it.message.contains(words))
     };
-    let node = ns.node_until(name, &what, says).await;
+    let node = ns.node_until(name, &what, rejected).await;
     let status = node.status.as_ref().unwrap();
     assert_eq!(status.phase, Some(Phase::Pending));
-    assert_eq!((truth(status, "ImportPVCReady"), truth(status, "DataVolumeReady")), ("False", "False"));
-    assert_eq!(truth(status, "Stalled"), stalled);
+    assert_eq!(
+        (condition_status(status, "ImportPVCReady"), condition_status(status, "DataVolumeReady")),
+        ("False", "False")
+    );
+    assert_eq!(condition_status(status, "Stalled"), stalled);
     assert_eq!(status.claims, [], "what cannot be used is not claimed");
     let waits = status.plan.as_ref().and_then(|plan| plan.current_task.as_deref()).unwrap_or_default();
     assert!(waits.starts_with("ensure-data-pvc"), "{waits}");
@@ -67,13 +70,13 @@ async fn goes_on(ns: &Namespace, name: &str) {
     let status = node.status.unwrap();
     let import = condition(&status, "ImportPVCReady").unwrap();
     assert_eq!((import.status.as_str(), import.reason.as_str()), ("True", "PVCValidated"));
-    assert_eq!(truth(&status, "DataVolumeReady"), "True");
+    assert_eq!(condition_status(&status, "DataVolumeReady"), "True");
     let reasons = ns.event_reasons(name).await;
     assert!(!reasons.iter().any(|reason| reason == "PlanFailed"), "{reasons:?}");
 }
 
 #[scenario]
-async fn a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was(kit: Arc<Kit>) {
+async fn a_node_runs_on_an_imported_volume_and_leaves_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let before = ns.bound_pvc("savings", "2000Gi").await;
@@ -108,7 +111,7 @@ async fn a_node_comes_up_on_an_imported_volume_and_leaves_it_as_it_was(kit: Arc<
 }
 
 #[scenario]
-async fn a_volume_that_is_missing_or_goes_is_waited_for(kit: Arc<Kit>) {
+async fn a_missing_volume_is_waited_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let claims = ns.api::<PersistentVolumeClaim>();
@@ -129,7 +132,7 @@ async fn a_volume_that_is_missing_or_goes_is_waited_for(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_volume_that_is_not_bound_or_lost_is_told_with_what_helps(kit: Arc<Kit>) {
+async fn an_unbound_or_lost_volume_is_reported_with_a_remedy(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     // A class that nobody provisions.
@@ -158,7 +161,7 @@ async fn a_volume_that_is_not_bound_or_lost_is_told_with_what_helps(kit: Arc<Kit
 }
 
 #[scenario]
-async fn a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place(kit: Arc<Kit>) {
+async fn an_unsuitable_volume_is_rejected_until_replaced(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.pvc("shared", json!({"accessModes": ["ReadWriteMany", "ReadOnlyMany"]})).await;
@@ -175,19 +178,19 @@ async fn a_volume_of_the_wrong_kind_is_refused_until_another_is_in_its_place(kit
     refused(&ns, "n1", Helps::Person, "PVC raw has volumeMode Block").await;
 
     // As the words advise: the PV stays, and a new PVC of the same name takes it.
-    let volume = ns.let_go_of("shared").await;
+    let volume = ns.release_pv("shared").await;
     let once = json!(["ReadWriteOncePod"]);
     let free = json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}, "accessModes": once}});
     ns.change_pv(&volume, free).await;
     ns.pvc("shared", json!({"accessModes": once, "volumeName": volume})).await;
     // The other way: a copy of the data on a volume with a file system.
-    ns.let_go_of("raw").await;
+    ns.release_pv("raw").await;
     ns.bound_pvc("raw", "2000Gi").await;
     join_all(["n0", "n1"].map(|node| goes_on(&ns, node))).await;
 }
 
 #[scenario]
-async fn a_volume_of_the_wrong_size_is_refused_until_it_has_grown(kit: Arc<Kit>) {
+async fn a_small_volume_is_rejected_until_it_has_grown(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("small", "1999Gi").await;
@@ -215,7 +218,7 @@ async fn a_volume_of_the_wrong_size_is_refused_until_it_has_grown(kit: Arc<Kit>)
 }
 
 #[scenario]
-async fn an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once(kit: Arc<Kit>) {
+async fn an_archive_rejects_a_volume_of_ordinary_size(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("savings", "2000Gi").await;
@@ -234,7 +237,7 @@ async fn an_archive_needs_the_size_of_an_archive_and_a_person_may_ask_at_once(ki
 }
 
 #[scenario]
-async fn a_right_that_is_missing_is_named_and_granting_it_helps(kit: Arc<Kit>) {
+async fn a_missing_permission_on_volumes_is_named(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.account_with_every_right_here().await;
     let scope = format!("--watch-namespace={}", ns.name);

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use crate::kit::{
     Kit, Namespace, Operator,
     bootstrap::Bootstrap,
-    given::validator,
+    fixtures::validator,
     keys::{FIRST, NODE_KEY, SECOND, holds_a_key},
-    namespace::{condition, truth},
+    namespace::{condition, condition_status},
 };
 
 const SIGNING: (&str, &str) = ("n0-signing-key", "priv_validator_key.json");
@@ -37,31 +37,31 @@ async fn put(ns: &Namespace, (secret, entry): (&str, &str), file: Option<&str>) 
     ns.api::<Secret>().patch(secret, &PatchParams::default(), &change).await.unwrap();
 }
 
-async fn look_again(ns: &Namespace, why: &str) {
+async fn retry(ns: &Namespace, why: &str) {
     ns.patch("n0", json!({"metadata": {"annotations": {"sei.io/retry": why}}})).await;
 }
 
-fn says<'a>(type_: &'a str, reason: &'a str, words: &'a str) -> impl Fn(&SeiNodeStatus) -> bool {
+fn reports<'a>(type_: &'a str, reason: &'a str, words: &'a str) -> impl Fn(&SeiNodeStatus) -> bool {
     move |status| condition(status, type_).is_some_and(|it| it.reason == reason && it.message.contains(words))
 }
 
-/// Waits until a key is refused in these words, and makes sure that nothing was made.
+/// Waits until a key is rejected with these words, and checks that nothing was created.
 async fn refused(ns: &Namespace, type_: &str, reason: &str, words: &str) {
     let node =
-        ns.node_until("n0", &format!("{type_} says {reason}: {words}"), says(type_, reason, words)).await;
+        ns.node_until("n0", &format!("{type_} is {reason}: {words}"), reports(type_, reason, words)).await;
     let status = node.status.unwrap();
-    assert_eq!((truth(&status, type_), status.phase), ("False", Some(Phase::Pending)));
+    assert_eq!((condition_status(&status, type_), status.phase), ("False", Some(Phase::Pending)));
     assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "it got a StatefulSet");
 }
 
 /// Waits until the node runs, by the plan that it began with.
-async fn goes_on(ns: &Namespace) -> SeiNode {
+async fn resumes(ns: &Namespace) -> SeiNode {
     let node = ns.running("n0").await;
     let status = node.status.as_ref().unwrap();
     for (type_, reason) in [("SigningKeyReady", "SigningKeyValidated"), ("NodeKeyReady", "NodeKeyValidated")]
     {
-        let told = condition(status, type_).unwrap();
-        assert_eq!((told.status.as_str(), told.reason.as_str()), ("True", reason));
+        let reported = condition(status, type_).unwrap();
+        assert_eq!((reported.status.as_str(), reported.reason.as_str()), ("True", reason));
     }
     let reasons = ns.event_reasons("n0").await;
     assert!(!reasons.iter().any(|reason| reason == "PlanFailed"), "{reasons:?}");
@@ -95,7 +95,7 @@ async fn kept_secret(ns: &Namespace, operator: &Operator) {
     assert!(holds_a_key(&FIRST.file()) && holds_a_key(NODE_KEY), "and it would be found");
 }
 
-/// Which containers of a pod mount these volumes.
+/// Containers of a pod that mount these volumes.
 fn mounts(pod: &Pod, volume: &str) -> Vec<(String, String)> {
     let spec = pod.spec.clone().unwrap();
     let all = spec.containers.into_iter().chain(spec.init_containers.unwrap_or_default());
@@ -107,12 +107,12 @@ fn mounts(pod: &Pod, volume: &str) -> Vec<(String, String)> {
 }
 
 #[scenario]
-async fn a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod(kit: Arc<Kit>) {
+async fn the_keys_of_a_signer_are_only_in_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
-    let node = goes_on(&ns).await;
+    let node = resumes(&ns).await;
     let pod = ns.api::<Pod>().get("n0-0").await.unwrap();
     let at = |path: &str| vec![("seid".to_owned(), path.to_owned())];
     assert_eq!(mounts(&pod, "signing-key"), at("/sei/config/priv_validator_key.json"));
@@ -121,7 +121,7 @@ async fn a_signer_comes_up_and_its_keys_are_nowhere_but_in_its_pod(kit: Arc<Kit>
     let held: Vec<_> = claims.iter().map(|it| (it.resource.as_str(), it.state.as_str())).collect();
     assert_eq!(held, [("signing-key", "Held")]);
     let status = serde_json::to_string(&node.status).unwrap();
-    assert!(!status.contains(FIRST.address), "status tells a fingerprint, not the address");
+    assert!(!status.contains(FIRST.address), "status has a fingerprint, not the address");
     kept_secret(&ns, &operator).await;
 }
 
@@ -143,14 +143,14 @@ async fn a_signers_bootstrap_has_no_keys(kit: Arc<Kit>) {
     let text = serde_json::to_string(&pod).unwrap();
     assert!(!text.contains(SIGNING.0) && !text.contains(NODE.0), "{text}");
     ns.end_bootstrap("n0", Bootstrap::Halts).await;
-    goes_on(&ns).await;
+    resumes(&ns).await;
     assert_eq!(mounts(&ns.api::<Pod>().get("n0-0").await.unwrap(), "signing-key").len(), 1);
     assert_eq!(ns.sidecar("n0").overlaps(), []);
     kept_secret(&ns, &operator).await;
 }
 
 #[scenario]
-async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
+async fn missing_secrets_are_waited_for(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let slow = |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
@@ -158,7 +158,8 @@ async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
     refused(&ns, "SigningKeyReady", "SigningKeyNotReady", "Secret n0-signing-key does not exist").await;
     refused(&ns, "NodeKeyReady", "NodeKeyNotReady", "Secret n0-node-key does not exist").await;
     ns.secret(SIGNING.0, SIGNING.1, &FIRST.file()).await;
-    ns.node_until("n0", "the signing key is there", says("SigningKeyReady", "SigningKeyValidated", "")).await;
+    ns.node_until("n0", "the signing key is there", reports("SigningKeyReady", "SigningKeyValidated", ""))
+        .await;
     refused(&ns, "NodeKeyReady", "NodeKeyNotReady", "Secret n0-node-key does not exist").await;
 
     // One that goes while it is waited for the other is not used any more.
@@ -169,12 +170,12 @@ async fn secrets_that_are_missing_or_go_are_waited_for(kit: Arc<Kit>) {
     secrets.patch(SIGNING.0, &PatchParams::default(), &slow(json!(null))).await.unwrap();
     ns.gone::<Secret>(SIGNING.0).await;
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
-    goes_on(&ns).await;
+    resumes(&ns).await;
     kept_secret(&ns, &operator).await;
 }
 
 #[scenario]
-async fn a_malformed_signing_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
+async fn a_malformed_signing_key_is_reported_until_corrected(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let file: Value = serde_json::from_str(&FIRST.file()).unwrap();
@@ -200,17 +201,17 @@ async fn a_malformed_signing_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
     for (row, (file, words)) in rows.into_iter().enumerate() {
         put(&ns, SIGNING, file.as_deref()).await;
-        look_again(&ns, &row.to_string()).await;
+        retry(&ns, &row.to_string()).await;
         refused(&ns, "SigningKeyReady", "SigningKeyInvalid", words).await;
     }
     put(&ns, SIGNING, Some(&FIRST.file())).await;
-    look_again(&ns, "mended").await;
-    goes_on(&ns).await;
+    retry(&ns, "corrected").await;
+    resumes(&ns).await;
     kept_secret(&ns, &operator).await;
 }
 
 #[scenario]
-async fn a_malformed_node_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
+async fn a_malformed_node_key_is_reported_until_corrected(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let rows = [
@@ -222,63 +223,63 @@ async fn a_malformed_node_key_is_told_until_it_is_mended(kit: Arc<Kit>) {
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
     for (row, (file, words)) in rows.into_iter().enumerate() {
         put(&ns, NODE, file).await;
-        look_again(&ns, &row.to_string()).await;
+        retry(&ns, &row.to_string()).await;
         refused(&ns, "NodeKeyReady", "NodeKeyInvalid", words).await;
     }
     put(&ns, NODE, Some(NODE_KEY)).await;
-    look_again(&ns, "mended").await;
-    goes_on(&ns).await;
+    retry(&ns, "corrected").await;
+    resumes(&ns).await;
     kept_secret(&ns, &operator).await;
 }
 
 #[scenario]
-async fn a_mended_key_is_found_within_seconds_without_anybody_asking(kit: Arc<Kit>) {
+async fn a_corrected_key_is_found_within_seconds(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.keys("n0", &FIRST.with_address(SECOND.address), NODE_KEY).await;
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
     refused(&ns, "SigningKeyReady", "SigningKeyInvalid", "address").await;
-    let mended = Instant::now();
+    let corrected = Instant::now();
     put(&ns, SIGNING, Some(&FIRST.file())).await;
-    let validated = says("SigningKeyReady", "SigningKeyValidated", "");
+    let validated = reports("SigningKeyReady", "SigningKeyValidated", "");
     ns.node_until("n0", "the key is in order", validated).await;
-    assert!(mended.elapsed() < Duration::from_secs(12), "{:?}", mended.elapsed());
-    goes_on(&ns).await;
+    assert!(corrected.elapsed() < Duration::from_secs(12), "{:?}", corrected.elapsed());
+    resumes(&ns).await;
 }
 
 #[scenario]
-async fn a_running_signer_tells_at_the_next_pod_event_that_its_key_is_gone_or_changed(kit: Arc<Kit>) {
+async fn a_running_signer_reports_a_missing_or_changed_key(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
-    let claims = goes_on(&ns).await.status.unwrap().claims;
+    let claims = resumes(&ns).await.status.unwrap().claims;
     let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().metadata.uid;
     let pod = ns.api::<Pod>().get("n0-0").await.unwrap().metadata.uid;
     let restart = async |why: &str| {
         let patch = Patch::Merge(json!({"metadata": {"annotations": {RESTART_SIDECAR: why}}}));
         ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &patch).await.unwrap();
     };
-    let told = async |type_: &str, reason: &str, words: &str| {
-        let what = format!("{type_} says {reason}: {words}");
-        let status = ns.node_until("n0", &what, says(type_, reason, words)).await.status.unwrap();
-        assert_eq!((truth(&status, type_), status.phase), ("False", Some(Phase::Running)));
+    let expect = async |type_: &str, reason: &str, words: &str| {
+        let what = format!("{type_} is {reason}: {words}");
+        let status = ns.node_until("n0", &what, reports(type_, reason, words)).await.status.unwrap();
+        assert_eq!((condition_status(&status, type_), status.phase), ("False", Some(Phase::Running)));
         assert_eq!(status.claims, claims, "its pod signs with that key all the same");
     };
     ns.delete::<Secret>(SIGNING.0, PropagationPolicy::Background).await;
     ns.delete::<Secret>(NODE.0, PropagationPolicy::Background).await;
     restart("1").await;
-    told("SigningKeyReady", "SigningKeyNotReady", "Secret n0-signing-key does not exist").await;
-    told("NodeKeyReady", "NodeKeyNotReady", "Secret n0-node-key does not exist").await;
+    expect("SigningKeyReady", "SigningKeyNotReady", "Secret n0-signing-key does not exist").await;
+    expect("NodeKeyReady", "NodeKeyNotReady", "Secret n0-node-key does not exist").await;
 
     ns.keys("n0", &SECOND.file(), NODE_KEY).await;
     restart("2").await;
-    told("SigningKeyReady", "SigningKeyChanged", "Secret n0-signing-key was changed").await;
+    expect("SigningKeyReady", "SigningKeyChanged", "Secret n0-signing-key was changed").await;
     put(&ns, SIGNING, Some(&FIRST.file())).await;
     restart("3").await;
-    let validated = says("SigningKeyReady", "SigningKeyValidated", "");
+    let validated = reports("SigningKeyReady", "SigningKeyValidated", "");
     ns.node_until("n0", "the key is in order again", validated).await;
-    goes_on(&ns).await;
+    resumes(&ns).await;
     assert_eq!(ns.api::<Pod>().get("n0-0").await.unwrap().metadata.uid, pod, "its pod was left alone");
     assert_eq!(ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().metadata.uid, volume);
     kept_secret(&ns, &operator).await;

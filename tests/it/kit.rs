@@ -1,10 +1,11 @@
-//! What every scenario needs: the cluster, a namespace of its own, an operator, and a way to wait.
+//! Shared kit of the scenarios: the cluster, a namespace for each, operators, and waiting.
 
 pub mod access;
 pub mod bootstrap;
-pub mod given;
-pub mod hands;
+pub mod conditions;
+pub mod fixtures;
 pub mod keys;
+pub mod kubectl;
 pub mod namespace;
 pub mod operator;
 pub mod plans;
@@ -14,7 +15,6 @@ pub mod release;
 pub mod rolling;
 pub mod rollout;
 pub mod service;
-pub mod told;
 pub mod volumes;
 pub mod wait;
 
@@ -37,7 +37,7 @@ pub use namespace::Namespace;
 pub use operator::Operator;
 pub use wait::{eventually, within};
 
-/// Starts the cluster when the first scenario asks for it, and ends it with the last.
+/// Starts the cluster with the first scenario that needs it, and stops it after the last.
 pub struct Kit {
     guard: Guard,
     shared: OnceCell<Arc<World>>,
@@ -72,7 +72,7 @@ impl Kit {
         World { cluster, sidecars }
     }
 
-    /// A program that no control plane needs; the first scenario that asks for it may have to wait until it is built.
+    /// A program that no control plane needs. May have to be built first.
     pub async fn tool(&self, tool: Tool) -> PathBuf {
         let tools = Tools::provide(&[tool], &self.guard, &Progress::lines()).await;
         tools.unwrap_or_else(|error| panic!("{error}")).path(tool).to_owned()

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{
     Kit, eventually,
-    namespace::{condition, truth},
+    namespace::{condition, condition_status},
 };
 
 #[scenario]
@@ -37,7 +37,7 @@ async fn a_full_node_comes_up_with_its_children_status_and_events(kit: Arc<Kit>)
         ("DataVolumeReady", "True"),
         ("SidecarReady", "True"),
     ] {
-        assert_eq!(truth(&status, type_), expected, "{type_}: {:#?}", condition(&status, type_));
+        assert_eq!(condition_status(&status, type_), expected, "{type_}: {:#?}", condition(&status, type_));
     }
 
     let volume = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
@@ -85,7 +85,7 @@ async fn a_full_node_comes_up_with_its_children_status_and_events(kit: Arc<Kit>)
     .await;
     eventually("the pod is Available", async || {
         let status = ns.api::<SeiNode>().get("n0").await.unwrap().status.unwrap();
-        if truth(&status, "Available") == "True" { Ok(()) } else { Err(status.conditions) }
+        if condition_status(&status, "Available") == "True" { Ok(()) } else { Err(status.conditions) }
     })
     .await;
 }
@@ -101,7 +101,7 @@ fn owned<K: Resource<DynamicType = ()>>(node: &SeiNode, child: &K) {
 }
 
 #[scenario]
-async fn kubectl_get_tells_the_story(kit: Arc<Kit>) {
+async fn kubectl_get_shows_the_progress(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;

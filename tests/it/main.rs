@@ -1,14 +1,9 @@
 //! Scenarios: the real operator binary on a real control plane, one namespace for each.
 //!
-//! One process, one cluster, started when the first scenario asks for it. `cargo test --test it -- NAME` runs
+//! One process, one cluster, started with the first scenario that needs it. `cargo test --test it -- NAME` runs
 //! those whose name contains NAME. What a failed scenario left behind is printed with it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says by panicking what is wrong"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod admission;
 mod background;
@@ -21,22 +16,22 @@ mod crd;
 mod deletion;
 mod drift;
 mod exclusive;
-mod guarded;
+mod faults;
 mod heal;
+mod idle;
 mod imports;
 mod keys;
 mod kit;
-mod leading;
+mod leader_election;
 mod lifecycle;
 mod modes;
-mod quiet;
+mod pause_and_retention;
 mod repair;
 mod rollout;
+mod safeguards;
 mod serving;
 mod sidecars;
 mod slots;
-mod standing;
-mod trouble;
 
 use std::{process::ExitCode, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The children of a node are put back when somebody deletes them, and mended when somebody edits them; the node's pod
+//! Deleted children of a node are restored, and manual edits of them are reverted; the node's pod
 //! notices nothing of it.
 
 mod contest;
@@ -16,7 +16,9 @@ use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::json;
 
-use crate::kit::{Kit, Namespace, eventually, namespace::truth, plans::PlanWatch, told::says};
+use crate::kit::{
+    Kit, Namespace, conditions::reports, eventually, namespace::condition_status, plans::PlanWatch,
+};
 
 const SET_RESTORED: &[&str] = &["The StatefulSet was deleted"];
 const SERVICE_RESTORED: &[&str] = &["The Service was deleted"];
@@ -33,7 +35,7 @@ async fn another_set(ns: &Namespace, than: &str) -> StatefulSet {
 }
 
 #[scenario]
-async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<Kit>) {
+async fn a_deleted_statefulset_is_restored_and_serves(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -45,7 +47,7 @@ async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<Kit>)
 
     ns.kubectl(&["delete", "statefulset", "n0", "--wait=false"]);
     let after = another_set(&ns, &before.uid().unwrap()).await;
-    ns.announces("n0", "ChildRestored", SET_RESTORED).await;
+    ns.emits("n0", "ChildRestored", SET_RESTORED).await;
     assert_eq!(after.spec.unwrap().template, before.spec.unwrap().template);
     eventually("another pod runs, and its gate is open", async || {
         let now = ns.api::<Pod>().get_opt("n0-0").await.unwrap().and_then(|pod| pod.uid());
@@ -58,7 +60,7 @@ async fn a_deleted_set_is_put_back_and_its_new_pod_opens_its_gate(kit: Arc<Kit>)
 }
 
 #[scenario]
-async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
+async fn a_pod_orphaned_by_its_statefulset_is_readopted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -69,7 +71,7 @@ async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
 
     ns.kubectl(&["delete", "statefulset", "n0", "--cascade=orphan"]);
     let after = another_set(&ns, &before).await.uid();
-    ns.announces("n0", "ChildRestored", SET_RESTORED).await;
+    ns.emits("n0", "ChildRestored", SET_RESTORED).await;
     eventually("the pod belongs to the new set", async || {
         let pod = ns.pod("n0").await;
         let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
@@ -82,7 +84,7 @@ async fn a_set_that_was_orphaned_from_its_pod_gets_it_back(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_deleted_service_is_put_back(kit: Arc<Kit>) {
+async fn a_deleted_service_is_restored(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -94,14 +96,14 @@ async fn a_deleted_service_is_put_back(kit: Arc<Kit>) {
         service.filter(|service| service.uid() != before.uid()).ok_or(())
     })
     .await;
-    ns.announces("n0", "ChildRestored", SERVICE_RESTORED).await;
+    ns.emits("n0", "ChildRestored", SERVICE_RESTORED).await;
     assert_eq!(after.spec, before.spec);
     ns.running("n0").await;
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
 #[scenario]
-async fn what_was_deleted_while_the_operator_was_down_is_put_back(kit: Arc<Kit>) {
+async fn children_deleted_during_an_outage_are_restored(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -111,14 +113,14 @@ async fn what_was_deleted_while_the_operator_was_down_is_put_back(kit: Arc<Kit>)
     ns.kubectl(&["delete", "service", "n0"]);
     ns.kubectl(&["delete", "statefulset", "n0", "--cascade=orphan"]);
     let _operator = ns.operator();
-    ns.announces("n0", "ChildRestored", SET_RESTORED).await;
-    ns.announces("n0", "ChildRestored", SERVICE_RESTORED).await;
+    ns.emits("n0", "ChildRestored", SET_RESTORED).await;
+    ns.emits("n0", "ChildRestored", SERVICE_RESTORED).await;
     ns.running("n0").await;
     assert_eq!(ns.pod_uid("n0").await, pod, "its pod was restarted");
 }
 
 #[scenario]
-async fn nothing_is_put_back_for_a_node_that_is_being_deleted(kit: Arc<Kit>) {
+async fn a_terminating_node_gets_no_child_restored(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -129,7 +131,8 @@ async fn nothing_is_put_back_for_a_node_that_is_being_deleted(kit: Arc<Kit>) {
     ns.kubectl(&["delete", "service,statefulset", "n0"]);
     ns.gone::<Pod>("n0-0").await;
     ns.node_until("n0", "the operator knows that nothing is left", |status| {
-        truth(status, "Available") == "False" && says(status, ("Ready", "False", "Terminating"), &[])
+        condition_status(status, "Available") == "False"
+            && reports(status, ("Ready", "False", "Terminating"), &[])
     })
     .await;
     assert!(ns.api::<StatefulSet>().get_opt("n0").await.unwrap().is_none(), "the set was put back");

@@ -1,12 +1,12 @@
 //! Rollouts converge on the newest spec, whatever comes in between.
 
-mod blocked;
-mod configured;
-mod death;
-mod gaps;
+mod configuration;
 mod hold;
 mod interrupted;
 mod requests;
+mod sigkill;
+mod stuck;
+mod superseded;
 mod unready;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ async fn running(kit: &Kit) -> (Namespace, Operator) {
 }
 
 #[scenario]
-async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Kit>) {
+async fn an_image_changed_and_reverted_replaces_each_pod_once(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let begun = Timestamp::now();
@@ -43,7 +43,8 @@ async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Ki
     }
     uids.dedup();
     assert_eq!(uids.len(), 4, "each rollout has made a pod of its own");
-    let deleted = ns.asked(begun).into_iter().filter(|it| (&*it.verb, &*it.resource) == ("delete", "pods"));
+    let deleted =
+        ns.requests(begun).into_iter().filter(|it| (&*it.verb, &*it.resource) == ("delete", "pods"));
     assert_eq!(deleted.count(), 3, "no pod was deleted that was what it should be");
     watch.holds();
     let reasons = ns.event_reasons("n0").await;
@@ -54,7 +55,7 @@ async fn an_image_goes_there_and_back_and_every_pod_is_replaced_once(kit: Arc<Ki
 }
 
 #[scenario]
-async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
+async fn rapid_changes_converge_on_the_last(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     for tag in ["v2", "v1", "v2", "v1", "v2"] {
@@ -68,7 +69,7 @@ async fn quick_changes_end_on_the_last_one(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn the_other_parts_of_the_pod_are_rolled_out_too(kit: Arc<Kit>) {
+async fn every_part_of_the_pod_is_rolled_out(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let mut uid = ns.pod("n0").await.uid();

@@ -1,4 +1,4 @@
-//! Sidecars that fail, forget, refuse or keep silent: the status says so, and no other node suffers.
+//! Sidecars that fail, forget, reject or stay silent: the status reports it, and no other node is delayed.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -14,12 +14,12 @@ use sidecar_sim::{Fault, Scope, SubmissionEffect, TaskType, Times};
 
 use crate::kit::{
     Kit, eventually,
-    namespace::{condition, full_node, truth},
-    wait::PATIENCE,
+    namespace::{condition, condition_status, full_node},
+    wait::DEADLINE,
 };
 
 #[scenario]
-async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(kit: Arc<Kit>) {
+async fn a_task_lost_by_the_sidecar_is_submitted_once_more(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -28,10 +28,10 @@ async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(ki
     let applied = |sidecar: &sidecar_sim::Node| {
         sidecar.submissions().iter().filter(|it| it.task == TaskType::ConfigApply).count()
     };
-    sidecar.until(PATIENCE, |sidecar| applied(sidecar) == 1).await.unwrap();
+    sidecar.until(DEADLINE, |sidecar| applied(sidecar) == 1).await.unwrap();
     sidecar.lose_store();
-    sidecar.until(PATIENCE, |sidecar| applied(sidecar) == 2).await.unwrap();
-    ns.node_until("n0", "says why", |status| {
+    sidecar.until(DEADLINE, |sidecar| applied(sidecar) == 2).await.unwrap();
+    ns.node_until("n0", "reports the failure", |status| {
         let tasks = status.plan.iter().flat_map(|plan| &plan.tasks);
         tasks.filter_map(|task| task.error.as_deref()).any(|error| error.contains("no longer knew the task"))
     })
@@ -42,7 +42,7 @@ async fn a_task_whose_store_was_lost_is_handed_over_once_more_with_the_reason(ki
 }
 
 #[scenario]
-async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once(kit: Arc<Kit>) {
+async fn a_failed_task_is_quoted_and_a_new_spec_retries_at_once(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "  overrides: {evm.http_prot: '1'}\n")
@@ -70,11 +70,12 @@ async fn a_failed_task_is_told_in_its_own_words_and_a_mended_spec_helps_at_once(
 }
 
 #[scenario]
-async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>) {
+async fn an_unknown_override_is_reported_before_any_write(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  overrides: {evm.http_prot: '1', loging.level: debug}\n").await;
-    let node = ns.node_until("n0", "is refused", |status| truth(status, "SpecValid") == "False").await;
+    let node =
+        ns.node_until("n0", "is refused", |status| condition_status(status, "SpecValid") == "False").await;
     let status = node.status.unwrap();
     let message = &condition(&status, "SpecValid").unwrap().message;
     for words in
@@ -88,7 +89,7 @@ async fn a_typo_in_an_override_is_told_before_anything_is_made(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
+async fn a_retry_annotation_ends_the_backoff(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -103,23 +104,19 @@ async fn a_retry_annotation_cuts_the_pause_short(kit: Arc<Kit>) {
     };
     failed_plans(1).await;
     failed_plans(2).await;
-    let asked = std::time::Instant::now();
+    let sent = std::time::Instant::now();
     ns.patch("n0", json!({"metadata": {"annotations": {"sei.io/retry": "now"}}})).await;
     ns.running("n0").await;
-    assert!(
-        asked.elapsed() < Duration::from_secs(15),
-        "the pause of 20 s was not cut: {:?}",
-        asked.elapsed()
-    );
+    assert!(sent.elapsed() < Duration::from_secs(15), "the pause of 20 s was not cut: {:?}", sent.elapsed());
 }
 
 #[scenario]
-async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
+async fn a_suspended_node_is_untouched_until_resumed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "").replace("{name: n0}", "{name: n0, annotations: {sei.io/suspend: 'true'}}");
     ns.create_yaml::<SeiNode>(&yaml).await;
-    ns.node_until("n0", "says that it is suspended", |status| {
+    ns.node_until("n0", "reports that it is suspended", |status| {
         condition(status, "Stalled").is_some_and(|it| it.reason == "Suspended")
     })
     .await;
@@ -129,7 +126,7 @@ async fn a_suspended_node_is_left_alone_until_it_is_resumed(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
+async fn a_rejected_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -148,7 +145,7 @@ async fn a_refused_task_is_sent_once_and_fails_the_plan(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_failed_task_with_budget_is_tried_again_under_a_new_id(kit: Arc<Kit>) {
+async fn a_failed_task_with_retries_left_gets_a_new_id(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
@@ -195,7 +192,7 @@ async fn a_silent_sidecar_is_named_and_delays_no_other_node(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
+async fn a_running_node_reports_its_gate_truthfully(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -206,17 +203,17 @@ async fn a_running_node_tells_the_truth_about_its_gate(kit: Arc<Kit>) {
     let pods = ns.api::<Pod>();
     let patch = json!({"metadata": {"annotations": {"it": "look"}}});
     pods.patch("n0-0", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
-    ns.node_until("n0", "says that the sidecar is silent", |status| {
-        truth(status, "SidecarReady") == "Unknown"
+    ns.node_until("n0", "reports the silent sidecar", |status| {
+        condition_status(status, "SidecarReady") == "Unknown"
     })
     .await;
-    // Nothing tells the operator that it answers again: it keeps looking.
+    // The operator keeps probing, because no event reports that the sidecar is back.
     behaviour.reset();
     ns.running("n0").await;
 }
 
 #[scenario]
-async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
+async fn garbage_from_a_sidecar_is_ignored(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let behaviour = ns.sidecar("n0").behaviour();
@@ -229,12 +226,12 @@ async fn garbage_from_a_sidecar_is_never_believed(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>) {
+async fn label_peers_are_waited_for_until_one_appears(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("rpc", "  peers: [{label: {selector: {role: sentry}}}]\n").await;
     let node = ns.node_until("rpc", "waits for peers", |status| {
-        truth(status, "PeersResolved") == "False"
+        condition_status(status, "PeersResolved") == "False"
             && status.plan.iter().any(|plan| {
                 plan.current_task.as_deref().is_some_and(|task| task.starts_with("discover-peers"))
             })
@@ -243,7 +240,7 @@ async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>)
     assert!(node.status.unwrap().resolved_peers.is_empty());
     let sentry = full_node("sentry", "").replace("{name: sentry}", "{name: sentry, labels: {role: sentry}}");
     ns.create_yaml::<SeiNode>(&sentry).await;
-    // The peer must run before it can be found: discover-peers asks it for its id.
+    // The peer must run before it can be found: discover-peers fetches its id.
     ns.running("sentry").await;
     let node = ns.running("rpc").await;
     let peers = node.status.as_ref().unwrap().resolved_peers.clone();
@@ -258,15 +255,15 @@ async fn label_peers_are_waited_for_and_a_new_peer_wakes_the_node(kit: Arc<Kit>)
 }
 
 #[scenario]
-async fn sigterm_ends_the_operator_well_also_while_a_sidecar_hangs(kit: Arc<Kit>) {
+async fn sigterm_ends_the_operator_while_a_sidecar_hangs(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let sidecar = ns.sidecar("n0");
     sidecar.behaviour().disturb(Fault::Hang, Scope::Everything, Times::Always);
     ns.full_node("n0", "").await;
-    sidecar.until(PATIENCE, |sidecar| !sidecar.requests().is_empty()).await.unwrap();
-    let asked = std::time::Instant::now();
+    sidecar.until(DEADLINE, |sidecar| !sidecar.requests().is_empty()).await.unwrap();
+    let sent = std::time::Instant::now();
     let status = operator.stop().await;
     assert!(status.success(), "{status}");
-    assert!(asked.elapsed() < Duration::from_secs(15), "it took {:?}", asked.elapsed());
+    assert!(sent.elapsed() < Duration::from_secs(15), "it took {:?}", sent.elapsed());
 }

@@ -1,4 +1,4 @@
-//! `--max-concurrent-rollouts`: so many nodes are updated at once and no more, and who waits has not been touched.
+//! `--max-concurrent-rollouts`: the number of concurrent updates is bounded, and a waiting node is untouched.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +10,9 @@ use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::TaskType;
 
-use crate::kit::{Kit, Namespace, Operator, eventually, namespace::truth, plans::PlanWatch, told::says};
+use crate::kit::{
+    Kit, Namespace, Operator, conditions::reports, eventually, namespace::condition_status, plans::PlanWatch,
+};
 
 const WAITING: (&str, &str, &str) = ("NodeUpdateInProgress", "False", "WaitingForSlot");
 const STARTED: (&str, &str, &str) = ("NodeUpdateInProgress", "True", "UpdateStarted");
@@ -18,7 +20,7 @@ const COMPLETE: (&str, &str, &str) = ("NodeUpdateInProgress", "False", "UpdateCo
 const NODES: [&str; 6] = ["n0", "n1", "n2", "n3", "n4", "n5"];
 const V2: &str = "registry.example.com/seid:v2";
 
-/// An operator that updates so many nodes at once.
+/// An operator with this limit.
 fn operator(ns: &Namespace, at_once: usize) -> Operator {
     let scope = format!("--watch-namespace={}", ns.name);
     let limit = format!("--max-concurrent-rollouts={at_once}");
@@ -44,13 +46,13 @@ async fn generations(ns: &Namespace) -> BTreeMap<String, Option<i64>> {
     sets.iter().map(|set| (set.name_any(), set.metadata.generation)).collect()
 }
 
-/// Waits until every node is being updated or waits for it, and returns those that are, and those that wait.
-async fn standing(ns: &Namespace, at_once: usize) -> (Vec<String>, Vec<String>) {
+/// Waits until this many nodes are being updated and the others wait. Returns both groups.
+async fn updated_and_waiting(ns: &Namespace, at_once: usize) -> (Vec<String>, Vec<String>) {
     eventually(&format!("{at_once} are updated, the others wait"), async || {
         let nodes = ns.api::<SeiNode>().list(&Default::default()).await.unwrap().items;
         let those = |verdict| -> Vec<String> {
-            let told = |node: &&SeiNode| node.status.as_ref().is_some_and(|it| says(it, verdict, &[]));
-            nodes.iter().filter(told).map(ResourceExt::name_any).collect()
+            let reported = |node: &&SeiNode| node.status.as_ref().is_some_and(|it| reports(it, verdict, &[]));
+            nodes.iter().filter(reported).map(ResourceExt::name_any).collect()
         };
         let (updated, waiting) = (those(STARTED), those(WAITING));
         let all = updated.len() + waiting.len() == nodes.len();
@@ -60,7 +62,7 @@ async fn standing(ns: &Namespace, at_once: usize) -> (Vec<String>, Vec<String>) 
 }
 
 #[scenario]
-async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit: Arc<Kit>) {
+async fn concurrent_updates_stay_within_the_limit(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = operator(&ns, 2);
     up(&ns, &NODES).await;
@@ -70,7 +72,7 @@ async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit
         ns.sidecar(node).behaviour().hold(TaskType::MarkReady);
         update(&ns, node, V2).await;
     }
-    let (updated, waiting) = standing(&ns, 2).await;
+    let (updated, waiting) = updated_and_waiting(&ns, 2).await;
     let untouched = |now: &BTreeMap<String, Option<i64>>| {
         waiting.iter().filter(|node| now[*node] == before[*node]).count()
     };
@@ -78,24 +80,28 @@ async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit
     for node in &updated {
         ns.pod_runs(node, V2).await;
     }
-    // Whom it waits for is told.
+    // The condition names the holders of the slots.
     let holders: Vec<&str> = updated.iter().map(String::as_str).collect();
     for node in &waiting {
-        ns.says(node, WAITING, &holders).await;
+        ns.reports(node, WAITING, &holders).await;
     }
 
     first.kill();
     let _second = operator(&ns, 2);
     for node in &waiting {
-        ns.retry(node, "who holds the slots now?").await;
+        ns.retry(node, "show the holders").await;
     }
-    assert_eq!(standing(&ns, 2).await, (updated, waiting.clone()), "slots are kept over a restart");
+    assert_eq!(
+        updated_and_waiting(&ns, 2).await,
+        (updated, waiting.clone()),
+        "slots are kept over a restart"
+    );
     assert_eq!(untouched(&generations(&ns).await), 4);
 
     for node in NODES {
         ns.sidecar(node).behaviour().release(TaskType::MarkReady);
     }
-    join_all(NODES.map(|node| ns.says(node, COMPLETE, &[]))).await;
+    join_all(NODES.map(|node| ns.reports(node, COMPLETE, &[]))).await;
     for node in NODES {
         ns.running(node).await;
         assert_eq!(ns.status(node).await["currentImage"], V2);
@@ -105,52 +111,53 @@ async fn no_more_nodes_are_updated_at_once_than_allowed_also_after_a_restart(kit
 }
 
 #[scenario]
-async fn a_node_that_is_stuck_holds_its_slot_and_is_named_until_it_is_cured(kit: Arc<Kit>) {
+async fn a_stuck_node_holds_its_slot_and_is_named(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = operator(&ns, 1);
     up(&ns, &NODES[..3]).await;
     let plans = PlanWatch::begin(&ns).await;
     let before = generations(&ns).await;
     update(&ns, "n0", "registry.example.com/seid:does-not-exist").await;
-    ns.says("n0", ("RolloutBlocked", "True", "ImagePullBackOff"), &["does-not-exist"]).await;
+    ns.reports("n0", ("RolloutBlocked", "True", "ImagePullBackOff"), &["does-not-exist"]).await;
     for node in ["n1", "n2"] {
         update(&ns, node, V2).await;
     }
     for node in ["n1", "n2"] {
-        ns.says(node, WAITING, &["n0"]).await;
+        ns.reports(node, WAITING, &["n0"]).await;
         assert_eq!(generations(&ns).await[node], before[node]);
-        let told = ns.api::<SeiNode>().get(node).await.unwrap().status.unwrap();
-        let (ready, serves) = (truth(&told, "Ready"), truth(&told, "Available"));
-        assert_eq!((ready, serves), ("False", "True"), "it serves on, and is not what its spec asks for");
+        let reported = ns.api::<SeiNode>().get(node).await.unwrap().status.unwrap();
+        let (ready, serves) =
+            (condition_status(&reported, "Ready"), condition_status(&reported, "Available"));
+        assert_eq!((ready, serves), ("False", "True"), "it serves on, and is not at its spec");
     }
     update(&ns, "n0", V2).await;
     for node in ["n0", "n1", "n2"] {
         ns.pod_runs(node, V2).await;
-        ns.says(node, COMPLETE, &[]).await;
+        ns.reports(node, COMPLETE, &[]).await;
         ns.running(node).await;
     }
     assert_eq!(plans.most_at_once(&ns).await, 1);
 }
 
 #[scenario]
-async fn a_node_that_no_longer_wants_an_update_lets_the_next_one_go(kit: Arc<Kit>) {
+async fn a_cancelled_update_releases_its_slot(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = operator(&ns, 1);
     up(&ns, &NODES[..3]).await;
     let pod = ns.pod_uid("n1").await;
     ns.sidecar("n0").behaviour().hold(TaskType::MarkReady);
     update(&ns, "n0", V2).await;
-    ns.says("n0", STARTED, &[]).await;
+    ns.reports("n0", STARTED, &[]).await;
     for node in ["n1", "n2"] {
         update(&ns, node, V2).await;
-        ns.says(node, WAITING, &["n0"]).await;
+        ns.reports(node, WAITING, &["n0"]).await;
     }
     // One thinks better of it while it waits, and who holds the slot is deleted.
     update(&ns, "n1", "registry.example.com/seid:v1").await;
-    ns.node_until("n1", "it waits for nothing any more", |status| !says(status, WAITING, &[])).await;
+    ns.node_until("n1", "it waits for nothing any more", |status| !reports(status, WAITING, &[])).await;
     ns.delete::<SeiNode>("n0", kube::api::PropagationPolicy::Background).await;
     ns.pod_runs("n2", V2).await;
-    ns.says("n2", COMPLETE, &[]).await;
+    ns.reports("n2", COMPLETE, &[]).await;
     ns.running("n2").await;
     ns.running("n1").await;
     assert_eq!(ns.pod_uid("n1").await, pod, "it was updated to what it ran");

@@ -1,16 +1,16 @@
-//! The operator's image: what is shipped.
+//! The operator's image: its size and its bytes.
 
 use scenario::scenario;
 use xtask::image;
 
-use crate::stage::Shared;
+use crate::setup::Shared;
 
 /// 25 MiB, in bytes.
 const LARGEST: usize = 25 << 20;
 
 #[scenario]
-async fn the_operators_image_is_small_and_always_the_same(stage: Shared) {
-    let binary = stage.binary().await;
+async fn the_operators_image_is_small_and_reproducible(setup: Shared) {
+    let binary = setup.binary().await;
     let directory = tempfile::tempdir().unwrap();
     let archive = |name: &str| {
         let path = directory.path().join(name);
@@ -23,6 +23,6 @@ async fn the_operators_image_is_small_and_always_the_same(stage: Shared) {
     assert!(first == second, "it is another one each time");
     let program = std::fs::read(binary).unwrap();
     let home = std::env::var("HOME").unwrap();
-    let told = program.windows(home.len() + 1).any(|bytes| bytes == format!("{home}/").as_bytes());
-    assert!(!told, "it tells that it was built below {home}");
+    let leaked = program.windows(home.len() + 1).any(|bytes| bytes == format!("{home}/").as_bytes());
+    assert!(!leaked, "the binary contains the path of its build, {home}");
 }

@@ -3,20 +3,15 @@
 //! One process, one cluster, started when the first scenario asks for it. Where the machine cannot have a real node, the
 //! scenarios are reported as ignored, with what is missing; with `SEINODE_REQUIRE_REAL_NODE=1`, as in CI, they fail.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says by panicking what is wrong"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(clippy::print_stdout, reason = "what is measured is shown with the result")]
 
-mod house;
+mod faults;
 mod image;
-mod life;
+mod lifecycle;
 mod nodes;
-mod stage;
-mod trouble;
+mod operations;
+mod setup;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
@@ -24,7 +19,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use devcluster::{host::Machine, supervisor};
 use scenario::{Completion, Failed, Settings};
-use stage::Stage;
+use setup::Setup;
 
 /// A pod takes half a minute until its probes are content: scenarios wait side by side.
 const AT_ONCE: usize = 4;
@@ -34,7 +29,7 @@ fn main() -> ExitCode {
     sidecar_sim::container::run_if_named();
     let guard = supervisor::claim();
     let settings = Settings { at_once: AT_ONCE, precondition: Some(real_node) };
-    scenario::run(Arc::new(Stage::new(guard)), &settings)
+    scenario::run(Arc::new(Setup::new(guard)), &settings)
 }
 
 /// Ignores the scenarios on a machine that cannot have a real node, or fails them where one is required.

@@ -1,4 +1,4 @@
-//! SeiNodes and their pods, as the scenarios make and see them.
+//! SeiNodes and their pods: creation, changes and waiting.
 
 use std::{
     net::SocketAddr,
@@ -14,14 +14,14 @@ use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
 
 use crate::{
-    stage::{FIRST, House, NODES, create},
+    setup::{FIRST, Installation, NODES, create},
     wait::eventually,
 };
 
 /// The default port of a sidecar.
 const PORT: u16 = 7777;
 
-impl House {
+impl Installation {
     pub fn nodes(&self) -> Api<SeiNode> {
         Api::namespaced(self.client.clone(), NODES)
     }
@@ -30,13 +30,13 @@ impl House {
         Api::namespaced(self.client.clone(), NODES)
     }
 
-    /// A full node on the first image: no more is said than has to be.
+    /// Creates a full node on the first image, with the required fields only.
     pub async fn create_node(&self, name: &str) {
         create(&self.nodes(), full_node(name)).await;
     }
 
-    /// The same while Services may still lead to a replica that has gone, as for a moment after each death: the API
-    /// server's words are those of a webhook that it cannot call, and then whoever asks asks again.
+    /// Creates a full node while a Service may still lead to a replica that has just ended: retries as long as the API
+    /// server cannot call the webhook.
     pub async fn create_node_soon(&self, name: &str) {
         let node: SeiNode = serde_json::from_value(full_node(name)).unwrap();
         eventually(&format!("{name} is created"), async || {
@@ -67,17 +67,17 @@ impl House {
     /// Waits until a SeiNode runs, with no work left.
     pub async fn running(&self, name: &str) {
         self.until(name, "is Running and Ready", |status| {
-            status.phase == Some(Phase::Running) && truth(status, "Ready") == "True"
+            status.phase == Some(Phase::Running) && condition_status(status, "Ready") == "True"
         })
         .await;
     }
 
-    /// Waits until the kubelet finds both containers of the node's pod ready: half a minute, by seid's own probe.
+    /// Waits until the kubelet reports both containers ready, which takes half a minute by the probe of seid.
     pub async fn ready_pod(&self, name: &str) -> Pod {
         self.pod(name, "is 2/2 ready", |container| container.ready).await
     }
 
-    /// Waits until the kubelet tells that both containers of the node's pod run.
+    /// Waits until the kubelet reports both containers running.
     pub async fn started_pod(&self, name: &str) -> Pod {
         let runs = |container: ContainerStatus| container.state.is_some_and(|state| state.running.is_some());
         self.pod(name, "has two running containers", runs).await
@@ -112,7 +112,7 @@ fn full_node(name: &str) -> Value {
     })
 }
 
-/// Where the sidecar of a pod listens.
+/// Address of the sidecar of a pod.
 pub fn address(pod: &Pod) -> Option<SocketAddr> {
     let ip = pod.status.as_ref()?.pod_ip.as_ref()?;
     Some((ip.parse::<std::net::IpAddr>().ok()?, PORT).into())
@@ -125,16 +125,16 @@ pub fn container(pod: &Pod, name: &str) -> Option<ContainerStatus> {
     all.into_iter().find(|container| container.name == name).cloned()
 }
 
-/// How long the gate stayed shut after the sidecar listened, as somebody sees it who asks every few milliseconds.
+/// Time from the first answer of the sidecar to the open gate, polled every few milliseconds.
 pub async fn opened(sidecar: SocketAddr) -> Duration {
     let client = reqwest::Client::new();
     let mut listens = None;
-    let ask = async |path: &str| client.get(format!("http://{sidecar}{path}")).send().await;
+    let get = async |path: &str| client.get(format!("http://{sidecar}{path}")).send().await;
     eventually(&format!("the gate at {sidecar} is open"), async || {
         let deadline = Instant::now() + Duration::from_millis(250);
-        // Closer than who waits usually looks.
+        // Polls more often than `eventually`.
         while Instant::now() < deadline {
-            match ask("/v0/healthz").await {
+            match get("/v0/healthz").await {
                 Ok(answer) => {
                     let listens = *listens.get_or_insert_with(Instant::now);
                     if answer.status().is_success() {
@@ -145,13 +145,13 @@ pub async fn opened(sidecar: SocketAddr) -> Duration {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Err(if listens.is_some() { "it is shut" } else { "nobody answers" })
+        Err(if listens.is_some() { "the gate is shut" } else { "the sidecar does not answer" })
     })
     .await
 }
 
 /// Status of a condition; empty when it is missing.
-pub fn truth<'a>(status: &'a SeiNodeStatus, type_: &str) -> &'a str {
+pub fn condition_status<'a>(status: &'a SeiNodeStatus, type_: &str) -> &'a str {
     let found = status.conditions.iter().find(|condition| condition.type_ == type_);
     found.map_or("", |condition| &condition.status)
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use sidecar_sim::TaskType;
 
 use super::{at, clean, create, runs};
-use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::PATIENCE};
+use crate::kit::{Kit, Namespace, bootstrap::Bootstrap, eventually, namespace::condition, wait::DEADLINE};
 
 /// A node whose bootstrap stands at `config-apply`, and whose pod takes its time to stop.
 async fn half_way(ns: &Namespace) -> Pod {
@@ -31,7 +31,7 @@ async fn edit(ns: &Namespace, spec: serde_json::Value) {
 }
 
 #[scenario]
-async fn another_image_during_the_bootstrap_does_not_begin_it_anew(kit: Arc<Kit>) {
+async fn a_new_image_does_not_restart_the_bootstrap(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pod = half_way(&ns).await;
@@ -47,7 +47,7 @@ async fn another_image_during_the_bootstrap_does_not_begin_it_anew(kit: Arc<Kit>
 }
 
 #[scenario]
-async fn another_height_during_the_bootstrap_begins_it_anew(kit: Arc<Kit>) {
+async fn a_new_halt_height_restarts_the_bootstrap(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let first = half_way(&ns).await.uid();
@@ -64,7 +64,7 @@ async fn another_height_during_the_bootstrap_begins_it_anew(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts(kit: Arc<Kit>) {
+async fn a_dropped_bootstrap_is_removed_before_the_node_starts(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     half_way(&ns).await;
@@ -90,7 +90,7 @@ async fn a_bootstrap_that_is_no_longer_wanted_goes_before_the_node_starts(kit: A
 }
 
 #[scenario]
-async fn a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_pod(kit: Arc<Kit>) {
+async fn adding_a_bootstrap_replaces_the_nodes_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -108,12 +108,12 @@ async fn a_bootstrap_that_comes_to_be_wanted_takes_the_place_of_the_nodes_pod(ki
 }
 
 #[scenario]
-async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on(kit: Arc<Kit>) {
+async fn resuming_a_paused_bootstrap_opens_the_gate_again(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     create(&ns, "").await;
     at(&ns, TaskType::MarkReady).await;
-    ns.sidecar("n0").until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
     let first = ns.bootstrap_pod("n0").await;
     ns.patch("n0", json!({"spec": {"paused": true}})).await;
     let node = ns.node_until("n0", "is paused", |status| {
@@ -156,7 +156,7 @@ async fn pausing_suspends_the_job_and_the_gate_is_opened_afresh_when_it_goes_on(
 }
 
 #[scenario]
-async fn pausing_half_way_goes_on_where_it_was(kit: Arc<Kit>) {
+async fn a_bootstrap_paused_half_way_resumes_where_it_was(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     half_way(&ns).await;

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::kit::{eventually, wait::PATIENCE};
+use crate::kit::{eventually, wait::DEADLINE};
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -78,7 +78,7 @@ impl Replica {
     /// Waits for a report, and says what the last one was when it does not come.
     pub async fn until(&self, what: &str, holds: impl FnMut(&Report) -> bool) -> Report {
         let mut reports = self.handle.report.clone();
-        let waited = timeout(PATIENCE, reports.wait_for(holds)).await;
+        let waited = timeout(DEADLINE, reports.wait_for(holds)).await;
         let last = self.report();
         waited.unwrap_or_else(|_| panic!("{what}; last: {last:#?}")).unwrap().clone()
     }

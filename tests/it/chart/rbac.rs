@@ -29,7 +29,7 @@ use crate::kit::{
     Kit, Namespace, Operator,
     bootstrap::Bootstrap,
     eventually,
-    given::validator,
+    fixtures::validator,
     keys::{FIRST, NODE_KEY},
     namespace::condition,
     release::{NAME, Release, merge},

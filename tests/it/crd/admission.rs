@@ -18,23 +18,23 @@ async fn every_rule_has_an_accept_and_a_refuse_case(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);
-    let mut said = Vec::new();
+    let mut causes = Vec::new();
     for case in cases() {
         let (accepted, refused) = play(&nodes, &case).await;
         let object = accepted.unwrap_or_else(|causes| panic!("{}: refused: {causes:#?}", case.label));
         assert!(holds(&object, &case.accept), "{}: not stored as it was sent: {object:#}", case.label);
-        said.extend(refused_as_expected(&case, refused));
+        causes.extend(refused_as_expected(&case, refused));
     }
     let unheard: Vec<_> = demands()
         .into_iter()
         .filter(|demand| {
-            !said.iter().any(|(field, message)| *field == demand.field && message.contains(&demand.says))
+            !causes.iter().any(|(field, message)| *field == demand.field && message.contains(&demand.says))
         })
         .collect();
     assert!(unheard.is_empty(), "no case of cases.yaml was refused with these: {unheard:#?}");
 }
 
-/// What the server says to what should be let in, and to what should not.
+/// Answers of the API server to `accept` and to `refuse`.
 pub async fn play(nodes: &Nodes, case: &Case) -> (Answer, Answer) {
     let Some(stored) = &case.stored else {
         return (nodes.create(&case.accept, Run::Dry).await, nodes.create(&case.refuse, Run::Dry).await);
@@ -45,7 +45,7 @@ pub async fn play(nodes: &Nodes, case: &Case) -> (Answer, Answer) {
     (nodes.change(name, &case.accept, Run::Dry).await, nodes.change(name, &case.refuse, Run::Dry).await)
 }
 
-/// Asserts that a refusal says what the case wants it to, and is about no other place.
+/// Asserts that a rejection has the message of the case and names no other field.
 pub fn refused_as_expected(case: &Case, answer: Answer) -> Vec<Cause> {
     let causes = answer.expect_err(&case.label);
     let hit = causes.iter().any(|(field, message)| *field == case.field && message.contains(&case.says));
@@ -54,7 +54,7 @@ pub fn refused_as_expected(case: &Case, answer: Answer) -> Vec<Cause> {
     causes
 }
 
-/// Whether the object has what was sent; it may have more. Null means absent.
+/// True if the object has all that was sent. Null means absent.
 fn holds(object: &Value, sent: &Value) -> bool {
     match sent {
         Value::Object(members) => members.iter().all(|(name, value)| holds(&object[name], value)),

@@ -4,7 +4,7 @@
 use seinode_api::crd;
 use serde_json::Value;
 
-/// What some refusal has to say, and of which field.
+/// A message that some rejection must contain, and its field.
 #[derive(Debug)]
 pub struct Demand {
     pub field: String,

@@ -16,7 +16,7 @@ use crate::kit::within;
 const ORIGINAL: &str = include_str!("legacy-crd.yaml");
 const COPIES: &str = "copies";
 
-/// The field that a refusal names, and what it says.
+/// Field and message of a rejection.
 pub type Cause = (String, String);
 
 /// The object as the server made it, or why it was refused.
@@ -29,7 +29,7 @@ pub struct Nodes {
     api: Api<DynamicObject>,
 }
 
-/// Whether a request is carried out.
+/// Dry run or not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Run {
     Real,
@@ -37,13 +37,13 @@ pub enum Run {
 }
 
 impl Nodes {
-    /// Those that everybody uses.
+    /// The nodes of the shared CRD.
     pub fn shared(client: &Client, namespace: &str) -> Self {
         Self::new(client, namespace, "sei.io", "seinodes")
     }
 
-    /// Those of a group for which a CRD is yet to be installed. The resource has another name too, or kubectl
-    /// would not know which one a person means by `seinodes`.
+    /// The nodes of a group whose CRD is yet to be installed. Its resource has another name too, so that `seinodes` stays
+    /// unambiguous for kubectl.
     pub fn copies(client: &Client, namespace: &str, group: &str) -> Self {
         Self::new(client, namespace, group, COPIES)
     }
@@ -126,7 +126,7 @@ fn causes(status: Status) -> Vec<Cause> {
     causes
         // The server has no name for the field that is the whole object.
         .map(|cause| (if cause.field == "<nil>" { String::new() } else { cause.field }, cause.message))
-        // What breaks the schema itself is not judged by rules; the server says so in a cause of its own.
+        // Rules do not run on an object that breaks the schema; the server adds a cause for that.
         .filter(|(_, message)| !message.contains("some validation rules were not checked"))
         .collect()
 }

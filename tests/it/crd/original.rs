@@ -13,7 +13,7 @@ use super::{
 use crate::kit::Kit;
 
 #[scenario]
-async fn the_original_differs_from_ours_where_the_table_says(kit: Arc<Kit>) {
+async fn the_original_crd_differs_only_where_the_table_says(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "original.sei.io");

@@ -14,7 +14,7 @@ use super::{
 use crate::kit::{Kit, eventually};
 
 #[scenario]
-async fn what_breaks_a_new_rule_already_stays_editable_and_deletable(kit: Arc<Kit>) {
+async fn objects_that_break_a_new_rule_stay_editable_and_deletable(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "stored.sei.io");
@@ -65,10 +65,10 @@ async fn stays_editable(nodes: &Nodes, case: &Case) {
 }
 
 #[scenario]
-async fn a_rule_that_holds_again_cannot_be_broken_again(kit: Arc<Kit>) {
+async fn a_rule_that_is_met_again_cannot_be_broken_again(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
-    let nodes = Nodes::copies(client, namespace, "mended.sei.io");
+    let nodes = Nodes::copies(client, namespace, "corrected.sei.io");
     nodes.install_original().await;
     let publishing = |keep: u8| json!({ "spec": { "archive": { "snapshotGeneration": { "tendermint": { "keepRecent": keep } } } } });
     let object = json!({
@@ -87,7 +87,7 @@ async fn a_rule_that_holds_again_cannot_be_broken_again(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn an_object_without_spec_loses_the_old_finalizer_and_goes(kit: Arc<Kit>) {
+async fn an_object_without_spec_can_be_deleted(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "empty.sei.io");
@@ -97,7 +97,7 @@ async fn an_object_without_spec_loses_the_old_finalizer_and_goes(kit: Arc<Kit>) 
     replace_crd(&nodes).await;
     nodes.write_status("empty", json!({ "phase": "Failed" })).await.unwrap();
     nodes.change("empty", &json!({ "metadata": { "finalizers": null } }), Run::Real).await.unwrap();
-    // It may also be mended; then it is a node like any other.
+    // Once corrected, it is a node like any other.
     let spec = json!({ "spec": { "chainId": "pacific-1", "image": "seid:v1", "fullNode": {} } });
     nodes.change("empty", &spec, Run::Dry).await.unwrap();
     let causes =
@@ -107,7 +107,7 @@ async fn an_object_without_spec_loses_the_old_finalizer_and_goes(kit: Arc<Kit>) 
 }
 
 #[scenario]
-async fn a_plan_of_the_original_operator_stays_readable_and_can_be_overwritten(kit: Arc<Kit>) {
+async fn a_plan_of_the_original_operator_can_be_overwritten(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::copies(client, namespace, "plans.sei.io");

@@ -1,4 +1,4 @@
-//! What the API server makes of an object besides judging it: defaults, nulls, columns.
+//! The CRD beyond validation: defaults, nulls, columns.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::nodes::{Nodes, Run};
 use crate::kit::Kit;
 
 #[scenario]
-async fn defaults_are_filled_in_and_nulls_are_dropped(kit: Arc<Kit>) {
+async fn defaults_are_set_and_nulls_are_dropped(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);
@@ -32,7 +32,7 @@ async fn defaults_are_filled_in_and_nulls_are_dropped(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn columns_tell_the_story(kit: Arc<Kit>) {
+async fn kubectl_columns_show_the_status(kit: Arc<Kit>) {
     let own = kit.namespace().await;
     let (client, namespace) = (&own.client, own.name.as_str());
     let nodes = Nodes::shared(client, namespace);

@@ -10,16 +10,16 @@ const TABLE: &str = include_str!("cases.yaml");
 /// One case at one place.
 pub struct Case {
     pub label: String,
-    /// What is there before. Then the next two are merge patches of it, otherwise they are new objects.
+    /// The stored object, if any. The next two are then merge patches of it, otherwise new objects.
     pub stored: Option<Value>,
     pub accept: Value,
     pub refuse: Value,
-    /// Where the values go. A refusal is about nothing else.
+    /// Path of the values. A rejection concerns nothing else.
     pub at: String,
-    /// The field that a refusal names, and a part of what it says.
+    /// Field of the rejection, and a part of its message.
     pub field: String,
     pub says: String,
-    /// What the original CRD did with what ours refuses.
+    /// Reaction of the original CRD to `refuse`.
     pub original: Original,
     /// A merge patch of an object that is refused now and was stored before.
     pub edit: Option<Value>,
@@ -65,7 +65,7 @@ pub fn cases() -> Vec<Case> {
     placed(&objects, &cases, 0)
 }
 
-/// Those that the API server lets in, whichever of the two it is asked for.
+/// Cases that only the parser rejects.
 pub fn parser_only() -> Vec<Case> {
     let Table { objects, cases, parser_only } = table();
     placed(&objects, &parser_only, cases.len())

@@ -1,4 +1,4 @@
-//! Nodes that the original operator brought up: taken as they run, and updated when somebody asks for it.
+//! Nodes of the original operator: adopted as they run, and updated on a change of their spec.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
 use super::UP_TO_DATE;
-use crate::kit::{Kit, Namespace, plans::PlanWatch, pods::PodWatch, wait::PATIENCE};
+use crate::kit::{Kit, Namespace, plans::PlanWatch, pods::PodWatch, wait::DEADLINE};
 
 const ADOPTED: (&str, &str, &str) = ("TemplateOutdated", "True", "Adopted");
 const V1: &str = "registry.example.com/seid:v1";
@@ -36,14 +36,14 @@ const REASONS: [&str; 10] = [
     "snapshotGeneration",
 ];
 
-/// Makes node `n0`, whose spec asks for [`V1`], as the original operator leaves it: its pod runs, its gate is open.
+/// Creates node `n0` of image [`V1`] as the original operator leaves it: its pod runs, its gate is open.
 async fn original(ns: &Namespace, strategy: &str) -> Value {
     let node = ns.full_node("n0", "").await;
     let finalizer = json!({"metadata": {"finalizers": ["sei.io/seinode-finalizer"]}});
     ns.patch("n0", finalizer).await;
     let yaml = include_str!("original.yaml");
-    let given = [("NODE", "n0"), ("UID", &node.uid().unwrap()), ("IMAGE", V1), ("STRATEGY", strategy)];
-    let yaml = given.iter().fold(yaml.to_owned(), |yaml, (word, value)| yaml.replace(word, value));
+    let words = [("NODE", "n0"), ("UID", &node.uid().unwrap()), ("IMAGE", V1), ("STRATEGY", strategy)];
+    let yaml = words.iter().fold(yaml.to_owned(), |yaml, (word, value)| yaml.replace(word, value));
     let left: Value = serde_norway::from_str(&yaml).unwrap();
 
     let volume = serde_json::from_value(left["volume"].clone()).unwrap();
@@ -52,10 +52,10 @@ async fn original(ns: &Namespace, strategy: &str) -> Value {
     ns.apply_as::<Service>("seinode-controller", "n0", left["service"].clone()).await;
     ns.pod_runs("n0", V1).await;
     let sidecar = ns.sidecar("n0");
-    sidecar.until(PATIENCE, sidecar_sim::Node::is_up).await.unwrap();
+    sidecar.until(DEADLINE, sidecar_sim::Node::is_up).await.unwrap();
     let tasks = format!("{}/v0/tasks", ns.world.sidecars.url(&ns.name, "n0"));
     reqwest::Client::new().post(tasks).json(&json!({"type": "mark-ready"})).send().await.unwrap();
-    sidecar.until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
+    sidecar.until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
     write_status(ns, &left["status"]).await;
     left
 }
@@ -70,19 +70,19 @@ async fn generation(ns: &Namespace) -> Option<i64> {
 }
 
 #[scenario]
-async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<Kit>) {
+async fn an_adopted_node_is_untouched_until_its_spec_changes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let (pods, plans) = (PodWatch::begin(&[&ns]).await, PlanWatch::begin(&ns).await);
     original(&ns, ON_DELETE).await;
     let (pod, applied) = (ns.pod_uid("n0").await, generation(&ns).await);
 
     let _operator = ns.operator();
-    ns.says("n0", ADOPTED, &["next rollout"]).await;
+    ns.reports("n0", ADOPTED, &["next rollout"]).await;
     ns.running("n0").await;
     let status = ns.status("n0").await;
     let baseline = status["baseline"].as_object().unwrap();
     let reasons: std::collections::BTreeSet<_> = baseline.keys().map(String::as_str).collect();
-    assert_eq!(reasons, REASONS.into(), "what the spec asks for now is what later changes are judged by");
+    assert_eq!(reasons, REASONS.into(), "the present spec is the baseline of later changes");
     assert_eq!(status["currentImage"], V1);
     assert_eq!((ns.pod_uid("n0").await, generation(&ns).await), (pod, applied), "it was touched");
     assert_eq!(plans.updates(&ns).await, [""; 0]);
@@ -90,7 +90,7 @@ async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<Kit>)
     // Its pod runs another sidecar than ours would be: that is no change of its spec. This is.
     let sidecar = "registry.example.com/sidecar:of-now";
     ns.patch("n0", json!({"spec": {"sidecar": {"image": sidecar}}})).await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     ns.running("n0").await;
     let spec = serde_json::to_value(ns.pod("n0").await.spec).unwrap();
     assert_eq!(
@@ -102,25 +102,25 @@ async fn an_adopted_node_runs_on_untouched_until_its_spec_changes(kit: Arc<Kit>)
 }
 
 #[scenario]
-async fn an_adopted_node_whose_pod_runs_another_image_than_its_spec_names_is_updated(kit: Arc<Kit>) {
+async fn an_adopted_node_with_an_outdated_image_is_updated(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let (pods, plans) = (PodWatch::begin(&[&ns]).await, PlanWatch::begin(&ns).await);
     original(&ns, ON_DELETE).await;
-    // An update that was lost: what is noted is what was asked for, and not what runs.
+    // A lost update: status records the requested image, not the running one.
     ns.patch("n0", json!({"spec": {"image": V2}})).await;
     write_status(&ns, &json!({"currentImage": V2})).await;
 
     let _operator = ns.operator();
     ns.pod_runs("n0", V2).await;
     ns.running("n0").await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     assert_eq!(ns.status("n0").await["currentImage"], V2);
     assert_eq!((plans.updates(&ns).await, pods.ever().len()), (vec!["n0".to_owned()], 2));
     assert_eq!(pods.together(), []);
 }
 
 #[scenario]
-async fn an_update_that_the_original_operator_left_half_done_is_brought_to_its_end(kit: Arc<Kit>) {
+async fn an_update_left_half_done_by_the_original_is_completed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let pods = PodWatch::begin(&[&ns]).await;
     let left = original(&ns, ON_DELETE).await;
@@ -137,20 +137,20 @@ async fn an_update_that_the_original_operator_left_half_done_is_brought_to_its_e
     let _operator = ns.operator();
     ns.pod_runs("n0", V2).await;
     ns.running("n0").await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     assert_ne!(ns.pod_uid("n0").await, before);
     assert_eq!((ns.status("n0").await["plan"].clone(), pods.ever().len()), (Value::Null, 2));
 }
 
 #[scenario]
-async fn a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobody(kit: Arc<Kit>) {
+async fn a_foreign_plan_without_changes_is_dropped(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let plans = PlanWatch::begin(&ns).await;
     let left = original(&ns, ON_DELETE).await;
     write_status(&ns, &json!({"plan": left["plan"]})).await;
     let (pod, applied) = (ns.pod_uid("n0").await, generation(&ns).await);
     let _operator = ns.operator();
-    ns.says("n0", ADOPTED, &[]).await;
+    ns.reports("n0", ADOPTED, &[]).await;
     ns.running("n0").await;
     assert_eq!(ns.status("n0").await["plan"], Value::Null);
     assert_eq!((ns.pod_uid("n0").await, generation(&ns).await), (pod, applied));
@@ -158,34 +158,34 @@ async fn a_foreign_plan_that_leads_nowhere_new_is_dropped_and_restarts_nobody(ki
 }
 
 #[scenario]
-async fn a_set_that_kubernetes_itself_would_roll_comes_to_be_ours_to_roll(kit: Arc<Kit>) {
+async fn an_adopted_rolling_update_strategy_becomes_on_delete(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let pods = PodWatch::begin(&[&ns]).await;
     original(&ns, "{type: RollingUpdate, rollingUpdate: {partition: 0}}").await;
     let before = ns.pod_uid("n0").await;
     let _operator = ns.operator();
-    ns.says("n0", ADOPTED, &[]).await;
+    ns.reports("n0", ADOPTED, &[]).await;
     assert_eq!(ns.pod_uid("n0").await, before);
 
     ns.patch("n0", json!({"spec": {"image": V2}})).await;
     ns.pod_runs("n0", V2).await;
     ns.running("n0").await;
-    ns.says("n0", UP_TO_DATE, &[]).await;
+    ns.reports("n0", UP_TO_DATE, &[]).await;
     let set = serde_json::to_value(ns.api::<StatefulSet>().get("n0").await.unwrap()).unwrap();
     assert_eq!(set["spec"]["updateStrategy"], json!({"type": "OnDelete"}));
     assert_eq!(pods.ever().len(), 2, "its pod was replaced once");
 }
 
 #[scenario]
-async fn an_adopted_node_that_was_stopped_by_hand_stays_so(kit: Arc<Kit>) {
+async fn an_adopted_node_stopped_by_hand_stays_stopped(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     original(&ns, ON_DELETE).await;
     ns.kubectl(&["scale", "statefulset/n0", "--replicas=0"]);
     ns.gone::<Pod>("n0-0").await;
     let _operator = ns.operator();
-    ns.says("n0", ("Paused", "True", "ScaledByHand"), &["sei.io/retry"]).await;
+    ns.reports("n0", ("Paused", "True", "ScaledByHand"), &["sei.io/retry"]).await;
     ns.patch("n0", json!({"spec": {"dataVolume": {"retain": true}}})).await;
-    ns.says("n0", ("VolumeRetained", "True", "Retained"), &[]).await;
+    ns.reports("n0", ("VolumeRetained", "True", "Retained"), &[]).await;
     let set = ns.api::<StatefulSet>().get("n0").await.unwrap();
     assert_eq!(set.spec.unwrap().replicas, Some(0));
     ns.retry("n0", "go on").await;

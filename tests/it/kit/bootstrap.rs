@@ -1,5 +1,5 @@
-//! The bootstrap of a node: its Job's pod, and how `seid` in it ends. No container runs, so a scenario says when the halt
-//! height is reached.
+//! Bootstrap of a node: the pod of its Job, and the end of `seid` in it. No container runs, so a scenario decides when the
+//! halt height is reached.
 
 use devcluster::stages;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
@@ -10,9 +10,9 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Namespace, eventually, wait::PATIENCE, within};
+use super::{Namespace, eventually, wait::DEADLINE, within};
 
-/// How `seid` of a bootstrap pod ends.
+/// The end of `seid` in a bootstrap pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bootstrap {
     /// It reaches its halt height, which it can only when the gate is open; the Job is Complete.
@@ -37,7 +37,7 @@ impl Namespace {
         .await
     }
 
-    /// Ends `seid` of a node's bootstrap pod, and waits until the Job says so.
+    /// Ends `seid` of a node's bootstrap pod, and waits until the Job has ended.
     pub async fn end_bootstrap(&self, node: &str, how: Bootstrap) {
         let pod = self.bootstrap_pod(node).await.name_any();
         let (behaviour, wanted) = match how {
@@ -45,7 +45,7 @@ impl Namespace {
             Bootstrap::Breaks => (stages::FAIL, "Failed"),
         };
         if how == Bootstrap::Halts {
-            self.sidecar(node).until(PATIENCE, sidecar_sim::Node::is_ready).await.unwrap();
+            self.sidecar(node).until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
         }
         // Watched from before the end: the operator may take a Job that has ended away at once.
         let name = format!("{node}-bootstrap");
@@ -61,7 +61,7 @@ impl Namespace {
     }
 }
 
-/// Which of the two final conditions of a Job is true.
+/// The final condition of a Job that is true, `Complete` or `Failed`.
 fn ending(job: &Job) -> Option<&'static str> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
     let holds = |type_: &&str| conditions.iter().any(|it| it.type_ == *type_ && it.status == "True");

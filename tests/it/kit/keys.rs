@@ -43,7 +43,7 @@ impl SigningKey {
     }
 }
 
-/// Whether a text holds any piece of a private key of these files.
+/// True if a text holds any piece of a private key of these files.
 pub fn holds_a_key(text: &str) -> bool {
     let seed = |private: &'static str| private.split_at(42).0;
     let node = NODE_KEY.split("\"value\": \"").nth(1).unwrap();

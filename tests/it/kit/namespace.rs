@@ -75,7 +75,7 @@ impl Namespace {
         self.api::<SeiNode>().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
     }
 
-    /// Waits until a SeiNode fulfils a condition, and says what it looked like when it does not.
+    /// Waits until a SeiNode fulfils a condition. Panics with its last status otherwise.
     pub async fn node_until(
         &self,
         name: &str,
@@ -96,7 +96,7 @@ impl Namespace {
     /// Waits until a SeiNode is Running and Ready.
     pub async fn running(&self, name: &str) -> SeiNode {
         self.node_until(name, "is Running and Ready", |status| {
-            status.phase == Some(Phase::Running) && truth(status, "Ready") == "True"
+            status.phase == Some(Phase::Running) && condition_status(status, "Ready") == "True"
         })
         .await
     }
@@ -161,7 +161,7 @@ pub fn full_node(name: &str, rest: &str) -> String {
 }
 
 /// Status of a condition; empty when it is missing.
-pub fn truth<'a>(status: &'a SeiNodeStatus, type_: &str) -> &'a str {
+pub fn condition_status<'a>(status: &'a SeiNodeStatus, type_: &str) -> &'a str {
     condition(status, type_).map_or("", |condition| &condition.status)
 }
 

@@ -71,7 +71,7 @@ impl Operator {
         Self { process: world.cluster.spawn(&name, command).unwrap() }
     }
 
-    /// Starts an operator as an installed Deployment says.
+    /// Starts an operator with the settings of an installed Deployment.
     pub fn as_told(world: &World, replica: &Replica) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
         command.args(&replica.arguments).env_clear().envs(replica.variables.iter().cloned());
@@ -109,7 +109,7 @@ impl Operator {
         self.process.resume();
     }
 
-    /// How it ended, if it did.
+    /// Exit status, once the process has ended.
     pub fn exited(&self) -> Option<ExitStatus> {
         self.process.exited()
     }

@@ -63,13 +63,13 @@ impl PlanWatch {
         self.seen.lock().unwrap().ever.iter().map(|(node, _)| node.clone()).collect()
     }
 
-    /// How many updates were under way at once, at most.
+    /// Highest number of concurrent updates.
     pub async fn most_at_once(&self, ns: &Namespace) -> usize {
         self.has_caught_up(ns).await;
         self.seen.lock().unwrap().most
     }
 
-    /// What is stored by now has been seen too.
+    /// Waits until the watch has seen all that is stored.
     async fn has_caught_up(&self, ns: &Namespace) {
         let stored = ns.api::<SeiNode>().list(&Default::default()).await.unwrap().items;
         let number = |version: Option<String>| version.and_then(|it| it.parse::<u64>().ok());

@@ -31,7 +31,7 @@ struct Seen {
 
 impl PodWatch {
     /// Watches every pod of these namespaces; returns when the watch has begun. One watch over all of them: the order of
-    /// what it tells is the order in which it happened.
+    /// its order is the order of the changes.
     pub async fn begin(namespaces: &[&Namespace]) -> Self {
         let names: Vec<String> = namespaces.iter().map(|ns| ns.name.clone()).collect();
         let seen = Arc::new(Mutex::new(Seen::default()));

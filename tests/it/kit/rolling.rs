@@ -1,4 +1,4 @@
-//! Asks for rollouts, and waits until they are complete in every respect.
+//! Rollouts: requested, and waited for until they are complete in every respect.
 
 use devcluster::audit::{self, Request};
 use jiff::Timestamp;
@@ -29,18 +29,19 @@ impl Namespace {
         .await
     }
 
-    /// What keeps a node from being all that its spec asks for.
+    /// The first difference between a node and its spec.
     async fn differs(&self, node: &SeiNode, tag: &str) -> Option<String> {
         let (name, status) = (node.name_any(), node.status.clone().unwrap_or_default());
-        let is = |type_: &str, truth: &str, reason: &str| {
-            condition(&status, type_).is_some_and(|it| (&*it.status, &*it.reason) == (truth, reason))
+        let is = |type_: &str, condition_status: &str, reason: &str| {
+            condition(&status, type_)
+                .is_some_and(|it| (&*it.status, &*it.reason) == (condition_status, reason))
         };
         let pod = self.api::<Pod>().get_opt(&format!("{name}-0")).await.unwrap();
         let pod = pod.filter(|pod| pod.metadata.deletion_timestamp.is_none());
         let set = self.api::<StatefulSet>().get_opt(&name).await.unwrap();
         let target = set.and_then(|set| set.status).and_then(|status| status.update_revision);
         let revision = pod.as_ref().and_then(|pod| pod.labels().get("controller-revision-hash").cloned());
-        let asked = [
+        let checks = [
             ("the image of its spec", node.spec.image == image(tag)),
             ("that its plan has ended", status.plan.is_none()),
             ("observedGeneration", status.observed_generation == node.metadata.generation),
@@ -54,7 +55,7 @@ impl Namespace {
             ("the revision of its pod", revision.is_some() && revision == target),
             ("its open gate", self.sidecar(&name).is_ready()),
         ];
-        asked.into_iter().find(|(_, holds)| !holds).map(|(what, _)| what.to_owned())
+        checks.into_iter().find(|(_, holds)| !holds).map(|(what, _)| what.to_owned())
     }
 
     /// The pod of a node.
@@ -62,8 +63,8 @@ impl Namespace {
         self.api::<Pod>().get(&format!("{node}-0")).await.unwrap()
     }
 
-    /// What the operator of this namespace asked of the API server, watches aside.
-    pub fn asked(&self, since: Timestamp) -> Vec<Request> {
+    /// Requests of this namespace's operator to the API server, without watches.
+    pub fn requests(&self, since: Timestamp) -> Vec<Request> {
         let log = self.world.cluster.audit_log().unwrap();
         let ours = |request: &Request| {
             request.user_agent.starts_with("seinode-operator/")

@@ -1,10 +1,10 @@
-//! Watches the rollouts of a namespace from beginning to end, and says afterwards whether they kept their two promises:
+//! Watch over the rollouts of a namespace, which checks two promises at the end:
 //!
 //! - `status.currentImage` never moves to an image before a pod of the node runs it;
 //! - the operator never deletes a pod that is of the StatefulSet's present revision.
 //!
-//! It never steers anything. Three watches fill one history; what came first is told by `resourceVersion`, which in one etcd
-//! counts all changes of all kinds.
+//! It never steers anything. Three watches fill one history, ordered by `resourceVersion`, which in one etcd counts all
+//! changes of all kinds.
 
 mod history;
 
@@ -41,7 +41,7 @@ pub struct RolloutWatch {
 }
 
 impl RolloutWatch {
-    /// Begins to watch; returns when everything that is there already was seen.
+    /// Begins to watch. Returns when all existing objects are known.
     pub async fn begin(ns: &Namespace) -> Self {
         let history = Arc::<Mutex<History>>::default();
         let tasks = vec![
@@ -53,17 +53,17 @@ impl RolloutWatch {
         Self { namespace: ns.name.clone(), audit_log, history, tasks }
     }
 
-    /// The pods that a node had, in the order in which they came.
+    /// The pods of a node, in order of creation.
     pub fn pods(&self, node: &str) -> Vec<PodStory> {
         self.history.lock().unwrap().pods_of(node)
     }
 
     /// The images that `status.currentImage` moved to, in order.
     /// The watch may be behind what the scenario has read: this is the last of them.
-    pub async fn told(&self, node: &str, last: &str) -> Vec<String> {
-        eventually(&format!("{last} is told of {node}"), async || {
-            let told = self.history.lock().unwrap().told(node);
-            if told.last().is_some_and(|image| image == last) { Ok(told) } else { Err(told) }
+    pub async fn reported_images(&self, node: &str, last: &str) -> Vec<String> {
+        eventually(&format!("{node} reports {last}"), async || {
+            let reported = self.history.lock().unwrap().reported_images(node);
+            if reported.last().is_some_and(|image| image == last) { Ok(reported) } else { Err(reported) }
         })
         .await
     }
@@ -71,15 +71,15 @@ impl RolloutWatch {
     /// Fails with what happened if a promise was broken.
     pub fn holds(&self) {
         let history = self.history.lock().unwrap();
-        let early = history.told_too_early();
+        let early = history.reported_too_early();
         assert!(early.is_empty(), "currentImage moved before a pod ran it: {early:#?}\n{history:#?}");
         let needless: Vec<_> =
             history.deleted_at_target().filter(|pod| self.deleted_by_operator(pod, &history)).collect();
         assert!(needless.is_empty(), "deleted by the operator at the target: {needless:#?}\n{history:#?}");
     }
 
-    /// The record of requests does not name UIDs; that a request of the operator took effect right before the watch told
-    /// of it is enough to suspect it.
+    /// The record of requests does not name UIDs; that a request of the operator took effect right before the watch saw
+    /// it is enough to suspect it.
     fn deleted_by_operator(&self, pod: &PodStory, history: &History) -> bool {
         let Some(deleted) = &pod.deleted else { return false };
         // What came before its predecessor went was the end of that one.

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Operator, eventually};
 
-/// How often readiness is asked; a kubelet does so every few seconds.
+/// Period of readiness checks; that of a kubelet is a few seconds.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// Where connections go, and until when.

@@ -1,4 +1,4 @@
-//! What a storage administrator does by hand: claims and volumes made, mended, grown and let go.
+//! Manual work of a storage administrator: claims and volumes are created, repaired, grown and released.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{
@@ -36,7 +36,7 @@ impl Namespace {
         .await
     }
 
-    /// Says what a claim's status says of its size.
+    /// Sets the capacity in the status of a claim.
     pub async fn pvc_reports(&self, name: &str, capacity: Value) {
         let change = json!({"status": {"capacity": capacity}});
         let claims = self.api::<PersistentVolumeClaim>();
@@ -67,7 +67,7 @@ impl Namespace {
         self.volumes().patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
     }
 
-    /// Grows a claim and its volume, as an administrator asks for it and a resizer does it.
+    /// Grows a claim and its volume, as an administrator and a resizer do.
     pub async fn grow(&self, name: &str, storage: &str) {
         let request = json!({"spec": {"resources": {"requests": {"storage": storage}}}});
         let claims = self.api::<PersistentVolumeClaim>();
@@ -91,7 +91,7 @@ impl Namespace {
     }
 
     /// Deletes a claim and waits until it is gone; its volume is kept, as the operator's words advise.
-    pub async fn let_go_of(&self, name: &str) -> String {
+    pub async fn release_pv(&self, name: &str) -> String {
         let claims = self.api::<PersistentVolumeClaim>();
         let volume = claims.get(name).await.unwrap().spec.unwrap().volume_name.unwrap();
         self.change_pv(&volume, json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}})).await;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Longer than anything here takes, also on a machine under load: who waits in vain hangs.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 /// Between two looks, at first.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Later ever less often, up to this: a hundred who wait must not keep the API server from what they wait for.
@@ -14,20 +14,20 @@ const LONG_GLANCE: Duration = Duration::from_millis(300);
 
 /// Awaits something that must happen in time.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
+    match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
-        Err(_) => panic!("not within {PATIENCE:?}: {what}"),
+        Err(_) => panic!("not within {DEADLINE:?}: {what}"),
     }
 }
 
-/// Looks again and again until `look` finds what it seeks; says what it saw last when it does not.
+/// Polls until `look` succeeds. Panics with its last answer after the deadline.
 pub async fn eventually<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, S>) -> T {
     let begun = Instant::now();
     loop {
         match look().await {
             Ok(found) => return found,
-            Err(seen) if begun.elapsed() > PATIENCE => {
-                panic!("not within {PATIENCE:?}: {what}; last seen: {seen:#?}")
+            Err(seen) if begun.elapsed() > DEADLINE => {
+                panic!("not within {DEADLINE:?}: {what}; last seen: {seen:#?}")
             }
             Err(_) => tokio::time::sleep((begun.elapsed() / 8).clamp(GLANCE, LONG_GLANCE)).await,
         }

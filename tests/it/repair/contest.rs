@@ -1,4 +1,4 @@
-//! Somebody edits the same field again and again: the operator does not fight for ever, it says who it is and stops.
+//! A field that somebody edits again and again: the operator names the editor and gives up.
 
 use std::sync::Arc;
 
@@ -41,12 +41,12 @@ async fn contested(ns: &Namespace) {
         repaired(ns, times).await;
     }
     gitops(ns).await;
-    ns.says("n0", CONTESTED, &["terminationGracePeriodSeconds", "gitops", "sei.io/retry"]).await;
-    ns.announces("n0", "FieldContested", &["terminationGracePeriodSeconds", "gitops"]).await;
+    ns.reports("n0", CONTESTED, &["terminationGracePeriodSeconds", "gitops", "sei.io/retry"]).await;
+    ns.emits("n0", "FieldContested", &["terminationGracePeriodSeconds", "gitops"]).await;
 }
 
 #[scenario]
-async fn who_edits_a_field_for_the_third_time_is_named_and_left_alone(kit: Arc<Kit>) {
+async fn a_third_edit_of_a_field_is_reported_and_tolerated(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     contested(&ns).await;
@@ -55,27 +55,27 @@ async fn who_edits_a_field_for_the_third_time_is_named_and_left_alone(kit: Arc<K
 
     // Other fields are still the operator's.
     ns.kubectl(&["set", "selector", "service/n0", "app=other"]);
-    ns.announces("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
     assert_eq!(grace(&ns).await, Some(5), "the contested field was repaired all the same");
-    ns.says("n0", CONTESTED, &["gitops"]).await;
+    ns.reports("n0", CONTESTED, &["gitops"]).await;
     // Another operator knows of it too.
     operator.kill();
     let _operator = ns.operator();
     ns.kubectl(&["delete", "service", "n0"]);
-    ns.announces("n0", "ChildRestored", &["Service"]).await;
+    ns.emits("n0", "ChildRestored", &["Service"]).await;
     assert!(ns.api::<Service>().get_opt("n0").await.unwrap().is_some());
     assert_eq!(grace(&ns).await, Some(5));
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
 #[scenario]
-async fn a_person_ends_the_contest_and_the_field_is_the_operators_again(kit: Arc<Kit>) {
+async fn a_contest_ends_when_a_person_says_so(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     contested(&ns).await;
     let pod = ns.pod_uid("n0").await;
     ns.retry("n0", "gitops has let go of it").await;
-    ns.says("n0", NOT_CONTESTED, &[]).await;
+    ns.reports("n0", NOT_CONTESTED, &[]).await;
     eventually("the field is as the operator wants it", async || {
         let now = grace(&ns).await;
         if now == Some(120) { Ok(()) } else { Err(now) }
@@ -88,12 +88,12 @@ async fn a_person_ends_the_contest_and_the_field_is_the_operators_again(kit: Arc
         if now == Some(120) { Ok(()) } else { Err(now) }
     })
     .await;
-    ns.says("n0", NOT_CONTESTED, &[]).await;
+    ns.reports("n0", NOT_CONTESTED, &[]).await;
     assert_eq!(ns.pod_uid("n0").await, pod);
 }
 
 #[scenario]
-async fn an_update_goes_through_whoever_contests_a_field(kit: Arc<Kit>) {
+async fn a_contested_field_does_not_block_an_update(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     contested(&ns).await;

@@ -40,7 +40,7 @@ async fn children(ns: &Namespace, node: &str) -> Children {
 }
 
 #[scenario]
-async fn what_people_edit_by_hand_is_put_right_and_no_pod_is_restarted(kit: Arc<Kit>) {
+async fn manual_edits_are_reverted_without_a_restart(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -68,7 +68,7 @@ async fn is_put_right(ns: &Namespace, node: &str, edit: &Edit) {
     })
     .await;
     assert!(edited.elapsed() < SOON, "{what}: repaired after {:?}", edited.elapsed());
-    ns.announces(node, "HandEditRepaired", &[field, manager]).await;
+    ns.emits(node, "HandEditRepaired", &[field, manager]).await;
     is_settled(ns, node, what).await;
     assert_eq!(ns.pod_uid(node).await, pod, "{what}: its pod was restarted");
     let repairs = ns.status(node).await["repairs"].as_array().cloned().unwrap_or_default();
@@ -111,7 +111,7 @@ async fn is_settled(ns: &Namespace, node: &str, what: &str) {
 }
 
 #[scenario]
-async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
+async fn additions_by_others_to_children_stay(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -125,8 +125,8 @@ async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
     // Whoever repairs the rest must not take it away.
     ns.kubectl(&["set", "image", &set("n0"), "seid=registry.example.com/seid:by-hand"]);
     ns.kubectl(&["set", "selector", &service("n0"), "app=other"]);
-    ns.announces("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
-    ns.announces("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
     is_settled(&ns, "n0", "additions of others").await;
     let (set, service) =
         (ns.api::<StatefulSet>().get("n0").await.unwrap(), ns.api::<Service>().get("n0").await.unwrap());
@@ -143,7 +143,7 @@ async fn what_others_add_to_the_children_stays(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<Kit>) {
+async fn edits_by_update_or_apply_are_attributed_too(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     for node in ["n0", "n1"] {
@@ -158,8 +158,8 @@ async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<
     .await;
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}});
     ns.apply_as::<StatefulSet>("gitops", "n1", grace).await;
-    ns.announces("n0", "HandEditRepaired", &["spec.template", "capacity-bot"]).await;
-    ns.announces("n1", "HandEditRepaired", &["spec.template", "gitops"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.template", "capacity-bot"]).await;
+    ns.emits("n1", "HandEditRepaired", &["spec.template", "gitops"]).await;
     for (node, what) in [("n0", "an update"), ("n1", "an apply")] {
         is_settled(&ns, node, what).await;
     }
@@ -168,7 +168,7 @@ async fn programs_that_write_whole_objects_or_apply_them_are_named_too(kit: Arc<
 }
 
 #[scenario]
-async fn an_edit_made_while_the_operator_was_down_is_put_right(kit: Arc<Kit>) {
+async fn an_edit_made_during_an_outage_is_reverted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -178,14 +178,14 @@ async fn an_edit_made_while_the_operator_was_down_is_put_right(kit: Arc<Kit>) {
     ns.kubectl(&["set", "image", &set("n0"), "seid=registry.example.com/seid:by-hand"]);
     ns.kubectl(&["set", "selector", &service("n0"), "app=other"]);
     let _operator = ns.operator();
-    ns.announces("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
-    ns.announces("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
     is_settled(&ns, "n0", "edits while nobody looked").await;
     assert_eq!((children(&ns, "n0").await, ns.pod_uid("n0").await), (before, pod));
 }
 
 #[scenario]
-async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody(kit: Arc<Kit>) {
+async fn a_repair_uses_current_settings_and_restarts_nothing(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     let plans = PlanWatch::begin(&ns).await;
@@ -203,14 +203,14 @@ async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody(kit
         &[("SEI_RESOURCE_CPU_DEFAULT", "7")],
     );
     for node in ["n0", "n1"] {
-        ns.says(node, ("TemplateOutdated", "True", "RenderingChanged"), &[]).await;
+        ns.reports(node, ("TemplateOutdated", "True", "RenderingChanged"), &[]).await;
     }
     ns.kubectl(&["set", "image", &set("n0"), "seid=registry.example.com/seid:by-hand"]);
     ns.kubectl(&["delete", &set("n1"), "--cascade=orphan"]);
-    ns.announces("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
-    ns.announces("n1", "ChildRestored", &["StatefulSet"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
+    ns.emits("n1", "ChildRestored", &["StatefulSet"]).await;
     for node in ["n0", "n1"] {
-        ns.says(node, ("TemplateOutdated", "True", "PodOutdated"), &["next rollout"]).await;
+        ns.reports(node, ("TemplateOutdated", "True", "PodOutdated"), &["next rollout"]).await;
         let set = serde_json::to_value(ns.api::<StatefulSet>().get(node).await.unwrap()).unwrap();
         assert_eq!(set["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"], "7");
         ns.running(node).await;
@@ -220,7 +220,7 @@ async fn what_is_put_right_is_rendered_as_of_today_and_still_restarts_nobody(kit
 }
 
 #[scenario]
-async fn an_edit_in_the_middle_of_an_update_reaches_no_pod(kit: Arc<Kit>) {
+async fn an_edit_during_an_update_reaches_no_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -229,21 +229,21 @@ async fn an_edit_in_the_middle_of_an_update_reaches_no_pod(kit: Arc<Kit>) {
     let slow = json!({"metadata": {"annotations": {STOP_DELAY: "3s"}}});
     ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &Patch::Merge(slow)).await.unwrap();
     ns.patch("n0", json!({"spec": {"image": "registry.example.com/seid:v2"}})).await;
-    eventually("its pod is asked to go", async || {
+    eventually("its pod is being deleted", async || {
         let pod = ns.pod("n0").await;
         if pod.metadata.deletion_timestamp.is_some() { Ok(()) } else { Err(pod.metadata) }
     })
     .await;
     ns.kubectl(&["set", "image", &set("n0"), "seid=registry.example.com/seid:by-hand"]);
     ns.pod_runs("n0", "registry.example.com/seid:v2").await;
-    ns.announces("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
+    ns.emits("n0", "HandEditRepaired", &["spec.template", "kubectl-set"]).await;
     is_settled(&ns, "n0", "an edit in the middle of an update").await;
     assert_eq!(ns.status("n0").await["currentImage"], "registry.example.com/seid:v2");
     assert_eq!(pods.ever().len(), 2, "a pod was made from the edited template");
 }
 
 #[scenario]
-async fn a_child_that_lost_its_owner_is_taken_back(kit: Arc<Kit>) {
+async fn a_child_without_owner_is_readopted(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let node = ns.full_node("n0", "").await;

@@ -10,11 +10,14 @@ use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::TaskType;
 
-use crate::kit::{Kit, Namespace, eventually, namespace::truth, pods::PodWatch, told::says, wait::PATIENCE};
+use crate::kit::{
+    Kit, Namespace, conditions::reports, eventually, namespace::condition_status, pods::PodWatch,
+    wait::DEADLINE,
+};
 
 const STOPPED: (&str, &str, &str) = ("Paused", "True", "ScaledByHand");
 const NOT_PAUSED: (&str, &str, &str) = ("Paused", "False", "NotPaused");
-/// Who scales to 0 with `kubectl scale` leaves no name: the API server keeps none of a field that is 0 by that way.
+/// `kubectl scale --replicas=0` leaves no name: the API server keeps no field manager of a zero set that way.
 const SOMEBODY: &str = "somebody";
 const V2: &str = "registry.example.com/seid:v2";
 const V3: &str = "registry.example.com/seid:v3";
@@ -28,15 +31,15 @@ async fn replicas(ns: &Namespace, node: &str) -> Option<i32> {
     ns.api::<StatefulSet>().get(node).await.unwrap().spec.unwrap().replicas
 }
 
-/// Waits until a node says who stopped it, as far as that can be known, and until nothing of it runs.
+/// Waits until a node reports who stopped it, as far as that is known, and has no pod.
 async fn stopped(ns: &Namespace, node: &str, by: &str) {
-    let told = ns.says(node, STOPPED, &[by, "scaled the StatefulSet to 0", "sei.io/retry"]).await;
-    let told = told.status.unwrap();
-    assert_eq!(truth(&told, "Ready"), "False", "{told:#?}");
+    let reported = ns.reports(node, STOPPED, &[by, "scaled the StatefulSet to 0", "sei.io/retry"]).await;
+    let reported = reported.status.unwrap();
+    assert_eq!(condition_status(&reported, "Ready"), "False", "{reported:#?}");
     let by_hand = ns.status(node).await["scaledByHand"].clone();
     assert!(by_hand["manager"].as_str().is_some_and(|manager| manager.contains(by)), "{by_hand}");
     assert!(by_hand["since"].is_string(), "{by_hand}");
-    ns.announces(node, "ScaledByHand", &[by]).await;
+    ns.emits(node, "ScaledByHand", &[by]).await;
     ns.gone::<Pod>(&format!("{node}-0")).await;
 }
 
@@ -55,21 +58,21 @@ async fn stays_down(ns: &Namespace, node: &str) {
         if kept && status["observedGeneration"] != was { Ok(()) } else { Err(status) }
     })
     .await;
-    ns.says(node, STOPPED, &[]).await;
+    ns.reports(node, STOPPED, &[]).await;
     assert_eq!(replicas(ns, node).await, Some(0), "somebody scaled it up");
     assert!(ns.api::<Pod>().get_opt(&format!("{node}-0")).await.unwrap().is_none(), "it has a pod");
 }
 
-/// Waits until a node is up again and says nothing of a stop any more.
+/// Waits until a node is up again and reports no stop.
 async fn up_again(ns: &Namespace, node: &str) {
     ns.running(node).await;
-    ns.says(node, NOT_PAUSED, &[]).await;
+    ns.reports(node, NOT_PAUSED, &[]).await;
     assert_eq!(replicas(ns, node).await, Some(1));
     assert!(ns.status(node).await["scaledByHand"].is_null());
 }
 
 #[scenario]
-async fn a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator(kit: Arc<Kit>) {
+async fn manual_scale_to_zero_survives_a_restart(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -87,7 +90,7 @@ async fn a_set_scaled_to_0_by_hand_stays_so_also_for_another_operator(kit: Arc<K
 }
 
 #[scenario]
-async fn a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the_spec_asks_for(kit: Arc<Kit>) {
+async fn a_scale_to_zero_during_an_outage_persists(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -105,15 +108,15 @@ async fn a_set_scaled_to_0_while_the_operator_was_down_stays_so_whatever_the_spe
 }
 
 #[scenario]
-async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
+async fn a_node_that_is_coming_up_can_be_stopped(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
     sidecar.behaviour().hold(TaskType::ConfigApply);
     ns.full_node("n0", "").await;
-    let given =
+    let submitted =
         |sidecar: &sidecar_sim::Node| sidecar.submissions().iter().any(|it| it.task == TaskType::ConfigApply);
-    sidecar.until(PATIENCE, given).await.unwrap();
+    sidecar.until(DEADLINE, submitted).await.unwrap();
     scale(&ns, "n0", 0);
     stopped(&ns, "n0", SOMEBODY).await;
     stays_down(&ns, "n0").await;
@@ -123,7 +126,7 @@ async fn a_node_that_is_still_coming_up_can_be_stopped_too(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>) {
+async fn a_stop_ends_by_retry_by_pause_or_by_scaling_up(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let nodes = ["n0", "n1", "n2"];
@@ -142,7 +145,7 @@ async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>) {
     ns.retry("n0", "1").await;
     up_again(&ns, "n0").await;
     ns.patch("n1", json!({"spec": {"paused": true}})).await;
-    ns.says("n1", ("Paused", "True", "Paused"), &[]).await;
+    ns.reports("n1", ("Paused", "True", "Paused"), &[]).await;
     ns.patch("n1", json!({"spec": {"paused": false}})).await;
     up_again(&ns, "n1").await;
     scale(&ns, "n2", 1);
@@ -153,13 +156,13 @@ async fn a_stop_ends_by_a_retry_by_a_pause_and_by_scaling_back(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newest_spec(kit: Arc<Kit>) {
+async fn an_update_stopped_by_hand_resumes_with_the_newest_spec(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
     ns.running("n0").await;
     ns.patch("n0", json!({"spec": {"image": "registry.example.com/seid:does-not-exist"}})).await;
-    ns.says("n0", ("RolloutBlocked", "True", "ImagePullBackOff"), &["does-not-exist"]).await;
+    ns.reports("n0", ("RolloutBlocked", "True", "ImagePullBackOff"), &["does-not-exist"]).await;
     let pods = PodWatch::begin(&[&ns]).await;
     scale(&ns, "n0", 0);
     stopped(&ns, "n0", SOMEBODY).await;
@@ -168,7 +171,7 @@ async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newe
         ns.patch("n0", json!({"spec": {"image": image}})).await;
         let generation = ns.api::<SeiNode>().get("n0").await.unwrap().metadata.generation;
         ns.node_until("n0", "the operator knows the newest spec", |status| {
-            status.observed_generation == generation && says(status, STOPPED, &[])
+            status.observed_generation == generation && reports(status, STOPPED, &[])
         })
         .await;
     }
@@ -181,7 +184,7 @@ async fn an_update_that_was_stopped_by_hand_waits_and_then_goes_on_with_the_newe
 }
 
 #[scenario]
-async fn a_stop_while_the_pod_is_being_replaced_is_honoured_too(kit: Arc<Kit>) {
+async fn a_stop_during_a_pod_replacement_is_honoured(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -190,7 +193,7 @@ async fn a_stop_while_the_pod_is_being_replaced_is_honoured_too(kit: Arc<Kit>) {
     let slow = json!({"metadata": {"annotations": {STOP_DELAY: "4s"}}});
     ns.api::<Pod>().patch("n0-0", &PatchParams::default(), &Patch::Merge(slow)).await.unwrap();
     ns.patch("n0", json!({"spec": {"image": V2}})).await;
-    eventually("its pod is asked to go", async || {
+    eventually("its pod is being deleted", async || {
         let pod = ns.pod("n0").await;
         if pod.metadata.deletion_timestamp.is_some() { Ok(()) } else { Err(pod.metadata) }
     })

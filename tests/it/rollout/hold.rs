@@ -35,7 +35,7 @@ pub async fn begin_and_stop_at(ns: &Namespace, gap: &str) {
     ns.node_until("n0", &format!("is at {gap}"), |status| current_task(status) == gap).await;
 }
 
-/// Nothing holds it any more; an image that cannot be pulled is left to whoever asks for another.
+/// Releases the held step. An image that cannot be pulled is left to the scenario.
 pub async fn let_go_on(ns: &Namespace, gap: &str) {
     match held(gap) {
         Some(task) => drop(ns.sidecar("n0").behaviour().release(task)),
@@ -44,7 +44,7 @@ pub async fn let_go_on(ns: &Namespace, gap: &str) {
     }
 }
 
-/// The task that the sidecar is told to hold.
+/// The task that the sidecar holds.
 fn held(gap: &str) -> Option<TaskType> {
     TaskType::ALL.into_iter().find(|task| task.to_string() == gap)
 }

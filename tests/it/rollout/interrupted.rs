@@ -24,13 +24,13 @@ enum Strike {
 }
 
 #[scenario]
-async fn a_set_that_is_deleted_in_any_gap_is_put_back_and_rolled_out(kit: Arc<Kit>) {
+async fn a_rollout_survives_a_deleted_statefulset(kit: Arc<Kit>) {
     let kit = &kit;
     stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Set, gap)).await;
 }
 
 #[scenario]
-async fn a_pod_that_is_evicted_in_any_gap_comes_back_and_is_rolled_out(kit: Arc<Kit>) {
+async fn a_rollout_survives_an_eviction_at_any_request(kit: Arc<Kit>) {
     let kit = &kit;
     stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Pod, gap)).await;
 }
@@ -58,8 +58,8 @@ async fn strike(kit: &Kit, what: Strike, gap: &str) {
     ns.patch("n0", wish(tag, "2")).await;
     ns.rolled("n0", tag).await;
     watch.holds();
-    assert_eq!(watch.told("n0", &image(tag)).await, [image(tag)], "{what:?} at {gap}");
-    let given = ns.sidecar("n0").submissions();
-    let config = given.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
+    assert_eq!(watch.reported_images("n0", &image(tag)).await, [image(tag)], "{what:?} at {gap}");
+    let submitted = ns.sidecar("n0").submissions();
+    let config = submitted.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
     assert_eq!(json!(config.params)["overrides"]["evm.http_port"], "2", "{what:?} at {gap}");
 }

@@ -1,4 +1,4 @@
-//! What a rollout costs the API server.
+//! Requests of a rollout to the API server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,9 +8,9 @@ use scenario::scenario;
 use sidecar_sim::Delay;
 
 use super::running;
-use crate::kit::{Kit, Namespace, eventually, namespace::truth};
+use crate::kit::{Kit, Namespace, eventually, namespace::condition_status};
 
-/// Whatever the operator asks for a plain change of the image, its events included; watches aside.
+/// Requests of the operator for a change of the image, events included, watches excluded.
 const MOST: usize = 10;
 
 #[scenario]
@@ -24,12 +24,12 @@ async fn a_rollout_takes_ten_requests_at_most(kit: Arc<Kit>) {
         ns.rolled("n0", tag).await;
         settled(&ns, plans).await;
         let offset = |at: Timestamp| SignedDuration::as_millis(&at.duration_since(begun));
-        let asked: Vec<_> = ns
-            .asked(begun)
+        let sent: Vec<_> = ns
+            .requests(begun)
             .iter()
             .map(|it| format!("{:>5} ms {} {} {}", offset(it.received), it.verb, it.resource, it.subresource))
             .collect();
-        assert!((5..=MOST).contains(&asked.len()), "sidecar after {delay:?}: {} {asked:#?}", asked.len());
+        assert!((5..=MOST).contains(&sent.len()), "sidecar after {delay:?}: {} {sent:#?}", sent.len());
     }
 }
 
@@ -38,9 +38,9 @@ async fn a_rollout_takes_ten_requests_at_most(kit: Arc<Kit>) {
 async fn settled(ns: &Namespace, plans: usize) {
     eventually("the last event is there", async || {
         let events = ns.api::<Event>().list(&Default::default()).await.unwrap().items;
-        let told = events.iter().filter(|event| event.reason.as_deref() == Some("PlanComplete")).count();
-        if told == plans { Ok(()) } else { Err(told) }
+        let reported = events.iter().filter(|event| event.reason.as_deref() == Some("PlanComplete")).count();
+        if reported == plans { Ok(()) } else { Err(reported) }
     })
     .await;
-    ns.node_until("n0", "is Available", |status| truth(status, "Available") == "True").await;
+    ns.node_until("n0", "is Available", |status| condition_status(status, "Available") == "True").await;
 }

@@ -13,12 +13,12 @@ use serde_json::json;
 use super::running;
 use crate::kit::{
     Kit,
-    namespace::{condition, full_node, truth},
+    namespace::{condition, condition_status, full_node},
     rollout::RolloutWatch,
 };
 
 #[scenario]
-async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+async fn a_crash_looping_node_is_rolled_out_unaided(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let crash = json!({"metadata": {"annotations": {BEHAVIOUR: CRASH_LOOP}}});
@@ -29,13 +29,13 @@ async fn a_node_that_crashes_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
     .await;
     ns.image("n0", "v2").await;
     ns.rolled("n0", "v2").await;
-    ns.node_until("n0", "is Available", |status| truth(status, "Available") == "True").await;
+    ns.node_until("n0", "is Available", |status| condition_status(status, "Available") == "True").await;
     watch.holds();
     assert_eq!(watch.pods("n0").len(), 2);
 }
 
 #[scenario]
-async fn a_node_that_is_never_ready_is_rolled_out_untouched_by_hand(kit: Arc<Kit>) {
+async fn a_never_ready_node_is_rolled_out_unaided(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let watch = RolloutWatch::begin(&ns).await;
@@ -44,10 +44,10 @@ async fn a_node_that_is_never_ready_is_rolled_out_untouched_by_hand(kit: Arc<Kit
     ns.running("n0").await;
     ns.image("n0", &height_2).await;
     let node = ns.rolled("n0", &height_2).await;
-    assert_eq!(truth(&node.status.unwrap(), "Available"), "False");
+    assert_eq!(condition_status(&node.status.unwrap(), "Available"), "False");
     ns.image("n0", "v3").await;
     ns.rolled("n0", "v3").await;
-    ns.node_until("n0", "is Available", |status| truth(status, "Available") == "True").await;
+    ns.node_until("n0", "is Available", |status| condition_status(status, "Available") == "True").await;
     watch.holds();
     assert_eq!(watch.pods("n0").len(), 3, "each of them was replaced once");
 }

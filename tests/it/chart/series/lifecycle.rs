@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     chart::exposition::Seen,
-    kit::{Namespace, Operator, eventually, given::validator},
+    kit::{Namespace, Operator, eventually, fixtures::validator},
 };
 
 /// Lives it.
@@ -91,7 +91,7 @@ async fn is_updated_loses_its_gate_and_is_contested(ns: &Namespace, seen: &Seen)
 async fn fails(ns: &Namespace, seen: &Seen) {
     ns.sidecar("n1").behaviour().fail_task(TaskType::ConfigApply, Times::Always, "bad value");
     ns.full_node("n1", "").await;
-    ns.says("n1", ("Ready", "False", "PlanFailed"), &["bad value"]).await;
+    ns.reports("n1", ("Ready", "False", "PlanFailed"), &["bad value"]).await;
     shows(seen, "sei_controller_seinode_condition_reason", &[("name", "n1"), ("reason", "PlanFailed")]).await;
 }
 

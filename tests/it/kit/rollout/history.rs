@@ -1,4 +1,4 @@
-//! What was seen of the pods, StatefulSets and SeiNodes of a namespace, and what follows from it.
+//! History of the pods, StatefulSets and SeiNodes of a namespace, and conclusions from it.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use seinode_api::SeiNode;
 
 use crate::kit::rolling::seid_image;
 
-/// When something was seen.
+/// Moment of an observed change.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The change, in the order of all changes of the cluster.
     pub change: u64,
     /// Our clock.
     pub seen: Timestamp,
-    /// Whether the object was still there.
+    /// False for a deletion.
     stays: bool,
-    /// Whether we watched it happen.
+    /// False for an object that existed before the watch began.
     live: bool,
 }
 
@@ -32,7 +32,7 @@ impl Moment {
     }
 }
 
-/// What became of a pod.
+/// Life of a pod.
 #[derive(Clone, Debug)]
 pub struct PodStory {
     pub uid: String,
@@ -48,7 +48,7 @@ pub struct PodStory {
     pub deleted: Option<Moment>,
 }
 
-/// What a StatefulSet was from a change on.
+/// State of a StatefulSet from a change on.
 #[derive(Debug)]
 struct SetState {
     change: u64,
@@ -58,7 +58,7 @@ struct SetState {
 }
 
 #[derive(Debug)]
-struct Told {
+struct Reported {
     node: String,
     image: String,
     moment: Moment,
@@ -72,7 +72,7 @@ pub struct History {
     /// By name, which is that of the node; oldest first.
     sets: BTreeMap<String, Vec<SetState>>,
     current: BTreeMap<String, Option<String>>,
-    told: Vec<Told>,
+    reported: Vec<Reported>,
 }
 
 impl History {
@@ -124,7 +124,7 @@ impl History {
         let image = node.status.as_ref().and_then(|status| status.current_image.clone());
         let before = self.current.insert(node.name_any(), image.clone()).flatten();
         if let Some(image) = image.filter(|image| moment.live && before.as_ref() != Some(image)) {
-            self.told.push(Told { node: node.name_any(), image, moment });
+            self.reported.push(Reported { node: node.name_any(), image, moment });
         }
     }
 
@@ -132,19 +132,28 @@ impl History {
         self.pods.iter().filter(|pod| pod.node == node).cloned().collect()
     }
 
-    pub fn told(&self, node: &str) -> Vec<String> {
-        self.told.iter().filter(|told| told.node == node).map(|told| told.image.clone()).collect()
+    pub fn reported_images(&self, node: &str) -> Vec<String> {
+        self.reported
+            .iter()
+            .filter(|reported| reported.node == node)
+            .map(|reported| reported.image.clone())
+            .collect()
     }
 
     /// Moves of `currentImage` to what no pod of the node ran at that moment.
-    pub fn told_too_early(&self) -> Vec<String> {
-        let runs_then = |pod: &&PodStory, told: &Told| {
+    pub fn reported_too_early(&self) -> Vec<String> {
+        let runs_then = |pod: &&PodStory, reported: &Reported| {
             let before =
-                |moment: Option<Moment>| moment.is_some_and(|moment| moment.change < told.moment.change);
-            pod.node == told.node && pod.image == told.image && before(pod.ran) && !before(pod.deleted)
+                |moment: Option<Moment>| moment.is_some_and(|moment| moment.change < reported.moment.change);
+            pod.node == reported.node
+                && pod.image == reported.image
+                && before(pod.ran)
+                && !before(pod.deleted)
         };
-        let lies = self.told.iter().filter(|told| !self.pods.iter().any(|pod| runs_then(&pod, told)));
-        lies.map(|told| format!("{} at {}: {}", told.node, told.moment.change, told.image)).collect()
+        let lies =
+            self.reported.iter().filter(|reported| !self.pods.iter().any(|pod| runs_then(&pod, reported)));
+        lies.map(|reported| format!("{} at {}: {}", reported.node, reported.moment.change, reported.image))
+            .collect()
     }
 
     /// Every pod that there was.
@@ -152,7 +161,7 @@ impl History {
         &self.pods
     }
 
-    /// Pods that were deleted when they were what the StatefulSet asked for.
+    /// Pods that were deleted at the target revision.
     pub fn deleted_at_target(&self) -> impl Iterator<Item = &PodStory> {
         self.pods.iter().filter(|pod| {
             let deleted = pod.deleted.as_ref().filter(|deleted| deleted.live);

@@ -1,4 +1,4 @@
-//! What people do to the children of a node, one edit for each row.
+//! Manual edits of the children of a node, one a row.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,9 @@ use crate::kit::Namespace;
 
 /// An edit, made to a node of its own.
 pub struct Edit {
-    /// What people would call it.
+    /// Name of the edit.
     pub what: &'static str,
-    /// What of the children it changes, as the operator names it.
+    /// The edited field, as the operator names it.
     pub field: &'static str,
     /// Under which name it is made, if the API server keeps one.
     pub manager: &'static str,

@@ -1,4 +1,4 @@
-//! A rollout that waits for a person says for what, and a good spec is enough to cure it.
+//! A rollout that waits for a person reports why, and recovers with a good spec alone.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use serde_json::json;
 use super::{hold::finalizers, running};
 use crate::kit::{
     Kit, Namespace, Operator, eventually,
-    namespace::{condition, full_node, truth},
+    namespace::{condition, condition_status, full_node},
     rolling::{image, seid_image},
     rollout::RolloutWatch,
 };
 
-/// Image, reason, and what the message says.
+/// Image, reason, and a part of the message.
 const BAD: [(&str, &str, &str); 4] = [
     (ABSENT_IMAGE, "ImagePullBackOff", "container seid-init is in ImagePullBackOff: image "),
     (CRASHING_IMAGE, "CrashLoopBackOff", "container seid is in CrashLoopBackOff, last exit code 42"),
@@ -32,7 +32,7 @@ const BAD: [(&str, &str, &str); 4] = [
 ];
 
 #[scenario]
-async fn a_bad_image_is_told_with_its_reason_and_a_good_one_is_enough_to_cure_it(kit: Arc<Kit>) {
+async fn a_bad_image_is_reported_and_a_good_one_recovers(kit: Arc<Kit>) {
     let kit = &kit;
     join_all(BAD.map(|bad| told_and_cured(kit, bad))).await;
 }
@@ -52,7 +52,7 @@ async fn told_and_cured(kit: &Kit, (tag, reason, words): (&str, &str, &str)) {
     metric(&operator, None).await;
     told_once(&ns, reason).await;
     watch.holds();
-    assert_eq!(watch.told("n0", &image("v2")).await, [image("v2")], "nobody ran the other one");
+    assert_eq!(watch.reported_images("n0", &image("v2")).await, [image("v2")], "nobody ran the other one");
     assert_eq!(watch.pods("n0").len(), 3, "{reason}: one pod for each image");
 }
 
@@ -70,7 +70,7 @@ async fn blocked(ns: &Namespace, reason: &str, words: &str) -> Timestamp {
     let ready = condition(&status, "Ready").unwrap();
     assert_eq!((&*ready.status, &*ready.reason), ("False", "Updating"));
     assert!(ready.message.contains("observe-image") && ready.message.contains(words), "{}", ready.message);
-    assert_eq!(truth(&status, "NodeUpdateInProgress"), "True");
+    assert_eq!(condition_status(&status, "NodeUpdateInProgress"), "True");
     assert_eq!(status.current_image, Some(image("v1")));
     blocked.last_transition_time.0
 }
@@ -93,10 +93,10 @@ async fn has_been_restarted(ns: &Namespace) {
 /// Waits until the metric has a series with this reason, or none.
 async fn metric(operator: &Operator, reason: Option<&str>) {
     let name = "sei_controller_seinode_rollout_blocked{";
-    eventually(&format!("the metric says {reason:?}"), async || {
+    eventually(&format!("the metric has {reason:?}"), async || {
         let (_, text) = operator.get("metrics", "/metrics").await;
         let series: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
-        let says = match (reason, &*series) {
+        let matches = match (reason, &*series) {
             (None, []) => true,
             (Some(reason), [one]) => {
                 one.contains(&format!("reason=\"{reason}\""))
@@ -105,15 +105,15 @@ async fn metric(operator: &Operator, reason: Option<&str>) {
             }
             _ => false,
         };
-        if says { Ok(()) } else { Err(series) }
+        if matches { Ok(()) } else { Err(series) }
     })
     .await;
 }
 
-/// Waits until an event tells of the reason; there is no second one.
+/// Waits for the one event with this reason.
 async fn told_once(ns: &Namespace, reason: &str) {
     let prefix = format!("{reason}: ");
-    eventually(&format!("an event says {reason}"), async || {
+    eventually(&format!("an event has {reason}"), async || {
         let notes = ns.event_notes("n0").await;
         if notes.iter().any(|note| note.starts_with(&prefix)) { Ok(()) } else { Err(notes) }
     })
@@ -123,7 +123,7 @@ async fn told_once(ns: &Namespace, reason: &str) {
 }
 
 #[scenario]
-async fn a_deletion_that_hangs_is_told_since_when_and_never_forced(kit: Arc<Kit>) {
+async fn a_stuck_pod_deletion_is_reported_and_never_forced(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     finalizers(&ns, json!(["example.com/hold"])).await;
@@ -152,12 +152,12 @@ async fn a_deletion_that_hangs_is_told_since_when_and_never_forced(kit: Arc<Kit>
 }
 
 #[scenario]
-async fn a_bad_first_image_is_cured_the_same_way(kit: Arc<Kit>) {
+async fn a_bad_first_image_recovers_with_a_good_one(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let yaml = full_node("n0", "").replace("seid:v1", &format!("seid:{ABSENT_IMAGE}"));
     ns.create_yaml::<SeiNode>(&yaml).await;
-    ns.node_until("n0", "says what is wrong", |status| {
+    ns.node_until("n0", "reports the fault", |status| {
         condition(status, "Ready").is_some_and(|it| it.message.contains("ImagePullBackOff"))
     })
     .await;
@@ -167,14 +167,14 @@ async fn a_bad_first_image_is_cured_the_same_way(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_pod_that_is_not_scheduled_is_told_in_the_schedulers_words(kit: Arc<Kit>) {
+async fn an_unschedulable_pod_is_reported_with_the_reason(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     operator.kill();
     let scope = format!("--watch-namespace={}", ns.name);
     let settings = [("SEI_NODEPOOL_NAME", "nowhere")];
     let other = Operator::with_settings(&ns.world, ns.world.cluster.kubeconfig(), &[&scope], &settings);
     let pod = ns.pod("n0").await.uid();
-    ns.node_until("n0", "says that it would be made otherwise", |status| {
+    ns.node_until("n0", "reports that its pod is outdated", |status| {
         condition(status, "TemplateOutdated").is_some_and(|it| it.reason == "RenderingChanged")
     })
     .await;

@@ -21,12 +21,12 @@ use crate::kit::{
 
 /// More changes than an undisturbed rollout with a changed configuration makes.
 const POINTS: usize = 11;
-/// So many of them at least are reached.
+/// Points that are reached at least.
 const REACHED: usize = 8;
 const AT_ONCE: usize = 4;
 
 #[scenario]
-async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit>) {
+async fn a_new_spec_around_any_request_supersedes_the_plan(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
     let stopped: Vec<bool> =
@@ -37,7 +37,7 @@ async fn another_spec_before_and_after_every_request_takes_over(kit: Arc<Kit>) {
 
 /// The plan yields at its next step.
 #[scenario]
-async fn another_spec_at_every_task_of_a_plan_takes_over(kit: Arc<Kit>) {
+async fn a_new_spec_at_any_task_supersedes_the_plan(kit: Arc<Kit>) {
     let kit = &kit;
     let change_at = |gap| async move {
         let (ns, _operator) = running(kit).await;
@@ -55,11 +55,11 @@ async fn another_spec_at_every_task_of_a_plan_takes_over(kit: Arc<Kit>) {
 
 /// Nothing of the earlier image and configuration is left.
 async fn newest_won(ns: &Namespace, watch: &RolloutWatch, when: &str) {
-    let told = watch.told("n0", &image("v3")).await;
+    let reported = watch.reported_images("n0", &image("v3")).await;
     watch.holds();
-    assert!(!told.contains(&image("v1")), "{when}: it went back: {told:?}");
-    let given = ns.sidecar("n0").submissions();
-    let config = given.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
+    assert!(!reported.contains(&image("v1")), "{when}: it went back: {reported:?}");
+    let submitted = ns.sidecar("n0").submissions();
+    let config = submitted.iter().rev().find(|it| it.task == TaskType::ConfigApply).unwrap();
     assert_eq!(json!(config.params)["overrides"]["evm.http_port"], "3", "{when}");
 }
 

@@ -19,9 +19,9 @@ use sidecar_sim::{TaskType, Times};
 use super::{NOT_BOUND, V2, bring_volume_back, change, is_at, keeps, lose_volume};
 use crate::kit::{
     Kit, Namespace, Operator,
-    given::validator,
+    fixtures::validator,
     keys::{FIRST, NODE_KEY, SECOND, SigningKey},
-    namespace::truth,
+    namespace::condition_status,
     pods::PodWatch,
 };
 
@@ -44,7 +44,7 @@ async fn wants(ns: &Namespace, name: &str, key: SigningKey) {
     ns.create_yaml::<SeiNode>(&validator(name, "")).await;
 }
 
-/// Which signing keys a node has claimed, and whether it has them.
+/// Signing keys that a node has claimed, and whether it holds them.
 fn claims(status: &SeiNodeStatus) -> BTreeSet<(String, String)> {
     let keys = status.claims.iter().filter(|claim| claim.resource == "signing-key");
     keys.map(|claim| (claim.id.clone(), claim.state.clone())).collect()
@@ -59,7 +59,7 @@ async fn generation(ns: &Namespace) -> Option<i64> {
 }
 
 #[scenario]
-async fn a_signer_is_not_updated_while_a_secret_of_its_is_missing(kit: Arc<Kit>) {
+async fn a_signer_with_a_missing_secret_is_not_updated(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -68,19 +68,19 @@ async fn a_signer_is_not_updated_while_a_secret_of_its_is_missing(kit: Arc<Kit>)
     ns.delete::<Secret>(SIGNING, PropagationPolicy::Background).await;
     change(&ns, json!({"image": V2})).await;
     is_at(&ns, "validate-signing-key").await;
-    ns.says("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
+    ns.reports("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
     keeps(&ns, &pod).await;
     assert_eq!(generation(&ns).await, applied, "nothing is applied before the keys are in order");
 
     ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
     ns.pod_runs("n0", V2).await;
     ns.running("n0").await;
-    ns.says("n0", VALID, &[]).await;
+    ns.reports("n0", VALID, &[]).await;
     assert_eq!((pods.together(), pods.ever().len()), (vec![], 2));
 }
 
 #[scenario]
-async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Arc<Kit>) {
+async fn a_secret_that_vanishes_after_the_check_keeps_the_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -88,11 +88,11 @@ async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Arc<Ki
     // What holds the update up right before the pod would go.
     lose_volume(&ns).await;
     change(&ns, json!({"image": V2})).await;
-    ns.says("n0", NOT_BOUND, &[]).await;
+    ns.reports("n0", NOT_BOUND, &[]).await;
     is_at(&ns, "replace-pod").await;
     ns.delete::<Secret>(SIGNING, PropagationPolicy::Background).await;
     bring_volume_back(&ns).await;
-    ns.says("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
+    ns.reports("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
     ns.retry("n0", "the volume is back").await;
     keeps(&ns, &pod).await;
     ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
@@ -101,7 +101,7 @@ async fn a_secret_that_goes_after_it_was_looked_at_keeps_the_pod_too(kit: Arc<Ki
 }
 
 #[scenario]
-async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_plan_waits(kit: Arc<Kit>) {
+async fn a_gate_shut_by_a_bad_configuration_stays_shut(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -118,7 +118,7 @@ async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_pl
     assert_ne!(pod, before);
     let stays_shut = async |why: &str| {
         // The operator has seen that the gate is shut, and has had the time to do something about it.
-        ns.says("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
+        ns.reports("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
         ns.retry("n0", why).await;
         let opened = sidecar.submissions().into_iter();
         let opened = opened.filter(|it| it.pod_uid == pod && it.task == TaskType::MarkReady).count();
@@ -132,12 +132,12 @@ async fn a_gate_that_a_bad_configuration_keeps_shut_stays_shut_while_the_next_pl
     behaviour.reset();
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "8545"}}})).await;
     ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
-    ns.says("n0", ("NodeUpdateInProgress", "False", "UpdateComplete"), &[]).await;
+    ns.reports("n0", ("NodeUpdateInProgress", "False", "UpdateComplete"), &[]).await;
     ns.running("n0").await;
 }
 
 #[scenario]
-async fn a_validator_that_is_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>) {
+async fn a_validator_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -151,8 +151,8 @@ async fn a_validator_that_is_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>
     let keys = json!({"signingKey": {"secret": {"secretName": SIGNING}},
                       "nodeKey": {"secret": {"secretName": "n0-node-key"}}});
     ns.patch("n0", json!({"spec": {"validator": keys}})).await;
-    ns.says("n0", VALID, &[]).await;
-    ns.says("n0", ("NodeUpdateInProgress", "False", "UpdateComplete"), &[]).await;
+    ns.reports("n0", VALID, &[]).await;
+    ns.reports("n0", ("NodeUpdateInProgress", "False", "UpdateComplete"), &[]).await;
     ns.running("n0").await;
     let pod = ns.pod("n0").await;
     assert_ne!(pod.metadata.uid.as_deref(), Some(before.as_str()));
@@ -161,7 +161,7 @@ async fn a_validator_that_is_given_keys_signs_from_its_next_pod_on(kit: Arc<Kit>
     assert_eq!(states, ["Held"]);
     assert_eq!((pods.together(), pods.ever().len()), (vec![], 2));
     wants(&ns, "n1", FIRST).await;
-    ns.says("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
+    ns.reports("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
     assert!(ns.api::<StatefulSet>().get_opt("n1").await.unwrap().is_none());
 }
 
@@ -173,7 +173,7 @@ fn signs_with(pod: &Pod) -> Vec<String> {
 }
 
 #[scenario]
-async fn a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_back(kit: Arc<Kit>) {
+async fn a_signer_whose_secret_changed_keeps_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
@@ -181,7 +181,7 @@ async fn a_signer_whose_secret_holds_another_key_keeps_its_pod_until_it_is_put_b
     put(&ns, SECOND).await;
     change(&ns, json!({"image": V2})).await;
     is_at(&ns, "validate-signing-key").await;
-    ns.says("n0", CHANGED, &["Secret n0-signing-key was changed"]).await;
+    ns.reports("n0", CHANGED, &["Secret n0-signing-key was changed"]).await;
     keeps(&ns, &pod).await;
     assert_eq!(claims_of(&ns, "n0").await, first, "its pod signs with that key all the same");
     put(&ns, FIRST).await;
@@ -207,36 +207,36 @@ async fn has_changed_its_key(ns: &Namespace, first: &BTreeSet<(String, String)>)
     assert_eq!(ns.sidecar("n0").overlaps(), [], "two of its pods were there at once");
     wants(ns, "n1", SECOND).await;
     wants(ns, "n2", FIRST).await;
-    ns.says("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
+    ns.reports("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
     // What it does not sign with any more is free.
     ns.running("n2").await;
     assert!(ns.api::<StatefulSet>().get_opt("n1").await.unwrap().is_none(), "two nodes sign with one key");
 }
 
 #[scenario]
-async fn a_signer_that_was_stopped_by_hand_keeps_its_key_and_comes_back_only_with_it(kit: Arc<Kit>) {
+async fn a_signer_stopped_by_hand_keeps_its_key(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     signer(&ns).await;
     let first = claims_of(&ns, "n0").await;
     ns.kubectl(&["scale", "statefulset/n0", "--replicas=0"]);
-    ns.says("n0", ("Paused", "True", "ScaledByHand"), &[]).await;
+    ns.reports("n0", ("Paused", "True", "ScaledByHand"), &[]).await;
     ns.gone::<Pod>("n0-0").await;
     wants(&ns, "n1", FIRST).await;
-    ns.says("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
+    ns.reports("n1", IN_USE, &[&format!("SeiNode {}/n0 holds it", ns.name)]).await;
     assert_eq!(claims_of(&ns, "n0").await, first);
 
     ns.delete::<Secret>(SIGNING, PropagationPolicy::Background).await;
     ns.retry("n0", "go on").await;
-    ns.says("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
+    ns.reports("n0", MISSING, &["Secret n0-signing-key does not exist"]).await;
     assert!(ns.api::<Pod>().get_opt("n0-0").await.unwrap().is_none(), "it would have signed with nothing");
     ns.secret(SIGNING, "priv_validator_key.json", &FIRST.file()).await;
     ns.running("n0").await;
-    ns.says("n1", IN_USE, &[]).await;
+    ns.reports("n1", IN_USE, &[]).await;
 }
 
 #[scenario]
-async fn another_secret_for_a_signer_is_taken_up_by_its_next_pod(kit: Arc<Kit>) {
+async fn a_new_secret_is_used_by_the_signers_next_pod(kit: Arc<Kit>) {
     // Our CRD refuses it; one that does not must lead nobody into signing twice.
     let world =
         Arc::new(kit.private(Options { crds: vec![lenient_crd()], ..xtask::platform::options() }).await);
@@ -252,8 +252,8 @@ async fn another_secret_for_a_signer_is_taken_up_by_its_next_pod(kit: Arc<Kit>) 
     let pod = ns.pod("n0").await;
     assert_ne!(pod.metadata.uid.as_deref(), Some(before.as_str()));
     assert_eq!(signs_with(&pod), ["other-signing-key"]);
-    let told = ns.api::<SeiNode>().get("n0").await.unwrap().status.unwrap();
-    assert_eq!(truth(&told, "SigningKeyReady"), "True");
+    let reported = ns.api::<SeiNode>().get("n0").await.unwrap().status.unwrap();
+    assert_eq!(condition_status(&reported, "SigningKeyReady"), "True");
 }
 
 /// Our CRD without the rule that the name of a Secret cannot change.
@@ -265,7 +265,7 @@ fn lenient_crd()
     serde_json::from_value(crd).unwrap()
 }
 
-/// Takes the rules away from every property of this name, and says how many properties had any.
+/// Removes the rules of every property of this name. Returns the number of properties that had any.
 fn take_rules_of(property: &str, schema: &mut Value) -> usize {
     match schema {
         Value::Object(members) => {

@@ -1,5 +1,4 @@
-//! What is looked at before a pod is given up: without its pod a volume that is being deleted is gone, and a signer without
-//! its keys stands still.
+//! Checks before a pod is deleted: without its pod a terminating volume is gone, and a signer without keys cannot start.
 
 mod signers;
 
@@ -15,7 +14,7 @@ use seinode_api::SeiNode;
 use serde_json::{Value, json};
 use sidecar_sim::TaskType;
 
-use crate::kit::{Kit, Namespace, pods::PodWatch, told::says};
+use crate::kit::{Kit, Namespace, conditions::reports, pods::PodWatch};
 
 const TERMINATING: (&str, &str, &str) = ("DataVolumeReady", "False", "Terminating");
 const LOST: (&str, &str, &str) = ("DataVolumeReady", "False", "Lost");
@@ -43,16 +42,16 @@ async fn change(ns: &Namespace, spec: Value) {
         status.observed_generation == changed.metadata.generation
     })
     .await;
-    // A plan is stored before it is carried out. A node that is paused is not asked for another look: it has none.
+    // A plan is stored before it is carried out. A paused node has no pod to check.
     if changed.spec.paused != Some(true) {
         ns.retry("n0", &format!("generation {:?}", changed.metadata.generation)).await;
     }
 }
 
-/// Makes sure that the pod of `n0` is the one with this UID, that nobody asks it to go, and that it may stay.
+/// Checks that the pod of `n0` has this UID and is not being deleted.
 async fn keeps(ns: &Namespace, pod: &str) {
     let now = ns.pod("n0").await;
-    assert_eq!((now.uid().as_deref(), now.metadata.deletion_timestamp), (Some(pod), None), "it was given up");
+    assert_eq!((now.uid().as_deref(), now.metadata.deletion_timestamp), (Some(pod), None), "it was deleted");
     let set = ns.api::<StatefulSet>().get("n0").await.unwrap();
     assert_eq!(set.spec.unwrap().replicas, Some(1), "its set was scaled");
 }
@@ -66,25 +65,25 @@ async fn is_at(ns: &Namespace, task: &str) {
 }
 
 #[scenario]
-async fn a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for(kit: Arc<Kit>) {
+async fn a_terminating_volume_keeps_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
     ns.running("n0").await;
     let (pod, volume) = (ns.pod_uid("n0").await, volume_of(&ns, "data-n0").await);
     delete_claim(&ns, "data-n0").await;
-    ns.says("n0", TERMINATING, &["data-n0", &volume]).await;
-    ns.says("n0", TERMINATING, SAVE_IT).await;
-    ns.announces("n0", "DataVolumeTerminating", &["data-n0"]).await;
+    ns.reports("n0", TERMINATING, &["data-n0", &volume]).await;
+    ns.reports("n0", TERMINATING, SAVE_IT).await;
+    ns.emits("n0", "DataVolumeTerminating", &["data-n0"]).await;
 
     change(&ns, json!({"image": V2})).await;
     is_at(&ns, "replace-pod").await;
     keeps(&ns, &pod).await;
-    ns.says("n0", TERMINATING, SAVE_IT).await;
+    ns.reports("n0", TERMINATING, SAVE_IT).await;
     change(&ns, json!({"paused": true})).await;
-    ns.says("n0", TERMINATING, SAVE_IT).await;
-    ns.says("n0", ("Paused", "True", "Stopping"), &["pod n0-0 still runs"]).await;
-    ns.says("n0", ("Ready", "False", "Paused"), &["the data PVC is being deleted"]).await;
+    ns.reports("n0", TERMINATING, SAVE_IT).await;
+    ns.reports("n0", ("Paused", "True", "Stopping"), &["pod n0-0 still runs"]).await;
+    ns.reports("n0", ("Ready", "False", "Paused"), &["the data PVC is being deleted"]).await;
     keeps(&ns, &pod).await;
     change(&ns, json!({"paused": false, "image": V1})).await;
     ns.node_until("n0", "there is nothing left to do", |status| status.plan.is_none()).await;
@@ -93,7 +92,7 @@ async fn a_volume_that_is_being_deleted_keeps_its_pod_whatever_is_asked_for(kit:
 }
 
 #[scenario]
-async fn a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap(kit: Arc<Kit>) {
+async fn a_terminating_volume_is_not_given_to_a_bootstrap(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -104,12 +103,12 @@ async fn a_volume_that_is_being_deleted_is_not_given_to_a_bootstrap(kit: Arc<Kit
     delete_claim(&ns, "data-n0").await;
     let snapshot = json!({"s3": {"targetHeight": 7}, "bootstrapImage": "registry.example.com/seid:v0"});
     change(&ns, json!({"fullNode": {"snapshot": snapshot}})).await;
-    ns.says("n0", TERMINATING, SAVE_IT).await;
+    ns.reports("n0", TERMINATING, SAVE_IT).await;
     keeps(&ns, &pod).await;
 }
 
 #[scenario]
-async fn an_imported_volume_that_is_being_deleted_keeps_its_pod(kit: Arc<Kit>) {
+async fn a_terminating_imported_volume_keeps_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.bound_pvc("savings", "2000Gi").await;
@@ -118,16 +117,16 @@ async fn an_imported_volume_that_is_being_deleted_keeps_its_pod(kit: Arc<Kit>) {
     let (pod, volume) = (ns.pod_uid("n0").await, volume_of(&ns, "savings").await);
     delete_claim(&ns, "savings").await;
     change(&ns, json!({"image": V2})).await;
-    ns.says("n0", TERMINATING, &["savings", &volume]).await;
-    ns.says("n0", TERMINATING, SAVE_IT).await;
+    ns.reports("n0", TERMINATING, &["savings", &volume]).await;
+    ns.reports("n0", TERMINATING, SAVE_IT).await;
     keeps(&ns, &pod).await;
     change(&ns, json!({"paused": true})).await;
-    ns.says("n0", TERMINATING, &["savings"]).await;
+    ns.reports("n0", TERMINATING, &["savings"]).await;
     keeps(&ns, &pod).await;
 }
 
 #[scenario]
-async fn a_claim_that_lost_its_volume_keeps_its_pod_until_the_volume_is_back(kit: Arc<Kit>) {
+async fn a_claim_that_lost_its_volume_keeps_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -135,7 +134,7 @@ async fn a_claim_that_lost_its_volume_keeps_its_pod_until_the_volume_is_back(kit
     let pod = ns.pod_uid("n0").await;
     lose_volume(&ns).await;
     change(&ns, json!({"image": V2})).await;
-    ns.says("n0", NOT_BOUND, &["data-n0"]).await;
+    ns.reports("n0", NOT_BOUND, &["data-n0"]).await;
     is_at(&ns, "replace-pod").await;
     keeps(&ns, &pod).await;
     bring_volume_back(&ns).await;
@@ -159,7 +158,7 @@ async fn bring_volume_back(ns: &Namespace) {
 }
 
 #[scenario]
-async fn a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else(kit: Arc<Kit>) {
+async fn a_lost_volume_is_recreated_only_when_named_by_a_person(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -167,15 +166,15 @@ async fn a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else(
     let lost = delete_claim(&ns, "data-n0").await.uid().unwrap();
     ns.kubectl(&["delete", "pod", "n0-0", "--wait=false"]);
     ns.gone::<PersistentVolumeClaim>("data-n0").await;
-    ns.says("n0", LOST, &[&lost, &format!("sei.io/recreate-volume={lost}")]).await;
-    ns.announces("n0", "DataVolumeLost", &[&lost]).await;
-    ns.says("n0", ("Ready", "False", "DataVolumeLost"), &["DataVolumeReady"]).await;
-    ns.says("n0", ("Stalled", "True", "DataVolumeLost"), &[]).await;
+    ns.reports("n0", LOST, &[&lost, &format!("sei.io/recreate-volume={lost}")]).await;
+    ns.emits("n0", "DataVolumeLost", &[&lost]).await;
+    ns.reports("n0", ("Ready", "False", "DataVolumeLost"), &["DataVolumeReady"]).await;
+    ns.reports("n0", ("Stalled", "True", "DataVolumeLost"), &[]).await;
     let is_missing = async |why: &str| {
         ns.retry("n0", why).await;
-        let told = ns.says("n0", LOST, &[&lost]).await;
+        let reported = ns.reports("n0", LOST, &[&lost]).await;
         assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none(), "{why}");
-        assert_eq!(told.status.unwrap().plan, None, "{why}");
+        assert_eq!(reported.status.unwrap().plan, None, "{why}");
     };
     is_missing("a retry is no permission").await;
     annotate(&ns, "7d7c2f0e-0000-4000-8000-000000000000").await;
@@ -186,8 +185,8 @@ async fn a_lost_volume_is_made_anew_when_a_person_says_which_one_and_never_else(
     let configured = ns.sidecar("n0").executions().len();
     annotate(&ns, &lost).await;
     let node = ns.node_until("n0", "runs on another volume", |status| {
-        says(status, ("DataVolumeReady", "True", "Owned"), &[])
-            && says(status, ("Ready", "True", "Running"), &[])
+        reports(status, ("DataVolumeReady", "True", "Owned"), &[])
+            && reports(status, ("Ready", "True", "Running"), &[])
     });
     node.await;
     let made = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap().uid().unwrap();
@@ -204,7 +203,7 @@ async fn annotate(ns: &Namespace, lost: &str) {
 }
 
 #[scenario]
-async fn a_volume_whose_data_were_saved_comes_back_under_its_node(kit: Arc<Kit>) {
+async fn a_rescued_volume_returns_to_its_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let pods = PodWatch::begin(&[&ns]).await;
@@ -212,13 +211,13 @@ async fn a_volume_whose_data_were_saved_comes_back_under_its_node(kit: Arc<Kit>)
     ns.running("n0").await;
     let volume = volume_of(&ns, "data-n0").await;
     delete_claim(&ns, "data-n0").await;
-    ns.says("n0", TERMINATING, &[&volume]).await;
+    ns.reports("n0", TERMINATING, &[&volume]).await;
 
     // As the words advise: the volume is kept, the pod is let go, and a new claim takes the volume.
     ns.change_pv(&volume, json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}})).await;
     ns.kubectl(&["scale", "statefulset/n0", "--replicas=0"]);
     ns.gone::<PersistentVolumeClaim>("data-n0").await;
-    ns.says("n0", LOST, &[]).await;
+    ns.reports("n0", LOST, &[]).await;
     ns.change_pv(&volume, json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})).await;
     let node = ns.api::<SeiNode>().get("n0").await.unwrap();
     ns.pvc("data-n0", json!({"volumeName": volume})).await;

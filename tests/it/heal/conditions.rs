@@ -1,4 +1,4 @@
-//! What people are told when a gate shuts and opens: every transition of the condition, and the events that belong to it.
+//! Reports of a gate that shuts and opens: every transition of the condition, with its events.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use scenario::scenario;
 use seinode_api::SeiNode;
 use sidecar_sim::{Endpoint, Fault, Scope, TaskType, Times};
 
-use crate::kit::{Kit, Namespace, Operator, eventually, wait::PATIENCE};
+use crate::kit::{Kit, Namespace, Operator, eventually, wait::DEADLINE};
 
-/// How often an operator announced a loss, and its end. The log has each; of events the same words are one.
-fn told(operator: &Operator) -> [usize; 2] {
+/// Number of losses and of restorations that an operator reported. Counted in its log, because equal events are merged.
+fn reported(operator: &Operator) -> [usize; 2] {
     let log = operator.log();
-    let said = |reason: &str| log.iter().filter(|line| line["reason"] == reason).count();
-    ["SidecarReadinessLost", "SidecarReadinessRestored"].map(said)
+    let count = |reason: &str| log.iter().filter(|line| line["reason"] == reason).count();
+    ["SidecarReadinessLost", "SidecarReadinessRestored"].map(count)
 }
 
-async fn tells(ns: &Namespace, operator: &Operator, (status, reason): (&str, &str), events: [usize; 2]) {
-    ns.says("n0", ("SidecarReady", status, reason), &[]).await;
-    eventually(&format!("of losses and their ends it announced {events:?}"), async || {
-        let told = told(operator);
-        if told == events { Ok(()) } else { Err(told) }
+async fn expect(ns: &Namespace, operator: &Operator, (status, reason): (&str, &str), events: [usize; 2]) {
+    ns.reports("n0", ("SidecarReady", status, reason), &[]).await;
+    eventually(&format!("losses and restorations reported: {events:?}"), async || {
+        let reported = reported(operator);
+        if reported == events { Ok(()) } else { Err(reported) }
     })
     .await;
 }
@@ -32,13 +32,13 @@ fn operator(ns: &Namespace) -> Operator {
     Operator::start(&ns.world, ns.world.cluster.kubeconfig(), &flags)
 }
 
-/// Waits until the metrics say how many nodes have a plan, `None` when they know of no node (W11).
+/// Waits until the metric of active plans has this value, `None` for no series (W11).
 async fn counts_plans(ns: &Namespace, operator: &Operator, count: Option<usize>) {
     let series = format!("sei_controller_plan_active{{controller=\"seinode\",namespace=\"{}\"}} ", ns.name);
     eventually(&format!("{series}{count:?}"), async || {
         let (_, text) = operator.get("metrics", "/metrics").await;
-        let said = text.lines().find_map(|line| line.strip_prefix(&series)).map(str::to_owned);
-        if said == count.map(|it| it.to_string()) { Ok(()) } else { Err(said) }
+        let value = text.lines().find_map(|line| line.strip_prefix(&series)).map(str::to_owned);
+        if value == count.map(|it| it.to_string()) { Ok(()) } else { Err(value) }
     })
     .await;
 }
@@ -58,11 +58,11 @@ async fn open_by_hand(ns: &Namespace) {
     let task = serde_json::json!({"type": "mark-ready"});
     let answer = reqwest::Client::new().post(url).json(&task).send().await.unwrap();
     assert_eq!(answer.status(), 201);
-    ns.sidecar("n0").until(PATIENCE, |it| it.is_ready()).await.unwrap();
+    ns.sidecar("n0").until(DEADLINE, |it| it.is_ready()).await.unwrap();
 }
 
 #[scenario]
-async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit>) {
+async fn every_gate_transition_is_reported_as_in_the_table(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = operator(&ns);
     ns.full_node("n0", "").await;
@@ -74,55 +74,55 @@ async fn every_transition_of_the_gate_is_told_as_the_table_says(kit: Arc<Kit>) {
         sidecar.behaviour().disturb(fault, Scope::Only(Endpoint::Healthz), Times::Always);
     };
     // It came up: nothing was lost.
-    tells(&ns, &first, open, [0, 0]).await;
+    expect(&ns, &first, open, [0, 0]).await;
     // True to Unknown and back: nothing is known to be lost.
     unwell();
-    tells(&ns, &first, silent, [0, 0]).await;
-    ns.says("n0", ("SidecarReady", "Unknown", "Unreachable"), &["500"]).await;
+    expect(&ns, &first, silent, [0, 0]).await;
+    ns.reports("n0", ("SidecarReady", "Unknown", "Unreachable"), &["500"]).await;
     sidecar.behaviour().reset();
-    tells(&ns, &first, open, [0, 0]).await;
+    expect(&ns, &first, open, [0, 0]).await;
     // True to False, and to True.
     sidecar.behaviour().hold(TaskType::MarkReady);
     sidecar.restart_process();
-    tells(&ns, &first, shut, [1, 0]).await;
+    expect(&ns, &first, shut, [1, 0]).await;
     counts_plans(&ns, &first, Some(1)).await;
     sidecar.behaviour().release(TaskType::MarkReady);
-    tells(&ns, &first, open, [1, 1]).await;
+    expect(&ns, &first, open, [1, 1]).await;
     counts_plans(&ns, &first, Some(0)).await;
     // Unknown to False.
     sidecar.stop_process();
-    tells(&ns, &first, silent, [1, 1]).await;
+    expect(&ns, &first, silent, [1, 1]).await;
     sidecar.behaviour().refuse_submit(TaskType::MarkReady, Times::Next(1), "not yet");
     sidecar.start_process();
-    tells(&ns, &first, shut, [2, 1]).await;
+    expect(&ns, &first, shut, [2, 1]).await;
     // False to Unknown to True: somebody opens the gate by hand meanwhile.
     unwell();
-    tells(&ns, &first, silent, [2, 1]).await;
+    expect(&ns, &first, silent, [2, 1]).await;
     open_by_hand(&ns).await;
     sidecar.behaviour().reset();
-    tells(&ns, &first, open, [2, 2]).await;
-    // What another operator has told is not repeated: neither that it is open, nor that it is shut.
+    expect(&ns, &first, open, [2, 2]).await;
+    // A transition that another operator has reported is not repeated.
     first.stop().await;
     let second = operator(&ns);
     second.ready().await;
     sidecar.behaviour().hold(TaskType::MarkReady);
     sidecar.restart_process();
-    tells(&ns, &second, shut, [1, 0]).await;
+    expect(&ns, &second, shut, [1, 0]).await;
     second.kill();
     let third = operator(&ns);
     third.ready().await;
     sidecar.behaviour().release(TaskType::MarkReady);
-    tells(&ns, &third, open, [0, 1]).await;
+    expect(&ns, &third, open, [0, 1]).await;
     // Absent to True, and absent to False.
     third.stop().await;
     forget_condition(&ns).await;
     let fourth = operator(&ns);
-    tells(&ns, &fourth, open, [0, 0]).await;
+    expect(&ns, &fourth, open, [0, 0]).await;
     fourth.stop().await;
     forget_condition(&ns).await;
     sidecar.restart_process();
     let fifth = operator(&ns);
-    tells(&ns, &fifth, open, [1, 1]).await;
+    expect(&ns, &fifth, open, [1, 1]).await;
     // A node that is gone leaves no series.
     ns.delete::<SeiNode>("n0", PropagationPolicy::Background).await;
     counts_plans(&ns, &fifth, None).await;

@@ -1,4 +1,4 @@
-//! A gate that does not open, or that does not stay open: it is tried again and told, and floods nobody.
+//! A gate that does not open or stay open is retried and reported, at a bounded rate.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 const WRITES: usize = 10;
 
 #[scenario]
-async fn a_mark_ready_that_is_refused_is_told_and_sent_again_later(kit: Arc<Kit>) {
+async fn a_refused_mark_ready_is_reported_and_retried(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().refuse_submit(TaskType::MarkReady, Times::Next(1), "the store is full");
     restart_in_place(&ns, "1").await;
@@ -28,7 +28,7 @@ async fn a_mark_ready_that_is_refused_is_told_and_sent_again_later(kit: Arc<Kit>
 }
 
 #[scenario]
-async fn a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later(kit: Arc<Kit>) {
+async fn a_mark_ready_without_effect_is_reported_and_retried(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     // The plan tries it again by itself, three times; then it has failed.
     ns.sidecar("n0").behaviour().fail_task(TaskType::MarkReady, Times::Next(4), "the engine is stuck");
@@ -38,8 +38,8 @@ async fn a_mark_ready_that_does_not_open_the_gate_is_told_and_sent_again_later(k
 
 /// The failure is in condition, event and metric; after a pause a fresh id opens the gate.
 async fn is_told_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
-    ns.says("n0", ("Ready", "False", "PlanFailed"), &[words]).await;
-    ns.announces("n0", "PlanFailed", &[words, "next attempt at"]).await;
+    ns.reports("n0", ("Ready", "False", "PlanFailed"), &[words]).await;
+    ns.emits("n0", "PlanFailed", &[words, "next attempt at"]).await;
     eventually("the metrics say it", async || {
         let (_, text) = operator.get("metrics", "/metrics").await;
         let is_it = |line: &&str| {
@@ -56,11 +56,11 @@ async fn is_told_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
     })
     .await;
     ns.running("n0").await;
-    ns.announces("n0", "SidecarReadinessRestored", &[]).await;
+    ns.emits("n0", "SidecarReadinessRestored", &[]).await;
 }
 
 #[scenario]
-async fn a_sidecar_that_flaps_once_a_second_floods_nobody(kit: Arc<Kit>) {
+async fn a_flapping_sidecar_causes_no_flood_of_writes(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let begun = Timestamp::now();
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -69,8 +69,8 @@ async fn a_sidecar_that_flaps_once_a_second_floods_nobody(kit: Arc<Kit>) {
         restart_in_place(&ns, &flap.to_string()).await;
     }
     let log = ns.world.cluster.audit_log().unwrap();
-    let asked = audit::requests(&log, begun).unwrap().into_iter();
-    let ours = asked.filter(|it| it.user_agent.starts_with("seinode-operator/") && it.namespace == ns.name);
+    let sent = audit::requests(&log, begun).unwrap().into_iter();
+    let ours = sent.filter(|it| it.user_agent.starts_with("seinode-operator/") && it.namespace == ns.name);
     let ours: Vec<_> = ours.filter(|it| it.verb != "watch").collect();
     let writes = ours.iter().filter(|it| it.resource == "seinodes" && it.subresource == "status").count();
     assert!((2..=WRITES).contains(&writes), "{writes} status writes: {ours:#?}");
@@ -84,7 +84,7 @@ async fn a_sidecar_that_flaps_once_a_second_floods_nobody(kit: Arc<Kit>) {
     assert!(reasons.contains_key("SidecarReadinessLost"), "{reasons:?}");
     assert!(reasons.values().all(|count| *count == 1), "at most one new event of a reason: {reasons:?}");
 
-    // It is healed within a calm minute, and said to be.
+    // Within a calm minute it is healed and reported as healed.
     ns.sidecar("n0").until(WINDOW * 2, |it| it.is_ready()).await.unwrap();
     ns.running("n0").await;
 }

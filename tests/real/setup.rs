@@ -1,4 +1,4 @@
-//! What the scenarios share: a cluster with a real node, both charts installed as they are, and their images.
+//! Shared setup of the scenarios: a cluster with a real node, both charts installed unchanged, and their images.
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use xtask::{platform, release};
 use crate::wait::within;
 
 pub use xtask::release::{NAME, NAMESPACE as SYSTEM};
-/// Where the SeiNodes are.
+/// Namespace of the SeiNodes.
 pub const NODES: &str = "sei";
 /// Images of the node software: two that run, and one that does not.
 pub const FIRST: &str = "registry.example.com/sei/seid:v1";
@@ -25,35 +25,35 @@ pub const SECOND: &str = "registry.example.com/sei/seid:v2";
 pub const BAD: &str = "registry.example.com/sei/seid:v3-bad";
 
 /// The cluster, started when the first scenario asks for it.
-pub struct Stage {
+pub struct Setup {
     guard: Guard,
     binary: OnceCell<PathBuf>,
-    house: OnceCell<House>,
-    /// Who disturbs the others has it alone.
+    installed: OnceCell<Installation>,
+    /// Held for writing by a scenario that disturbs the others.
     order: RwLock<()>,
 }
 
 /// A cluster with a real node and the operator installed.
-pub struct House {
+pub struct Installation {
     pub cluster: Cluster,
     pub client: Client,
 }
 
-impl Stage {
+impl Setup {
     pub fn new(guard: Guard) -> Self {
-        Self { guard, binary: OnceCell::new(), house: OnceCell::new(), order: RwLock::new(()) }
+        Self { guard, binary: OnceCell::new(), installed: OnceCell::new(), order: RwLock::new(()) }
     }
 
-    /// The house, beside other scenarios.
-    pub async fn beside(&self) -> (RwLockReadGuard<'_, ()>, &House) {
+    /// The installation, shared with other scenarios.
+    pub async fn shared(&self) -> (RwLockReadGuard<'_, ()>, &Installation) {
         let turn = self.order.read().await;
-        (turn, self.house().await)
+        (turn, self.installed().await)
     }
 
-    /// The house, when no other scenario is in it.
-    pub async fn alone(&self) -> (RwLockWriteGuard<'_, ()>, &House) {
+    /// The installation, with no other scenario using it.
+    pub async fn exclusive(&self) -> (RwLockWriteGuard<'_, ()>, &Installation) {
         let turn = self.order.write().await;
-        (turn, self.house().await)
+        (turn, self.installed().await)
     }
 
     /// The operator's binary as it is shipped, built once.
@@ -65,30 +65,30 @@ impl Stage {
         self.binary.get_or_init(build).await
     }
 
-    async fn house(&self) -> &House {
-        self.house.get_or_init(|| House::open(self)).await
+    async fn installed(&self) -> &Installation {
+        self.installed.get_or_init(|| Installation::open(self)).await
     }
 }
 
-impl House {
-    async fn open(stage: &Stage) -> Self {
+impl Installation {
+    async fn open(setup: &Setup) -> Self {
         let options = Options {
             nodes: Nodes::Real,
             service_accounts: ServiceAccounts::Required,
             progress: Progress::lines(),
             ..platform::options()
         };
-        let binary = stage.binary().await;
-        let cluster = Cluster::start(options, &stage.guard).await.unwrap_or_else(|error| panic!("{error}"));
-        let house = Self { client: cluster.client(), cluster };
-        for image in house.images(binary) {
-            house.cluster.real_node().unwrap().import(&image).unwrap_or_else(|error| panic!("{error}"));
+        let binary = setup.binary().await;
+        let cluster = Cluster::start(options, &setup.guard).await.unwrap_or_else(|error| panic!("{error}"));
+        let installed = Self { client: cluster.client(), cluster };
+        for image in installed.images(binary) {
+            installed.cluster.real_node().unwrap().import(&image).unwrap_or_else(|error| panic!("{error}"));
         }
-        within("the charts are installed", house.install()).await;
-        house
+        within("the charts are installed", installed.install()).await;
+        installed
     }
 
-    /// The operator as it is shipped, and who stands in for the programs of a node.
+    /// The operator's image as shipped, and stand-ins for the programs of a node.
     fn images(&self, binary: &Path) -> Vec<Image> {
         let statics = &self.cluster.real_node().unwrap().machine().statics;
         let seid = |name, behaviour| image::seid(name, behaviour, statics).unwrap();
@@ -101,7 +101,7 @@ impl House {
         ]
     }
 
-    /// What a user does: both charts, and values that say what the platform has.
+    /// Installs both charts as a user does, with values for this platform.
     async fn install(&self) {
         let values = json!({"platform": platform::modest_values()});
         release::install(&self.cluster, &values).await.unwrap();
@@ -119,16 +119,16 @@ impl House {
         release::until_available(&self.client).await.unwrap();
     }
 
-    /// Runs kubectl: whether it succeeded, and what it said.
+    /// Runs kubectl. Returns whether it succeeded, and its output.
     pub async fn kubectl(&self, arguments: &[&str]) -> (bool, String) {
-        said(Command::from(self.cluster.kubectl()).args(arguments)).await
+        output_of(Command::from(self.cluster.kubectl()).args(arguments)).await
     }
 
     /// Runs helm with every right; it has to succeed.
     pub async fn helm(&self, arguments: &[&str]) {
         let mut helm = Command::from(Helm::of(&self.cluster).command());
-        let (done, said) = said(helm.args(arguments)).await;
-        assert!(done, "helm {arguments:?}: {said}");
+        let (done, output) = output_of(helm.args(arguments)).await;
+        assert!(done, "helm {arguments:?}: {output}");
     }
 
     /// Kills the first process of a container, as a crash does.
@@ -138,7 +138,7 @@ impl House {
     }
 }
 
-async fn said(command: &mut Command) -> (bool, String) {
+async fn output_of(command: &mut Command) -> (bool, String) {
     let output = command.kill_on_drop(true).output().await.unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
@@ -152,5 +152,5 @@ where
     api.create(&PostParams::default(), &object).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// For what is shared.
-pub type Shared = Arc<Stage>;
+/// The argument of a scenario.
+pub type Shared = Arc<Setup>;

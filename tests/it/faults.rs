@@ -1,4 +1,4 @@
-//! What is missing or broken around the operator is said clearly, tried again, and never a panic.
+//! Missing or broken surroundings of the operator are reported, retried, and never a panic.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use serde_json::json;
 
 use crate::kit::{
     Kit, Namespace, Operator, eventually, install_crd,
-    namespace::{condition, truth},
+    namespace::{condition, condition_status},
 };
 
-/// Waits until an operator's readiness says this.
-async fn says(operator: &Operator, words: &str) {
-    eventually(&format!("/readyz says: {words}"), async || {
+/// Waits until `/readyz` contains these words.
+async fn reports(operator: &Operator, words: &str) {
+    eventually(&format!("/readyz contains: {words}"), async || {
         let (status, gates) = operator.get("health", "/readyz?verbose").await;
         if gates.contains(words) { Ok(()) } else { Err((status, gates)) }
     })
@@ -34,12 +34,12 @@ async fn says(operator: &Operator, words: &str) {
 }
 
 #[scenario]
-async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit>) {
+async fn a_missing_crd_and_an_api_outage_are_waited_out(kit: Arc<Kit>) {
     let world = Arc::new(kit.private(xtask::platform::options()).await);
     let kubeconfig = world.cluster.kubeconfig().to_owned();
     // All namespaces: this cluster has no other operator.
     let operator = Operator::start(&world, &kubeconfig, &[]);
-    says(&operator, "seinodes.sei.io is not installed: run `seinode-operator crds | kubectl apply").await;
+    reports(&operator, "seinodes.sei.io is not installed: run `seinode-operator crds | kubectl apply").await;
     assert_eq!(operator.get("health", "/livez").await.0, 200);
 
     install_crd(&world.cluster.client()).await;
@@ -49,12 +49,12 @@ async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit
     ns.running("n0").await;
 
     world.cluster.stop_apiserver();
-    eventually("the log says that the API server is gone", async || {
+    eventually("the log reports the API server as unreachable", async || {
         let log = operator.log();
-        let said = |line: &serde_json::Value| {
+        let printed = |line: &serde_json::Value| {
             line["message"].as_str().is_some_and(|words| words.contains("the API server cannot be reached"))
         };
-        if log.iter().any(said) { Ok(()) } else { Err(log.len()) }
+        if log.iter().any(printed) { Ok(()) } else { Err(log.len()) }
     })
     .await;
     assert!(operator.exited().is_none(), "it ended");
@@ -66,12 +66,12 @@ async fn a_missing_crd_and_an_unreachable_api_server_are_waited_out(kit: Arc<Kit
 }
 
 #[scenario]
-async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc<Kit>) {
+async fn a_missing_permission_is_named_in_readyz_and_condition(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.world.cluster.kubeconfig_for_token(LIMITED_TOKEN).unwrap();
     let scope = format!("--watch-namespace={}", ns.name);
     let operator = Operator::start(&ns.world, &kubeconfig, &[&scope]);
-    says(&operator, "the operator may not list and watch pods: grant it both verbs").await;
+    reports(&operator, "the operator may not list and watch pods: grant it both verbs").await;
 
     let rules = |sets: &[&str]| {
         json!([
@@ -89,7 +89,8 @@ async fn a_missing_right_is_named_in_readiness_and_in_the_condition(kit: Arc<Kit
     grant(&ns.client, rules(&["get", "list", "watch"])).await;
     operator.ready().await;
     ns.full_node("n0", "").await;
-    let node = ns.node_until("n0", "is stalled", |status| truth(status, "Stalled") == "True").await;
+    let node =
+        ns.node_until("n0", "is stalled", |status| condition_status(status, "Stalled") == "True").await;
     let message = &condition(node.status.as_ref().unwrap(), "Ready").unwrap().message;
     assert!(
         message.contains("apply StatefulSet n0") && message.contains("grant the operator this right"),
@@ -129,7 +130,7 @@ async fn grant(client: &Client, rules: serde_json::Value) {
 }
 
 #[scenario]
-async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stops_no_other(kit: Arc<Kit>) {
+async fn the_original_crd_is_reported_and_nothing_starts(kit: Arc<Kit>) {
     let legacy: CustomResourceDefinition =
         serde_norway::from_str(include_str!("crd/legacy-crd.yaml")).unwrap();
     let options = Options { crds: vec![legacy], ..xtask::platform::options() };
@@ -141,13 +142,13 @@ async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stop
     hollow.metadata.finalizers = Some(vec!["sei.io/seinode-finalizer".into()]);
     raw.create(&PostParams::default(), &hollow).await.unwrap();
 
-    // Before the CRD is upgraded plans cannot be kept: none is carried out, and the log says why.
+    // Before the CRD is upgraded plans cannot be kept: none is carried out, and the log explains it.
     let operator = Operator::start(&world, world.cluster.kubeconfig(), &[]);
     ns.full_node("n0", "").await;
-    eventually("the log asks for the new CRD", async || {
+    eventually("the log demands the new CRD", async || {
         let log = operator.log();
-        let asks = |line: &serde_json::Value| line.to_string().contains("drops parts of its status");
-        if log.iter().any(asks) { Ok(()) } else { Err(log.last().cloned()) }
+        let matches = |line: &serde_json::Value| line.to_string().contains("drops parts of its status");
+        if log.iter().any(matches) { Ok(()) } else { Err(log.last().cloned()) }
     })
     .await;
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none());
@@ -171,7 +172,7 @@ async fn under_the_original_crd_nothing_is_begun_and_an_object_without_spec_stop
         if finalizers.is_empty() { Ok(()) } else { Err(finalizers) }
     })
     .await;
-    eventually("an event says what is wrong", async || {
+    eventually("an event reports the fault", async || {
         let reasons = ns.event_reasons("hollow").await;
         if reasons.contains(&"SpecInvalid".to_owned()) { Ok(()) } else { Err(reasons) }
     })

@@ -1,4 +1,4 @@
-//! The operator dies in every gap of a rollout and is started again: the end is the same.
+//! The operator is killed around every write of a rollout: the end is the same.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use crate::kit::{
 /// More changes than an undisturbed rollout with a changed configuration makes: status writes, two children, the pod, three
 /// tasks.
 const POINTS: usize = 11;
-/// So many die at once.
+/// Operators killed side by side.
 const AT_ONCE: usize = 6;
 
 #[scenario]
-async fn sigkill_at_any_gap_of_a_rollout_changes_nothing_about_the_end(kit: Arc<Kit>) {
+async fn a_rollout_survives_sigkill_around_its_writes(kit: Arc<Kit>) {
     let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
     let kit = &kit;
-    let died: Vec<bool> =
-        stream::iter(points).map(|cut| die_and_go_on(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
-    let deaths = died.iter().filter(|died| **died).count();
-    assert!(deaths >= 2 * 8, "only {deaths} points were reached");
+    let killed: Vec<bool> =
+        stream::iter(points).map(|cut| kill_and_resume(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
+    let kills = killed.iter().filter(|killed| **killed).count();
+    assert!(kills >= 2 * 8, "only {kills} points were reached");
 }
 
-/// Whether the operator lived long enough to die at this point.
-async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
+/// Kills the operator at this point and starts another. False if the plan ended before this point.
+async fn kill_and_resume(kit: &Kit, cut: (usize, Cut)) -> bool {
     let ns = kit.namespace().await;
     let scope = format!("--watch-namespace={}", ns.name);
     {
@@ -47,7 +47,7 @@ async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     )
     .await;
     let second = Operator::with_sidecars(&ns.world, &kubeconfig, &proxy.sidecars(), &[&scope]);
-    let died = tokio::select! {
+    let killed = tokio::select! {
         () = within("the cut", proxy.is_cut()) => true,
         _ = ns.rolled("n0", "v2") => false,
     };
@@ -59,5 +59,5 @@ async fn die_and_go_on(kit: &Kit, cut: (usize, Cut)) -> bool {
     let runs = ns.sidecar("n0").executions();
     let config: Vec<_> = runs.iter().filter(|run| run.task.to_string() == "config-validate").collect();
     assert_eq!(config.len(), 2, "{cut:?}: it was configured when it came up and once more: {runs:#?}");
-    died
+    killed
 }

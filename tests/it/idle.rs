@@ -1,4 +1,4 @@
-//! A steady fleet costs nothing: the audit log of the API server is the witness.
+//! An idle fleet sends no request, by the audit log of the API server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use scenario::scenario;
 use seinode_api::SeiNode;
 
-use crate::kit::{Kit, Namespace, eventually, namespace::truth};
+use crate::kit::{Kit, Namespace, eventually, namespace::condition_status};
 
-/// How long nothing may be asked.
+/// Time without any request.
 const WINDOW: Duration = Duration::from_secs(60);
 
 #[scenario]
@@ -26,7 +26,7 @@ async fn running_nodes_cost_no_request_in_a_minute(kit: Arc<Kit>) {
         let api = ns.api::<SeiNode>();
         eventually("the pod is Available and the status is written for the last time", async || {
             let status = api.get(name).await.unwrap().status.unwrap();
-            if truth(&status, "Available") == "True" { Ok(()) } else { Err(status) }
+            if condition_status(&status, "Available") == "True" { Ok(()) } else { Err(status) }
         })
         .await;
         eventually("its last event is sent", async || {
@@ -39,8 +39,8 @@ async fn running_nodes_cost_no_request_in_a_minute(kit: Arc<Kit>) {
 
     let quiet = Timestamp::now();
     tokio::time::sleep(WINDOW).await;
-    let asked: Vec<_> = requests(&ns, quiet).into_iter().filter(|request| request.verb != "watch").collect();
-    assert!(asked.is_empty(), "{asked:#?}");
+    let sent: Vec<_> = requests(&ns, quiet).into_iter().filter(|request| request.verb != "watch").collect();
+    assert!(sent.is_empty(), "{sent:#?}");
 }
 
 fn changes(ns: &Namespace, since: Timestamp) -> usize {
@@ -48,7 +48,7 @@ fn changes(ns: &Namespace, since: Timestamp) -> usize {
     requests(ns, since).into_iter().filter(changing).count()
 }
 
-/// What the operator of this namespace asked of the API server.
+/// Requests of this namespace's operator to the API server.
 fn requests(ns: &Namespace, since: Timestamp) -> Vec<Request> {
     let log = ns.world.cluster.audit_log().unwrap();
     let ours = |request: &Request| {

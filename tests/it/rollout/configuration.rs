@@ -10,19 +10,19 @@ use sidecar_sim::{Submission, TaskType, Times};
 use super::running;
 use crate::kit::{Kit, Namespace, namespace::condition, rolling::current_task, rollout::RolloutWatch};
 
-/// What the sidecar was given since the node came up.
-fn given(ns: &Namespace, since: usize) -> Vec<Submission> {
+/// Submissions to the sidecar since the node came up.
+fn submitted(ns: &Namespace, since: usize) -> Vec<Submission> {
     ns.sidecar("n0").submissions().into_iter().skip(since).collect()
 }
 
-fn names(given: &[Submission]) -> Vec<String> {
-    given.iter().map(|it| it.task.to_string()).collect()
+fn names(submitted: &[Submission]) -> Vec<String> {
+    submitted.iter().map(|it| it.task.to_string()).collect()
 }
 
 const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
 
 #[scenario]
-async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate_opens(kit: Arc<Kit>) {
+async fn a_new_pod_is_configured_before_its_gate_opens(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let watch = RolloutWatch::begin(&ns).await;
     let overrides = |port: &str| json!({"overrides": {"evm.http_port": port}});
@@ -38,7 +38,7 @@ async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate
     assert_eq!(json!(second[0].params)["overrides"], config("8546"));
     assert_eq!(json!(second[1].params), peers);
 
-    // config-apply overwrites the peers: they are given again, though they have not changed.
+    // config-apply overwrites the peers: they are submitted again, though they have not changed.
     let third = configured(&ns, overrides("8547")).await;
     assert_eq!(names(&third), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
     assert_eq!(json!(third[0].params)["overrides"], config("8547"));
@@ -47,7 +47,7 @@ async fn changed_overrides_and_peers_are_configured_on_a_new_pod_before_its_gate
     assert_eq!(watch.pods("n0").len(), 4, "one pod for each configuration");
 }
 
-/// Changes the spec and returns what the sidecar was given for it: all of it on a new pod whose gate was shut.
+/// Changes the spec and returns the submissions for it, all on a new pod whose gate was shut.
 async fn configured(ns: &Namespace, spec: Value) -> Vec<Submission> {
     let (before, old) = (ns.sidecar("n0").submissions().len(), ns.pod("n0").await.uid());
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigValidate);
@@ -58,19 +58,22 @@ async fn configured(ns: &Namespace, spec: Value) -> Vec<Submission> {
     assert!(ns.sidecar("n0").is_up() && !ns.sidecar("n0").is_ready(), "its gate is shut");
     ns.sidecar("n0").behaviour().release(TaskType::ConfigValidate);
     ns.rolled("n0", "v1").await;
-    let given = given(ns, before);
-    assert!(given.iter().all(|it| Some(&it.pod_uid) == new.as_ref()), "all of it on the new pod: {given:#?}");
-    given
+    let submitted = submitted(ns, before);
+    assert!(
+        submitted.iter().all(|it| Some(&it.pod_uid) == new.as_ref()),
+        "all of it on the new pod: {submitted:#?}"
+    );
+    submitted
 }
 
 #[scenario]
-async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {
+async fn an_invalid_configuration_keeps_the_gate_shut(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let before = ns.sidecar("n0").submissions().len();
     ns.sidecar("n0").behaviour().fail_task(TaskType::ConfigValidate, Times::Always, "evm.http_port is taken");
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "1"}}})).await;
     let failing = ns
-        .node_until("n0", "says that the update failed", |status| {
+        .node_until("n0", "reports a failed update", |status| {
             let update = condition(status, "NodeUpdateInProgress");
             update.is_some_and(|it| it.reason == "UpdateFailed")
                 && status.plan.as_ref().is_some_and(|plan| plan.failures.unwrap_or_default() > 1)
@@ -86,7 +89,7 @@ async fn a_configuration_that_is_not_valid_keeps_the_gate_shut(kit: Arc<Kit>) {
     ns.patch("n0", json!({"spec": {"overrides": {"evm.http_port": "2"}}})).await;
     ns.rolled("n0", "v1").await;
     assert_ne!(ns.pod("n0").await.uid(), pod, "another configuration is another revision");
-    let given = names(&given(&ns, before));
-    let opened: Vec<_> = (0..given.len()).filter(|at| given[*at] == "mark-ready").collect();
-    assert_eq!(opened, [given.len() - 1], "the gate was opened once, at the end: {given:#?}");
+    let submitted = names(&submitted(&ns, before));
+    let opened: Vec<_> = (0..submitted.len()).filter(|at| submitted[*at] == "mark-ready").collect();
+    assert_eq!(opened, [submitted.len() - 1], "the gate was opened once, at the end: {submitted:#?}");
 }

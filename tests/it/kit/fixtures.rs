@@ -1,4 +1,4 @@
-//! What a user brings beside a SeiNode: Secrets with keys, and volumes that are there already.
+//! Fixtures that a user brings beside a SeiNode: Secrets with keys, and existing volumes.
 
 use std::collections::BTreeMap;
 

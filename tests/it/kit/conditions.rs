@@ -1,4 +1,4 @@
-//! What a node says of itself, waited for: its conditions and its events, as people read them.
+//! Waiting for conditions and events of a node.
 
 use k8s_openapi::api::{core::v1::Pod, events::v1::Event};
 use kube::ResourceExt;
@@ -8,20 +8,20 @@ use serde_json::Value;
 use super::{Namespace, eventually, namespace::condition};
 
 impl Namespace {
-    /// Waits until a condition of a node has this status and reason, and every one of these words in its message.
-    pub async fn says(
+    /// Waits until a condition of a node has this status and reason, and all of these words in its message.
+    pub async fn reports(
         &self,
         node: &str,
         (type_, status, reason): (&str, &str, &str),
         words: &[&str],
     ) -> SeiNode {
-        let what = format!("{type_} is {status}/{reason} and says {words:?}");
-        self.node_until(node, &what, |told| says(told, (type_, status, reason), words)).await
+        let what = format!("{type_} is {status}/{reason} with {words:?}");
+        self.node_until(node, &what, |status| reports(status, (type_, status, reason), words)).await
     }
 
-    /// Waits for an event about a node that has this reason and every one of these words in its note.
-    pub async fn announces(&self, node: &str, reason: &str, words: &[&str]) {
-        eventually(&format!("an event {reason} about {node} says {words:?}"), async || {
+    /// Waits for an event about a node with this reason and all of these words in its note.
+    pub async fn emits(&self, node: &str, reason: &str, words: &[&str]) {
+        eventually(&format!("an event {reason} about {node} with {words:?}"), async || {
             let notes = self.notes(node, reason).await;
             if notes.iter().any(|note| has_all(note, words)) { Ok(()) } else { Err(notes) }
         })
@@ -38,7 +38,7 @@ impl Namespace {
         events.into_iter().filter(about).filter_map(|event| event.note).collect()
     }
 
-    /// The status of a node as anybody reads it who knows no types of ours.
+    /// The status of a node as plain JSON.
     pub async fn status(&self, node: &str) -> Value {
         let node = self.api::<SeiNode>().get(node).await.unwrap();
         serde_json::to_value(node.status).unwrap()
@@ -59,9 +59,9 @@ impl Namespace {
     }
 }
 
-/// Whether a condition has this status and reason, and every one of these words in its message.
-pub fn says(told: &SeiNodeStatus, (type_, status, reason): (&str, &str, &str), words: &[&str]) -> bool {
-    condition(told, type_)
+/// True if a condition has this status and reason, and all of these words in its message.
+pub fn reports(node: &SeiNodeStatus, (type_, status, reason): (&str, &str, &str), words: &[&str]) -> bool {
+    condition(node, type_)
         .is_some_and(|it| it.status == status && it.reason == reason && has_all(&it.message, words))
 }
 

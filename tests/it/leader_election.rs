@@ -1,5 +1,4 @@
-//! Several replicas of the real binary and one Lease: one of them works, and another goes on when it dies, stands still or
-//! is told to go.
+//! Leader election of real replicas: one works, and another takes over when it is killed, paused or stopped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +19,7 @@ const LEASE: &str = "bc1f5b0a.sei.io";
 const LEADS: &str = "sei_controller_leader";
 
 #[scenario]
-async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes(kit: Arc<Kit>) {
+async fn the_second_replica_takes_over_when_the_leader_stops(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let first = replica(&ns, "first");
     first.leads().await;
@@ -58,7 +57,7 @@ async fn of_two_replicas_one_works_and_the_other_takes_over_at_once_when_it_goes
 }
 
 #[scenario]
-async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: Arc<Kit>) {
+async fn a_leader_killed_within_a_plan_is_succeeded(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let proxy = Proxy::start(&ns.world, Some((6, Cut::After))).await;
     let arguments = arguments(&ns);
@@ -81,7 +80,7 @@ async fn a_leader_that_is_killed_in_the_middle_of_a_plan_is_succeeded(kit: Arc<K
 }
 
 #[scenario]
-async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(kit: Arc<Kit>) {
+async fn a_leader_paused_for_30_s_writes_nothing_when_it_resumes(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let kubeconfig = ns.account_with_every_right_here().await;
     let arguments = arguments(&ns);
@@ -109,15 +108,15 @@ async fn a_leader_that_stood_still_for_30_s_changes_nothing_when_it_wakes(kit: A
     let account = format!("system:serviceaccount:{}:operator", ns.name);
     let log = ns.world.cluster.audit_log().unwrap();
     let status = eventually("who led once ends", async || {
-        let asked = audit::requests(&log, woken).unwrap().into_iter().filter(|it| it.user == account);
-        let written: Vec<_> = asked.filter(|it| !["get", "list", "watch"].contains(&&*it.verb)).collect();
+        let sent = audit::requests(&log, woken).unwrap().into_iter().filter(|it| it.user == account);
+        let written: Vec<_> = sent.filter(|it| !["get", "list", "watch"].contains(&&*it.verb)).collect();
         assert!(written.is_empty(), "{written:#?}");
         first.exited().ok_or("it goes on")
     })
     .await;
     assert_eq!(status.code(), Some(1));
-    let said = first.log();
-    assert!(said.iter().any(|line| says(line, "this replica leads no more")), "{said:#?}");
+    let printed = first.log();
+    assert!(printed.iter().any(|line| reports(line, "this replica leads no more")), "{printed:#?}");
     second.resume();
 }
 
@@ -145,6 +144,6 @@ async fn holder(ns: &Namespace) -> String {
     lease(ns).await.holder_identity.unwrap_or_default()
 }
 
-fn says(line: &serde_json::Value, words: &str) -> bool {
+fn reports(line: &serde_json::Value, words: &str) -> bool {
     line["message"].as_str().is_some_and(|message| message.contains(words))
 }

@@ -1,4 +1,4 @@
-//! What follows from a spec at any time: a paused node has no pod, a retained volume outlives its node.
+//! Pause and retention: a paused node has no pod, a retained volume outlives its node.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use sidecar_sim::TaskType;
 
 use crate::kit::{
     Kit, Namespace, eventually,
-    given::validator,
-    namespace::{condition, truth},
+    fixtures::validator,
+    namespace::{condition, condition_status},
 };
 
 async fn replicas(ns: &Namespace) -> i32 {
@@ -31,7 +31,7 @@ async fn owners(ns: &Namespace) -> Vec<String> {
 }
 
 #[scenario]
-async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself(kit: Arc<Kit>) {
+async fn a_paused_node_loses_only_its_pod(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "").await;
@@ -47,17 +47,20 @@ async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself(k
     assert_eq!(status.phase, Some(Phase::Running));
     let sidecar = condition(&status, "SidecarReady").unwrap();
     assert_eq!((sidecar.status.as_str(), sidecar.reason.as_str()), ("Unknown", "Paused"));
-    assert_eq!([truth(&status, "Stalled"), truth(&status, "Reconciling")], ["False", "False"]);
+    assert_eq!(
+        [condition_status(&status, "Stalled"), condition_status(&status, "Reconciling")],
+        ["False", "False"]
+    );
     assert_eq!(replicas(&ns).await, 0);
     // What has ended may still be listed for a moment.
     ns.gone::<Pod>("n0-0").await;
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_some());
-    let asked = ns.sidecar("n0").requests().len();
+    let sent = ns.sidecar("n0").requests().len();
 
     ns.patch("n0", json!({"spec": {"paused": false}})).await;
     // Its new pod has a new sidecar, whose gate is shut until mark-ready is sent once more.
     ns.running("n0").await;
-    assert!(ns.sidecar("n0").requests().len() > asked);
+    assert!(ns.sidecar("n0").requests().len() > sent);
     let after = ns.api::<StatefulSet>().get("n0").await.unwrap().spec.unwrap().template;
     assert_eq!(before, after, "scaling changes nothing but the replicas");
     let ready = ns.sidecar("n0").submissions().into_iter().filter(|it| it.task == TaskType::MarkReady);
@@ -65,7 +68,7 @@ async fn a_paused_node_loses_its_pod_and_nothing_else_and_comes_back_by_itself(k
 }
 
 #[scenario]
-async fn a_node_paused_before_it_was_up_goes_on_with_its_plan(kit: Arc<Kit>) {
+async fn a_node_paused_during_init_resumes_its_plan(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.sidecar("n0").behaviour().hold(TaskType::ConfigApply);
@@ -93,7 +96,7 @@ async fn a_node_paused_before_it_was_up_goes_on_with_its_plan(kit: Arc<Kit>) {
 }
 
 #[scenario]
-async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: Arc<Kit>) {
+async fn a_retained_volume_is_taken_over_by_another_node(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     ns.full_node("n0", "  dataVolume: {retain: true}\n").await;
@@ -110,7 +113,7 @@ async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: Arc<
     let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
     assert_eq!((after.uid(), after.metadata.deletion_timestamp), (volume.uid(), None));
 
-    // Its successor does not take it by itself, and says how to.
+    // Its successor does not take it by itself, and reports how to.
     ns.full_node("n0", "").await;
     let node = ns.node_until("n0", "refuses the volume", |status| {
         condition(status, "DataVolumeReady").is_some_and(|it| it.reason == "Foreign")
@@ -121,11 +124,11 @@ async fn a_retained_volume_outlives_its_node_and_another_takes_it_over(kit: Arc<
     assert!(message.contains("set spec.dataVolume.import.pvcName: data-n0"), "{message}");
     ns.patch("n0", json!({"spec": {"dataVolume": {"import": {"pvcName": "data-n0"}}}})).await;
     let node = ns.running("n0").await;
-    assert_eq!(truth(node.status.as_ref().unwrap(), "ImportPVCReady"), "True");
+    assert_eq!(condition_status(node.status.as_ref().unwrap(), "ImportPVCReady"), "True");
 }
 
 #[scenario]
-async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stays(kit: Arc<Kit>) {
+async fn the_retention_policy_can_be_changed(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
     let node = ns.full_node("n0", "").await;
@@ -152,7 +155,7 @@ async fn what_becomes_of_the_volume_can_be_changed_and_a_signers_volume_stays(ki
 }
 
 #[scenario]
-async fn a_volume_of_the_earlier_operator_is_marked_as_its_nodes(kit: Arc<Kit>) {
+async fn a_volume_of_the_original_operator_is_labelled(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let node = ns.full_node("n0", "").await;
     let volume = json!({

@@ -1,5 +1,5 @@
-//! What people and their tools do to the children of a node by hand: the real kubectl wherever it can do it, and under
-//! another name the ways of writing that other programs have.
+//! Manual edits of the children of a node: by the real kubectl wherever it can, and by update and apply under another
+//! field manager, as other programs write.
 
 use std::process::Command;
 
@@ -23,8 +23,8 @@ impl Namespace {
     pub fn try_kubectl(&self, arguments: &[&str]) -> (bool, String) {
         let mut kubectl = self.world.cluster.kubectl();
         let output = kubectl.args(["--namespace", &self.name]).args(arguments).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(said).unwrap())
+        let printed = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(printed).unwrap())
     }
 
     /// Has `kubectl edit` open an object, such as `service/n0`, in an editor that runs this script of sed on it.
