@@ -48,6 +48,54 @@ fn empty(name: &str) -> Option<&'static str> {
     EMPTY.into_iter().find(|ending| name.ends_with(ending))
 }
 
+/// Longest name of a test that still fits a line of a report.
+const LONGEST_TEST_NAME: usize = 60;
+/// Rooms whose tests are yet to be renamed.
+const LONG_TEST_NAMES: [&str; 7] = [
+    "controller/",
+    "tests/architecture/",
+    "tests/devcluster/",
+    "tests/it/admission/",
+    "tests/it/chart/",
+    "tests/sidecar-sim/",
+    "webhook/",
+];
+
+#[test]
+fn a_test_name_has_at_most_60_characters() {
+    let mut offences = Vec::new();
+    for file in files(&["rs"]) {
+        if LONG_TEST_NAMES.iter().any(|room| file.path.starts_with(room)) {
+            continue;
+        }
+        for name in tests(&file.text).filter(|name| name.len() > LONGEST_TEST_NAME) {
+            let length = name.len();
+            offences.push(format!("{}: {name} has {length} characters: state one behaviour", file.path));
+        }
+    }
+    assert_none("A test has a long name.", &offences);
+}
+
+/// Names of the functions that follow a test's attribute.
+fn tests(text: &str) -> impl Iterator<Item = &str> {
+    let attributes = ["#[test]", "#[tokio::test", "#[scenario"];
+    let mut marked = false;
+    text.lines().map(str::trim).filter_map(move |line| {
+        if line.starts_with('#') || line.starts_with("//") {
+            marked |= attributes.iter().any(|attribute| line.starts_with(attribute));
+            return None;
+        }
+        let declared = line.split_once("fn ").filter(|_| std::mem::take(&mut marked))?;
+        Some(declared.1.split('(').next().unwrap_or_default())
+    })
+}
+
+#[test]
+fn tests_are_recognised_by_their_attribute() {
+    let text = "#[scenario(first)]\n#[ignore]\nasync fn a() {}\nfn b() {}\n    #[test]\n    fn c() {}\n";
+    assert_eq!(tests(text).collect::<Vec<_>>(), ["a", "c"]);
+}
+
 #[test]
 fn a_declaration_is_recognised() {
     for (line, name) in [

@@ -12,7 +12,7 @@ use crate::kit::{Kit, Namespace, eventually, namespace::condition_status};
 /// Time without any request.
 const WINDOW: Duration = Duration::from_secs(60);
 
-#[scenario]
+#[scenario(first)]
 async fn running_nodes_cost_no_request_in_a_minute(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();

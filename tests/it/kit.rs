@@ -15,6 +15,7 @@ pub mod release;
 pub mod rolling;
 pub mod rollout;
 pub mod service;
+pub mod tier;
 pub mod volumes;
 pub mod wait;
 

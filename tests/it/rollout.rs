@@ -102,11 +102,20 @@ async fn every_part_of_the_pod_is_rolled_out(kit: Arc<Kit>) {
     );
 }
 
-#[scenario]
-async fn a_hundred_nodes_at_once_are_rolled_out(kit: Arc<Kit>) {
+#[scenario(first)]
+async fn thirty_nodes_are_rolled_out_at_once(kit: Arc<Kit>) {
+    roll_out_at_once(&kit, 30).await;
+}
+
+#[scenario(exhaustive)]
+async fn a_hundred_nodes_are_rolled_out_at_once(kit: Arc<Kit>) {
+    roll_out_at_once(&kit, 100).await;
+}
+
+async fn roll_out_at_once(kit: &Kit, count: usize) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
-    let names: Vec<_> = (0..100).map(|index| format!("n{index}")).collect();
+    let names: Vec<_> = (0..count).map(|index| format!("n{index}")).collect();
     let ns = &ns;
     join_all(names.iter().map(|name| ns.full_node(name, ""))).await;
     for name in &names {

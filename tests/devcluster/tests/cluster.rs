@@ -36,11 +36,14 @@ use devcluster::supervisor;
 use kit::Shared;
 use scenario::Settings;
 
+/// Scenarios wait more than they compute. More of them would delay those that measure an end.
+const AT_ONCE: usize = 4;
+
 fn main() -> ExitCode {
     let guard = supervisor::claim();
     if let Some(role) = endings::role() {
         return endings::play(&role, &guard);
     }
     // Returns rather than exits, so that the cluster is dropped.
-    scenario::run(Arc::new(Shared::new(guard)), &Settings::default())
+    scenario::run(Arc::new(Shared::new(guard)), &Settings { at_once: AT_ONCE, ..Settings::default() })
 }

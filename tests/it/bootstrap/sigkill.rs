@@ -12,6 +12,7 @@ use crate::kit::{
     Kit, Operator,
     bootstrap::Bootstrap,
     proxy::{Cut, Proxy},
+    tier::{Tier, enough_reached},
     within,
 };
 use sidecar_sim::TaskType;
@@ -21,15 +22,22 @@ const POINTS: usize = 30;
 /// Operators killed side by side.
 const AT_ONCE: usize = 6;
 
-#[scenario]
+#[scenario(first)]
 async fn a_bootstrap_survives_sigkill_around_its_writes(kit: Arc<Kit>) {
+    kill_around_writes(&kit, Tier::Sample).await;
+}
+
+#[scenario(exhaustive)]
+async fn a_bootstrap_survives_sigkill_around_every_write(kit: Arc<Kit>) {
+    kill_around_writes(&kit, Tier::All).await;
+}
+
+async fn kill_around_writes(kit: &Kit, tier: Tier) {
     // A kill right after one write leaves the world as a kill right before the next.
-    let points = (0..POINTS).map(|point| (point, Cut::After));
-    let kit = &kit;
-    let killed: Vec<bool> =
-        stream::iter(points).map(|cut| kill_and_resume(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
-    let kills = killed.iter().filter(|killed| **killed).count();
-    assert!(kills >= 20, "only {kills} points were reached");
+    let cuts = tier.of((0..POINTS).map(|point| (point, Cut::After)));
+    let cuts = stream::iter(cuts).map(|cut| kill_and_resume(kit, cut));
+    let killed: Vec<bool> = cuts.buffer_unordered(AT_ONCE).collect().await;
+    enough_reached(&killed, (20, POINTS));
 }
 
 /// Kills the operator at this point and starts another. False if the plan ended before this point.

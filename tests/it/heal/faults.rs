@@ -11,9 +11,9 @@ use sidecar_sim::{TaskType, Times};
 use super::{restart_in_place, running};
 use crate::kit::{Kit, Namespace, Operator, eventually};
 
-/// So long a sidecar flaps.
+/// Time for which a sidecar flaps.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Issue 6: so many writes of one status in a minute.
+/// Highest number of writes of one status in a minute.
 const WRITES: usize = 10;
 
 #[scenario]
@@ -21,7 +21,7 @@ async fn a_refused_mark_ready_is_reported_and_retried(kit: Arc<Kit>) {
     let (ns, operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().refuse_submit(TaskType::MarkReady, Times::Next(1), "the store is full");
     restart_in_place(&ns, "1").await;
-    is_told_and_healed(&ns, &operator, "the store is full").await;
+    is_reported_and_healed(&ns, &operator, "the store is full").await;
     let (_, text) = operator.get("metrics", "/metrics").await;
     let refused = "sei_controller_effects_total{kind=\"submit-task\",outcome=\"rejected\"} 1\n";
     assert!(text.contains(refused), "{text}");
@@ -33,14 +33,14 @@ async fn a_mark_ready_without_effect_is_reported_and_retried(kit: Arc<Kit>) {
     // The plan tries it again by itself, three times; then it has failed.
     ns.sidecar("n0").behaviour().fail_task(TaskType::MarkReady, Times::Next(4), "the engine is stuck");
     restart_in_place(&ns, "1").await;
-    is_told_and_healed(&ns, &operator, "the engine is stuck").await;
+    is_reported_and_healed(&ns, &operator, "the engine is stuck").await;
 }
 
 /// The failure is in condition, event and metric; after a pause a fresh id opens the gate.
-async fn is_told_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
+async fn is_reported_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
     ns.reports("n0", ("Ready", "False", "PlanFailed"), &[words]).await;
     ns.emits("n0", "PlanFailed", &[words, "next attempt at"]).await;
-    eventually("the metrics say it", async || {
+    eventually("the metrics count it", async || {
         let (_, text) = operator.get("metrics", "/metrics").await;
         let is_it = |line: &&str| {
             line.starts_with("sei_controller_plan_duration_seconds_count")
@@ -59,7 +59,7 @@ async fn is_told_and_healed(ns: &Namespace, operator: &Operator, words: &str) {
     ns.emits("n0", "SidecarReadinessRestored", &[]).await;
 }
 
-#[scenario]
+#[scenario(first)]
 async fn a_flapping_sidecar_causes_no_flood_of_writes(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     let begun = Timestamp::now();

@@ -13,7 +13,7 @@ use super::{
     hold::{GAPS, begin_and_stop_at, let_go_on, wish},
     running,
 };
-use crate::kit::{Kit, eventually, rolling::image, rollout::RolloutWatch};
+use crate::kit::{Kit, eventually, rolling::image, rollout::RolloutWatch, tier::Tier};
 
 const AT_ONCE: usize = 3;
 
@@ -23,16 +23,20 @@ enum Strike {
     Pod,
 }
 
-#[scenario]
-async fn a_rollout_survives_a_deleted_statefulset(kit: Arc<Kit>) {
-    let kit = &kit;
-    stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Set, gap)).await;
+#[scenario(first)]
+async fn a_rollout_survives_a_deleted_child_at_any_task(kit: Arc<Kit>) {
+    strike_at_tasks(&kit, Tier::Sample).await;
 }
 
-#[scenario]
-async fn a_rollout_survives_an_eviction_at_any_request(kit: Arc<Kit>) {
-    let kit = &kit;
-    stream::iter(GAPS).for_each_concurrent(AT_ONCE, |gap| strike(kit, Strike::Pod, gap)).await;
+#[scenario(exhaustive)]
+async fn a_rollout_survives_a_deleted_child_at_every_task(kit: Arc<Kit>) {
+    strike_at_tasks(&kit, Tier::All).await;
+}
+
+async fn strike_at_tasks(kit: &Kit, tier: Tier) {
+    let strikes = GAPS.into_iter().flat_map(|gap| [(Strike::Set, gap), (Strike::Pod, gap)]);
+    let strike = |(what, gap)| strike(kit, what, gap);
+    stream::iter(tier.of(strikes)).for_each_concurrent(AT_ONCE, strike).await;
 }
 
 async fn strike(kit: &Kit, what: Strike, gap: &str) {

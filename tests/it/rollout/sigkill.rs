@@ -10,6 +10,7 @@ use crate::kit::{
     Kit, Operator,
     proxy::{Cut, Proxy},
     rollout::RolloutWatch,
+    tier::{Tier, enough_reached},
     within,
 };
 
@@ -19,14 +20,20 @@ const POINTS: usize = 11;
 /// Operators killed side by side.
 const AT_ONCE: usize = 6;
 
-#[scenario]
+#[scenario(first)]
 async fn a_rollout_survives_sigkill_around_its_writes(kit: Arc<Kit>) {
-    let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
-    let kit = &kit;
-    let killed: Vec<bool> =
-        stream::iter(points).map(|cut| kill_and_resume(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
-    let kills = killed.iter().filter(|killed| **killed).count();
-    assert!(kills >= 2 * 8, "only {kills} points were reached");
+    kill_around_writes(&kit, Tier::Sample).await;
+}
+
+#[scenario(exhaustive)]
+async fn a_rollout_survives_sigkill_around_every_write(kit: Arc<Kit>) {
+    kill_around_writes(&kit, Tier::All).await;
+}
+
+async fn kill_around_writes(kit: &Kit, tier: Tier) {
+    let cuts = stream::iter(tier.cuts(POINTS)).map(|cut| kill_and_resume(kit, cut));
+    let killed: Vec<bool> = cuts.buffer_unordered(AT_ONCE).collect().await;
+    enough_reached(&killed, (8, POINTS));
 }
 
 /// Kills the operator at this point and starts another. False if the plan ended before this point.

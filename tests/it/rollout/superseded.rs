@@ -16,6 +16,7 @@ use crate::kit::{
     proxy::{Cut, Proxy},
     rolling::image,
     rollout::RolloutWatch,
+    tier::{Tier, enough_reached},
     within,
 };
 
@@ -25,20 +26,34 @@ const POINTS: usize = 11;
 const REACHED: usize = 8;
 const AT_ONCE: usize = 4;
 
-#[scenario]
+#[scenario(first)]
 async fn a_new_spec_around_any_request_supersedes_the_plan(kit: Arc<Kit>) {
-    let points = (0..POINTS).flat_map(|point| [(point, Cut::Before), (point, Cut::After)]);
-    let kit = &kit;
-    let stopped: Vec<bool> =
-        stream::iter(points).map(|cut| change_at(kit, cut)).buffer_unordered(AT_ONCE).collect().await;
-    let reached = stopped.iter().filter(|stopped| **stopped).count();
-    assert!(reached >= 2 * REACHED, "only {reached} points were reached");
+    change_around_requests(&kit, Tier::Sample).await;
+}
+
+#[scenario(exhaustive)]
+async fn a_new_spec_around_every_request_supersedes_the_plan(kit: Arc<Kit>) {
+    change_around_requests(&kit, Tier::All).await;
+}
+
+async fn change_around_requests(kit: &Kit, tier: Tier) {
+    let cuts = stream::iter(tier.cuts(POINTS)).map(|cut| change_at(kit, cut));
+    let stopped: Vec<bool> = cuts.buffer_unordered(AT_ONCE).collect().await;
+    enough_reached(&stopped, (REACHED, POINTS));
+}
+
+#[scenario(first)]
+async fn a_new_spec_at_any_task_supersedes_the_plan(kit: Arc<Kit>) {
+    change_at_tasks(&kit, Tier::Sample).await;
+}
+
+#[scenario(exhaustive)]
+async fn a_new_spec_at_every_task_supersedes_the_plan(kit: Arc<Kit>) {
+    change_at_tasks(&kit, Tier::All).await;
 }
 
 /// The plan yields at its next step.
-#[scenario]
-async fn a_new_spec_at_any_task_supersedes_the_plan(kit: Arc<Kit>) {
-    let kit = &kit;
+async fn change_at_tasks(kit: &Kit, tier: Tier) {
     let change_at = |gap| async move {
         let (ns, _operator) = running(kit).await;
         let watch = RolloutWatch::begin(&ns).await;
@@ -50,7 +65,7 @@ async fn a_new_spec_at_any_task_supersedes_the_plan(kit: Arc<Kit>) {
         let reasons = ns.event_reasons("n0").await;
         assert!(reasons.contains(&"PlanSuperseded".to_owned()), "{gap}: {reasons:?}");
     };
-    stream::iter(GAPS).for_each_concurrent(AT_ONCE, change_at).await;
+    stream::iter(tier.of(GAPS)).for_each_concurrent(AT_ONCE, change_at).await;
 }
 
 /// Nothing of the earlier image and configuration is left.

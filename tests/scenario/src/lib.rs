@@ -13,11 +13,14 @@
 //! module of the program. It may be synchronous, take no fixture, and return `()`, a `Result` or [`Completion`].
 //! Options of the attribute are the constant methods of [`Scenario`]: `#[scenario(first)]`.
 //!
+//! A scenario that cannot try all of a matrix takes a sample by [`seed()`]; another, `#[scenario(exhaustive)]`, tries all.
+//!
 //! A program that brings its own `main` can run code before its tests, and drop the fixture after the last one.
 
 mod body;
 mod registry;
 mod run;
+mod seed;
 mod timing;
 
 pub use body::{Body, Fixture, Outcome};
@@ -27,3 +30,4 @@ pub use libtest_mimic::{Completion, Failed};
 pub use registry::Scenario;
 pub use run::{Settings, run};
 pub use scenario_macros::scenario;
+pub use seed::seed;

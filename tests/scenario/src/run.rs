@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::registry::{self, Scenario, Tier};
 use crate::timing::Times;
-use crate::{Body, Fixture};
+use crate::{Body, Fixture, seed};
 
 /// How a program runs its scenarios.
 #[derive(Default)]
@@ -44,7 +44,7 @@ pub fn run<F: Any + Send + Sync>(fixture: Arc<F>, settings: &Settings) -> ExitCo
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Clients and servers of the fixture end inside the runtime that they live in.
     runtime.block_on(async { drop(fixture) });
-    print!("{}", times.slowest());
+    print!("{}{}", times.slowest(), seed::report());
     conclusion.exit_code()
 }
 
