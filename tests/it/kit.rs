@@ -29,7 +29,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams},
-    runtime::{conditions, wait::await_condition},
+    runtime::wait::await_condition,
 };
 use sidecar_sim::Sidecars;
 use tokio::sync::OnceCell;
@@ -100,6 +100,6 @@ pub async fn define(client: &Client, definition: &CustomResourceDefinition) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let (name, parameters) = (definition.name_any(), PatchParams::apply("it").force());
     api.patch(&name, &parameters, &Patch::Apply(definition)).await.unwrap();
-    let served = await_condition(api, &name, conditions::is_crd_established());
+    let served = await_condition(api, &name, kube::runtime::conditions::is_crd_established());
     within("the definition is established", served).await.unwrap();
 }

@@ -16,7 +16,7 @@ impl Namespace {
         words: &[&str],
     ) -> SeiNode {
         let what = format!("{type_} is {status}/{reason} with {words:?}");
-        self.node_until(node, &what, |status| reports(status, (type_, status, reason), words)).await
+        self.node_until(node, &what, |now| reports(now, (type_, status, reason), words)).await
     }
 
     /// Waits for an event about a node with this reason and all of these words in its note.
