@@ -3,7 +3,7 @@
 use super::project::{assert_none, files};
 
 /// Endings that say nothing.
-const EMPTY: [&str; 8] = ["Manager", "Helper", "Util", "Handler", "Impl", "Data", "Info", "Wrapper"];
+const EMPTY: [&str; 7] = ["Manager", "Helper", "Util", "Impl", "Data", "Info", "Wrapper"];
 
 #[test]
 fn no_type_has_a_name_that_says_nothing() {
