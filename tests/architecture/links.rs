@@ -1,11 +1,18 @@
-//! Links between the documents lead somewhere: to a file that exists, and to a heading that it has.
+//! Links and paths in the documents lead to files and headings that exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Component, Path, PathBuf},
 };
 
-use super::project::{assert_none, files, root};
+use super::{
+    documents::quoted,
+    project::{assert_none, files, root},
+};
+
+/// Directories that paths in documents begin with.
+const ROOTS: [&str; 9] =
+    ["src/", "controller/", "webhook/", "certs/", "charts/", "tests/", "xtask/", "docs/", "examples/"];
 
 #[test]
 fn relative_links_lead_somewhere() {
@@ -27,6 +34,24 @@ fn relative_links_lead_somewhere() {
         }
     }
     assert_none("A link is broken.", &offences);
+}
+
+#[test]
+fn paths_quoted_in_documents_exist() {
+    let mut offences = Vec::new();
+    for document in files(&["md"]) {
+        let paths = paths(&document.text).into_iter().filter(|path| !root().join(path).exists());
+        offences.extend(paths.map(|path| format!("{} names {path}, which does not exist", document.path)));
+    }
+    assert_none("A document names a file that is gone.", &offences);
+}
+
+/// Paths between backticks that begin with a directory of the project.
+fn paths(text: &str) -> Vec<&str> {
+    let begins =
+        |word: &str| ROOTS.iter().any(|root| word.strip_prefix(root).is_some_and(|rest| !rest.is_empty()));
+    let is_path = |word: &&str| begins(word) && !word.contains([' ', '*', '<', '{', '…']);
+    prose(text).flat_map(quoted).filter(is_path).collect()
 }
 
 /// Targets of the links that stay within the project.
@@ -77,6 +102,10 @@ fn normal(path: &Path) -> PathBuf {
 fn link_parser_finds_what_it_looks_for() {
     let text = "```\n[no](gone.md)\n```\n[yes](to.md#one-two) [out](https://x)\n";
     assert_eq!(links(text), ["to.md#one-two"]);
+    assert_eq!(
+        paths("`src/a.rs`, `a/src/b.rs` and `src/{a,b}` and src/c\n```\n`src/d.rs`\n```\n"),
+        ["src/a.rs"]
+    );
     assert!(anchors("## One: `two`\n").contains("one-two"));
     assert_eq!(normal(Path::new("docs/../README.md")), Path::new("README.md"));
 }
