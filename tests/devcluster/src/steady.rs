@@ -1,5 +1,5 @@
-//! How our own watches try again: every half second. kube's default waits ever longer, up to half a minute, and would
-//! leave us deaf long after an outage that a test made on purpose.
+//! Backoff of our own watches: half a second. kube's default grows to half a minute, so the watches would resume long
+//! after an outage that a test made on purpose.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a node's sidecar was asked and what it did: the evidence for tests. Append only; outlives pods and
+//! Requests to a node's sidecar and their execution: the evidence for tests. Append only; outlives pods and
 //! volumes.
 
 use jiff::Timestamp;

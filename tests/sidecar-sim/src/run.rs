@@ -44,7 +44,7 @@ pub(crate) enum Mark {
     Identity,
 }
 
-/// What a run of `task` with `params` comes to on the volume `home`, when these hosts are `reachable`.
+/// Result of a run of `task` with `params` on the volume `home`, when these hosts are `reachable`.
 pub(crate) fn outcome(
     task: TaskType,
     params: &Map<String, Value>,

@@ -117,7 +117,7 @@ pub enum ServiceAccounts {
     Required,
 }
 
-/// Whether the admission plugin `OwnerReferencesPermissionEnforcement` guards owner references: to change those of an object
+/// Admission plugin `OwnerReferencesPermissionEnforcement`, which guards owner references: to change those of an object
 /// that exists takes the right to delete it, and to block the deletion of the owner the right to update its finalizers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owners {
@@ -138,7 +138,7 @@ pub enum Volumes {
     Static,
 }
 
-/// What runs the pods of a cluster.
+/// Runner of the pods of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nodes {
     /// kwok writes what a kubelet would; no container ever runs.
