@@ -9,7 +9,7 @@ use crate::rate::{Backoff, Monotonic, Window};
 /// Heals within `SPAN` that are not spaced.
 const FREE: usize = 3;
 /// This many heals within `SPAN` are flapping.
-const FLAPPING: usize = 2;
+const FLAPPING: usize = 1;
 /// Heals that are remembered.
 const REMEMBERED: usize = 16;
 const SPAN: Duration = Duration::from_mins(1);
