@@ -284,7 +284,7 @@ fn pause(kind: PlanKind, failures: u32, plan: PlanId) -> SignedDuration {
 /// failed together do not come back together.
 fn backoff(failures: u32, plan: PlanId) -> SignedDuration {
     let pause = rate::jitter(after_failures(failures), 10, &plan.to_string());
-    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+    SignedDuration::from_secs(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Pause after the `failures`th failure in a row: 10 s doubling to 5 min.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Writes of one status within a minute that only report readiness and are made at once.
-const READINESS_WRITES: usize = 2;
+const READINESS_WRITES: usize = 3;
 
 /// The deferred status write of one node, and what was written lately.
 #[derive(Clone, Debug)]
