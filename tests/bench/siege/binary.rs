@@ -18,6 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use xtask::platform::PLATFORM;
 
 /// Time that the binary may take to serve its first review.
 const STARTS: Duration = Duration::from_secs(60);
@@ -46,6 +47,8 @@ impl Binary {
             .arg(format!("--health-probe-bind-address=127.0.0.1:{health}"))
             .arg(format!("--metrics-bind-address=127.0.0.1:{metrics}"))
             .arg(format!("--webhook-certificate-directory={}", files.path().display()))
+            .env_clear()
+            .envs(PLATFORM)
             .env("KUBECONFIG", &kubeconfig)
             .env("RUST_LOG", "off")
             .stdout(Stdio::null())
