@@ -69,7 +69,7 @@ pub const HAS_FIRST_ORDINAL: &str = "object.spec.?ordinals.?start.orValue(0) == 
 
 /// CEL: a set selects its pods by the label that they have of a node. One that never did is not trapped.
 pub const HAS_SELECTOR: &str = "variables.podLabel == '' || variables.podLabel == variables.selected || \
-     variables.podLabel == variables.podLabelBefore";
+     variables.expressed || variables.podLabel == variables.podLabelBefore";
 
 /// CEL: the node that a set belongs to.
 pub const NODE_OF_SET: &str = "has(object.metadata.labels) && 'sei.io/node' in object.metadata.labels \

@@ -32,8 +32,8 @@ pub(super) fn validate(request: &Request<'_>) -> Verdict {
     if new.first_ordinal != 0 && (is_new || new.first_ordinal != old.first_ordinal) {
         deny(guard::FIRST_ORDINAL);
     }
-    if new.pod_label.is_some() && new.pod_label != new.selector && (is_new || new.pod_label != old.pod_label)
-    {
+    let is_selected = new.pod_label == new.selector || new.is_expressed;
+    if new.pod_label.is_some() && !is_selected && (is_new || new.pod_label != old.pod_label) {
         deny(guard::SELECTOR_FITS);
     }
     if request.operation != Operation::Update {

@@ -14,6 +14,8 @@ pub(super) struct Set<'a> {
     pub(super) label: Text<'a>,
     /// `spec.selector.matchLabels[sei.io/node]`, which cannot change.
     pub(super) selector: Text<'a>,
+    /// `true` when an expression of the selector lists values of the label; a Scale shows them too.
+    pub(super) is_expressed: bool,
     /// `spec.template.metadata.labels[sei.io/node]`.
     pub(super) pod_label: Text<'a>,
     /// UID of the SeiNode that owns the set.
@@ -36,6 +38,7 @@ impl<'a> Set<'a> {
         Self {
             label: labels.get(names::NODE_LABEL).as_str(),
             selector: selector.at(&["matchLabels", names::NODE_LABEL]).as_str(),
+            is_expressed: is_expressed(selector.get("matchExpressions")),
             pod_label: template.at(&["metadata", "labels", names::NODE_LABEL]).as_str(),
             owner: owner(owners),
             replicas: replicas.as_i64().unwrap_or(1),
@@ -53,6 +56,15 @@ impl<'a> Set<'a> {
     pub(super) fn is_on_delete(&self) -> bool {
         self.strategy.as_deref() == Some("OnDelete")
     }
+}
+
+fn is_expressed(expressions: View<'_>) -> bool {
+    let mut found = false;
+    expressions.each_item(|expression| {
+        let [key, operator] = expression.members(["key", "operator"]).map(View::as_str);
+        found |= key.as_deref() == Some(names::NODE_LABEL) && operator.as_deref() == Some("In");
+    });
+    found
 }
 
 /// UID of the first SeiNode among the owners.

@@ -182,6 +182,10 @@ fn a_pod_label_of_a_node_needs_the_selector_of_the_node() {
     labelled["spec"]["template"]["metadata"]["labels"]["sei.io/node"] = json!("a");
     let field = "spec.selector.matchLabels[sei.io/node]";
     assert!(fields(&validate(&update(foreign, labelled.clone()))).contains(&field));
+    let mut expressed = labelled.clone();
+    expressed["spec"]["selector"] =
+        json!({ "matchExpressions": [{ "key": "sei.io/node", "operator": "In", "values": ["a"] }] });
+    assert!(!fields(&validate(&creation(expressed))).contains(&field));
     let mut renamed = labelled.clone();
     renamed["spec"]["template"]["metadata"]["labels"]["sei.io/node"] = json!("b");
     assert!(fields(&validate(&update(labelled.clone(), renamed))).contains(&field));
