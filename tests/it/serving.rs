@@ -1,8 +1,8 @@
 //! The webhooks of the real binary, called by a real API server through a Service: replicas come and go, their authority
-//! is lost, and strangers stand in the door, all while calls go on.
+//! is lost, and strangers hold connections, all while calls go on.
 
 mod aged;
-mod house;
+mod cluster;
 mod revocation;
 mod secure;
 
@@ -14,19 +14,19 @@ use scenario::scenario;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use self::house::{House, SECRET};
+use self::cluster::{Cluster, SECRET};
 use crate::kit::{Kit, eventually};
 
 #[scenario]
 async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let (first, second) = (house.replica().await, house.replica().await);
-    house.callable().await;
-    let successors = house
+    let cluster = Cluster::of(&kit).await;
+    let (first, second) = (cluster.replica().await, cluster.replica().await);
+    cluster.callable().await;
+    let successors = cluster
         .under_load(Duration::ZERO, async {
-            let third = house.replica().await;
+            let third = cluster.replica().await;
             assert!(first.stop().await.success());
-            let fourth = house.replica().await;
+            let fourth = cluster.replica().await;
             assert!(second.stop().await.success());
             [third, fourth]
         })
@@ -37,18 +37,19 @@ async fn calls_succeed_while_replicas_restart_in_turn(kit: Arc<Kit>) {
         assert!(lines.iter().any(|line| line["message"] == "stopped"), "{lines:#?}");
     }
     // Which of the two an API server calls is for its connections to say.
-    let [third, fourth] = [house.answered_by(&successors[0]).await, house.answered_by(&successors[1]).await];
+    let [third, fourth] =
+        [cluster.answered_by(&successors[0]).await, cluster.answered_by(&successors[1]).await];
     assert!(third + fourth > 0.0, "no successor was ever called");
 }
 
 #[scenario]
 async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let (first, second) = (house.replica().await, house.replica().await);
-    house.callable().await;
-    let third = house
+    let cluster = Cluster::of(&kit).await;
+    let (first, second) = (cluster.replica().await, cluster.replica().await);
+    cluster.callable().await;
+    let third = cluster
         .under_load(Duration::ZERO, async {
-            let secrets = house.ns.api::<Secret>();
+            let secrets = cluster.ns.api::<Secret>();
             let lost = secrets.get(SECRET).await.unwrap();
             secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
             eventually("there is another authority", async || {
@@ -58,18 +59,18 @@ async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
             .await;
             // Whoever comes now has a certificate of the new authority; the others keep theirs until all API servers
             // have had the time to learn of that.
-            let third = house.replica().await;
+            let third = cluster.replica().await;
             let (first, second) = tokio::join!(first.stop(), second.stop());
             assert!(first.success() && second.success());
             third
         })
         .await;
-    assert!(house.answered_by(&third).await > 0.0, "the newcomer was never called");
+    assert!(cluster.answered_by(&third).await > 0.0, "the newcomer was never called");
     // Everybody sees it: in the log at its default level, and as an event.
     let log = [first.log(), second.log()].concat();
     let is_told = |line: &Value| line["message"] == "a new authority, as the Secret is gone";
     assert!(log.iter().any(|line| is_told(line) && line["target"] == "seinode_certs::announce"), "{log:#?}");
-    let events = house.ns.api::<Event>().list(&ListParams::default()).await.unwrap();
+    let events = cluster.ns.api::<Event>().list(&ListParams::default()).await.unwrap();
     let reasons: Vec<_> = events.iter().filter_map(|event| event.reason.as_deref()).collect();
     assert!(reasons.contains(&"AuthorityCreated") && reasons.contains(&"AuthorityReplaced"), "{reasons:?}");
     for kind in ["mutating", "validating"] {
@@ -82,11 +83,11 @@ async fn calls_succeed_while_the_authority_is_lost(kit: Arc<Kit>) {
 /// With the lifetimes of every day: what takes a year has happened before, and a successor settles for a minute.
 #[scenario]
 async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let secrets = house.ns.api::<Secret>();
+    let cluster = Cluster::of(&kit).await;
+    let secrets = cluster.ns.api::<Secret>();
     let aged = secrets.create(&PostParams::default(), &aged::authority()).await.unwrap().data.unwrap();
-    let replicas = [house.replica().await, house.replica().await];
-    house.callable().await;
+    let replicas = [cluster.replica().await, cluster.replica().await];
+    cluster.callable().await;
     let follow = async {
         let followed = eventually("another authority signs, and the old one is trusted still", async || {
             let now = secrets.get(SECRET).await.unwrap().data.unwrap();
@@ -109,9 +110,9 @@ async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
         }
     };
     // A minute of calls without a pause would be felt by every scenario beside this one.
-    house.under_load(Duration::from_millis(50), follow).await;
+    cluster.under_load(Duration::from_millis(50), follow).await;
     // The API server has had to connect anew, as its bundle changed, and trusts what it is shown.
-    house.callable().await;
+    cluster.callable().await;
     for replica in &replicas {
         let rejected = "sei_tls_handshake_failures_total{reason=\"certificate_rejected\"}";
         assert_eq!(replica.metric(rejected).await, 0.0);
@@ -120,15 +121,15 @@ async fn calls_succeed_while_an_aged_authority_rotates(kit: Arc<Kit>) {
 
 #[scenario]
 async fn half_open_handshakes_keep_no_call_out(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let replica = house.replica().await;
+    let cluster = Cluster::of(&kit).await;
+    let replica = cluster.replica().await;
     let address = replica.address("webhooks").await;
     let mut half_open = Vec::new();
     for _ in 0..1000 {
         half_open.push(TcpStream::connect(&address).await.unwrap());
     }
     // The first calls of this API server: each needs a handshake of its own.
-    house.callable().await;
+    cluster.callable().await;
     let displaced = replica.metric("sei_tls_handshake_failures_total{reason=\"displaced\"}").await;
     assert!(displaced > 400.0, "{displaced} gave way");
     assert_eq!(replica.metric("sei_admission_shed_total").await, 0.0);

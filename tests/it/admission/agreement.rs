@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 use super::wording;
 use crate::crd::table::{Case, cases, merged, parser_only};
 
-/// What the API server says of another place than the parser: the server has no name for the whole object.
+/// Errors that the API server reports at another place than the parser: the server has no name for the whole object.
 const ELSEWHERE: [(&str, &str); 1] = [("", "metadata.name")];
 
 #[scenario]
-async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() {
-    let mut said = Vec::new();
+async fn parser_and_api_server_reject_at_the_same_place() {
+    let mut output = Vec::new();
     for case in cases() {
         let (accepted, refused) = play(&case);
         assert!(accepted.is_empty(), "{}: what is let in is refused here: {accepted:#?}", case.label);
         let place = place(&case.field);
         assert!(refused.iter().any(|(field, _)| field == place), "{}: {place}: {refused:#?}", case.label);
-        said.extend(refused);
+        output.extend(refused);
     }
     for case in parser_only() {
         let (accepted, refused) = play(&case);
         assert!(accepted.is_empty(), "{}: {accepted:#?}", case.label);
         let [cause] = &*refused else { panic!("{}: one cause: {refused:#?}", case.label) };
         assert!(is(&case, cause), "{}: {cause:#?}", case.label);
-        said.extend(refused);
+        output.extend(refused);
     }
-    let messages: Vec<_> = said.into_iter().map(|(_, message)| message).collect();
+    let messages: Vec<_> = output.into_iter().map(|(_, message)| message).collect();
     let unheard = wording::unheard(&messages);
     assert!(
         unheard.is_empty(),
@@ -38,20 +38,20 @@ async fn what_the_api_server_refuses_the_parser_refuses_at_the_same_place() {
     );
 }
 
-/// Where the parser names what the API server names so.
+/// The field of the parser for a field of the API server.
 pub fn place(field: &str) -> &str {
     ELSEWHERE.iter().find(|(there, _)| *there == field).map_or(field, |(_, here)| here)
 }
 
-/// Whether a cause is what a case is refused for.
+/// `true` when a cause is the one that a case is denied for.
 pub fn is(case: &Case, (field, message): &Cause) -> bool {
     *field == case.field && message.contains(&case.says)
 }
 
-/// The field of a violation and what is said of it.
+/// The field and the message of a violation.
 pub type Cause = (String, String);
 
-/// What the webhook says to what should be let in, and to what should not.
+/// The causes of the webhook for the object that should be accepted, and for the one that should not.
 fn play(case: &Case) -> (Vec<Cause>, Vec<Cause>) {
     match &case.stored {
         None => (causes(&case.accept, &Value::Null), causes(&case.refuse, &Value::Null)),
@@ -62,7 +62,7 @@ fn play(case: &Case) -> (Vec<Cause>, Vec<Cause>) {
     }
 }
 
-/// The causes of a refusal, as field and message.
+/// The causes of a denial, as field and message.
 pub fn causes(object: &Value, old: &Value) -> Vec<Cause> {
     let typed = |object: &Value| match object {
         Value::Null => Value::Null,

@@ -1,4 +1,4 @@
-//! While no operator is up: what holds, what people can still do, and what waits for it.
+//! While no operator is up: the rules that hold, the edits that work, and those that wait for it.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use seinode_api::SeiNode;
 use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS};
 
 use super::{
-    hands::stranger,
+    kubectl::stranger,
     sets::words,
-    stage::{Guards, Stage},
+    setup::{Guards, Setup},
 };
 use crate::kit::{Kit, namespace::condition};
 
@@ -18,7 +18,7 @@ const OTHER_IMAGE: [&str; 4] = ["set", "image", "statefulset/n0", "seid=registry
 
 #[scenario]
 async fn without_an_operator_rules_hold_and_repair_and_deletion_work(kit: Arc<Kit>) {
-    let stage = abandoned(&kit, Guards::Both).await;
+    let setup = abandoned(&kit, Guards::Both).await;
     let rolling = r#"{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}"#;
     let two = r#"{"spec":{"replicas":2}}"#;
     let ownerless = r#"{"metadata":{"ownerReferences":null}}"#;
@@ -30,8 +30,8 @@ async fn without_an_operator_rules_hold_and_repair_and_deletion_work(kit: Arc<Ki
         (&["label", "statefulset/n0", "sei.io/node-"], LABEL_STAYS),
         (&["patch", "statefulset/n0", "--type=merge", "-p", ownerless], OWNER_STAYS),
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(!done && said.contains(&words(rule, "n0")), "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(!done && output.contains(&words(rule, "n0")), "{arguments:?}: {output}");
     }
     for arguments in [
         ["label", "statefulset/n0", "team=rpc"].as_slice(),
@@ -39,23 +39,23 @@ async fn without_an_operator_rules_hold_and_repair_and_deletion_work(kit: Arc<Ki
         &["scale", "statefulset/n0", "--replicas=0"],
         &["scale", "statefulset/n0", "--replicas=1"],
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(done, "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(done, "{arguments:?}: {output}");
     }
-    let set = stage.ns.api::<StatefulSet>().get("n0").await.unwrap();
+    let set = setup.ns.api::<StatefulSet>().get("n0").await.unwrap();
     let containers = set.spec.unwrap().template.spec.unwrap().containers;
     assert!(containers.iter().any(|container| container.image.as_deref() == Some(&OTHER_IMAGE[3][5..])));
 
-    others_are_free(&stage);
-    goes(&stage).await;
+    others_are_free(&setup);
+    goes(&setup).await;
 }
 
 #[scenario]
 async fn without_an_operator_a_node_can_be_paused(kit: Arc<Kit>) {
-    let stage = abandoned(&kit, Guards::Both).await;
-    let patch = |change: &str| stage.kubectl(&["patch", "seinode/n0", "--type=merge", "-p", change]);
-    let waits = |(done, said): (bool, String)| {
-        assert!(!done && said.contains(r#"failed calling webhook "vseinode.sei.io""#), "{said}");
+    let setup = abandoned(&kit, Guards::Both).await;
+    let patch = |change: &str| setup.kubectl(&["patch", "seinode/n0", "--type=merge", "-p", change]);
+    let waits = |(done, output): (bool, String)| {
+        assert!(!done && output.contains(r#"failed calling webhook "vseinode.sei.io""#), "{output}");
     };
     let image = r#"{"spec":{"image":"registry.example.com/seid:v2"}}"#;
     let both = r#"{"spec":{"paused":true,"image":"registry.example.com/seid:v2"}}"#;
@@ -65,43 +65,43 @@ async fn without_an_operator_a_node_can_be_paused(kit: Arc<Kit>) {
     for change in [image, both, labelled, added, removed] {
         waits(patch(change));
     }
-    waits(stage.kubectl(&["label", "seinode/n0", "sei.io/foreign=x"]));
+    waits(setup.kubectl(&["label", "seinode/n0", "sei.io/foreign=x"]));
     for arguments in [["label", "seinode/n0", "team=rpc"], ["annotate", "seinode/n0", "sei.io/retry=now"]] {
-        let (done, said) = stage.kubectl(&arguments);
-        assert!(done, "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl(&arguments);
+        assert!(done, "{arguments:?}: {output}");
     }
-    let paused = async || stage.ns.api::<SeiNode>().get("n0").await.unwrap().spec.paused == Some(true);
+    let paused = async || setup.ns.api::<SeiNode>().get("n0").await.unwrap().spec.paused == Some(true);
     let stopped =
         r#"{"spec":{"paused":true},"metadata":{"annotations":{"why":"halt"},"labels":{"team":"night"}}}"#;
     for change in [r#"{"spec":{"paused":true}}"#, stopped] {
-        let (done, said) = patch(change);
-        assert!(done, "{change}: {said}");
+        let (done, output) = patch(change);
+        assert!(done, "{change}: {output}");
         assert!(paused().await);
     }
     // To go on starts a pod: that is validated.
     waits(patch(r#"{"spec":{"paused":false}}"#));
     waits(patch(r#"{"spec":{"paused":null}}"#));
     assert!(paused().await);
-    series_of_the_alert_are_there(&stage).await;
+    series_of_the_alert_are_there(&setup).await;
 
     // An operator that is back carries the pause out.
-    let operator = stage.replica().await;
-    stage
+    let operator = setup.replica().await;
+    setup
         .ns
         .node_until("n0", "is paused", |status| {
             condition(status, "Paused").is_some_and(|paused| paused.reason == "Paused")
         })
         .await;
     let wrong = r#"{"spec":{"paused":true,"overrides":{"evm.http_prot":"1"}}}"#;
-    let (done, said) = patch(wrong);
-    assert!(!done && said.contains("did you mean evm.http_port?"), "{said}");
+    let (done, output) = patch(wrong);
+    assert!(!done && output.contains("did you mean evm.http_port?"), "{output}");
     drop(operator);
 }
 
 /// The alert SeiNodeWebhooksUnreachable queries series that the API server really has.
-async fn series_of_the_alert_are_there(stage: &Stage) {
+async fn series_of_the_alert_are_there(setup: &Setup) {
     let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
-    let text = stage.ns.client.request_text(request).await.unwrap();
+    let text = setup.ns.client.request_text(request).await.unwrap();
     let counts = |metric: &str, label: &str| {
         text.lines().any(|line| {
             line.starts_with(&format!("{metric}{{")) && line.contains(label) && line.contains(".sei.io\"")
@@ -113,61 +113,61 @@ async fn series_of_the_alert_are_there(stage: &Stage) {
 
 #[scenario]
 async fn without_the_policy_only_nodes_sets_wait_for_an_operator(kit: Arc<Kit>) {
-    let stage = abandoned(&kit, Guards::Webhooks).await;
+    let setup = abandoned(&kit, Guards::Webhooks).await;
     for (arguments, webhook) in [
         (["label", "statefulset/n0", "team=rpc"].as_slice(), "vstatefulset.sei.io"),
         (&OTHER_IMAGE, "vstatefulset.sei.io"),
         (&["scale", "statefulset/n0", "--replicas=0"], "vscale.statefulset.sei.io"),
         (&["scale", "statefulset/n0", "--replicas=2"], "vscale.statefulset.sei.io"),
     ] {
-        let (done, said) = stage.kubectl(arguments);
+        let (done, output) = setup.kubectl(arguments);
         let expected = format!("failed calling webhook {webhook:?}");
-        assert!(!done && said.contains(&expected), "{arguments:?}: {said}");
+        assert!(!done && output.contains(&expected), "{arguments:?}: {output}");
     }
-    others_are_free(&stage);
-    goes(&stage).await;
+    others_are_free(&setup);
+    goes(&setup).await;
 }
 
 /// A namespace where node `n0` runs and its operator is gone.
-async fn abandoned(kit: &Kit, guards: Guards) -> Stage {
-    let stage = Stage::of(kit, guards).await;
-    let operator = stage.replica().await;
-    stage.ns.full_node("n0", "  podLabels: {team: rpc}\n").await;
-    stage.ns.running("n0").await;
+async fn abandoned(kit: &Kit, guards: Guards) -> Setup {
+    let setup = Setup::of(kit, guards).await;
+    let operator = setup.replica().await;
+    setup.ns.full_node("n0", "  podLabels: {team: rpc}\n").await;
+    setup.ns.running("n0").await;
     // Before it goes, the API server has learned of everything that was installed.
-    stage
-        .refused_in_the_end("the guard of the sets stands", || {
-            stage.kubectl(&["scale", "statefulset/n0", "--replicas=2", "--dry-run=server"])
+    setup
+        .refused_eventually("the guard of the sets stands", || {
+            setup.kubectl(&["scale", "statefulset/n0", "--replicas=2", "--dry-run=server"])
         })
         .await;
-    stage
-        .refused_in_the_end("the guard of the labels stands", || {
-            stage.kubectl(&["label", "statefulset/n0", "sei.io/node-", "--dry-run=server"])
+    setup
+        .refused_eventually("the guard of the labels stands", || {
+            setup.kubectl(&["label", "statefulset/n0", "sei.io/node-", "--dry-run=server"])
         })
         .await;
     drop(operator);
-    stage
+    setup
 }
 
-/// The sets of other tenants are as if we were not there.
-fn others_are_free(stage: &Stage) {
-    let (created, said) = stage.kubectl_with(&["create"], &stranger());
-    assert!(created && !said.contains("Warning"), "{said}");
+/// The sets of other tenants are not affected.
+fn others_are_free(setup: &Setup) {
+    let (created, output) = setup.kubectl_with(&["create"], &stranger());
+    assert!(created && !output.contains("Warning"), "{output}");
     for arguments in [
         ["scale", "statefulset/stranger", "--replicas=3"].as_slice(),
         &["label", "statefulset/stranger", "a=b"],
         &["set", "image", "statefulset/stranger", "seid=registry.example.com/other:v2"],
         &["delete", "statefulset/stranger"],
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(done && !said.contains("Warning"), "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(done && !output.contains("Warning"), "{arguments:?}: {output}");
     }
 }
 
 /// A node can be deleted, and its set goes with it.
-async fn goes(stage: &Stage) {
-    let (deleted, said) = stage.kubectl(&["delete", "seinode/n0"]);
-    assert!(deleted, "{said}");
-    stage.ns.gone::<SeiNode>("n0").await;
-    stage.ns.gone::<StatefulSet>("n0").await;
+async fn goes(setup: &Setup) {
+    let (deleted, output) = setup.kubectl(&["delete", "seinode/n0"]);
+    assert!(deleted, "{output}");
+    setup.ns.gone::<SeiNode>("n0").await;
+    setup.ns.gone::<StatefulSet>("n0").await;
 }

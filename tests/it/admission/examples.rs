@@ -10,7 +10,7 @@ use scenario::scenario;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::stage::{Guards, Stage};
+use super::setup::{Guards, Setup};
 use crate::kit::Kit;
 
 /// Paths in a spec that at least one example has to show.
@@ -33,18 +33,18 @@ const SHOWN: [&str; 14] = [
 
 #[scenario]
 async fn every_example_is_admitted_without_a_warning(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
-    let _operator = stage.replica().await;
+    let setup = Setup::of(&kit, Guards::Both).await;
+    let _operator = setup.replica().await;
     let mut shown = BTreeSet::new();
     for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")) {
         let text = std::fs::read_to_string(&file).unwrap();
         for document in serde_norway::Deserializer::from_str(&text) {
             let mut object = Value::deserialize(document).unwrap();
             if object["metadata"]["namespace"].is_string() {
-                object["metadata"]["namespace"] = stage.ns.name.clone().into();
+                object["metadata"]["namespace"] = setup.ns.name.clone().into();
             }
             let arguments = ["create", "--dry-run=server", "--validate=strict", "-o", "json"];
-            let (admitted, output) = stage.kubectl_with(&arguments, &object);
+            let (admitted, output) = setup.kubectl_with(&arguments, &object);
             assert!(admitted && !output.contains("Warning"), "{}: {output}", file.display());
             if object["kind"] == "SeiNode" {
                 shown.extend(SHOWN.into_iter().filter(|path| object["spec"].pointer(path).is_some()));

@@ -1,6 +1,6 @@
-//! 5,000 SeiNodes, each made of cases of the table by chance, as the API server judges them in a dry run and as the webhook
-//! does: whatever schema or CEL refuses the parser refuses too, at the same place; what only the parser refuses is what the
-//! table says.
+//! 5,000 SeiNodes, each made of cases of the table by chance, validated by the API server in a dry run and by the
+//! webhook: whatever schema or CEL denies the parser denies too, at the same place; only the parser denies what the table
+//! lists as its own.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ async fn the_api_server_and_the_parser_agree_on_generated_objects(kit: Arc<Kit>)
     assert!(range.contains(&refused), "{refused} of {OBJECTS} are refused: that tells of one kind only");
 }
 
-/// What both say.
+/// The verdict of both.
 enum Verdict {
     LetIn,
     Refused,
@@ -74,8 +74,8 @@ async fn compare(nodes: &Nodes, only: &[Case], object: Value) -> Result<Verdict,
             }
         }
         Err(there) => {
-            // What cannot be read as a SeiNode is refused for the first reason: nothing more can be told of it.
-            if here.iter().any(|(_, said)| said.contains("it cannot be read")) {
+            // An object that cannot be read as a SeiNode is denied for the first reason only.
+            if here.iter().any(|(_, output)| output.contains("it cannot be read")) {
                 return Ok(Verdict::Refused);
             }
             let missed = there.iter().find(|(field, _)| !here.iter().any(|(ours, _)| *ours == place(field)));
@@ -89,7 +89,7 @@ async fn compare(nodes: &Nodes, only: &[Case], object: Value) -> Result<Verdict,
     }
 }
 
-/// One to three cases in one object, each as it should be or as it should not.
+/// One to three cases in one object, each valid or not.
 fn generated(parts: &[[Value; 2]], seed: u64) -> Value {
     let mut state = seed;
     let mut below = |limit: usize| {

@@ -1,4 +1,4 @@
-//! SeiNodes: what is stamped, what is refused, what is warned of, as kubectl shows it.
+//! SeiNodes: labels, denials and warnings, as kubectl shows them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
 
-use super::stage::{Guards, Stage};
+use super::setup::{Guards, Setup};
 use crate::kit::Kit;
 
 fn node(spec: Value) -> Value {
@@ -21,37 +21,40 @@ fn node(spec: Value) -> Value {
 }
 
 #[scenario]
-async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
-    let operator = stage.replica().await;
-    // What CEL cannot say, in the words of the parser.
+async fn kubectl_shows_labels_errors_and_warnings_of_nodes(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Both).await;
+    let operator = setup.replica().await;
+    // An error that CEL cannot find, reported by the parser.
     let typo = node(json!({"overrides": {"evm.http_prot": "1"}}));
-    let said = stage
-        .refused_in_the_end("a typo is refused", || {
-            stage.kubectl_with(&["create", "--dry-run=server"], &typo)
+    let output = setup
+        .refused_eventually("a typo is refused", || {
+            setup.kubectl_with(&["create", "--dry-run=server"], &typo)
         })
         .await;
-    assert!(said.starts_with(r#"The SeiNode "n0" is invalid: spec.overrides[evm.http_prot]: "#), "{said}");
-    assert!(said.contains("did you mean evm.http_port?"), "{said}");
-
-    let (created, said) = stage.kubectl_with(&["apply"], &node(json!({})));
     assert!(
-        created && said.contains("Warning: spec.image: registry.example.com/seid:latest may be"),
-        "{said}"
+        output.starts_with(r#"The SeiNode "n0" is invalid: spec.overrides[evm.http_prot]: "#),
+        "{output}"
+    );
+    assert!(output.contains("did you mean evm.http_port?"), "{output}");
+
+    let (created, output) = setup.kubectl_with(&["apply"], &node(json!({})));
+    assert!(
+        created && output.contains("Warning: spec.image: registry.example.com/seid:latest may be"),
+        "{output}"
     );
     let labels =
-        async || stage.ns.api::<SeiNode>().get("n0").await.unwrap().metadata.labels.unwrap_or_default();
+        async || setup.ns.api::<SeiNode>().get("n0").await.unwrap().metadata.labels.unwrap_or_default();
     assert_eq!(labels().await["sei.io/chain"], "atlantic-2");
     assert_eq!(labels().await["sei.io/mode"], "fullNode");
 
-    // A label of ours is put right at once; others are nobody's business, also where they look like ours.
+    // A label of ours is corrected at once; others stay, also where they look like ours.
     for arguments in [
         ["label", "seinode/n0", "sei.io/mode-"].as_slice(),
         &["label", "seinode/n0", "sei.io/chain=other", "--overwrite"],
         &["label", "seinode/n0", "team=rpc", "sei.io/foreign=x"],
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(done, "{said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(done, "{output}");
     }
     for (name, value) in [
         ("sei.io/mode", "fullNode"),
@@ -62,15 +65,15 @@ async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Kit>) 
         assert_eq!(labels().await[name], value, "{name}");
     }
 
-    // What would swap the volume, with all that is wrong beside it.
+    // A change that would swap the volume, reported with every other error.
     let swap = node(json!({"dataVolume": {"import": {"pvcName": "other"}}, "overrides": {"zzz": "1"}}));
     for arguments in [["apply"].as_slice(), &["apply", "--server-side", "--force-conflicts"], &["replace"]] {
-        let (done, said) = stage.kubectl_with(arguments, &swap);
-        assert!(!done, "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl_with(arguments, &swap);
+        assert!(!done, "{arguments:?}: {output}");
         for words in
             ["spec.dataVolume.import: it cannot be added to a node that exists", "spec.overrides[zzz]: "]
         {
-            assert!(said.contains(words), "{arguments:?}: {said}");
+            assert!(output.contains(words), "{arguments:?}: {output}");
         }
     }
 
@@ -83,21 +86,21 @@ async fn a_node_is_labelled_and_judged_and_its_owner_is_told_why(kit: Arc<Kit>) 
     };
     let before = calls().await;
     for arguments in [["annotate", "seinode/n0", "sei.io/foreign=x"], ["label", "seinode/n0", "a=b"]] {
-        let (done, said) = stage.kubectl(&arguments);
-        assert!(done, "{said}");
+        let (done, output) = setup.kubectl(&arguments);
+        assert!(done, "{output}");
     }
     assert_eq!(calls().await, before);
-    // A label that looks like ours is judged, whoever's it is.
-    let (done, said) = stage.kubectl(&["label", "seinode/n0", "sei.io/foreign-"]);
-    assert!(done, "{said}");
+    // A label that looks like ours is validated, whoever set it.
+    let (done, output) = setup.kubectl(&["label", "seinode/n0", "sei.io/foreign-"]);
+    assert!(done, "{output}");
     assert_ne!(calls().await, before);
     assert!(!labels().await.contains_key("sei.io/foreign"));
 
-    let (done, said) = stage.kubectl(&["delete", "seinode/n0"]);
-    assert!(done && said.contains("Warning: PVC data-n0 and its data go with SeiNode n0"), "{said}");
+    let (done, output) = setup.kubectl(&["delete", "seinode/n0"]);
+    assert!(done && output.contains("Warning: PVC data-n0 and its data go with SeiNode n0"), "{output}");
     drop(operator);
 
-    // With nobody up a node cannot be made, but those that exist can go.
-    let (created, said) = stage.kubectl_with(&["create"], &node(json!({})));
-    assert!(!created && said.contains("vseinode.sei.io"), "{said}");
+    // Without an operator a node cannot be created, but those that exist can be deleted.
+    let (created, output) = setup.kubectl_with(&["create"], &node(json!({})));
+    assert!(!created && output.contains("vseinode.sei.io"), "{output}");
 }

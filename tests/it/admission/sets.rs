@@ -1,4 +1,4 @@
-//! The StatefulSets of nodes: two rules that hold whoever is up, and what else their guard says.
+//! The StatefulSets of nodes: the rules that hold with and without an operator, and the warnings of their guard.
 
 use std::sync::Arc;
 
@@ -10,91 +10,91 @@ use seinode_webhook::guard::{LABEL_STAYS, ON_DELETE, ONE_REPLICA, OWNER_STAYS, R
 use serde_json::json;
 
 use super::{
-    hands::{ALLOWED, Attempt, SECOND_PODS, SIDE_DOORS, WAYS_BACK, set, stranger},
-    stage::{Guards, Stage},
+    kubectl::{ALLOWED, Attempt, SECOND_PODS, SIDE_DOORS, WAYS_BACK, set, stranger},
+    setup::{Guards, Setup},
 };
 use crate::kit::{Kit, eventually};
 
 #[scenario]
-async fn the_sets_of_nodes_are_guarded_by_the_policy_alone_while_no_operator_is_up(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Policy).await;
-    hold(&stage).await;
-    let (created, said) = stage.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
-    assert!(!created && said.contains(&words(ON_DELETE, "rolling")), "{said}");
+async fn the_policy_alone_guards_the_sets_of_nodes(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Policy).await;
+    hold(&setup).await;
+    let (created, output) = setup.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
+    assert!(!created && output.contains(&words(ON_DELETE, "rolling")), "{output}");
 }
 
 #[scenario]
-async fn the_sets_of_nodes_are_guarded_by_the_webhooks_alone(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Webhooks).await;
-    let _operator = stage.replica().await;
-    hold(&stage).await;
-    migrated(&stage).await;
+async fn the_webhooks_alone_guard_the_sets_of_nodes(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Webhooks).await;
+    let _operator = setup.replica().await;
+    hold(&setup).await;
+    migrated(&setup).await;
 }
 
 #[scenario]
-async fn the_sets_of_nodes_are_guarded_by_both_in_the_same_words(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
+async fn policy_and_webhooks_report_the_same_messages(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Both).await;
     {
-        let _operator = stage.replica().await;
-        hold(&stage).await;
-        migrated(&stage).await;
+        let _operator = setup.replica().await;
+        hold(&setup).await;
+        migrated(&setup).await;
     }
     // The operator is gone. The rules still hold.
-    refuse(&stage, &SECOND_PODS, ONE_REPLICA, "more");
-    refuse(&stage, &WAYS_BACK, ON_DELETE, "lone");
+    refuse(&setup, &SECOND_PODS, ONE_REPLICA, "more");
+    refuse(&setup, &WAYS_BACK, ON_DELETE, "lone");
 }
 
-/// Both rules, and that nothing else is refused.
-async fn hold(stage: &Stage) {
+/// Checks the rules, and that nothing else is denied.
+async fn hold(setup: &Setup) {
     for object in [set("lone", 1, "OnDelete"), stranger()] {
-        let (created, said) = stage.kubectl_with(&["create", "--save-config"], &object);
-        assert!(created, "{said}");
+        let (created, output) = setup.kubectl_with(&["create", "--save-config"], &object);
+        assert!(created, "{output}");
     }
     for first in [&SECOND_PODS[0], &WAYS_BACK[0]] {
-        stage
-            .refused_in_the_end("the guard stands", || {
-                let answer = (first.run)(stage);
+        setup
+            .refused_eventually("the guard stands", || {
+                let answer = (first.run)(setup);
                 if answer.0 {
-                    stage.kubectl(&["scale", "statefulset/lone", "--replicas=1"]);
-                    stage.kubectl_with(&["replace"], &set("lone", 1, "OnDelete"));
+                    setup.kubectl(&["scale", "statefulset/lone", "--replicas=1"]);
+                    setup.kubectl_with(&["replace"], &set("lone", 1, "OnDelete"));
                 }
                 answer
             })
             .await;
     }
-    refuse(stage, &SECOND_PODS, ONE_REPLICA, "more");
-    refuse(stage, &WAYS_BACK, ON_DELETE, "lone");
+    refuse(setup, &SECOND_PODS, ONE_REPLICA, "more");
+    refuse(setup, &WAYS_BACK, ON_DELETE, "lone");
     for (field, Attempt { what, run }) in &SIDE_DOORS {
-        let (done, said) = run(stage);
-        assert!(!done && said.contains(field), "{what}: {said}");
+        let (done, output) = run(setup);
+        assert!(!done && output.contains(field), "{what}: {output}");
     }
     for Attempt { what, run } in &ALLOWED {
-        let (done, said) = run(stage);
-        assert!(done, "{what}: {said}");
+        let (done, output) = run(setup);
+        assert!(done, "{what}: {output}");
     }
 }
 
-fn refuse(stage: &Stage, attempts: &[Attempt], rule: Rule, created: &str) {
+fn refuse(setup: &Setup, attempts: &[Attempt], rule: Rule, created: &str) {
     for Attempt { what, run } in attempts {
-        let (done, said) = run(stage);
+        let (done, output) = run(setup);
         let node = if *what == "create" { created } else { "lone" };
-        assert!(!done, "{what} was allowed: {said}");
-        assert!(said.contains(&words(rule, node)), "{what}: other words: {said}");
+        assert!(!done, "{what} was allowed: {output}");
+        assert!(output.contains(&words(rule, node)), "{what}: other words: {output}");
     }
 }
 
-/// The rule and the remedy; before them stands the field, in the API server's form.
+/// The rule and the remedy; the API server writes the field before them.
 pub fn words(rule: Rule, node: &str) -> String {
     let violation = rule.broken_by(node);
     format!("{}; {}", violation.rule, violation.remedy)
 }
 
-/// A set that is created rolling comes to be OnDelete, and whoever created it is told.
-async fn migrated(stage: &Stage) {
-    let (created, said) = stage.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
-    assert!(created, "{said}");
-    assert!(said.contains("Warning: spec.updateStrategy was changed to OnDelete"), "{said}");
-    let stored = stage.ns.api::<StatefulSet>().get("rolling").await.unwrap().spec.unwrap();
+/// A set that is created rolling becomes OnDelete, with a warning.
+async fn migrated(setup: &Setup) {
+    let (created, output) = setup.kubectl_with(&["create"], &set("rolling", 1, "RollingUpdate"));
+    assert!(created, "{output}");
+    assert!(output.contains("Warning: spec.updateStrategy was changed to OnDelete"), "{output}");
+    let stored = setup.ns.api::<StatefulSet>().get("rolling").await.unwrap().spec.unwrap();
     let strategy = stored.update_strategy.unwrap();
     assert_eq!((strategy.type_.as_deref(), strategy.rolling_update), (Some("OnDelete"), None));
     assert_eq!(stored.template.spec.unwrap().termination_grace_period_seconds, Some(120));
@@ -103,21 +103,21 @@ async fn migrated(stage: &Stage) {
 }
 
 #[scenario]
-async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
-    let _operator = stage.replica().await;
-    stage.ns.full_node("n0", "").await;
-    stage.ns.running("n0").await;
+async fn owned_sets_stay_guarded_and_edits_are_warned_of(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Both).await;
+    let _operator = setup.replica().await;
+    setup.ns.full_node("n0", "").await;
+    setup.ns.running("n0").await;
 
-    let said = stage
-        .refused_in_the_end("the guard stands", || {
-            stage.kubectl(&["label", "statefulset/n0", "sei.io/node-"])
+    let output = setup
+        .refused_eventually("the guard stands", || {
+            setup.kubectl(&["label", "statefulset/n0", "sei.io/node-"])
         })
         .await;
-    assert!(said.contains(&words(LABEL_STAYS, "n0")), "{said}");
+    assert!(output.contains(&words(LABEL_STAYS, "n0")), "{output}");
     let patch = r#"{"metadata":{"ownerReferences":null}}"#;
-    let (done, said) = stage.kubectl(&["patch", "statefulset/n0", "--type=merge", "-p", patch]);
-    assert!(!done && said.contains(&words(OWNER_STAYS, "n0")), "{said}");
+    let (done, output) = setup.kubectl(&["patch", "statefulset/n0", "--type=merge", "-p", patch]);
+    assert!(!done && output.contains(&words(OWNER_STAYS, "n0")), "{output}");
 
     for (arguments, warning) in [
         (
@@ -133,26 +133,26 @@ async fn nobody_slips_out_of_the_guard_and_what_is_put_back_is_told(kit: Arc<Kit
             "Warning: the operator creates this StatefulSet again for SeiNode n0",
         ),
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(done && said.contains(warning), "{arguments:?}: {said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(done && output.contains(warning), "{arguments:?}: {output}");
     }
 }
 
 #[scenario]
-async fn the_operator_and_other_tenants_never_call_the_webhooks_of_sets(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
-    let operator = stage.replica().await;
-    stage.ns.full_node("n0", "").await;
-    stage.ns.running("n0").await;
-    let (created, said) = stage.kubectl_with(&["create"], &stranger());
-    assert!(created, "{said}");
+async fn only_edits_by_people_call_the_webhooks_of_sets(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Both).await;
+    let operator = setup.replica().await;
+    setup.ns.full_node("n0", "").await;
+    setup.ns.running("n0").await;
+    let (created, output) = setup.kubectl_with(&["create"], &stranger());
+    assert!(created, "{output}");
     for arguments in [
         ["scale", "statefulset/stranger", "--replicas=3"].as_slice(),
         &["label", "statefulset/stranger", "a=b"],
         &["delete", "statefulset/stranger"],
     ] {
-        let (done, said) = stage.kubectl(arguments);
-        assert!(done, "{said}");
+        let (done, output) = setup.kubectl(arguments);
+        assert!(done, "{output}");
     }
     let calls = async || {
         let (_, metrics) = operator.get("metrics", "/metrics").await;
@@ -163,21 +163,21 @@ async fn the_operator_and_other_tenants_never_call_the_webhooks_of_sets(kit: Arc
     };
     assert_eq!(calls().await, Vec::<String>::new());
     // A person's edit of the node's own set does call it: the counter counts.
-    let (done, said) = stage.kubectl(&["label", "statefulset/n0", "a=b"]);
-    assert!(done, "{said}");
+    let (done, output) = setup.kubectl(&["label", "statefulset/n0", "a=b"]);
+    assert!(done, "{output}");
     assert_ne!(calls().await, Vec::<String>::new());
 }
 
 #[scenario]
-async fn an_orphaned_set_is_let_go(kit: Arc<Kit>) {
-    let stage = Stage::of(&kit, Guards::Both).await;
-    let _operator = stage.replica().await;
-    stage.ns.full_node("n0", "").await;
-    stage.ns.running("n0").await;
-    stage.ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
-    stage.ns.gone::<SeiNode>("n0").await;
+async fn an_orphaned_set_may_lose_its_label(kit: Arc<Kit>) {
+    let setup = Setup::of(&kit, Guards::Both).await;
+    let _operator = setup.replica().await;
+    setup.ns.full_node("n0", "").await;
+    setup.ns.running("n0").await;
+    setup.ns.delete::<SeiNode>("n0", PropagationPolicy::Orphan).await;
+    setup.ns.gone::<SeiNode>("n0").await;
     let owners = async || {
-        let set = stage.ns.api::<StatefulSet>().get("n0").await.unwrap();
+        let set = setup.ns.api::<StatefulSet>().get("n0").await.unwrap();
         json!(set.metadata.owner_references.unwrap_or_default())
     };
     eventually("the set is an orphan", async || match owners().await {
@@ -185,6 +185,6 @@ async fn an_orphaned_set_is_let_go(kit: Arc<Kit>) {
         owners => Err(owners),
     })
     .await;
-    let (done, said) = stage.kubectl(&["label", "statefulset/n0", "sei.io/node-"]);
-    assert!(done, "{said}");
+    let (done, output) = setup.kubectl(&["label", "statefulset/n0", "sei.io/node-"]);
+    assert!(done, "{output}");
 }

@@ -1,10 +1,10 @@
-//! All that the parser and the rules of changes can say, read from their sources: a rule that no case makes speak would be
-//! a rule that nobody has compared with the API server.
+//! All messages of the parser and of the rules of changes, read from their sources: a rule that no case violates would never
+//! be compared with the API server.
 
 use std::{fs, path::Path};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/controller/core/src");
-/// What refuses a SeiNode.
+/// The sources of rules about SeiNodes.
 const RULES: [&str; 3] = ["intent.rs", "intent", "transition.rs"];
 
 /// The sentences of the rules that none of these messages has.
@@ -42,7 +42,7 @@ fn literals(source: &str) -> impl Iterator<Item = String> {
     quoted.into_iter().map(|text| text.split("\\\n").map(str::trim_start).collect())
 }
 
-/// Whether a message has all of a sentence, whatever stands in the places of its braces.
+/// `true` when a message has all of a sentence, with any text in the places of its braces.
 fn says(message: &str, sentence: &str) -> bool {
     let message = message.replace('"', "'");
     let mut rest = &*message;

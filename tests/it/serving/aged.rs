@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
-use super::house::SECRET;
+use super::cluster::SECRET;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -6,21 +6,21 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use scenario::scenario;
 
-use super::house::{House, SECRET};
+use super::cluster::{Cluster, SECRET};
 use crate::kit::{Kit, eventually};
 
 #[scenario]
 async fn the_documented_procedure_revokes_a_leaked_authority(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let (first, second) = (house.replica().await, house.replica().await);
-    house.callable().await;
-    let leaked = house.authority().await;
-    let secrets = house.ns.api::<Secret>();
+    let cluster = Cluster::of(&kit).await;
+    let (first, second) = (cluster.replica().await, cluster.replica().await);
+    cluster.callable().await;
+    let leaked = cluster.authority().await;
+    let secrets = cluster.ns.api::<Secret>();
 
     // That the Secret goes revokes nothing while replicas run: no call may fail.
     secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
     eventually("another authority signs, and the old one stays trusted", async || {
-        let bundles = house.bundles().await;
+        let bundles = cluster.bundles().await;
         let overlap = |bundle: &String| bundle.contains(&leaked) && bundle.matches("BEGIN").count() == 2;
         if bundles.iter().all(overlap) { Ok(()) } else { Err(bundles) }
     })
@@ -28,9 +28,9 @@ async fn the_documented_procedure_revokes_a_leaked_authority(kit: Arc<Kit>) {
 
     assert!(first.stop().await.success() && second.stop().await.success());
     secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
-    house.remove_bundles().await;
-    let _replicas = [house.replica().await, house.replica().await];
-    house.callable().await;
-    let authority = house.authority().await;
-    assert_eq!(house.bundles().await, [authority.clone(), authority], "nobody else is trusted");
+    cluster.remove_bundles().await;
+    let _replicas = [cluster.replica().await, cluster.replica().await];
+    cluster.callable().await;
+    let authority = cluster.authority().await;
+    assert_eq!(cluster.bundles().await, [authority.clone(), authority], "nobody else is trusted");
 }

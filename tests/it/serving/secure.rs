@@ -23,24 +23,24 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::house::House;
+use super::cluster::Cluster;
 use crate::kit::{Kit, within};
 
 #[scenario]
 async fn secure_metrics_need_an_account_that_may_read_them(kit: Arc<Kit>) {
-    let house = House::of(&kit).await;
-    let replica = house.replica_with(&["--metrics-secure"]).await;
+    let cluster = Cluster::of(&kit).await;
+    let replica = cluster.replica_with(&["--metrics-secure"]).await;
     let address = replica.address("metrics").await;
     reqwest::get(format!("http://{address}/metrics")).await.unwrap_err();
 
-    let authority = house.authority().await;
+    let authority = cluster.authority().await;
     let scrape = async |token: Option<&str>| scrape(&address, &authority, token).await;
     let (status, body) = scrape(None).await;
     assert_eq!((status, body.contains("bearer token")), (401, true), "{body}");
     assert_eq!(scrape(Some("nonsense")).await.0, 401);
 
-    let (stranger, scraper) = (token(&house, "stranger").await, token(&house, "scraper").await);
-    grant(&house, "scraper").await;
+    let (stranger, scraper) = (token(&cluster, "stranger").await, token(&cluster, "scraper").await);
+    grant(&cluster, "scraper").await;
     let (status, body) = scrape(Some(&stranger)).await;
     assert_eq!((status, body.contains(":stranger may not get")), (403, true), "{body}");
     let (status, body) = scrape(Some(&scraper)).await;
@@ -71,14 +71,14 @@ async fn secure_metrics_need_an_account_that_may_read_them(kit: Arc<Kit>) {
     selftest.args(["selftest", "--within=0", "--metrics-name=127.0.0.1", "--metrics", &address]);
     selftest.arg("--metrics-ca").arg(file("ca.crt", &authority));
     selftest.arg("--metrics-token").arg(file("token", &scraper));
-    let output = selftest.env("KUBECONFIG", house.kubeconfig()).output().await.unwrap();
+    let output = selftest.env("KUBECONFIG", cluster.kubeconfig()).output().await.unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     assert!(output.contains("ok    every replica serves /metrics, and one of them leads"), "{output}");
 }
 
 /// Makes an account, and returns a token of it.
-async fn token(house: &House, name: &str) -> String {
-    let accounts = house.ns.api::<ServiceAccount>();
+async fn token(cluster: &Cluster, name: &str) -> String {
+    let accounts = cluster.ns.api::<ServiceAccount>();
     let account = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     accounts.create(&PostParams::default(), &account).await.unwrap();
     let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
@@ -87,8 +87,8 @@ async fn token(house: &House, name: &str) -> String {
 }
 
 /// Grants an account what docs/operations.md says for scrapers.
-async fn grant(house: &House, account: &str) {
-    let (client, namespace) = (house.ns.client.clone(), &house.ns.name);
+async fn grant(cluster: &Cluster, account: &str) {
+    let (client, namespace) = (cluster.ns.client.clone(), &cluster.ns.name);
     let name = format!("{account}-{namespace}");
     let role = json!({"metadata": {"name": name},
                       "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]});

@@ -1,4 +1,4 @@
-//! A namespace whose SeiNodes are judged by replicas of its own, behind a Service.
+//! A namespace whose SeiNodes are validated by replicas of its own, behind a Service.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,14 +23,14 @@ use crate::kit::{Kit, Namespace, Operator, eventually, namespace::full_node, ser
 /// The Secret of the authority.
 pub const SECRET: &str = "webhook-authority";
 
-pub struct House {
+pub struct Cluster {
     pub ns: Namespace,
     service: Service,
     kubeconfig: PathBuf,
     name: String,
 }
 
-impl House {
+impl Cluster {
     /// Makes both configurations, and an account that has every right in the namespace but in the cluster only those to
     /// the two configurations by name and to reviews of tokens.
     pub async fn of(kit: &Kit) -> Self {
@@ -45,10 +45,10 @@ impl House {
             {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
         ]))
         .await;
-        let house = Self { service: Service::start().await, ns, kubeconfig, name };
-        house.configure(Kind::Mutating, "mutate").await;
-        house.configure(Kind::Validating, "validate").await;
-        house
+        let cluster = Self { service: Service::start().await, ns, kubeconfig, name };
+        cluster.configure(Kind::Mutating, "mutate").await;
+        cluster.configure(Kind::Validating, "validate").await;
+        cluster
     }
 
     async fn configure(&self, kind: Kind, verb: &str) {
@@ -169,7 +169,7 @@ impl House {
         done
     }
 
-    /// How many dry runs of SeiNodes a replica has allowed.
+    /// Number of dry runs of SeiNodes that a replica has allowed.
     pub async fn answered_by(&self, replica: &Operator) -> f64 {
         let labels = "allowed=\"true\",code=\"200\",dry_run=\"true\",operation=\"CREATE\",subresource=\"\"";
         let series = format!("sei_admission_requests_total{{{labels},webhook=\"vseinode.sei.io\"}}");

@@ -1,5 +1,5 @@
 //! A namespace that the chart guards: its configurations and policies, and a Service in front of the operators that they
-//! ask.
+//! call.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::kit::{
     service::Service,
 };
 
-/// What guards the namespace.
+/// The guards of the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guards {
     Policy,
@@ -21,14 +21,14 @@ pub enum Guards {
     Both,
 }
 
-pub struct Stage {
+pub struct Setup {
     pub ns: Namespace,
     service: Service,
     kubeconfig: PathBuf,
     name: String,
 }
 
-impl Stage {
+impl Setup {
     /// With an account for the operator that has every right in the namespace, and in the cluster only those to the two
     /// configurations by name.
     pub async fn of(kit: &Kit, guards: Guards) -> Self {
@@ -39,12 +39,12 @@ impl Stage {
         ns.grant_everywhere(json!([{"apiGroups": ["admissionregistration.k8s.io"], "resources": kinds,
                                     "resourceNames": [name], "verbs": ["get", "list", "watch", "patch"]}]))
             .await;
-        let stage = Self { service: Service::start().await, ns, kubeconfig, name };
-        stage.install(guards).await;
-        stage
+        let setup = Self { service: Service::start().await, ns, kubeconfig, name };
+        setup.install(guards).await;
+        setup
     }
 
-    /// Renders the chart and creates what comes of it.
+    /// Renders the chart and creates its objects.
     async fn install(&self, guards: Guards) {
         let values = release::values(&json!({
             "fullname": self.name,
@@ -79,16 +79,16 @@ impl Stage {
         operator
     }
 
-    /// Has both webhooks of SeiNodes called, as a dry run: whether one judged and the other stamped.
+    /// Has both webhooks of SeiNodes called, as a dry run: an error unless one validated and the other labelled.
     fn asked(&self) -> Result<(), String> {
         let node: Value = serde_norway::from_str(&full_node("asked", "")).unwrap();
         match self.kubectl_with(&["create", "--dry-run=server", "-o", "json"], &node) {
-            (true, said) if said.contains("sei.io/chain") => Ok(()),
-            (_, said) => Err(said),
+            (true, output) if output.contains("sei.io/chain") => Ok(()),
+            (_, output) => Err(output),
         }
     }
 
-    /// Runs kubectl in the namespace: whether it succeeded, and all that it printed.
+    /// Runs kubectl in the namespace; returns success and all output.
     pub fn kubectl(&self, arguments: &[&str]) -> (bool, String) {
         self.ns.try_kubectl(arguments)
     }
@@ -101,11 +101,11 @@ impl Stage {
         self.kubectl(&[arguments, &["-f", path(&file)]].concat())
     }
 
-    /// Waits until the API server itself has learned of what was installed: until it refuses this.
-    pub async fn refused_in_the_end(&self, what: &str, attempt: impl Fn() -> (bool, String)) -> String {
+    /// Waits until the API server has learned of what was installed: until it denies this attempt.
+    pub async fn refused_eventually(&self, what: &str, attempt: impl Fn() -> (bool, String)) -> String {
         eventually(what, async || match attempt() {
-            (false, said) => Ok(said),
-            (true, said) => Err(said),
+            (false, output) => Ok(output),
+            (true, output) => Err(output),
         })
         .await
     }

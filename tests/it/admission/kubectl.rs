@@ -1,10 +1,10 @@
-//! Every way in which people and programs ask for what the StatefulSet of a node must not be.
+//! The ways in which people and programs try to change the StatefulSet of a node as they must not.
 
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::setup::Setup;
 
-/// A set with the label of node `name`, and no SeiNode behind it: nobody puts it back.
+/// A set with the labels of node `name`, and no SeiNode behind it: nobody repairs it.
 pub fn set(name: &str, replicas: i32, strategy: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet",
@@ -21,13 +21,13 @@ pub fn set(name: &str, replicas: i32, strategy: &str) -> Value {
     })
 }
 
-/// An attempt and how kubectl is told to make it.
+/// An attempt, as a run of kubectl.
 pub struct Attempt {
     pub what: &'static str,
-    pub run: fn(&Stage) -> (bool, String),
+    pub run: fn(&Setup) -> (bool, String),
 }
 
-/// A second pod for set `lone`, by every way there is. What creates another set is the last.
+/// Attempts to give set `lone` a second pod. The last one creates another set.
 pub const SECOND_PODS: [Attempt; 8] = [
     Attempt { what: "scale", run: |it| it.kubectl(&["scale", "statefulset/lone", "--replicas=2"]) },
     Attempt {
@@ -119,7 +119,7 @@ fn labelled(name: &str, replicas: i32, places: &[&str]) -> Value {
     object
 }
 
-/// Ways back from OnDelete for set `lone`.
+/// Attempts to change set `lone` back from OnDelete.
 pub const WAYS_BACK: [Attempt; 4] = [
     Attempt {
         what: "patch",
@@ -141,7 +141,7 @@ pub const WAYS_BACK: [Attempt; 4] = [
     Attempt { what: "replace", run: |it| it.kubectl_with(&["replace"], &set("lone", 1, "RollingUpdate")) },
 ];
 
-/// What stays allowed whoever guards.
+/// Edits that stay allowed under every guard.
 pub const ALLOWED: [Attempt; 6] = [
     Attempt { what: "a label", run: |it| it.kubectl(&["label", "statefulset/lone", "team=rpc"]) },
     Attempt {
@@ -157,7 +157,7 @@ pub const ALLOWED: [Attempt; 6] = [
     },
 ];
 
-/// A set of nobody's node, with everything that is refused for those.
+/// A set of another tenant, with everything that is denied for those of nodes.
 pub fn stranger() -> Value {
     let mut object = set("stranger", 2, "RollingUpdate");
     for place in ["/metadata/labels", "/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
