@@ -1,6 +1,6 @@
 //! Runner of scenarios: tests that share one expensive fixture, such as a control plane, and run side by side.
 //!
-//! ```ignore
+//! ```text
 //! #[scenario]
 //! async fn a_deleted_service_is_restored(kit: Arc<Kit>) { … }
 //!
