@@ -14,7 +14,7 @@
 
 #[path = "admission/caller.rs"]
 mod caller;
-mod frame;
+mod harness;
 #[path = "admission/review.rs"]
 mod review;
 #[path = "admission/served.rs"]
@@ -25,8 +25,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use frame::{Verdict, in_turns, label, median, ratio};
 use futures::future::join_all;
+use harness::{Verdict, in_turns, label, median, ratio};
 use tokio::time::{sleep_until, timeout};
 
 use self::{
@@ -44,9 +44,9 @@ const RATE: u32 = 300;
 const SECONDS: u32 = 5;
 /// Connections that only stand there.
 const IDLE: usize = 200;
-/// Issue 7: 0.7 of the throughput, so the same calls may take so many times as long.
+/// At least 0.7 of the throughput: the same calls may take this many times as long.
 const SLOWER: f64 = 1.0 / 0.7;
-/// Issue 7: the 99th percentile, against that of the constant.
+/// The 99th percentile, against that of the constant.
 const LATER: f64 = 3.0;
 /// Memory of the later rounds against that of the earlier ones: allocators keep a little, now more and now less.
 const GROWTH: f64 = 1.1;
@@ -58,7 +58,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match served::asked_for() {
         Some(kind) => served::serve(kind),
-        None => frame::hold(async |_| compare().await),
+        None => harness::hold(async |_| compare().await),
     }
 }
 
@@ -101,7 +101,7 @@ async fn compare() -> Vec<Verdict> {
     ]
 }
 
-/// How long all calls take when each follows the other at once.
+/// Time of all calls, one right after the other.
 async fn flat_out(served: &Served) -> Duration {
     let mut callers = join_all((0..CALLERS).map(|_| Caller::connect(served))).await;
     let small = review::small();

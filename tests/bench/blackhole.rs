@@ -12,49 +12,49 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
-mod arena;
-mod frame;
+mod harness;
 #[expect(dead_code, reason = "shared with the yardstick, which uses more of it")]
 mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
 mod run;
+mod testbed;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
 use std::process::ExitCode;
 
-use arena::{Place, World};
 use devcluster::{Audit, supervisor::Guard};
-use frame::{Verdict, in_turns, label, ratio};
+use harness::{Verdict, in_turns, label, ratio};
 use kube::ResourceExt;
 use run::{Run, median};
 use seinode_api::SeiNode;
 use sidecar_sim::{Fault, Scope, Times};
+use testbed::{Place, World};
 use wait::{eventually, within};
 
-/// Issue 4: with black holes it takes at most this many times as long as without.
+/// With black holes it takes at most this many times as long as without.
 const BOUND: f64 = 1.15;
-/// How often each is done.
+/// Rounds of each.
 const ROUNDS: usize = 3;
 /// Nodes that are waited for.
 const GOOD: usize = 180;
 /// Every tenth of those that are created has a sidecar that never answers: 20 of 200.
 const EVERY: usize = 10;
-/// How the names of those begin.
+/// Prefix of the names of black holes.
 const HOLE: &str = "hole-";
 
 fn main() -> ExitCode {
-    frame::hold(compare)
+    harness::hold(compare)
 }
 
 async fn compare(guard: &Guard) -> Vec<Verdict> {
     let world = World::start(guard, Audit::Off).await;
     let place = Place::make(&world, "blackhole").await;
     let _operator = place.operator(&world).await;
-    let alone = crowd(Company::None);
-    let beside = crowd(Company::BlackHoles);
+    let alone = nodes_with(Company::None);
+    let beside = nodes_with(Company::BlackHoles);
     for node in place.nodes(&beside).iter().filter(|node| is_hole(node)) {
         let sidecar = world.sidecars.node(&node.namespace().unwrap(), &node.name_any());
         sidecar.behaviour().disturb(Fault::Hang, Scope::Everything, Times::Always);
@@ -86,7 +86,7 @@ async fn round(world: &World, place: &Place, nodes: &[SeiNode]) -> Run {
     run
 }
 
-/// Who comes up together with the good nodes.
+/// Nodes that come up beside the good ones.
 #[derive(Clone, Copy)]
 enum Company {
     None,
@@ -94,21 +94,21 @@ enum Company {
 }
 
 /// The good nodes and their company, in the order of their creation. None depends on another.
-fn crowd(company: Company) -> Vec<SeiNode> {
+fn nodes_with(company: Company) -> Vec<SeiNode> {
     let model = nodes::examples().remove(0);
     let named = |name: String| {
         let mut node = model.clone();
         node.metadata.name = Some(name);
         node
     };
-    let mut crowd = Vec::new();
+    let mut nodes = Vec::new();
     for index in 0..GOOD {
         if matches!(company, Company::BlackHoles) && index % (EVERY - 1) == 0 {
-            crowd.push(named(format!("{HOLE}{index}")));
+            nodes.push(named(format!("{HOLE}{index}")));
         }
-        crowd.push(named(format!("node-{index}")));
+        nodes.push(named(format!("node-{index}")));
     }
-    crowd
+    nodes
 }
 
 fn is_hole(node: &SeiNode) -> bool {

@@ -1,4 +1,4 @@
-//! Lost readiness: how soon the operator sends mark-ready after a sidecar was restarted, and what a fleet at rest costs.
+//! Lost readiness: the time to mark-ready after a restart of a sidecar, and the cost of an idle fleet.
 //!
 //! `cargo bench --bench heal [-- one|silent|fleet|steady]`. Times are taken by the clock of the simulated sidecars: from the
 //! moment that a process begins to answer to the moment that mark-ready reaches it. A fleet that restarts all at once is
@@ -12,14 +12,14 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
-#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
-mod arena;
 #[path = "heal/cost.rs"]
 mod cost;
-#[path = "heal/crowd.rs"]
-mod crowd;
+#[path = "heal/fleet.rs"]
+mod fleet;
+#[path = "heal/fleet_restart.rs"]
+mod fleet_restart;
 #[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
-mod frame;
+mod harness;
 #[path = "../it/kit/operator.rs"]
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 mod operator;
@@ -28,25 +28,25 @@ mod requests;
 mod restarts;
 #[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod run;
-#[path = "heal/together.rs"]
-mod together;
+#[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
+mod testbed;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
 use std::process::ExitCode;
 
-use arena::World;
 use devcluster::{Audit, supervisor::Guard};
-use frame::Verdict;
+use harness::Verdict;
+use testbed::World;
 use wait::{eventually, within};
 
-/// Issue 6: so many pods are replaced or restarted in place.
+/// Pods that are replaced or restarted in place.
 const SOME: usize = 50;
-/// Issue 6: so many nodes are a fleet.
+/// Nodes of a fleet.
 const FLEET: usize = 500;
 
 fn main() -> ExitCode {
-    frame::hold(measure)
+    harness::hold(measure)
 }
 
 async fn measure(guard: &Guard) -> Vec<Verdict> {
@@ -59,21 +59,21 @@ async fn measure(guard: &Guard) -> Vec<Verdict> {
     let world = World::start(guard, Audit::On).await;
     let mut verdicts = Vec::new();
     if is_chosen("one") || is_chosen("silent") {
-        let crowd = crowd::Crowd::bring_up(&world, "heal-some", count.unwrap_or(SOME)).await;
+        let fleet = fleet::Fleet::bring_up(&world, "heal-some", count.unwrap_or(SOME)).await;
         if is_chosen("one") {
-            verdicts.extend(restarts::seen(&crowd).await);
+            verdicts.extend(restarts::seen(&fleet).await);
         }
         if is_chosen("silent") {
-            verdicts.push(restarts::silent(&crowd).await);
+            verdicts.push(restarts::silent(&fleet).await);
         }
     }
     if is_chosen("fleet") || is_chosen("steady") {
-        let mut crowd = crowd::Crowd::bring_up(&world, "heal-fleet", count.unwrap_or(FLEET)).await;
+        let mut fleet = fleet::Fleet::bring_up(&world, "heal-fleet", count.unwrap_or(FLEET)).await;
         if is_chosen("fleet") {
-            verdicts.extend(together::compare(&mut crowd).await);
+            verdicts.extend(fleet_restart::compare(&mut fleet).await);
         }
         if is_chosen("steady") {
-            verdicts.extend(cost::at_rest(&crowd).await);
+            verdicts.extend(cost::at_rest(&fleet).await);
         }
     }
     assert!(!verdicts.is_empty(), "no part is called {parts:?}: there are one, silent, fleet and steady");

@@ -1,4 +1,4 @@
-//! The nodes of the contest.
+//! Nodes that benchmarks bring up.
 
 use seinode_api::SeiNode;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ pub fn examples() -> Vec<SeiNode> {
     EXAMPLES.map(|yaml| SeiNode::deserialize(serde_norway::Deserializer::from_str(yaml)).unwrap()).to_vec()
 }
 
-/// The same, but none depends on another: whoever looks for peers in the cluster is told them instead.
+/// The same nodes, independent of each other: peers that would be looked up in the cluster are given instead.
 pub fn apart() -> Vec<SeiNode> {
     let mut nodes = examples();
     let known = nodes[0].spec.peers.clone();

@@ -1,5 +1,4 @@
-//! What the operator asks of the API server, from the record that this keeps of all requests. Watches do not count: they
-//! were opened before.
+//! Requests of the operator to the API server, by its audit log. Watches are excluded: they were opened before.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::eventually;
 
-/// How often what was asked.
+/// Numbers of requests by verb and resource.
 #[derive(Default)]
 pub struct Requests {
     kinds: BTreeMap<String, usize>,
@@ -19,16 +18,16 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// What the operator has asked since `begun`, once nothing more comes.
+    /// Requests of the operator since `begun`, once no more arrive.
     pub async fn settled(cluster: &Cluster, begun: Timestamp) -> Self {
         let mut before = usize::MAX;
-        let all = eventually("no request comes any more", async || {
+        let all = eventually("requests have ended", async || {
             // Events and late status writes follow within much less.
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let asked = asked(cluster, begun);
-            match std::mem::replace(&mut before, asked.len()) == asked.len() {
-                true => Ok(asked),
-                false => Err(asked.len()),
+            let requests = recorded(cluster, begun);
+            match std::mem::replace(&mut before, requests.len()) == requests.len() {
+                true => Ok(requests),
+                false => Err(requests.len()),
             }
         })
         .await;
@@ -41,7 +40,7 @@ impl Requests {
         Self { kinds, throttled }
     }
 
-    /// Both together.
+    /// Sum of both.
     pub fn and(mut self, other: Self) -> Self {
         for (kind, times) in other.kinds {
             *self.kinds.entry(kind).or_default() += times;
@@ -50,23 +49,23 @@ impl Requests {
         self
     }
 
-    /// How many each of so many rollouts took.
+    /// Requests for each rollout.
     pub fn each(&self, rollouts: usize) -> f64 {
         mean(self.kinds.values().sum(), rollouts)
     }
 
-    /// How many writes each of so many took.
+    /// Writes for each.
     pub fn writes(&self, count: usize) -> f64 {
         let reads = |kind: &str| kind.starts_with("get ") || kind.starts_with("list ");
         mean(self.kinds.iter().filter(|(kind, _)| !reads(kind)).map(|(_, times)| times).sum(), count)
     }
 
-    /// How many were answered 429.
+    /// Requests that were answered 429.
     pub fn throttled(&self) -> f64 {
         mean(self.throttled, 1)
     }
 
-    /// Prints what was asked, by verb and resource.
+    /// Prints the requests by verb and resource.
     pub fn show(&self, rollouts: usize) {
         println!("requests of the operator, each rollout:");
         for (kind, times) in &self.kinds {
@@ -75,7 +74,7 @@ impl Requests {
     }
 }
 
-fn asked(cluster: &Cluster, begun: Timestamp) -> Vec<Request> {
+fn recorded(cluster: &Cluster, begun: Timestamp) -> Vec<Request> {
     let log = cluster.audit_log().unwrap();
     let ours = |it: &Request| it.user_agent.starts_with("seinode-operator/") && it.verb != "watch";
     audit::requests(&log, begun).unwrap().into_iter().filter(ours).collect()

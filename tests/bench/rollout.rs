@@ -13,9 +13,8 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
-mod arena;
-mod floor;
-mod frame;
+mod baseline;
+mod harness;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
@@ -24,15 +23,15 @@ mod requests;
 #[expect(dead_code, reason = "shared with the other benchmarks, which use more of it")]
 mod run;
 mod script;
+mod testbed;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
 use std::{process::ExitCode, time::Duration};
 
-use arena::{Place, World};
 use devcluster::{Audit, supervisor::Guard};
-use frame::{Verdict, in_turns, label, median, ratio};
 use futures::future::join_all;
+use harness::{Verdict, in_turns, label, median, ratio};
 use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -42,9 +41,10 @@ use requests::Requests;
 use seinode_api::SeiNode;
 use serde_json::json;
 use sidecar_sim::{Delay, TaskType};
+use testbed::{Place, World};
 use wait::{eventually, within};
 
-/// Issue 5: so many requests to the API server a rollout, events included.
+/// Highest number of requests to the API server for a rollout, events included.
 const REQUESTS: f64 = 10.0;
 /// Sidecars answer so long after their pod has started.
 const START_DELAY: Duration = Duration::from_secs(3);
@@ -53,13 +53,13 @@ const START_DELAY: Duration = Duration::from_secs(3);
 struct Part {
     /// Its name on the command line.
     name: &'static str,
-    /// So many nodes at once.
+    /// Nodes rolled out at once.
     nodes: usize,
-    /// So many rounds count.
+    /// Measured rounds.
     rounds: usize,
-    /// Issue 5: it takes at most this many times as long as the script.
+    /// Highest multiple of the time of the script.
     bound: f64,
-    /// What is said of the time, and of the requests.
+    /// Names of the measured time and requests.
     verdicts: [&'static str; 2],
 }
 
@@ -81,29 +81,29 @@ const PARTS: [Part; 2] = [
 ];
 
 fn main() -> ExitCode {
-    frame::hold(compare)
+    harness::hold(compare)
 }
 
 async fn compare(guard: &Guard) -> Vec<Verdict> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let contest = Contest::open(World::start(guard, Audit::On).await).await;
+    let comparison = Comparison::open(World::start(guard, Audit::On).await).await;
     let mut verdicts = Vec::new();
     for part in PARTS.iter().filter(|part| chosen.is_empty() || chosen.iter().any(|name| name == part.name)) {
-        verdicts.extend(contest.hold(part).await);
+        verdicts.extend(comparison.hold(part).await);
     }
     assert!(!verdicts.is_empty(), "no part is called {chosen:?}: there are \"one\" and \"hundred\"");
     verdicts
 }
 
-/// Both contestants on one control plane, each with nodes of its own.
-struct Contest {
+/// Script and operator on one control plane, each with nodes of its own.
+struct Comparison {
     world: World,
     script: Place,
     place: Place,
     _operator: operator::Operator,
 }
 
-impl Contest {
+impl Comparison {
     async fn open(world: World) -> Self {
         let script = Place::make(&world, "rollout-script").await;
         let place = Place::make(&world, "rollout-operator").await;
@@ -123,17 +123,17 @@ impl Contest {
         sidecars.behaviour().start_delay(Delay::Fixed(START_DELAY));
 
         println!("\nrollouts at once: {} (ms; of each round the slowest node)", part.nodes);
-        println!("{:9} {:>8} {:>8} {:>8} {:>14}", "", "script", "operator", "told", "requests each");
+        println!("{:9} {:>8} {:>8} {:>8} {:>14}", "", "script", "operator", "reported", "requests each");
         let (mut rounds, mut last) = (Vec::new(), Requests::default());
         for round in 0..=part.rounds {
             let image = format!("registry.example.com/seid:{}-{round}", part.name);
             let (script, ours) =
                 in_turns(round, self.by_hand(&by_hand, &image), self.by_operator(&nodes, &image)).await;
-            let times = Times { script, operator: ours.over, told: ours.told };
-            times.show(&label(round), &format!("{:.2}", ours.asked.each(part.nodes)));
+            let times = Times { script, operator: ours.over, reported: ours.reported };
+            times.show(&label(round), &format!("{:.2}", ours.requests.each(part.nodes)));
             if round > 0 {
                 rounds.push(times);
-                last = last.and(ours.asked);
+                last = last.and(ours.requests);
             }
         }
         self.place.clear().await;
@@ -142,17 +142,17 @@ impl Contest {
         let requests = last.each(part.nodes * part.rounds);
         medians.show("medians", &format!("{requests:.2} (mean)"));
         last.show(part.nodes * part.rounds);
-        let [time, asked] = part.verdicts;
+        let [time, count] = part.verdicts;
         [
             Verdict { what: time, value: ratio(medians.operator, medians.script), bound: part.bound },
-            Verdict { what: asked, value: requests, bound: REQUESTS },
+            Verdict { what: count, value: requests, bound: REQUESTS },
         ]
     }
 
     async fn by_hand(&self, nodes: &[SeiNode], image: &str) -> Duration {
         self.script.connect().await;
         let begun = Timestamp::now();
-        let rollouts = floor::roll_all(&self.script.client, &self.world.sidecars, nodes, image);
+        let rollouts = baseline::roll_all(&self.script.client, &self.world.sidecars, nodes, image);
         within("the script ends", rollouts).await;
         self.opened(nodes, begun)
     }
@@ -169,9 +169,9 @@ impl Contest {
         join_all(names.iter().map(|name| async { api.patch(name, &parameters, &change).await.unwrap() }))
             .await;
         changes.until("rolled out", &nodes, |node| is_rolled(node, image)).await;
-        let told = since(begun, Timestamp::now());
+        let reported = since(begun, Timestamp::now());
         let over = self.opened(&nodes, begun);
-        Ours { over, told, asked: Requests::settled(&self.world.cluster, begun).await }
+        Ours { over, reported, requests: Requests::settled(&self.world.cluster, begun).await }
     }
 
     /// When the last gate was opened. Each was, since then: only a new pod has one that is shut.
@@ -189,28 +189,29 @@ impl Contest {
 struct Ours {
     /// When the last gate was open.
     over: Duration,
-    /// When every status said so.
-    told: Duration,
-    /// What it asked of the API server.
-    asked: Requests,
+    /// Time until every status reports it.
+    reported: Duration,
+    /// Requests of the operator to the API server.
+    requests: Requests,
 }
 
 /// The times of a round.
 struct Times {
     script: Duration,
     operator: Duration,
-    told: Duration,
+    reported: Duration,
 }
 
 impl Times {
     fn medians(rounds: &[Self]) -> Self {
         let of = |time: fn(&Self) -> Duration| median(rounds.iter().map(time));
-        Self { script: of(|it| it.script), operator: of(|it| it.operator), told: of(|it| it.told) }
+        Self { script: of(|it| it.script), operator: of(|it| it.operator), reported: of(|it| it.reported) }
     }
 
     fn show(&self, label: &str, requests: &str) {
-        let [script, operator, told] = [self.script, self.operator, self.told].map(|it| it.as_millis());
-        println!("{label:9} {script:>8} {operator:>8} {told:>8} {requests:>14}");
+        let [script, operator, reported] =
+            [self.script, self.operator, self.reported].map(|it| it.as_millis());
+        println!("{label:9} {script:>8} {operator:>8} {reported:>8} {requests:>14}");
     }
 }
 

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use seinode_api::SeiNode;
 use sidecar_sim::{Answer, Sidecars, TaskType};
 
-use crate::frame;
+use crate::harness;
 
 /// When the slowest node got how far, from the beginning of the run.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ pub fn head(title: &str) {
 
 /// The median of each time.
 pub fn median(runs: &[Run]) -> Run {
-    let of = |time: fn(&Run) -> Duration| frame::median(runs.iter().map(time));
+    let of = |time: fn(&Run) -> Duration| harness::median(runs.iter().map(time));
     Run {
         knocked: of(|run| run.knocked),
         answered: of(|run| run.answered),

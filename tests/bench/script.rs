@@ -23,7 +23,7 @@ use sidecar_sim::Sidecars;
 use uuid::Uuid;
 use xtask::platform::PLATFORM;
 
-/// How often a sidecar is asked.
+/// Poll interval of a sidecar.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Brings one of `nodes` up and returns when its gate is open.
@@ -96,7 +96,7 @@ struct Sidecar {
 }
 
 impl Sidecar {
-    /// Has a task done; hands it over anew when it failed, as its peers may not be there yet.
+    /// Submits a task until it succeeds: it fails while its peers are missing.
     async fn done(&self, task: &str, params: Option<&Value>) {
         loop {
             let id = Uuid::new_v4().to_string();

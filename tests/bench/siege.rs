@@ -17,16 +17,16 @@
 mod attacks;
 #[path = "siege/binary.rs"]
 mod binary;
-#[allow(dead_code, reason = "rounds are compared by other benchmarks")]
-mod frame;
 #[path = "siege/genuine.rs"]
 mod genuine;
+#[allow(dead_code, reason = "rounds are compared by other benchmarks")]
+mod harness;
 #[path = "siege/review.rs"]
 mod review;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use frame::Verdict;
+use harness::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use self::{attacks::ATTACKS, binary::Binary, genuine::Tally};
@@ -43,7 +43,7 @@ const RESIDENT: f64 = 200.0;
 const LIVEZ: f64 = 1.0;
 
 fn main() -> ExitCode {
-    frame::hold(async |_| siege().await)
+    harness::hold(async |_| siege().await)
 }
 
 async fn siege() -> Vec<Verdict> {

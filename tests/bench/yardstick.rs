@@ -13,43 +13,43 @@
     reason = "a benchmark says what is wrong by panicking, and its results on standard output"
 )]
 
-mod arena;
-mod contest;
-mod frame;
+mod comparison;
+mod harness;
 mod nodes;
 #[expect(dead_code, reason = "shared with the integration tests, which use more of it")]
 #[path = "../it/kit/operator.rs"]
 mod operator;
 mod run;
 mod script;
+mod testbed;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
 use std::{process::ExitCode, time::Duration};
 
-use arena::World;
-use contest::Contest;
+use comparison::Comparison;
 use devcluster::{Audit, supervisor::Guard};
-use frame::Verdict;
+use harness::Verdict;
 use sidecar_sim::{Delay, TaskType};
+use testbed::World;
 use wait::{eventually, within};
 
-/// Issue 3: the operator takes at most this many times as long as the script.
+/// Highest multiple of the time of the script.
 const BOUND: f64 = 1.5;
 
 fn main() -> ExitCode {
-    frame::hold(compare)
+    harness::hold(compare)
 }
 
 async fn compare(guard: &Guard) -> Vec<Verdict> {
-    let contest = Contest::open(World::start(guard, Audit::Off).await).await;
+    let comparison = Comparison::open(World::start(guard, Audit::Off).await).await;
 
-    let value = contest.hold("three nodes that know their peers", &nodes::apart(), 9).await;
-    contest.hold("the nodes of examples/: one has to find another first", &nodes::examples(), 5).await;
+    let value = comparison.hold("three nodes that know their peers", &nodes::apart(), 9).await;
+    comparison.hold("the nodes of examples/: one has to find another first", &nodes::examples(), 5).await;
     for task in TaskType::ALL {
-        contest.sidecars().behaviour().task_duration(task, Delay::Fixed(Duration::from_millis(250)));
+        comparison.sidecars().behaviour().task_duration(task, Delay::Fixed(Duration::from_millis(250)));
     }
-    contest.hold("three nodes that know their peers, every task takes 250 ms", &nodes::apart(), 5).await;
+    comparison.hold("three nodes that know their peers, every task takes 250 ms", &nodes::apart(), 5).await;
 
     vec![Verdict { what: "three nodes that know their peers, operator : script", value, bound: BOUND }]
 }

@@ -7,33 +7,33 @@ use jiff::Timestamp;
 use sidecar_sim::Delay;
 
 use crate::{
-    crowd::Crowd,
-    frame::{Verdict, median},
+    fleet::Fleet,
+    harness::{Verdict, median},
 };
 
-/// Issue 6: mark-ready is sent so long after the sidecar first answers, in the middle and at worst.
+/// Median and worst time from the first answer of the sidecar to mark-ready.
 const MEDIAN: f64 = 300.0;
 const WORST: f64 = 1000.0;
-/// Issue 6: a silent flip is answered after the probe interval (default 5 s) and this much more.
+/// Time to heal a silent loss beyond the probe interval of 5 s.
 const SILENT: f64 = 5500.0;
 /// Sidecars begin to answer so long after their container was started, drawn from a seed.
 const DELAY: Delay = Delay::Between { shortest: Duration::ZERO, longest: Duration::from_secs(20), seed: 6 };
 
 /// Every other pod is replaced, the others are restarted in place, all at once; their sidecars answer at times of their own.
-pub async fn seen(crowd: &Crowd<'_>) -> [Verdict; 2] {
-    crowd.world.sidecars.behaviour().start_delay(DELAY);
-    let (replaced, restarted) = crowd.nodes.split_at(crowd.nodes.len() / 2);
+pub async fn seen(fleet: &Fleet<'_>) -> [Verdict; 2] {
+    fleet.world.sidecars.behaviour().start_delay(DELAY);
+    let (replaced, restarted) = fleet.nodes.split_at(fleet.nodes.len() / 2);
     let begun = Timestamp::now();
-    join_all(replaced.iter().map(|node| crowd.replace_pod(node))).await;
-    crowd.restart_in_place(restarted).await;
+    join_all(replaced.iter().map(|node| fleet.replace_pod(node))).await;
+    fleet.restart_in_place(restarted).await;
     let mut lags = Vec::new();
     for (who, nodes) in [("pods replaced", replaced), ("restarted in place", restarted)] {
-        let these: Vec<_> = crowd.healed(nodes, begun).await.into_iter().map(lag).collect();
+        let these: Vec<_> = fleet.healed(nodes, begun).await.into_iter().map(lag).collect();
         show(who, &these);
         lags.extend(these);
     }
-    crowd.world.sidecars.behaviour().start_delay(Delay::NONE);
-    crowd.rests().await;
+    fleet.world.sidecars.behaviour().start_delay(Delay::NONE);
+    fleet.rests().await;
     [
         Verdict {
             what: "first answer to mark-ready, median (ms)",
@@ -45,12 +45,12 @@ pub async fn seen(crowd: &Crowd<'_>) -> [Verdict; 2] {
 }
 
 /// The processes are restarted without a word of their pods.
-pub async fn silent(crowd: &Crowd<'_>) -> Verdict {
+pub async fn silent(fleet: &Fleet<'_>) -> Verdict {
     let begun = Timestamp::now();
-    crowd.nodes.iter().for_each(|node| crowd.sidecar(node).restart_process());
-    let lags: Vec<_> = crowd.healed(&crowd.nodes, begun).await.into_iter().map(lag).collect();
+    fleet.nodes.iter().for_each(|node| fleet.sidecar(node).restart_process());
+    let lags: Vec<_> = fleet.healed(&fleet.nodes, begun).await.into_iter().map(lag).collect();
     show("silent flips", &lags);
-    crowd.rests().await;
+    fleet.rests().await;
     Verdict { what: "silent flip to mark-ready, worst (ms)", value: worst(&lags), bound: SILENT }
 }
 

@@ -1,4 +1,4 @@
-//! The floor: one rollout by hand, without status, events, or any care for what may go wrong.
+//! Baseline: one rollout by a script, without status, events, or any care for what may go wrong.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use serde_json::json;
 use sidecar_sim::Sidecars;
 use uuid::Uuid;
 
-/// How often a sidecar is asked.
+/// Poll interval of a sidecar.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// Brings another image into each of these nodes, all at once, and returns when their gates are open.
 pub async fn roll_all(client: &Client, sidecars: &Sidecars, nodes: &[SeiNode], image: &str) {
     let web = reqwest::Client::builder().no_proxy().build().unwrap();
-    // A hundred sidecars asked every 5 ms would take from the control plane what both sides need.
+    // Polling a hundred sidecars every 5 ms would slow down the control plane for both sides.
     let glance = GLANCE * u32::try_from(nodes.len()).unwrap().min(20);
     join_all(nodes.iter().map(|node| roll(client, &web, glance, sidecars, node, image))).await;
 }

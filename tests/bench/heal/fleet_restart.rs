@@ -8,71 +8,71 @@ use kube::ResourceExt;
 use uuid::Uuid;
 
 use crate::{
-    crowd::Crowd,
-    frame::{Verdict, label, median, ratio},
+    fleet::Fleet,
+    harness::{Verdict, label, median, ratio},
     requests::Requests,
 };
 
-/// Issue 6: the last mark-ready is sent at most this many times as late as the script's.
+/// The last mark-ready is sent at most this many times as late as the script's.
 const BOUND: f64 = 1.5;
-/// Issue 6: writes to the API server a heal, events included.
+/// Writes to the API server a heal, events included.
 const WRITES: f64 = 5.0;
-/// So many rounds count.
+/// Measured rounds.
 const ROUNDS: usize = 3;
-/// How often the script asks a sidecar.
+/// Poll interval of the script.
 const GLANCE: Duration = Duration::from_millis(100);
 
-pub async fn compare(crowd: &mut Crowd<'_>) -> Vec<Verdict> {
-    let count = crowd.nodes.len();
+pub async fn compare(fleet: &mut Fleet<'_>) -> Vec<Verdict> {
+    let count = fleet.nodes.len();
     println!("\n{count} sidecars restarted at once (ms; until the last mark-ready)");
     println!("{:9} {:>8} {:>8} {:>10}", "", "script", "operator", "restarts");
-    let (mut rounds, mut asked) = (Vec::new(), Requests::default());
+    let (mut rounds, mut requests) = (Vec::new(), Requests::default());
     for round in 0..=ROUNDS {
         let (script, ours) = if round % 2 == 0 {
-            let script = by_hand(crowd).await;
-            (script, by_operator(crowd).await)
+            let script = by_hand(fleet).await;
+            (script, by_operator(fleet).await)
         } else {
-            let ours = by_operator(crowd).await;
-            (by_hand(crowd).await, ours)
+            let ours = by_operator(fleet).await;
+            (by_hand(fleet).await, ours)
         };
         let [hand, operator, restarts] = [script, ours.over, ours.restarts].map(|time| time.as_millis());
         println!("{:9} {hand:>8} {operator:>8} {restarts:>10}", label(round));
         if round > 0 {
             rounds.push((script, ours.over));
-            asked = asked.and(ours.asked);
+            requests = requests.and(ours.requests);
         }
     }
-    asked.show(count * ROUNDS);
+    requests.show(count * ROUNDS);
     let script = median(rounds.iter().map(|(script, _)| *script));
     let operator = median(rounds.iter().map(|(_, operator)| *operator));
     vec![
         Verdict { what: "all at once, operator : script", value: ratio(operator, script), bound: BOUND },
-        Verdict { what: "writes a heal", value: asked.writes(count * ROUNDS), bound: WRITES },
-        Verdict { what: "requests that were throttled", value: asked.throttled(), bound: 0.0 },
+        Verdict { what: "writes a heal", value: requests.writes(count * ROUNDS), bound: WRITES },
+        Verdict { what: "requests that were throttled", value: requests.throttled(), bound: 0.0 },
     ]
 }
 
 /// A round of the operator.
 struct Ours {
     over: Duration,
-    /// How long it took to restart them.
+    /// Time to restart all.
     restarts: Duration,
-    asked: Requests,
+    requests: Requests,
 }
 
-async fn by_operator(crowd: &Crowd<'_>) -> Ours {
+async fn by_operator(fleet: &Fleet<'_>) -> Ours {
     let begun = Timestamp::now();
-    let restarts = crowd.restart_in_place(&crowd.nodes).await;
-    let over = last(begun, crowd.healed(&crowd.nodes, begun).await);
-    crowd.told(begun).await;
-    let asked = Requests::settled(&crowd.world.cluster, begun).await;
-    crowd.rests().await;
-    Ours { over, restarts, asked }
+    let restarts = fleet.restart_in_place(&fleet.nodes).await;
+    let over = last(begun, fleet.healed(&fleet.nodes, begun).await);
+    fleet.reported(begun).await;
+    let requests = Requests::settled(&fleet.world.cluster, begun).await;
+    fleet.rests().await;
+    Ours { over, restarts, requests }
 }
 
 /// Without an operator: it is stopped for so long.
-async fn by_hand(crowd: &mut Crowd<'_>) -> Duration {
-    crowd.operator.stop().await;
+async fn by_hand(fleet: &mut Fleet<'_>) -> Duration {
+    fleet.operator.stop().await;
     let web = reqwest::Client::builder().no_proxy().build().unwrap();
     let begun = Timestamp::now();
     let post = async |base: String| {
@@ -87,12 +87,12 @@ async fn by_hand(crowd: &mut Crowd<'_>) -> Duration {
         web.post(format!("{base}/v0/tasks")).json(&body).send().await.unwrap();
     };
     let urls =
-        crowd.nodes.iter().map(|node| crowd.world.sidecars.url(&node.namespace().unwrap(), &node.name_any()));
+        fleet.nodes.iter().map(|node| fleet.world.sidecars.url(&node.namespace().unwrap(), &node.name_any()));
     let posts = join_all(urls.map(post));
-    let (_, _) = futures::join!(posts, crowd.restart_in_place(&crowd.nodes));
-    let over = last(begun, crowd.healed(&crowd.nodes, begun).await);
-    crowd.operator = crowd.place.operator(crowd.world).await;
-    crowd.rests().await;
+    let (_, _) = futures::join!(posts, fleet.restart_in_place(&fleet.nodes));
+    let over = last(begun, fleet.healed(&fleet.nodes, begun).await);
+    fleet.operator = fleet.place.operator(fleet.world).await;
+    fleet.rests().await;
     over
 }
 

@@ -1,4 +1,4 @@
-//! Rounds of the script and the operator in turns, and what comes of them.
+//! Comparison of the script and the operator, in rounds.
 
 use futures::future::join_all;
 use seinode_api::SeiNode;
@@ -6,22 +6,23 @@ use sidecar_sim::Sidecars;
 
 use crate::{
     World,
-    arena::Place,
-    frame::{in_turns, label, ratio},
+    harness::{in_turns, label, ratio},
     operator::Operator,
     run::{self, Run, Start, median},
-    script, within,
+    script,
+    testbed::Place,
+    within,
 };
 
-/// Both contestants on one control plane.
-pub struct Contest {
+/// Script and operator on one control plane.
+pub struct Comparison {
     world: World,
     script: Place,
     place: Place,
     _operator: Operator,
 }
 
-impl Contest {
+impl Comparison {
     /// Makes a namespace for each, and starts the operator.
     pub async fn open(world: World) -> Self {
         let script = Place::make(&world, "yardstick-script").await;

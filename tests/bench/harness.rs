@@ -1,14 +1,14 @@
-//! What every benchmark begins with, does again and again, and ends with.
+//! Harness of every benchmark: its start, rounds in turns, statistics, and bounds.
 
 use std::{process::ExitCode, time::Duration};
 
 use devcluster::supervisor::{self, Guard};
 
-/// Holds a benchmark, if that is what this executable was started for. It fails when a bound is not kept.
+/// Runs a benchmark under `cargo bench`. Fails when a bound is exceeded.
 pub fn hold(benchmark: impl AsyncFnOnce(&Guard) -> Vec<Verdict>) -> ExitCode {
     // First of all: this executable may be running as the watchdog of another run of itself.
     let guard = supervisor::claim();
-    // `cargo test --benches` runs this too, and means to measure nothing.
+    // `cargo test --benches` runs this too, without measuring.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -21,13 +21,13 @@ pub fn hold(benchmark: impl AsyncFnOnce(&Guard) -> Vec<Verdict>) -> ExitCode {
     if verdicts.iter().all(Verdict::is_kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What came of a benchmark, or of a part of it.
+/// Result of a benchmark, or of a part of it.
 pub struct Verdict {
-    /// What was measured.
+    /// Name of the measured value.
     pub what: &'static str,
-    /// How much it is.
+    /// Measured value.
     pub value: f64,
-    /// How much it may be.
+    /// Highest allowed value.
     pub bound: f64,
 }
 
@@ -43,7 +43,7 @@ impl Verdict {
     }
 }
 
-/// Does both. Who goes first changes with the round: neither always finds the control plane as the other left it.
+/// Runs both, in an order that alternates by round, so that each meets the control plane as the other left it.
 pub async fn in_turns<A, B>(
     round: usize,
     one: impl Future<Output = A>,
@@ -58,7 +58,7 @@ pub async fn in_turns<A, B>(
     }
 }
 
-/// How a round is called: the first one warms up whatever is cold.
+/// Label of a round. The first one warms up.
 pub fn label(round: usize) -> String {
     if round == 0 { "warm-up".to_owned() } else { format!("round {round}") }
 }
@@ -70,7 +70,7 @@ pub fn median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -> T {
     values[values.len() / 2]
 }
 
-/// How many times as long as `floor` something took.
-pub fn ratio(time: Duration, floor: Duration) -> f64 {
-    time.as_secs_f64() / floor.as_secs_f64()
+/// `time` as a multiple of `baseline`.
+pub fn ratio(time: Duration, baseline: Duration) -> f64 {
+    time.as_secs_f64() / baseline.as_secs_f64()
 }

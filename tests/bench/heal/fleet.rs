@@ -1,4 +1,4 @@
-//! Nodes that run, with an operator that looks after them, and how they are restarted.
+//! A fleet of running nodes with their operator, and restarts of its sidecars.
 
 use std::time::Duration;
 
@@ -15,33 +15,33 @@ use sidecar_sim::TaskType;
 use uuid::Uuid;
 
 use crate::{
-    arena::{Place, World},
     eventually,
     operator::Operator,
+    testbed::{Place, World},
 };
 
-/// So many requests are made at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 32;
 
 /// Nodes that run, and their operator.
-pub struct Crowd<'a> {
+pub struct Fleet<'a> {
     pub world: &'a World,
     pub place: Place,
     pub nodes: Vec<SeiNode>,
     pub operator: Operator,
 }
 
-impl<'a> Crowd<'a> {
-    /// Brings so many nodes up, and waits until all are ready.
+impl<'a> Fleet<'a> {
+    /// Brings nodes up, and waits until all are ready.
     pub async fn bring_up(world: &'a World, name: &'static str, count: usize) -> Self {
         let place = Place::make(world, name).await;
         let operator = place.operator(world).await;
         let nodes: Vec<_> = (0..count).map(node).collect();
         let run = place.bring_up(&world.sidecars, &nodes, |_| true).await;
         println!("{count} nodes are up after {:.1} s", run.over.as_secs_f64());
-        let crowd = Self { world, nodes: place.nodes(&nodes), place, operator };
-        crowd.rests().await;
-        crowd
+        let fleet = Self { world, nodes: place.nodes(&nodes), place, operator };
+        fleet.rests().await;
+        fleet
     }
 
     /// Waits until every node is Ready and every gate open.
@@ -57,17 +57,17 @@ impl<'a> Crowd<'a> {
         .await;
     }
 
-    /// Waits until the status of every node tells of a heal since then.
-    pub async fn told(&self, since: Timestamp) {
+    /// Waits until the status of every node reports a heal since then.
+    pub async fn reported(&self, since: Timestamp) {
         let api: Api<SeiNode> =
             Api::namespaced(self.place.client.clone(), &self.nodes[0].namespace().unwrap());
-        let is_told = |node: &SeiNode| {
+        let is_reported = |node: &SeiNode| {
             let sidecar = node.status.as_ref().and_then(|status| status.sidecar.as_ref());
             sidecar.and_then(|it| it.last_healed.as_ref()).is_some_and(|healed| healed.0 >= since)
         };
-        eventually("every heal is told", async || {
+        eventually("every heal is reported", async || {
             let nodes = api.list(&Default::default()).await.unwrap().items;
-            match nodes.iter().filter(|node| !is_told(node)).count() {
+            match nodes.iter().filter(|node| !is_reported(node)).count() {
                 0 => Ok(()),
                 left => Err(left),
             }

@@ -1,4 +1,4 @@
-//! Where the benchmarks take place: a control plane with our CRD, simulated sidecars, and namespaces that start empty.
+//! Testbed of the benchmarks: a control plane with our CRD, simulated sidecars, and namespaces that start empty.
 
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
@@ -27,8 +27,8 @@ use crate::{
     within,
 };
 
-/// How long nodes may take: several times what they take, so that a bound is mostly missed with a number.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Limit for nodes to come up: several times the usual, so that a missed bound still shows its value.
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// A cluster with our CRD, and the sidecars of its nodes.
 pub struct World {
@@ -151,7 +151,7 @@ impl Place {
     }
 }
 
-/// What becomes of the nodes of a namespace.
+/// Watch over the nodes of a namespace.
 pub struct Changes(BoxStream<'static, Result<SeiNode, watcher::Error>>);
 
 impl Changes {
@@ -167,14 +167,14 @@ impl Changes {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, all_are).await.is_err() {
+        if tokio::time::timeout(DEADLINE, all_are).await.is_err() {
             let (left, all, one) = (waiting.len(), nodes.len(), waiting.first());
-            panic!("{left} of {all} nodes are not {what} within {PATIENCE:?}, {one:?} among them");
+            panic!("{left} of {all} nodes are not {what} within {DEADLINE:?}, {one:?} among them");
         }
     }
 }
 
-/// What lives in a namespace.
+/// Objects of a namespace.
 trait Child:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
 {
