@@ -129,26 +129,30 @@ async fn two_signers_created_at_once_never_sign_at_once(kit: Arc<Kit>) {
 
 #[scenario]
 async fn a_key_is_released_when_its_pod_is_gone(kit: Arc<Kit>) {
-    for policy in [PropagationPolicy::Background, PropagationPolicy::Foreground] {
-        let (a, b) = two(&kit).await;
-        let watch = PodWatch::begin(&[&a, &b]).await;
-        let _operator = serve(&a, &b);
-        for ns in [&a, &b] {
-            ns.keys("n0", &FIRST.file(), NODE_KEY).await;
-        }
-        signer(&a).await;
-        a.running("n0").await;
-        signer(&b).await;
-        in_use(&b, "n0", "SigningKeyReady", &format!("SeiNode {}/n0 holds it", a.name)).await;
-        slow_to_stop(&a, "n0-0").await;
-        // Its Secret goes too: what its pod signs with cannot be read any more.
-        a.delete::<Secret>("n0-signing-key", PropagationPolicy::Background).await;
-        a.delete::<SeiNode>("n0", policy.clone()).await;
-        b.running("n0").await;
-        assert_eq!(watch.together(), [], "{policy:?}");
-        assert_eq!(watch.ever(), [&a, &b].map(|ns| format!("{}/n0-0", ns.name)));
-        a.gone::<Pod>("n0-0").await;
+    let released = |policy| released_by(&kit, policy);
+    join(released(PropagationPolicy::Background), released(PropagationPolicy::Foreground)).await;
+}
+
+/// Deletes the holder of a key with this policy; the waiting node takes over once the holder's pod is gone.
+async fn released_by(kit: &Kit, policy: PropagationPolicy) {
+    let (a, b) = two(kit).await;
+    let watch = PodWatch::begin(&[&a, &b]).await;
+    let _operator = serve(&a, &b);
+    for ns in [&a, &b] {
+        ns.keys("n0", &FIRST.file(), NODE_KEY).await;
     }
+    signer(&a).await;
+    a.running("n0").await;
+    signer(&b).await;
+    in_use(&b, "n0", "SigningKeyReady", &format!("SeiNode {}/n0 holds it", a.name)).await;
+    slow_to_stop(&a, "n0-0").await;
+    // Without its Secret, the key of the pod cannot be read any more.
+    a.delete::<Secret>("n0-signing-key", PropagationPolicy::Background).await;
+    a.delete::<SeiNode>("n0", policy.clone()).await;
+    b.running("n0").await;
+    assert_eq!(watch.together(), [], "{policy:?}");
+    assert_eq!(watch.ever(), [&a, &b].map(|ns| format!("{}/n0-0", ns.name)));
+    a.gone::<Pod>("n0-0").await;
 }
 
 #[scenario]

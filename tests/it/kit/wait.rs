@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything here takes, also on a machine under load: who waits in vain hangs.
+/// Longer than any wait takes, also on a machine under load.
 pub const DEADLINE: Duration = Duration::from_secs(180);
-/// Between two looks, at first.
-const GLANCE: Duration = Duration::from_millis(50);
-/// Later ever less often, up to this: a hundred who wait must not keep the API server from what they wait for.
-const LONG_GLANCE: Duration = Duration::from_millis(300);
+/// Shortest pause between two polls.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause, reached gradually: polls were a fifth of all requests, and two cores serve them as well.
+const LONG_PAUSE: Duration = Duration::from_millis(500);
 
 /// Awaits something that must happen in time.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -29,7 +29,7 @@ pub async fn eventually<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> 
             Err(seen) if begun.elapsed() > DEADLINE => {
                 panic!("not within {DEADLINE:?}: {what}; last seen: {seen:#?}")
             }
-            Err(_) => tokio::time::sleep((begun.elapsed() / 8).clamp(GLANCE, LONG_GLANCE)).await,
+            Err(_) => tokio::time::sleep((begun.elapsed() / 8).clamp(SHORT_PAUSE, LONG_PAUSE)).await,
         }
     }
 }

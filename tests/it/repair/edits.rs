@@ -1,5 +1,5 @@
-//! Edits by hand, made with the tools that people use: what is the operator's is put right within seconds, what is not
-//! stays, and the pod is the same afterwards.
+//! Manual edits with the tools of people: fields of the operator are reverted within seconds, others stay, and the pod is
+//! the same afterwards.
 
 mod table;
 
@@ -39,7 +39,7 @@ async fn children(ns: &Namespace, node: &str) -> Children {
     }
 }
 
-#[scenario]
+#[scenario(first)]
 async fn manual_edits_are_reverted_without_a_restart(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
     let _operator = ns.operator();
@@ -52,12 +52,12 @@ async fn manual_edits_are_reverted_without_a_restart(kit: Arc<Kit>) {
         ns.running(node).await;
     }
     for (node, edit) in nodes.iter().zip(&EDITS) {
-        is_put_right(&ns, node, edit).await;
+        is_reverted(&ns, node, edit).await;
     }
     assert_eq!(plans.updates(&ns).await, [""; 0]);
 }
 
-async fn is_put_right(ns: &Namespace, node: &str, edit: &Edit) {
+async fn is_reverted(ns: &Namespace, node: &str, edit: &Edit) {
     let Edit { what, field, manager, by_hand } = edit;
     let (before, pod) = (children(ns, node).await, ns.pod_uid(node).await);
     by_hand(ns, node);
@@ -80,12 +80,12 @@ async fn is_put_right(ns: &Namespace, node: &str, edit: &Edit) {
             "{what}: one edit, one repair: {repair:#}"
         );
     }
-    is_told_so_often(ns, node, repairs.len()).await;
+    is_reported_as_often(ns, node, repairs.len()).await;
 }
 
-/// Each repair is announced, once. Events are sent after the work that they tell of.
-async fn is_told_so_often(ns: &Namespace, node: &str, times: usize) {
-    eventually("each repair is announced", async || {
+/// Waits until each repair is reported once. Events follow the work that they report.
+async fn is_reported_as_often(ns: &Namespace, node: &str, times: usize) {
+    eventually("each repair is reported", async || {
         let notes = ns.notes(node, "HandEditRepaired").await;
         if notes.len() == times { Ok(()) } else { Err(notes) }
     })
@@ -139,7 +139,7 @@ async fn additions_by_others_to_children_stay(kit: Arc<Kit>) {
     let ports = service.spec.unwrap().ports.unwrap_or_default();
     assert!(ports.iter().any(|port| port.port == 6060), "{ports:#?}");
     // What is not ours is nobody's edit of ours.
-    is_told_so_often(&ns, "n0", 2).await;
+    is_reported_as_often(&ns, "n0", 2).await;
 }
 
 #[scenario]
