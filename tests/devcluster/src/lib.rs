@@ -52,6 +52,7 @@ pub mod cluster;
 pub mod definitions;
 pub mod host;
 pub mod image;
+pub mod kubelet;
 mod pause;
 mod port;
 pub mod process;
