@@ -45,6 +45,8 @@ impl World {
         let options = Options { crds, audit, progress: Progress::lines(), ..xtask::platform::options() };
         let cluster = Cluster::start(options, guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
+        let probed = sidecars.clone();
+        cluster.answer_probes(move |probe| probed.answers_probe(probe.pod, probe.port, probe.path));
         Self { cluster, sidecars }
     }
 }

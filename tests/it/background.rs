@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use devcluster::stages::RESTART_SIDECAR;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
-use sidecar_sim::{Interruption, Submission, TaskType, Times};
+use sidecar_sim::{Interruption, RESTART_SIDECAR, Submission, TaskType, Times};
 
 use crate::kit::{Kit, Namespace, eventually, namespace::condition, wait::DEADLINE};
 

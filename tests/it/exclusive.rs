@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use devcluster::stages::STOP_DELAY;
+use devcluster::kubelet::STOP_DELAY;
 use futures::future::join;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

@@ -7,13 +7,12 @@ use scenario::scenario;
 
 use std::{sync::Arc, time::Duration};
 
-use devcluster::stages::RESTART_SIDECAR;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams, PropagationPolicy};
 use seinode_api::SeiNodeStatus;
 use serde_json::json;
-use sidecar_sim::{Delay, TaskType};
+use sidecar_sim::{Delay, RESTART_SIDECAR, TaskType};
 
 use crate::kit::{Kit, Namespace, Operator, eventually, namespace::condition};
 

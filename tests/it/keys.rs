@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use devcluster::stages::RESTART_SIDECAR;
 use k8s_openapi::{
     ByteString,
     api::{
@@ -18,6 +17,7 @@ use kube::api::{Patch, PatchParams, PropagationPolicy};
 use scenario::scenario;
 use seinode_api::{SeiNode, SeiNodeStatus, status::Phase};
 use serde_json::{Value, json};
+use sidecar_sim::RESTART_SIDECAR;
 
 use crate::kit::{
     Kit, Namespace, Operator,

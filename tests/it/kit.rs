@@ -70,6 +70,8 @@ impl Kit {
         let options = Options { progress: Progress::lines(), ..options };
         let cluster = Cluster::start(options, &self.guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
+        let probed = sidecars.clone();
+        cluster.answer_probes(move |probe| probed.answers_probe(probe.pod, probe.port, probe.path));
         World { cluster, sidecars }
     }
 

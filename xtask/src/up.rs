@@ -32,6 +32,8 @@ async fn start(up: up::Up, guard: &Guard) -> anyhow::Result<()> {
         Some(_) => None,
         None => {
             let sidecars = Sidecars::start(cluster.client()).await?;
+            let probed = sidecars.clone();
+            cluster.answer_probes(move |probe| probed.answers_probe(probe.pod, probe.port, probe.path));
             crate::say(&format!("For the operator:  --sidecar-url-template '{}'", sidecars.url_template()))?;
             Some(sidecars)
         }

@@ -24,6 +24,8 @@ pub struct Request {
     pub namespace: String,
     /// Empty for lists, watches and creations without a name.
     pub name: String,
+    /// UID to which the deletion of a pod was limited.
+    pub uid: Option<String>,
     /// Stage of the request that the record describes.
     pub stage: Stage,
     /// The HTTP status.
@@ -94,6 +96,8 @@ struct Record {
     #[serde(default)]
     object_ref: Object,
     #[serde(default)]
+    request_object: Body,
+    #[serde(default)]
     response_status: Status,
     request_received_timestamp: Timestamp,
 }
@@ -115,14 +119,34 @@ struct Object {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Body {
+    preconditions: Preconditions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Preconditions {
+    uid: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Status {
     code: u16,
 }
 
 impl From<Record> for Request {
     fn from(record: Record) -> Self {
-        let Record { stage, verb, user, user_agent, object_ref, response_status, request_received_timestamp } =
-            record;
+        let Record {
+            stage,
+            verb,
+            user,
+            user_agent,
+            object_ref,
+            request_object,
+            response_status,
+            request_received_timestamp,
+        } = record;
         let Object { api_group, resource, subresource, namespace, name } = object_ref;
         Self {
             user: user.username,
@@ -133,6 +157,7 @@ impl From<Record> for Request {
             subresource,
             namespace,
             name,
+            uid: request_object.preconditions.uid,
             stage,
             code: response_status.code,
             received: request_received_timestamp,
@@ -173,6 +198,7 @@ mod tests {
             subresource: "status".to_owned(),
             namespace: "n".to_owned(),
             name: "a".to_owned(),
+            uid: None,
             stage: Stage::ResponseComplete,
             code: 409,
             received: since("2026-11-21T02:00:02Z"),

@@ -1,7 +1,7 @@
-//! A Kubernetes control plane of our own: etcd, API server, controllers, scheduler, and kwok in the kubelet's place.
+//! A Kubernetes control plane of our own: etcd, API server, controllers, scheduler, and a kubelet without containers.
 //!
 //! Everything in it is the real thing except the machines that pods would run on: a pod's containers are never
-//! started, kwok writes the status that a kubelet would (see [`crate::stages`]). It listens on 127.0.0.1 only. It must
+//! started, [`Kubelet`] writes the status that a kubelet would. It listens on 127.0.0.1 only. It must
 //! never touch a cluster that it did not start: no kubeconfig of the user is read or written.
 
 mod access;
@@ -22,6 +22,7 @@ use std::process::Command;
 use kube::Client;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::kubelet::{Kubelet, Probe};
 use crate::process::Process;
 use crate::services::Services;
 use crate::supervisor::{Guard, Scratch};
@@ -59,7 +60,7 @@ pub struct Cluster {
 /// Runner of the pods.
 #[derive(Debug)]
 enum Machinery {
-    Simulated(Process),
+    Simulated(Kubelet),
     Real(Box<RealNode>),
 }
 
@@ -169,6 +170,23 @@ impl Cluster {
         Ok(self.guard.spawn(name, command, &self.log(name))?)
     }
 
+    /// The machines, with [`Nodes::Simulated`].
+    #[must_use]
+    pub fn kubelet(&self) -> Option<&Kubelet> {
+        match &self.machinery {
+            Machinery::Simulated(kubelet) => Some(kubelet),
+            Machinery::Real(_) => None,
+        }
+    }
+
+    /// Has `answer` decide whether the startup and readiness probes of simulated pods succeed; see
+    /// [`Kubelet::answer_probes`]. On a real node the probes ask the containers.
+    pub fn answer_probes(&self, answer: impl Fn(&Probe<'_>) -> bool + Send + Sync + 'static) {
+        if let Some(kubelet) = self.kubelet() {
+            kubelet.answer_probes(answer);
+        }
+    }
+
     /// The node, with [`Nodes::Real`].
     #[must_use]
     pub fn real_node(&self) -> Option<&RealNode> {
@@ -180,10 +198,10 @@ impl Cluster {
 
     /// Ends the API server with SIGKILL: from now on connections to it are refused.
     ///
-    /// The cluster's own components stand still until it is back. They would live through it, but then try again at
-    /// ever longer intervals, and a test would wait for the scheduler instead of for what it tests.
+    /// Controllers and scheduler stand still until it is back. They would live through it, but then try again at ever
+    /// longer intervals, and a test would wait for the scheduler instead of for what it tests.
     pub fn stop_apiserver(&self) {
-        self.waiting().for_each(Process::pause);
+        self.clients.iter().for_each(Process::pause);
         self.apiserver.stop();
     }
 
@@ -194,18 +212,8 @@ impl Cluster {
     pub async fn start_apiserver(&self) -> Result<(), ClusterError> {
         self.apiserver.start(&self.guard)?;
         self.apiserver.ready(&self.client).await?;
-        self.waiting().for_each(Process::resume);
+        self.clients.iter().for_each(Process::resume);
         Ok(())
-    }
-
-    /// Components that pause while the API server is down.
-    fn waiting(&self) -> impl Iterator<Item = &Process> {
-        let kwok = match &self.machinery {
-            Machinery::Simulated(kwok) => Some(kwok),
-            // A kubelet asks for its Service again and again, at the same pace.
-            Machinery::Real(_) => None,
-        };
-        kwok.into_iter().chain(&self.clients)
     }
 
     /// Makes `count` volumes of `class` with `size` (a quantity such as `10Gi`) for claims to bind, and returns their

@@ -1,8 +1,8 @@
 //! A real Kubernetes control plane on one machine, without a container engine, for tests of operators.
 //!
 //! [`Cluster::start`] brings up etcd, kube-apiserver, kube-controller-manager, kube-scheduler and, in the kubelet's
-//! place, kwok; about four seconds later the API answers, claims get volumes, pods are scheduled and become ready.
-//! Everything is real except that containers never run ([`stages`] lists what a pod's status shows instead). With
+//! place, [`kubelet`]; about four seconds later the API answers, claims get volumes, pods are scheduled and become ready.
+//! Everything is real except that containers never run ([`kubelet`] writes what a pod's status shows instead). With
 //! [`Nodes::Real`] the machine itself is the node: containers run and Services route.
 //!
 //! ```no_run
@@ -30,7 +30,7 @@
 //! | [`tools`] | finds the components' binaries or builds them from pinned Go modules into a shared cache |
 //! | [`supervisor`] | ends everything we started, whatever happens to us; [`process`] is one such thing |
 //! | [`host`] | requirements and changes of a real node on this machine, and their reversal |
-//! | [`stages`] | how kwok plays the kubelet, and the annotations with which a test makes a pod misbehave |
+//! | [`kubelet`] | plays the machines, and makes pods misbehave as a test asks |
 //! | [`volumes`] | gives every claim a volume |
 //! | [`chart`] | charts, rendered and installed by helm, with processes on loopback behind them |
 //! | [`definitions`] | definitions of the kinds of cert-manager and of the Prometheus operator |
@@ -57,9 +57,7 @@ mod pause;
 mod port;
 pub mod process;
 pub mod progress;
-mod removal;
 pub mod services;
-pub mod stages;
 mod steady;
 pub mod supervisor;
 pub mod tools;

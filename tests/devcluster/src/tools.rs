@@ -41,8 +41,6 @@ pub enum Tool {
     ControllerManager,
     /// Assigns pods to nodes.
     Scheduler,
-    /// Plays the kubelet.
-    Kwok,
     /// For people and tests.
     Kubectl,
     /// Helm 4: renders and installs the charts, for people and tests.
@@ -63,24 +61,16 @@ pub enum Tool {
 
 impl Tool {
     /// The tools that every cluster needs.
-    pub const CONTROL_PLANE: [Self; 7] = [
-        Self::Etcd,
-        Self::Apiserver,
-        Self::ControllerManager,
-        Self::Scheduler,
-        Self::Kwok,
-        Self::Kubectl,
-        Self::Helm,
-    ];
+    pub const CONTROL_PLANE: [Self; 6] =
+        [Self::Etcd, Self::Apiserver, Self::ControllerManager, Self::Scheduler, Self::Kubectl, Self::Helm];
     /// The tools that a real node needs besides.
     pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
     /// All tools. Those that are in neither list above are obtained when somebody asks for them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Etcd,
         Self::Apiserver,
         Self::ControllerManager,
         Self::Scheduler,
-        Self::Kwok,
         Self::Kubectl,
         Self::Helm,
         Self::Helm3,
@@ -99,7 +89,6 @@ impl Tool {
             Self::Apiserver => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
-            Self::Kwok => "kwok",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
             Self::Helm3 => "helm3",
@@ -192,7 +181,6 @@ fn expected(tools: &[Tool]) -> Duration {
         Tool::Apiserver => 170,
         Tool::ControllerManager => 55,
         Tool::Scheduler => 10,
-        Tool::Kwok => 70,
         Tool::Kubectl => 20,
         Tool::Helm | Tool::Helm3 => 90,
         // Most of their packages are those of the control plane.

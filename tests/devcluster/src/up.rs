@@ -15,7 +15,7 @@ pub struct Up {
     /// Leave the cluster's directory, with its logs, when it ends.
     #[arg(long)]
     keep: bool,
-    /// Run containers: with containerd, kubelet and kube-proxy on this machine, in place of kwok. Needs root and some
+    /// Run containers: with containerd, kubelet and kube-proxy on this machine, in place of simulated machines. Needs root and some
     /// packages; missing ones are listed.
     #[arg(long)]
     real_node: bool,

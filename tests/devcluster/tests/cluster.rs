@@ -16,6 +16,8 @@ mod endings;
 mod jobs;
 #[path = "cluster/kit.rs"]
 mod kit;
+#[path = "cluster/machines.rs"]
+mod machines;
 #[path = "cluster/outage.rs"]
 mod outage;
 #[path = "cluster/pods.rs"]

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use devcluster::{Audit, Options, Owners, audit, stages::RESTART_SIDECAR};
+use devcluster::{Audit, Options, Owners, audit};
 use jiff::Timestamp;
 use k8s_openapi::{
     ByteString,
@@ -23,7 +23,7 @@ use kube::{Api, ResourceExt, api::PropagationPolicy};
 use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
-use sidecar_sim::TaskType;
+use sidecar_sim::{RESTART_SIDECAR, TaskType};
 
 use crate::kit::{
     Kit, Namespace, Operator,

@@ -1,7 +1,7 @@
 //! Bootstrap of a node: the pod of its Job, and the end of `seid` in it. No container runs, so a scenario decides when the
 //! halt height is reached.
 
-use devcluster::stages;
+use devcluster::kubelet;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     ResourceExt,
@@ -41,8 +41,8 @@ impl Namespace {
     pub async fn end_bootstrap(&self, node: &str, how: Bootstrap) {
         let pod = self.bootstrap_pod(node).await.name_any();
         let (behaviour, wanted) = match how {
-            Bootstrap::Halts => (stages::COMPLETE, "Complete"),
-            Bootstrap::Breaks => (stages::FAIL, "Failed"),
+            Bootstrap::Halts => (kubelet::COMPLETE, "Complete"),
+            Bootstrap::Breaks => (kubelet::FAIL, "Failed"),
         };
         if how == Bootstrap::Halts {
             self.sidecar(node).until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
@@ -52,7 +52,7 @@ impl Namespace {
         let ended = |job: Option<&Job>| job.is_some_and(|job| ending(job).is_some());
         let ended = await_condition(self.api::<Job>(), &name, ended);
         let tell = async {
-            let patch = json!({ "metadata": { "annotations": { stages::BEHAVIOUR: behaviour } } });
+            let patch = json!({ "metadata": { "annotations": { kubelet::BEHAVIOUR: behaviour } } });
             let pods = self.api::<Pod>();
             pods.patch(&pod, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
         };

@@ -5,7 +5,7 @@ mod table;
 
 use std::{sync::Arc, time::Instant};
 
-use devcluster::stages::STOP_DELAY;
+use devcluster::kubelet::STOP_DELAY;
 use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,

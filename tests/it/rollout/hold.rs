@@ -1,6 +1,6 @@
 //! Stops a rollout at one of its tasks, and lets it go on.
 
-use devcluster::stages::ABSENT_IMAGE;
+use devcluster::kubelet::ABSENT_IMAGE;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use devcluster::stages::{ABSENT_IMAGE, CRASHING_IMAGE, INIT_FAILING_IMAGE, VOLUMELESS_IMAGE};
+use devcluster::kubelet::{ABSENT_IMAGE, CRASHING_IMAGE, INIT_FAILING_IMAGE, VOLUMELESS_IMAGE};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use devcluster::stages::{BEHAVIOUR, CRASH_LOOP, HALTED_IMAGE};
+use devcluster::kubelet::{BEHAVIOUR, CRASH_LOOP, HALTED_IMAGE};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use scenario::scenario;

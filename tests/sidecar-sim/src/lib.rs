@@ -16,7 +16,8 @@ use std::{
     sync::Arc,
 };
 
-use kube::Client;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Client, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -49,6 +50,10 @@ pub use task_type::TaskType;
 
 use address::{Addressed, NodeKey};
 use shared::Shared;
+
+/// Annotation that has a simulated kubelet restart the sidecar's container once for each new value:
+/// `devcluster::kubelet::RESTART` with the container's name.
+pub const RESTART_SIDECAR: &str = "devcluster/restart.sei-sidecar";
 
 /// All simulated sidecars. Cheap to clone; the server and the watches end with the last clone.
 #[derive(Clone, Debug)]
@@ -136,6 +141,18 @@ impl Sidecars {
     #[must_use]
     pub fn submissions(&self, namespace: &str, name: &str) -> Vec<Submission> {
         self.node(namespace, name).submissions()
+    }
+
+    /// Answers a simulated kubelet's probe of a node's pod, by port and path: `seid`
+    /// is started and ready once the gate was opened in that pod. Probes of other pods succeed.
+    #[must_use]
+    pub fn answers_probe(&self, pod: &Pod, port: Option<i32>, path: Option<&str>) -> bool {
+        let (Some(node), Some(uid), Some(port)) = (pod.labels().get(process::NODE_LABEL), pod.uid(), port)
+        else {
+            return true;
+        };
+        let key = NodeKey::new(&pod.namespace().unwrap_or_default(), node);
+        self.shared.read(|world| world.answers_probe(&key, &uid, port, path.unwrap_or_default()))
     }
 
     /// Lets `discover-peers` find a node outside the cluster. Nodes of the cluster are found once their gate was

@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod by_hand;
+mod probes;
 mod processes;
 mod requests;
 mod tasks;

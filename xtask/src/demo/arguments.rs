@@ -8,7 +8,7 @@ Examples:
   cargo demo --real-node     … in containers on this machine, as root
   cargo demo | cat           plain lines, as in a CI log
 
-The first run takes some minutes: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kubectl and \
+The first run takes some minutes: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl and \
 helm are built from source with Go, into $SEINODE_DEVCLUSTER_CACHE (default ~/.cache/seinode-operator/tools), once for all \
 checkouts. Tools of a fitting version in $KUBEBUILDER_ASSETS or on PATH are used instead.
 
@@ -19,7 +19,7 @@ NO_COLOR=1 turns colours and the live display off. Exit code: 0 when the nodes c
 /// Starts etcd, the API server, the controllers and the scheduler, installs the SeiNode resource definition, runs the
 /// operator of this checkout behind the guardrails of its chart, applies the three SeiNodes of examples/, shows how
 /// their plans get on, and makes edits by hand that are refused. No container engine is needed and no container runs:
-/// kwok plays the kubelet, and a small server plays the sidecar in each pod. Everything else is the real thing. Your
+/// the kubelet is played, and a small server plays the sidecar in each pod. Everything else is the real thing. Your
 /// own clusters and kubeconfigs are not touched, and nothing is left behind.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// Let the simulated sidecars take seconds to start and for each task, as real ones do. Takes about half a minute.
     #[arg(long)]
     slow: bool,
-    /// Run containers: with containerd, kubelet and kube-proxy on this machine in kwok's place, the operator's image, its
+    /// Run containers: with containerd, kubelet and kube-proxy on this machine, the operator's image, its
     /// Service, sidecars as containers. Needs root and some Debian packages; it says which are missing.
     #[arg(long, conflicts_with = "slow")]
     real_node: bool,
@@ -48,7 +48,7 @@ pub(crate) enum Ending {
 /// Runner of the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Machinery {
-    /// Nothing: kwok plays the kubelet.
+    /// Nothing: the kubelet is played.
     Simulated,
     /// This machine.
     Real,

@@ -42,7 +42,7 @@ pub(crate) async fn play(
         "Three SeiNodes, a real Kubernetes API, on this machine. Ctrl-C ends everything at any moment.",
     );
 
-    let step = screen.step(1, "Tools", "looking for etcd, Kubernetes and kwok");
+    let step = screen.step(1, "Tools", "looking for etcd and Kubernetes");
     let tools = Tools::provide(&Tool::CONTROL_PLANE, guard, &progress_of(step.voice())).await?;
     step.done(&format!("all {} programs of a control plane are there", tools.iter().count()));
 
@@ -68,6 +68,8 @@ pub(crate) async fn play(
 
     let step = screen.step(5, "Operator", "starting it and waiting until it has listed everything");
     let sidecars = running.sidecars.insert(Sidecars::start(cluster.client()).await?);
+    let probed = sidecars.clone();
+    cluster.answer_probes(move |probe| probed.answers_probe(probe.pod, probe.port, probe.path));
     set_pace(sidecars, arguments.pace());
     let operator = running.operator.insert(Operator::start(&binary, cluster, sidecars).await?);
     operator.ready(cluster, step.voice()).await?;

@@ -8,9 +8,9 @@ use devcluster::{Cluster, Guard, Options, Progress, Tool, Tools, supervisor, up}
 
 /// A real Kubernetes control plane on this machine, without a container engine.
 ///
-/// etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok in the kubelet's place: pods are scheduled
+/// etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and a kubelet without containers: pods are scheduled
 /// and become ready, but no container ever runs. The programs are taken from $KUBEBUILDER_ASSETS or PATH where their
-/// version fits (Kubernetes 1.34, etcd 3.5 or 3.6, kwok 0.8). The others are built once, with Go, into
+/// version fits (Kubernetes 1.34, etcd 3.5 or 3.6). The others are built once, with Go, into
 /// $SEINODE_DEVCLUSTER_CACHE, by default ~/.cache/seinode-operator/tools; the first time that takes some minutes.
 #[derive(Debug, Parser)]
 struct Arguments {

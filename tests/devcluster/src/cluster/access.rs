@@ -38,7 +38,6 @@ pub(super) const CONTROLLERS: User =
     User { name: "system:kube-controller-manager", token: "kcm", groups: MASTERS };
 pub(super) const SCHEDULER: User =
     User { name: "system:kube-scheduler", token: "scheduler", groups: MASTERS };
-pub(super) const KWOK: User = User { name: "kwok", token: "kwok", groups: MASTERS };
 pub(super) const NODE: User = User { name: "kubelet", token: "node", groups: MASTERS };
 const LIMITED: User = User { name: "limited", token: LIMITED_TOKEN, groups: "limited" };
 
@@ -131,7 +130,7 @@ pub(super) async fn token(client: &Client, namespace: &str, account: &str) -> Re
 
 /// The API server's `--token-auth-file`: token, user, uid, groups.
 pub(super) fn token_file() -> String {
-    [ADMIN, DEVCLUSTER, CONTROLLERS, SCHEDULER, KWOK, NODE, LIMITED]
+    [ADMIN, DEVCLUSTER, CONTROLLERS, SCHEDULER, NODE, LIMITED]
         .map(|User { name, token, groups }| format!("{token},{name},{name},{groups}\n"))
         .concat()
 }

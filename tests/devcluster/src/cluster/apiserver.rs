@@ -13,13 +13,17 @@ use crate::supervisor::Guard;
 
 const NAME: &str = "kube-apiserver";
 
-/// Every request with its user and its result, and no bodies. A watch is recorded twice: when it is answered and when
+/// Every request with its user and its result, and no bodies but those of pods' deletions, which say whether a UID was
+/// asked for. A watch is recorded twice: when it is answered and when
 /// it ends.
 const AUDIT_POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: Request
+  verbs: [delete]
+  resources: [{ group: \"\", resources: [pods] }]
 - level: Metadata
 ";
 

@@ -12,7 +12,8 @@ use crate::tools::{Tool, Tools};
 /// The controllers that tests and the demo rely on. Those of DaemonSets and cloud machines have no work here.
 const CONTROLLERS: &str = "statefulset-controller,deployment-controller,replicaset-controller,job-controller,ttl-after-finished-controller,\
     garbage-collector-controller,namespace-controller,serviceaccount-controller,\
-    endpointslice-controller,disruption-controller,node-lifecycle-controller,\
+    endpointslice-controller,disruption-controller,node-lifecycle-controller,taint-eviction-controller,\
+    pod-garbage-collector-controller,\
     persistentvolume-binder-controller,persistentvolume-protection-controller,\
     persistentvolumeclaim-protection-controller,\
     clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller";
@@ -121,6 +122,8 @@ pub(super) fn controller_manager(
         .arg("--service-account-private-key-file")
         .arg(&pki.token_key)
         .args(["--concurrent-statefulset-syncs=20", "--concurrent-gc-syncs=20"])
+        // A machine that fails is not ready 20 seconds later, not 50; heartbeats come every 10 seconds.
+        .args(["--node-monitor-grace-period=20s", "--node-monitor-period=1s"])
         // A claim that was looked at before its volume was known is looked at again; not only after 15 seconds.
         .arg("--pvclaimbinder-sync-period=1s");
     serve_loopback(&mut command, pki, ports.controllers, kubeconfig);
@@ -133,19 +136,6 @@ pub(super) fn scheduler(tools: &Tools, pki: &Pki, ports: Ports, kubeconfig: &Pat
     // that it came.
     command.arg("--pod-max-in-unschedulable-pods-duration=5s");
     serve_loopback(&mut command, pki, ports.scheduler, kubeconfig);
-    command
-}
-
-pub(super) fn kwok(tools: &Tools, kubeconfig: &Path, stages: &Path) -> Command {
-    let mut command = Command::new(tools.path(Tool::Kwok));
-    command
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .arg("--config")
-        .arg(stages)
-        .args(["--manage-all-nodes=true", "--node-lease-duration-seconds=40"])
-        // Apart from the range of the Services.
-        .arg("--cidr=10.64.0.0/16");
     command
 }
 

@@ -15,6 +15,7 @@ use super::pki::Pki;
 use super::reach::Reach;
 use super::{Audit, Cluster, ClusterError, Machinery, Nodes, Options, Volumes, ready, seed};
 use crate::host::{Host, HostError, Machine};
+use crate::kubelet::{Kubelet, Pace};
 use crate::process::Process;
 use crate::progress::Event;
 use crate::services::Services;
@@ -62,7 +63,6 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     };
     let pki = Pki::create(&directory.join("pki"), reach.names())?;
     write(&directory.join("pki/tokens.csv"), &access::token_file())?;
-    write(&directory.join("stages.yaml"), &crate::stages::all())?;
     let ports = Ports::free().map_err(|source| io("find free ports", source))?;
     let access = Access::new(SocketAddrV4::new(reach.address(), ports.apiserver), &pki, directory)?;
     let start = |name: &str, command: Command| guard.spawn(name, command, &components::log(directory, name));
@@ -91,10 +91,10 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     let scheduler =
         start("kube-scheduler", components::scheduler(tools, &pki, ports, &kubeconfig(access::SCHEDULER)?))?;
     let machinery = match host {
-        None => Machinery::Simulated(start(
-            "kwok",
-            components::kwok(tools, &kubeconfig(access::KWOK)?, &directory.join("stages.yaml")),
-        )?),
+        None => {
+            let client = access.client(access::DEVCLUSTER.token, "devcluster-kubelet")?;
+            Machinery::Simulated(Kubelet::start(client, Pace::default()))
+        }
         Some(host) => {
             let machine = options.machines.first().ok_or(ClusterError::NoMachine)?;
             Machinery::Real(Box::new(RealNode::start(host, machine, tools, &access, directory, guard).await?))
@@ -111,9 +111,9 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
         async {
             ready::done(&controllers, || seed::stock(&client, &options.storage_classes)).await?;
             match &machinery {
-                Machinery::Simulated(kwok) => {
-                    ready::done(kwok, || seed::plant(&client, &options.machines)).await?;
-                    ready::nodes(&client, kwok).await
+                Machinery::Simulated(_) => {
+                    ready::done(&controllers, || seed::plant(&client, &options.machines)).await?;
+                    ready::nodes(&client, &controllers).await
                 }
                 Machinery::Real(node) => node.ready(&client).await,
             }
@@ -124,10 +124,7 @@ async fn assemble(options: &Options, tools: &Tools, guard: &Guard) -> Result<Clu
     let own = |user_agent: &str| access.client(access::DEVCLUSTER.token, user_agent);
     let mut tasks = Vec::new();
     let disk = match machinery {
-        Machinery::Simulated(_) => {
-            tasks.push(run(crate::removal::remove_ended_pods(own("devcluster-kubelet")?)));
-            Disk::None
-        }
+        Machinery::Simulated(_) => Disk::None,
         Machinery::Real(_) => Disk::At(directory.join("volumes")),
     };
     if options.volumes == Volumes::Dynamic {

@@ -1,4 +1,4 @@
-//! A real node in place of kwok: containerd runs the containers, the kubelet looks after them, kube-proxy routes what is
+//! A real node in place of simulated machines: containerd runs the containers, the kubelet looks after them, kube-proxy routes what is
 //! sent to Services, CoreDNS knows their names.
 //!
 //! All of it listens on [`ADDRESS`] or on loopback. It runs only images that were brought with [`RealNode::import`]: it

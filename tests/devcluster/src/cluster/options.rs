@@ -141,7 +141,7 @@ pub enum Volumes {
 /// Runner of the pods of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nodes {
-    /// kwok writes what a kubelet would; no container ever runs.
+    /// [`Kubelet`](crate::kubelet::Kubelet) writes what a kubelet would; no container ever runs.
     #[default]
     Simulated,
     /// This machine: containers run. One such cluster at a time; others wait. Needs root and what

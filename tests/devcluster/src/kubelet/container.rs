@@ -51,6 +51,8 @@ impl Clock {
 /// A container as its runtime knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Container {
+    /// UID of its pod.
+    pod: String,
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) state: State,
@@ -112,8 +114,9 @@ const PULL_BACKOFF: &str = "ImagePullBackOff";
 const CRASH_BACKOFF: &str = "CrashLoopBackOff";
 
 impl Container {
-    pub(super) fn new(spec: &api::Container, kind: Kind) -> Self {
+    pub(super) fn new(pod: &str, spec: &api::Container, kind: Kind) -> Self {
         Self {
+            pod: pod.to_owned(),
             name: spec.name.clone(),
             kind,
             state: State::Waiting(Waiting::default()),
@@ -262,8 +265,14 @@ impl Container {
         self.starts += 1;
         self.sandbox = Some(sandbox);
         self.probed = Probed::default();
-        let id = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let id = digest(&format!("{}/{}/{}", self.pod, self.name, self.starts));
         self.state = State::Running(Running { id, since: clock.now });
         clock.moved = true;
     }
+}
+
+/// SHA-256 of a text in hexadecimal digits.
+pub(super) fn digest(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -33,12 +33,13 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     pub(super) fn new(pod: &Pod, behaviour: &Behaviour, now: Timestamp) -> Self {
-        let spec = pod.spec.clone().unwrap_or_default();
+        let (spec, uid) =
+            (pod.spec.clone().unwrap_or_default(), pod.metadata.uid.clone().unwrap_or_default());
         let init = spec.init_containers.iter().flatten().map(|container| {
             let restartable = container.restart_policy.as_deref() == Some("Always");
-            Container::new(container, if restartable { Kind::Sidecar } else { Kind::Init })
+            Container::new(&uid, container, if restartable { Kind::Sidecar } else { Kind::Init })
         });
-        let main = spec.containers.iter().map(|container| Container::new(container, Kind::Main));
+        let main = spec.containers.iter().map(|container| Container::new(&uid, container, Kind::Main));
         Self {
             start_time: now,
             address: None,

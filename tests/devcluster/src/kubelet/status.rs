@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::conditions::conditions;
-use super::container::{Container, Ended, KILLED, Kind, State};
+use super::container::{Container, Ended, KILLED, Kind, State, digest};
 use super::phase::phase;
 use super::sandbox::Sandbox;
 
@@ -190,15 +190,12 @@ fn container_id(id: &str) -> String {
 
 /// Name of the image without its tag, and a digest made from the whole name.
 fn image_id(image: &str) -> String {
-    use sha2::Digest as _;
     if image.contains('@') {
         return image.to_owned();
     }
     let slash = image.rfind('/').map_or(0, |slash| slash + 1);
     let name = image[slash..].find(':').map_or(image, |colon| &image[..slash + colon]);
-    let digest = sha2::Sha256::digest(image);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}@sha256:{digest}")
+    format!("{name}@sha256:{}", digest(image))
 }
 
 /// The API keeps whole seconds.

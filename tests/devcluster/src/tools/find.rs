@@ -74,7 +74,6 @@ pub(super) async fn version_of(tool: Tool, path: &Path) -> Result<Version, Strin
         | Tool::Apiserver
         | Tool::ControllerManager
         | Tool::Scheduler
-        | Tool::Kwok
         | Tool::Promtool
         | Tool::Promql
         | Tool::Kubelet

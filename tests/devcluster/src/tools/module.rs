@@ -59,18 +59,6 @@ pub(super) const KUBERNETES: Module = Module {
     }),
 };
 
-pub(super) const KWOK: Module = Module {
-    name: "kwok",
-    version: "v0.8.0",
-    files: &[
-        ("go.mod", include_str!("../../tools/kwok/go.mod")),
-        ("go.sum", include_str!("../../tools/kwok/go.sum")),
-    ],
-    linker: "-s -w",
-    tags: "",
-    release: None,
-};
-
 pub(super) const HELM: Module = Module {
     name: "helm",
     version: "v4.3.1",
@@ -156,7 +144,6 @@ pub(super) fn module(tool: Tool) -> &'static Module {
         | Tool::Kubectl
         | Tool::Kubelet
         | Tool::KubeProxy => &KUBERNETES,
-        Tool::Kwok => &KWOK,
         Tool::Helm => &HELM,
         Tool::Helm3 => &HELM3,
         Tool::CoreDns => &COREDNS,
@@ -184,7 +171,6 @@ fn package(tool: Tool) -> &'static str {
         Tool::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
         Tool::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
         Tool::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
-        Tool::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
         Tool::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         Tool::Helm => "helm.sh/helm/v4/cmd/helm",
         Tool::Helm3 => "helm.sh/helm/v3/cmd/helm",
@@ -234,7 +220,6 @@ mod tests {
         for (module, path) in [
             (&ETCD, "go.etcd.io/etcd/server/v3"),
             (&KUBERNETES, "k8s.io/kubernetes"),
-            (&KWOK, "sigs.k8s.io/kwok"),
             (&HELM, "helm.sh/helm/v4"),
             (&PROMETHEUS, "github.com/prometheus/prometheus"),
             (&HELM3, "helm.sh/helm/v3"),
@@ -259,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_module_names_its_go_version() {
-        for module in [&ETCD, &KUBERNETES, &KWOK, &HELM, &HELM3, &PROMETHEUS, &COREDNS] {
+        for module in [&ETCD, &KUBERNETES, &HELM, &HELM3, &PROMETHEUS, &COREDNS] {
             assert!(module.go_version().starts_with("1."), "{}: {:?}", module.name, module.go_version());
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Tool;
-use super::module::{COREDNS, ETCD, HELM, HELM3, KUBERNETES, KWOK};
+use super::module::{COREDNS, ETCD, HELM, HELM3, KUBERNETES};
 
 /// `major.minor.patch`; anything after that does not matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,10 +45,6 @@ pub(super) fn fits(tool: Tool, version: Version) -> Result<(), String> {
     let (fits, wanted) = match tool {
         Tool::Apiserver | Tool::ControllerManager | Tool::Scheduler | Tool::Kubelet | Tool::KubeProxy => {
             let (fits, pinned) = same_minor(KUBERNETES.version);
-            (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
-        }
-        Tool::Kwok => {
-            let (fits, pinned) = same_minor(KWOK.version);
             (fits, pinned.map(|(major, minor)| format!("{major}.{minor}")))
         }
         Tool::CoreDns => {
@@ -93,7 +89,6 @@ mod tests {
             found("etcd Version: 3.6.16\nGit SHA: 1\nGo Version: go1.26.8").as_deref(),
             Some("3.6.16")
         );
-        assert_eq!(found("kwok version v0.8.0 go1.26.8 (linux/amd64)").as_deref(), Some("0.8.0"));
         assert_eq!(
             found("Client Version: v1.33.0-alpha.2+abc\nKustomize Version: v5.7.1").as_deref(),
             Some("1.33.0")
@@ -119,8 +114,6 @@ mod tests {
         check(Tool::Etcd, "3.6.0", true);
         check(Tool::Etcd, "3.4.30", false);
         check(Tool::Etcd, "4.6.0", false);
-        check(Tool::Kwok, "0.8.3", true);
-        check(Tool::Kwok, "0.7.0", false);
         check(Tool::Helm, "4.3.1", true);
         check(Tool::Helm, "3.18.1", false);
         check(Tool::Helm3, "3.18.1", true);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use devcluster::stages;
+use devcluster::kubelet;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
@@ -18,7 +18,7 @@ async fn a_job_ends_as_its_pod_does(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "ends-as-its-pod").await;
     for (node, behaviour, wanted, code) in
-        [("a", stages::COMPLETE, "Complete", 0), ("b", stages::FAIL, "Failed", 1)]
+        [("a", kubelet::COMPLETE, "Complete", 0), ("b", kubelet::FAIL, "Failed", 1)]
     {
         bootstrap(&room, node, |_| ()).await;
         let pod = running_pod(&room, node).await.name_any();
@@ -56,7 +56,7 @@ async fn a_suspended_job_loses_its_pod_and_gets_another(shared: Arc<Shared>) {
     suspend(&room, "a", false).await;
     let second = running_pod(&room, "a").await;
     assert_ne!(first.uid(), second.uid());
-    assert_eq!(end(&room, "a", stages::COMPLETE).await, "Complete");
+    assert_eq!(end(&room, "a", kubelet::COMPLETE).await, "Complete");
 }
 
 /// Without the policy two pods would have the volume for as long as the first one takes to end.
@@ -69,7 +69,7 @@ async fn a_resumed_job_waits_for_its_old_pod_if_it_says_so(shared: Arc<Shared>) 
     {
         bootstrap(&room, node, |job| job["spec"]["podReplacementPolicy"] = json!(policy)).await;
         let first = running_pod(&room, node).await;
-        room.annotate(&first.name_any(), json!({ stages::STOP_DELAY: stop_delay })).await;
+        room.annotate(&first.name_any(), json!({ kubelet::STOP_DELAY: stop_delay })).await;
         suspend(&room, node, true).await;
         job_until(&room, node, "is suspended", |status| truth(status, "Suspended")).await;
         suspend(&room, node, false).await;
@@ -79,7 +79,7 @@ async fn a_resumed_job_waits_for_its_old_pod_if_it_says_so(shared: Arc<Shared>) 
         assert_eq!(left.is_some_and(|pod| phase(&pod) == "Running"), overlap, "{policy}");
         let now = DeleteParams::default().grace_period(0);
         let _ = room.api::<Pod>().delete(&first.name_any(), &now).await;
-        assert_eq!(end(&room, node, stages::COMPLETE).await, "Complete", "{policy}");
+        assert_eq!(end(&room, node, kubelet::COMPLETE).await, "Complete", "{policy}");
     }
 }
 
@@ -87,10 +87,10 @@ async fn a_resumed_job_waits_for_its_old_pod_if_it_says_so(shared: Arc<Shared>) 
 async fn a_job_goes_after_its_pod_in_the_foreground(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "job-is-deleted").await;
-    for (node, behaviour) in [("a", None), ("b", Some(stages::COMPLETE)), ("c", Some(stages::FAIL))] {
+    for (node, behaviour) in [("a", None), ("b", Some(kubelet::COMPLETE)), ("c", Some(kubelet::FAIL))] {
         bootstrap(&room, node, |_| ()).await;
         let pod = running_pod(&room, node).await.name_any();
-        room.annotate(&pod, json!({ stages::STOP_DELAY: "1s" })).await;
+        room.annotate(&pod, json!({ kubelet::STOP_DELAY: "1s" })).await;
         if let Some(behaviour) = behaviour {
             end(&room, node, behaviour).await;
         }
@@ -136,7 +136,7 @@ pub async fn running_pod(room: &Room, node: &str) -> Pod {
 /// Tells the running bootstrap pod how to end, and waits until the Job says how it ended.
 pub async fn end(room: &Room, node: &str, behaviour: &str) -> &'static str {
     let pod = running_pod(room, node).await;
-    room.annotate(&pod.name_any(), json!({ stages::BEHAVIOUR: behaviour })).await;
+    room.annotate(&pod.name_any(), json!({ kubelet::BEHAVIOUR: behaviour })).await;
     let status = job_until(room, node, "has ended", |status| ended(status).is_some()).await;
     ended(&status).unwrap()
 }

@@ -42,7 +42,7 @@ async fn everybody_lives_through_an_outage(shared: Arc<Shared>) {
     })
     .await;
 
-    // From here on it needs the controllers, the scheduler and kwok. There is one volume, and nobody makes another.
+    // From here on it needs the controllers, the scheduler and the kubelet. There is one volume, and nobody makes another.
     cluster.add_volumes("standard", "2000Gi", 1).await.expect("a volume");
     room.create::<PersistentVolumeClaim>(claim("other", "standard")).await;
     room.create::<PersistentVolumeClaim>(claim("data-a", "standard")).await;

@@ -1,9 +1,10 @@
-//! kwok in the kubelet's place: what a pod goes through, and how it is made to misbehave.
+//! The kubelet without containers: what a pod goes through, and how it is made to misbehave.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devcluster::{Cluster, audit, stages};
+use devcluster::{Cluster, audit, kubelet};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
@@ -15,6 +16,9 @@ use serde_json::{Value, json};
 use crate::kit::{
     Room, Shared, condition, container, eventually, is_ready, phase, pod_spec, stateful_set, waits,
 };
+
+/// See [`kubelet::RESTART`].
+const RESTART_HELPER: &str = "devcluster/restart.sei-sidecar";
 
 #[scenario]
 async fn a_stateful_sets_pod_becomes_ready(shared: Arc<Shared>) {
@@ -38,7 +42,7 @@ async fn a_stateful_sets_pod_becomes_ready(shared: Arc<Shared>) {
         assert!(container.ready && container.started == Some(true), "{name}");
         assert_eq!(container.restart_count, 0, "{name}");
         assert!(container.state.unwrap().running.unwrap().started_at.is_some(), "{name}");
-        assert!(container.container_id.is_some_and(|id| id.starts_with("kwok://")), "{name}");
+        assert!(container.container_id.is_some_and(|id| id.starts_with("containerd://")), "{name}");
     }
 }
 
@@ -46,7 +50,7 @@ async fn a_stateful_sets_pod_becomes_ready(shared: Arc<Shared>) {
 async fn a_slow_pod_waits_before_it_runs(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "starts-slowly").await;
-    room.node("a", |set| annotate(set, stages::START_DELAY, "2s")).await;
+    room.node("a", |set| annotate(set, kubelet::START_DELAY, "2s")).await;
     room.pod("it is being created", "a-0", |pod| waits(pod, "seid")).await;
     let begin = Instant::now();
     let waiting = room.api::<Pod>().get("a-0").await.unwrap();
@@ -82,7 +86,7 @@ async fn an_image_pull_failure_heals(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "image-pull-failure").await;
     room.node("a", |set| {
-        annotate(set, stages::BEHAVIOUR, stages::IMAGE_PULL_FAILURE);
+        annotate(set, kubelet::BEHAVIOUR, kubelet::IMAGE_PULL_FAILURE);
         // Another image than the main container's: it is there.
         set["spec"]["template"]["spec"]["initContainers"][0]["image"] = json!("busybox");
     })
@@ -94,7 +98,7 @@ async fn an_image_pull_failure_heals(shared: Arc<Shared>) {
         .await;
     assert!(container(&pod, "sei-sidecar").unwrap().state.unwrap().running.is_some());
     let ip = pod.status.unwrap().pod_ip;
-    room.annotate("a-0", json!({ stages::BEHAVIOUR: null })).await;
+    room.annotate("a-0", json!({ kubelet::BEHAVIOUR: null })).await;
     let healed = room.ready_pod("a-0").await;
     assert_eq!(healed.status.unwrap().pod_ip, ip, "the sandbox stays");
 }
@@ -103,7 +107,7 @@ async fn an_image_pull_failure_heals(shared: Arc<Shared>) {
 async fn a_crash_loop_counts_restarts_and_heals(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "crash-loop").await;
-    room.node("a", |set| annotate(set, stages::BEHAVIOUR, stages::CRASH_LOOP)).await;
+    room.node("a", |set| annotate(set, kubelet::BEHAVIOUR, kubelet::CRASH_LOOP)).await;
     let exit_code = |pod: &Pod| Some(container(pod, "seid")?.state?.terminated?.exit_code);
     let first = room.pod("it exits", "a-0", exit_code).await;
     assert_eq!(first, 1);
@@ -117,7 +121,7 @@ async fn a_crash_loop_counts_restarts_and_heals(shared: Arc<Shared>) {
     let seid = container(&pod, "seid").unwrap();
     assert_eq!(seid.last_state.unwrap().terminated.unwrap().exit_code, 1);
     assert!(container(&pod, "sei-sidecar").unwrap().ready);
-    room.annotate("a-0", json!({ stages::BEHAVIOUR: null })).await;
+    room.annotate("a-0", json!({ kubelet::BEHAVIOUR: null })).await;
     let healed = room.ready_pod("a-0").await;
     assert!(container(&healed, "seid").unwrap().restart_count > seid.restart_count);
 }
@@ -128,7 +132,7 @@ async fn a_running_pod_can_begin_to_crash(shared: Arc<Shared>) {
     let room = Room::new(&cluster, "begins-to-crash").await;
     room.node("a", |_| ()).await;
     let before = room.ready_pod("a-0").await;
-    room.annotate("a-0", json!({ stages::BEHAVIOUR: stages::CRASH_LOOP })).await;
+    room.annotate("a-0", json!({ kubelet::BEHAVIOUR: kubelet::CRASH_LOOP })).await;
     let after = room
         .pod("it crashes", "a-0", |pod| (waits(pod, "seid")? == "CrashLoopBackOff").then(|| pod.clone()))
         .await;
@@ -152,7 +156,7 @@ async fn room_with_image(cluster: &Cluster, part: &str) -> Room {
 #[scenario]
 async fn an_image_crashes_with_its_exit_code(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
-    let room = room_with_image(&cluster, stages::CRASHING_IMAGE).await;
+    let room = room_with_image(&cluster, kubelet::CRASHING_IMAGE).await;
     let pod = room
         .pod("it was restarted", "a-0", |pod| {
             let counted = container(pod, "seid")?.restart_count >= 1;
@@ -168,7 +172,7 @@ async fn an_image_crashes_with_its_exit_code(shared: Arc<Shared>) {
 #[scenario]
 async fn an_image_keeps_the_first_container_failing(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
-    let room = room_with_image(&cluster, stages::INIT_FAILING_IMAGE).await;
+    let room = room_with_image(&cluster, kubelet::INIT_FAILING_IMAGE).await;
     let pod = room
         .pod("its init container was restarted", "a-0", |pod| {
             let counted = container(pod, "seid-init")?.restart_count >= 1;
@@ -186,7 +190,7 @@ async fn an_image_keeps_the_first_container_failing(shared: Arc<Shared>) {
 #[scenario]
 async fn an_image_never_gets_its_volume(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
-    let room = room_with_image(&cluster, stages::VOLUMELESS_IMAGE).await;
+    let room = room_with_image(&cluster, kubelet::VOLUMELESS_IMAGE).await;
     let pod = room
         .pod("it has no sandbox", "a-0", |pod| {
             (condition(pod, "PodReadyToStartContainers")? == "False").then(|| pod.clone())
@@ -206,7 +210,7 @@ async fn an_image_never_gets_its_volume(shared: Arc<Shared>) {
 #[scenario]
 async fn a_halted_image_runs_and_is_never_ready(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
-    let room = room_with_image(&cluster, stages::HALTED_IMAGE).await;
+    let room = room_with_image(&cluster, kubelet::HALTED_IMAGE).await;
     let pod = room
         .pod("it runs", "a-0", |pod| {
             container(pod, "seid")?.state?.running?;
@@ -228,7 +232,7 @@ async fn the_sidecar_restarts_once_for_each_value(shared: Arc<Shared>) {
     let before = container(&room.ready_pod("a-0").await, "sei-sidecar").unwrap();
     let mut last = before;
     for (restarts, value) in [(1, "first"), (2, "second")] {
-        room.annotate("a-0", json!({ stages::RESTART_SIDECAR: value })).await;
+        room.annotate("a-0", json!({ RESTART_HELPER: value })).await;
         let now = room
             .pod("the sidecar was restarted", "a-0", |pod| {
                 container(pod, "sei-sidecar").filter(|sidecar| sidecar.restart_count == restarts)
@@ -241,9 +245,9 @@ async fn the_sidecar_restarts_once_for_each_value(shared: Arc<Shared>) {
         assert_eq!(ended.container_id, last.container_id);
         last = now;
     }
-    // The same value again, and a change of something else: both make kwok look at the pod once more.
-    room.annotate("a-0", json!({ stages::RESTART_SIDECAR: "second", "unrelated": "1" })).await;
-    room.annotate("a-0", json!({ stages::RESTART_SIDECAR: "third" })).await;
+    // The same value again, and a change of something else: both make the kubelet look at the pod once more.
+    room.annotate("a-0", json!({ RESTART_HELPER: "second", "unrelated": "1" })).await;
+    room.annotate("a-0", json!({ RESTART_HELPER: "third" })).await;
     let third = room
         .pod("the sidecar was restarted", "a-0", |pod| {
             let sidecar = container(pod, "sei-sidecar")?;
@@ -258,7 +262,7 @@ async fn the_sidecar_restarts_once_for_each_value(shared: Arc<Shared>) {
 async fn a_deleted_pod_ends_and_is_replaced(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
     let room = Room::new(&cluster, "is-replaced").await;
-    room.node("a", |set| annotate(set, stages::STOP_DELAY, "1s")).await;
+    room.node("a", |set| annotate(set, kubelet::STOP_DELAY, "1s")).await;
     let old = room.ready_pod("a-0").await;
     let begin = Instant::now();
     room.api::<Pod>().delete("a-0", &DeleteParams::default()).await.unwrap();
@@ -300,12 +304,24 @@ async fn deleted_pods_are_replaced_once_each(shared: Arc<Shared>) {
     let old = all_ready(&[]).await;
     pods.delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
     all_ready(&old).await;
-    let made = audit::requests(&cluster.audit_log().unwrap(), begin).unwrap();
-    let made = made.iter().filter(|request| {
-        request.namespace == "are-replaced-once" && request.resource == "pods" && request.verb == "create"
-    });
+    let requests = audit::requests(&cluster.audit_log().unwrap(), begin).unwrap();
+    let in_room =
+        |request: &audit::Request| request.namespace == "are-replaced-once" && request.resource == "pods";
+    let made = requests.iter().filter(|request| in_room(request) && request.verb == "create");
     let made = made.filter(|request| request.subresource.is_empty() && request.code == 201).count();
     assert_eq!(made, 2 * COUNT, "a new pod was taken for an old one and removed");
+    let removed: Vec<_> = requests
+        .iter()
+        .filter(|request| in_room(request) && request.verb == "delete")
+        .filter(|request| request.user_agent.starts_with("devcluster-kubelet"))
+        .collect();
+    let named: BTreeSet<_> = removed.iter().filter_map(|request| request.uid.clone()).collect();
+    assert_eq!(removed.len(), COUNT, "each pod is removed once");
+    assert_eq!(named, old.into_iter().collect(), "and by its UID");
+    let running = pods.list(&ListParams::default()).await.unwrap();
+    let addresses: BTreeSet<_> =
+        running.iter().filter_map(|pod| pod.status.as_ref()?.pod_ip.clone()).collect();
+    assert_eq!(addresses.len(), COUNT, "no two pods have one address");
 }
 
 #[scenario]
@@ -340,7 +356,7 @@ fn annotate(object: &mut Value, name: &str, value: &str) {
     object["spec"]["template"]["metadata"]["annotations"][name] = json!(value);
 }
 
-fn pod_without_volume() -> Value {
+pub fn pod_without_volume() -> Value {
     let mut spec = pod_spec("none");
     for key in ["volumes", "affinity"] {
         spec.as_object_mut().unwrap().remove(key);

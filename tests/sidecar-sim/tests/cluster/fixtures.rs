@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use devcluster::wait::until;
-use devcluster::{Cluster, Guard, Options, Progress, stages};
+use devcluster::{Cluster, Guard, Options, Progress, kubelet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
@@ -107,7 +107,7 @@ impl Fixture {
 
     /// Lets the bootstrap pod succeed, and deletes the Job once it has succeeded.
     pub async fn end_bootstrap(&self, pod: &str) {
-        self.annotate(pod, json!({ stages::BEHAVIOUR: stages::COMPLETE })).await;
+        self.annotate(pod, json!({ kubelet::BEHAVIOUR: kubelet::COMPLETE })).await;
         let jobs = self.api::<Job>();
         eventually("the Job has succeeded", async || {
             let status = jobs.get("a-bootstrap").await.unwrap().status.unwrap_or_default();

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use devcluster::stages;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use scenario::scenario;
 use serde_json::json;
-use sidecar_sim::{Cause, Interruption, Node};
+use sidecar_sim::{Cause, Interruption, Node, RESTART_SIDECAR};
 
 use crate::fixtures::{Fixture, Shared, eventually};
 
@@ -64,7 +63,7 @@ async fn a_restarted_container_resumes_or_fails_its_tasks(shared: Arc<Shared>) {
     it.submit(UPLOAD, "snapshot-upload").await;
 
     // As after SIGKILL: the row stays running, and the next process executes it again.
-    it.annotate("a-0", json!({ stages::RESTART_SIDECAR: "first" })).await;
+    it.annotate("a-0", json!({ RESTART_SIDECAR: "first" })).await;
     it.until(|node| node.executions_of(UPLOAD).len() == 2).await;
     assert_eq!(it.node.executions_of(UPLOAD)[1].cause, Cause::Resumed);
     assert_eq!(it.task(UPLOAD).await["status"], "running");
@@ -73,7 +72,7 @@ async fn a_restarted_container_resumes_or_fails_its_tasks(shared: Arc<Shared>) {
     it.submit(MARK, "mark-ready").await;
     it.until(Node::is_ready).await;
     it.node.behaviour().interruption(Interruption::SavedAsFailed);
-    it.annotate("a-0", json!({ stages::RESTART_SIDECAR: "second" })).await;
+    it.annotate("a-0", json!({ RESTART_SIDECAR: "second" })).await;
     it.until(|node| node.is_up() && !node.is_ready()).await;
     let task = it.task(UPLOAD).await;
     assert_eq!((&task["status"], &task["error"]), (&json!("failed"), &json!("context canceled")));
