@@ -135,19 +135,13 @@ impl Worker {
         let api: Api<Pod> = self.api(pod);
         let patch = Patch::Strategic(patch(pod, &wanted)?);
         let _permit = self.shared.requests.acquire().await;
-        let answer: PartialObjectMeta<Pod> = {
-            let request = kube::core::Request::new(api.resource_url());
-            let request =
-                request.patch_subresource("status", &pod.name_any(), &PatchParams::default(), &patch);
-            let mut request = request.map_err(kube::Error::BuildRequest)?;
-            request.extensions_mut().insert("patch_pod_status");
-            match self.shared.client.request(request).await {
-                Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
-                    // It is gone; the watch will say so.
-                    return Ok(false);
-                }
-                answer => answer?,
-            }
+        let request = kube::core::Request::new(api.resource_url());
+        let request = request.patch_subresource("status", &pod.name_any(), &PatchParams::default(), &patch);
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let answer: PartialObjectMeta<Pod> = match self.shared.client.request(request).await {
+            // It is gone; the watch will say so.
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
+            answer => answer?,
         };
         self.version = version(&answer.metadata.resource_version);
         self.written = Some(wanted);
