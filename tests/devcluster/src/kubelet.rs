@@ -92,7 +92,7 @@ impl Kubelet {
         self.shared.set_answer(Arc::new(answer));
     }
 
-    /// Decides what becomes of addresses whose pods are gone.
+    /// Sets the reuse of addresses whose pods are gone.
     pub fn reuse_addresses(&self, reuse: AddressReuse) {
         self.shared.addresses().reuse = reuse;
     }
@@ -137,7 +137,7 @@ impl Machine<'_> {
     }
 }
 
-/// What a test wants of the pods of one name.
+/// Handle on the pods of one name.
 #[derive(Debug)]
 pub struct Play<'a> {
     kubelet: &'a Kubelet,
@@ -152,8 +152,8 @@ impl Play<'_> {
         self.direct(|script| script.changes.push(Arc::new(change)));
     }
 
-    /// Takes back all that [`Play::behave`] and [`Play::exit`] asked for.
-    pub fn behave_as_usual(&self) {
+    /// Takes back every [`Play::behave`] and pending [`Play::exit`].
+    pub fn reset(&self) {
         self.direct(|script| {
             script.changes.clear();
             script.exits.clear();

@@ -5,16 +5,16 @@ use std::net::Ipv4Addr;
 
 /// First address of pods; apart from the range of the Services.
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
-/// So many addresses until the network `10.64.0.0/16` is used up.
+/// Size of the network `10.64.0.0/16`.
 const COUNT: u32 = 65_534;
 
-/// What becomes of an address whose sandbox is gone.
+/// Reuse of an address whose sandbox is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressReuse {
-    /// It comes round again after all others.
+    /// After all other addresses.
     #[default]
     Last,
-    /// The next pod gets it, as some network plugins do.
+    /// By the next pod, as with some network plugins.
     First,
 }
 

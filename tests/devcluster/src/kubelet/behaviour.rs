@@ -55,7 +55,7 @@ const SHORT_RUN: Duration = Duration::from_millis(100);
 pub struct Behaviour {
     /// Rejects the pod at admission, before anything of it starts.
     pub reject: Option<Rejection>,
-    /// Whether the volumes of the pod are attached and mounted.
+    /// State of the volumes of the pod.
     pub volumes: Volumes,
     /// Delay between the sandbox and the first container.
     pub start_delay: Duration,
@@ -89,11 +89,11 @@ pub enum Volumes {
 /// Behaviour of one container.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerBehaviour {
-    /// Whether its image can be pulled.
+    /// Availability of its image.
     pub image: Image,
     /// End of each of its runs; without one it runs for ever.
     pub end: Option<End>,
-    /// Whether its probes are asked.
+    /// Readiness while it runs.
     pub readiness: Readiness,
     /// Values of [`RESTART`] and [`EXIT`], by annotation.
     pub(super) once: BTreeMap<&'static str, String>,
@@ -124,7 +124,7 @@ pub enum Readiness {
 pub struct End {
     /// Run time before it.
     pub after: Duration,
-    /// How the process ends.
+    /// Exit code and termination message.
     pub exit: Exit,
 }
 

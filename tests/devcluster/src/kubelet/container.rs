@@ -39,7 +39,7 @@ impl Clock {
         Self { now, wake: None, moved: false }
     }
 
-    /// Whether the time has come; if not, the pod is looked at again then.
+    /// True when the time has come; otherwise notes when to look again.
     pub(super) fn is_due(&mut self, at: Timestamp) -> bool {
         if at > self.now {
             self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));

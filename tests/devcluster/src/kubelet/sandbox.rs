@@ -62,7 +62,7 @@ impl Sandbox {
         self.created.is_some() && !self.ended
     }
 
-    /// Whether the sandbox is to be created now.
+    /// True when the sandbox is to be created now.
     pub(super) fn needs_address(&self, pod: &Pod, behaviour: &Behaviour) -> bool {
         let leaves = self.ended || self.stopping.is_some() || pod.metadata.deletion_timestamp.is_some();
         self.created.is_none() && !leaves && behaviour.volumes == Volumes::Mounted
@@ -240,7 +240,7 @@ fn succeeded(container: &Container) -> bool {
     container.latest_end().is_some_and(|end| end.exit.code == 0)
 }
 
-/// Whether a container that does not run is started: for the first time or again.
+/// True when a container that does not run is to start, for the first time or again.
 fn restarts(spec: &PodSpec, container: &Container) -> bool {
     let policy = spec.restart_policy.as_deref().unwrap_or("Always");
     match container.latest_end() {

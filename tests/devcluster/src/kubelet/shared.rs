@@ -13,7 +13,7 @@ use super::backoff::Pace;
 use super::behaviour::{Behaviour, Exit};
 use super::probes::Answer;
 
-/// So many requests at once: a machine has a kubelet of its own, but all share one connection pool.
+/// Limit of concurrent requests. Real machines have a connection each; these share one pool.
 const REQUESTS: usize = 32;
 
 /// Shared state.
@@ -37,7 +37,7 @@ pub(super) struct Machine {
     pub(super) reboots: u32,
 }
 
-/// Whether a machine answers.
+/// Power of a machine; without it nothing is heard of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Power {
     #[default]
@@ -45,7 +45,7 @@ pub(super) enum Power {
     Off,
 }
 
-/// What a test wants of the pods of one name.
+/// Wishes of a test for the pods of one name.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     pub(super) changes: Vec<Arc<dyn Fn(&mut Behaviour) + Send + Sync>>,
@@ -79,7 +79,7 @@ impl Shared {
         locked(&self.scripts).values().for_each(|script| script.wake.notify_one());
     }
 
-    /// Changes what is wanted of the pods of a name; the pod there is, if any, takes notice at once.
+    /// Changes the wishes for the pods of a name and wakes the pod, if there is one.
     pub(super) fn direct(&self, namespace: &str, name: &str, change: impl FnOnce(&mut Script)) {
         let mut scripts = locked(&self.scripts);
         let script = scripts.entry((namespace.to_owned(), name.to_owned())).or_default();

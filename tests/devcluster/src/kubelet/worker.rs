@@ -84,7 +84,7 @@ impl Worker {
             self.sandbox.reboot(pod, Timestamp::now());
             self.lease = None;
         }
-        // First of all the pod is acknowledged.
+        // The pod is acknowledged before anything of it starts.
         self.write(pod, machine).await?;
         let mut wake = self.advance(pod);
         while self.write(pod, machine).await? {
@@ -139,7 +139,7 @@ impl Worker {
         let request = request.patch_subresource("status", &pod.name_any(), &PatchParams::default(), &patch);
         let request = request.map_err(kube::Error::BuildRequest)?;
         let answer: PartialObjectMeta<Pod> = match self.shared.client.request(request).await {
-            // It is gone; the watch will say so.
+            // The pod is gone; the watch will report it.
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
             answer => answer?,
         };
@@ -149,7 +149,7 @@ impl Worker {
     }
 
     async fn remove(&mut self, pod: &Pod) -> Result<(), kube::Error> {
-        // With a grace period of 0 it has been done, and a finalizer keeps the object.
+        // With a grace period of 0 the removal has been requested, and a finalizer keeps the object.
         if self.removed || pod.metadata.deletion_grace_period_seconds == Some(0) {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl Worker {
     }
 }
 
-/// Whether the phase or a condition is another than the kubelet wants.
+/// True when the phase or a condition differs from the wanted status.
 fn differs(pod: &Pod, wanted: &PodStatus) -> bool {
     let Some(seen) = &pod.status else { return true };
     let held = |wanted: &k8s_openapi::api::core::v1::PodCondition| {

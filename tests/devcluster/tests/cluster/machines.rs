@@ -124,7 +124,7 @@ async fn rejected_pod_has_failed(shared: Arc<Shared>) {
     assert_eq!(status.reason.as_deref(), Some("OutOfcpu"));
     assert_eq!(status.message.as_deref(), Some("Pod was rejected: no CPU is left"));
     assert_eq!(status.container_statuses, None);
-    kubelet.behave_as_usual();
+    kubelet.reset();
     let pods = room.api::<Pod>();
     pods.delete("a", &DeleteParams::default()).await.unwrap();
     eventually("it is gone", || async {

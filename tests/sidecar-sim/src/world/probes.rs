@@ -9,8 +9,8 @@ const SEID_RPC: i32 = 26657;
 const GATE: &str = "/v0/healthz";
 
 impl World {
-    /// Whether a probe of the pod with this UID succeeds: of `seid` once the gate was opened in that pod, of the sidecar
-    /// while its process answers.
+    /// Answers a probe of the pod with this UID. A probe of `seid` succeeds once the gate was opened in that pod, one of
+    /// the sidecar while its process answers.
     pub(crate) fn answers_probe(&self, key: &NodeKey, uid: &str, port: i32, path: &str) -> bool {
         let Some(node) = self.nodes.get(key) else { return false };
         if port == SEID_RPC {
