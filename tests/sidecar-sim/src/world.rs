@@ -51,6 +51,8 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 pub(crate) struct NodeState {
     pods: BTreeMap<String, PodView>,
+    /// The pods as the watch reported them; a test may have moved those in `pods` by hand since.
+    seen: BTreeMap<String, PodView>,
     process: Option<Process>,
     /// Number of processes so far; seeds their start delays.
     boots: u64,
@@ -148,6 +150,10 @@ impl World {
     pub(crate) fn pod_seen(&mut self, pod: PodView, now: Timestamp) {
         let key = pod.node.clone();
         let node = self.node(&key);
+        // The change does not concern the process: what a test moved by hand meanwhile stays.
+        if node.seen.insert(pod.uid.clone(), pod.clone()).as_ref() == Some(&pod) {
+            return;
+        }
         if !node.pods.contains_key(&pod.uid) {
             let meets = |earlier: &PodView| Overlap {
                 at: now,
@@ -161,7 +167,9 @@ impl World {
     }
 
     pub(crate) fn pod_gone(&mut self, node: &NodeKey, uid: &str, now: Timestamp) {
-        self.node(node).pods.remove(uid);
+        let state = self.node(node);
+        state.pods.remove(uid);
+        state.seen.remove(uid);
         self.follow(node, now);
     }
 

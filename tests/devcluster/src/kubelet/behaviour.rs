@@ -25,7 +25,8 @@ pub const FAIL: &str = "fail";
 pub const START_DELAY: &str = "devcluster/start-delay";
 /// A duration: how long the main containers take to end after SIGTERM. The grace period cuts it short with SIGKILL.
 pub const STOP_DELAY: &str = "devcluster/stop-delay";
-/// A duration: how long a main container runs before it exits as [`BEHAVIOUR`] says.
+/// A duration: how long a main container runs before it exits as [`BEHAVIOUR`] says. Without it the container exits so
+/// early that no status shows it running.
 pub const RUN_FOR: &str = "devcluster/run-for";
 /// Reason, such as `OutOfcpu`, with which the kubelet rejects the pod at admission.
 pub const REJECT: &str = "devcluster/reject";
@@ -46,9 +47,6 @@ pub const INIT_FAILING_IMAGE: &str = "init-fails";
 pub const VOLUMELESS_IMAGE: &str = "volume-missing";
 /// Part of a main container's image that runs and never becomes ready.
 pub const HALTED_IMAGE: &str = "halted";
-
-/// Run time of a container that is to exit, unless [`RUN_FOR`] says otherwise.
-const SHORT_RUN: Duration = Duration::from_millis(100);
 
 /// Behaviour of one pod.
 #[derive(Clone, Debug, Default)]
@@ -167,7 +165,7 @@ impl Behaviour {
             let image = image(container);
             if image.contains(CRASHING_IMAGE) {
                 behaviour.container(&container.name).end =
-                    Some(End { after: SHORT_RUN, exit: Exit::new(42, "") });
+                    Some(End { after: Duration::ZERO, exit: Exit::new(42, "") });
             }
             if image.contains(HALTED_IMAGE) {
                 behaviour.container(&container.name).readiness = Readiness::Never;
@@ -178,7 +176,8 @@ impl Behaviour {
             if let (true, Some(first)) =
                 (image.contains(INIT_FAILING_IMAGE), spec.init_containers.iter().flatten().next())
             {
-                behaviour.container(&first.name).end = Some(End { after: SHORT_RUN, exit: Exit::new(1, "") });
+                behaviour.container(&first.name).end =
+                    Some(End { after: Duration::ZERO, exit: Exit::new(1, "") });
             }
         }
         behaviour
@@ -197,7 +196,7 @@ impl Behaviour {
         let end = |after, code| Some(End { after, exit: Exit::new(code, "") });
         let run_for = duration(RUN_FOR);
         let end = match annotations.get(BEHAVIOUR).map(String::as_str) {
-            Some(CRASH_LOOP) => end(run_for.unwrap_or(SHORT_RUN), 1),
+            Some(CRASH_LOOP) => end(run_for.unwrap_or_default(), 1),
             Some(COMPLETE) => end(run_for.unwrap_or_default(), 0),
             Some(FAIL) => end(run_for.unwrap_or_default(), 1),
             Some(IMAGE_PULL_FAILURE) => {

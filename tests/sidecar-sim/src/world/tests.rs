@@ -308,3 +308,28 @@ fn an_endless_run_is_lost_with_its_process_and_with_its_store() {
     assert_eq!(stage.executions(), 3, "the next process goes on with it");
     assert_eq!(stage.world.end_endless(&key, TaskType::SnapshotUpload, Ok(()), stage.now), 1);
 }
+
+#[test]
+fn a_stop_by_hand_survives_an_unrelated_change_of_the_pod() {
+    let mut stage = Stage::running();
+    stage.world.move_by_hand(&stage.key, Move::StopProcess, stage.now);
+    stage.pod("pod-1", Some(0));
+    assert!(!stage.is_up(), "its readiness changed, not its process");
+    stage.pod("pod-1", Some(1));
+    assert!(stage.is_up(), "the container was started again");
+}
+
+#[test]
+fn probes_of_seid_fail_until_the_gate_opened_in_that_pod() {
+    let mut stage = Stage::running();
+    let answers = |stage: &Stage, uid: &str, port: i32, path: &str| {
+        stage.world.answers_probe(&stage.key, uid, port, path)
+    };
+    assert!(!answers(&stage, "pod-1", 7777, "/v0/healthz") && answers(&stage, "pod-1", 7777, "/v0/livez"));
+    assert!(!answers(&stage, "pod-1", 26657, "/lag_status"));
+    stage.submit("mark-ready");
+    stage.settle();
+    for (port, path) in [(7777, "/v0/healthz"), (26657, "/lag_status")] {
+        assert!(answers(&stage, "pod-1", port, path) && !answers(&stage, "pod-2", port, path), "{path}");
+    }
+}
