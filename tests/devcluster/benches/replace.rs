@@ -1,23 +1,27 @@
 //! Replaces the pods of many StatefulSets at once: time, CPU, and whether each pod is removed once. Prints one line of
 //! JSON. `cargo bench -p devcluster --bench replace -- 300`
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "this is a bench; clippy sees a program")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "this is a bench; clippy sees a program"
+)]
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use devcluster::{Audit, Cluster, Options, Progress, audit, guardian};
+use devcluster::{Audit, Cluster, Options, Progress, audit, supervisor};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, PostParams};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
 fn main() {
-    let guard = guardian::claim();
+    let guard = supervisor::claim();
     let count = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(300);
     tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
         let options = Options { audit: Audit::On, progress: Progress::lines(), ..Options::default() };
@@ -55,7 +59,7 @@ async fn replace(cluster: &Cluster, count: usize, start: Duration) {
         "removals_of_old_uids": uids.intersection(&old).count(),
         "kubelet_cpu_s": cpu,
     });
-    writeln!(std::io::stdout(), "{line}").unwrap();
+    println!("{line}");
 }
 
 async fn make(sets: &Api<StatefulSet>, number: usize) {

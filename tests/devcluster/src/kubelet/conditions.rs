@@ -43,7 +43,7 @@ fn containers_ready(phase: &str, statuses: &[(Kind, &ContainerStatus)]) -> Resul
     }
     let counts = statuses.iter().filter(|(kind, _)| *kind != Kind::Init);
     let unready = counts.filter(|(_, status)| !status.ready).map(|(_, status)| status.name.as_str());
-    none(unready.collect(), "ContainersNotReady", "containers with unready status")
+    none(&unready.collect::<Vec<_>>(), "ContainersNotReady", "containers with unready status")
 }
 
 fn initialized(phase: &str, statuses: &[(Kind, &ContainerStatus)]) -> Result<(), Reason> {
@@ -61,8 +61,8 @@ fn initialized(phase: &str, statuses: &[(Kind, &ContainerStatus)]) -> Result<(),
         Kind::Sidecar => status.started != Some(true),
         Kind::Main => false,
     });
-    let names = incomplete.map(|(_, status)| status.name.as_str()).collect();
-    none(names, "ContainersNotInitialized", "containers with incomplete status")
+    let names = incomplete.map(|(_, status)| status.name.as_str()).collect::<Vec<_>>();
+    none(&names, "ContainersNotInitialized", "containers with incomplete status")
 }
 
 fn gates_open(pod: &Pod, others: &[PodCondition]) -> Result<(), Reason> {
@@ -85,7 +85,7 @@ fn gates_open(pod: &Pod, others: &[PodCondition]) -> Result<(), Reason> {
     if shut.is_empty() { Ok(()) } else { Err(Reason(Some("ReadinessGatesNotReady"), Some(shut.join(", ")))) }
 }
 
-fn none(names: Vec<&str>, reason: &'static str, what: &str) -> Result<(), Reason> {
+fn none(names: &[&str], reason: &'static str, what: &str) -> Result<(), Reason> {
     if names.is_empty() {
         Ok(())
     } else {

@@ -45,10 +45,13 @@ pub(super) enum Power {
     Off,
 }
 
+/// Change of a pod's behaviour.
+pub(super) type Change = Arc<dyn Fn(&mut Behaviour) + Send + Sync>;
+
 /// Wishes of a test for the pods of one name.
 #[derive(Clone, Default)]
 pub(super) struct Script {
-    pub(super) changes: Vec<Arc<dyn Fn(&mut Behaviour) + Send + Sync>>,
+    pub(super) changes: Vec<Change>,
     pub(super) exits: Vec<(String, Exit)>,
     wake: Arc<Notify>,
 }
