@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::pause;
 
-/// Name under which the container runtime looks for the image of [`pause`].
+/// Name under which the container runtime looks for the image of [`pause`](mod@pause).
 pub const PAUSE: &str = "devcluster.local/pause:1";
 
 /// Default user and group of an image: unprivileged.
