@@ -15,15 +15,21 @@ use std::{
 
 use futures::StreamExt;
 use seinode_core::{
-    memory::Incarnation,
+    memory::{Incarnation, Probing},
     node::NodeRef,
+    reconcile::Reconcile,
     sidecar::{Answer, Health},
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::time::{DelayQueue, delay_queue::Key};
 
 use self::schedule::Schedule;
-use crate::{cache::Fleet, clock, metrics::Metrics, sidecar::Sidecar};
+use crate::{
+    cache::Fleet,
+    clock,
+    metrics::Metrics,
+    sidecar::{Sidecar, Sidecars},
+};
 
 /// Probes at once: each takes two seconds at worst.
 const CONCURRENT: usize = 256;
@@ -52,10 +58,23 @@ impl Prober {
         (Self { orders }, Probes { fleet, metrics, interval }.run(received))
     }
 
-    /// Probes this run of a node's sidecar from now on.
-    pub(crate) fn begin(&self, node: &NodeRef, incarnation: Incarnation, sidecar: Sidecar) {
+    /// Does as a reconcile has decided: begins with another run of the node's sidecar, or leaves the node alone.
+    pub(crate) fn follow(&self, machine: &Reconcile, sidecars: &Sidecars, probing: &Probing) {
+        let node = &machine.subject().node;
         // The probes live as long as this handle.
-        self.orders.send(Order::Begin(node.clone(), incarnation, sidecar)).ok();
+        match probing {
+            Probing::Unchanged => {}
+            Probing::End => self.end(node),
+            Probing::Begin(incarnation) => {
+                let intent = machine.subject().intent.as_ref().ok();
+                let pod = machine.seen().pod().filter(|pod| Incarnation::of(pod) == *incarnation);
+                let sidecar =
+                    pod.zip(intent).and_then(|(pod, intent)| sidecars.of(node, pod, intent.sidecar.port));
+                if let Some(sidecar) = sidecar {
+                    self.orders.send(Order::Begin(node.clone(), incarnation.clone(), sidecar)).ok();
+                }
+            }
+        }
     }
 
     /// Leaves a node alone.

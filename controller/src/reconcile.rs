@@ -3,21 +3,22 @@
 //! No rule of the product is here. Whether, when and in which order something happens is decided in
 //! [`seinode_core::reconcile`]; this file knows how to send it, and what people hear of it.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+mod panicked;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
-use kube::{ResourceExt, runtime::controller::Action, runtime::reflector::ObjectRef};
+use kube::runtime::{controller::Action, reflector::ObjectRef};
 use seinode_api::{SeiNode, SeiNodeStatus};
 use seinode_core::{
-    conditions,
     effect::{Effect, Outcome},
     failure::{Class, Failure},
-    memory::{Incarnation, Probing},
     node::NodeRef,
     reconcile::{Done, Env, Reconcile, Request, Response, Stored, Wake},
 };
 use tracing::Instrument;
 
+use self::panicked::{panicked, words_of};
 use crate::{
     cache::{Caches, Guarded, Watches},
     clock,
@@ -59,7 +60,7 @@ async fn drive(context: &Context, caches: &Caches, cached: Arc<SeiNode>) -> Done
     loop {
         let response = match request {
             Request::Done(done) => {
-                probe(context, &machine, &done.probing);
+                context.prober.follow(&machine, &context.sidecars, &done.probing);
                 return done;
             }
             Request::Fetch(query) => {
@@ -118,24 +119,6 @@ fn publish(context: &Context, machine: &mut Reconcile) {
     context.publisher.publish(machine.object().as_ref(), &events, clock::now().wall);
 }
 
-fn probe(context: &Context, machine: &Reconcile, probing: &Probing) {
-    let node = &machine.subject().node;
-    match probing {
-        Probing::Unchanged => {}
-        Probing::End => context.prober.end(node),
-        Probing::Begin(incarnation) => {
-            let intent = machine.subject().intent.as_ref().ok();
-            let pod = machine.seen().pod().filter(|pod| Incarnation::of(pod) == *incarnation);
-            let sidecar = pod.zip(intent);
-            let sidecar =
-                sidecar.and_then(|(pod, intent)| context.sidecars.of(node, pod, intent.sidecar.port));
-            if let Some(sidecar) = sidecar {
-                context.prober.begin(node, incarnation.clone(), sidecar);
-            }
-        }
-    }
-}
-
 fn end(context: &Context, node: &NodeRef, done: Done) -> Action {
     let Done { wake, failure, probing: _, others } = done;
     if let Some(failure) = failure {
@@ -160,32 +143,4 @@ fn report(context: &Context, failure: &Failure) {
             tracing::warn!(class = ?failure.class, "{}", failure.message);
         }
     }
-}
-
-/// Reports a panic in the node's own conditions, and backs off.
-async fn panicked(context: &Context, node: &SeiNode, words: &str) -> Action {
-    context.metrics.panicked();
-    report(
-        context,
-        &Failure { class: Class::Invariant, message: format!("the reconcile panicked: {words}") },
-    );
-    let now = clock::now();
-    let newest = context.fleet.memory.lock().newest(Arc::new(node.clone()));
-    let before = newest.status.clone().unwrap_or_default();
-    let status = conditions::panicked(&before, words, newest.metadata.generation, now.wall);
-    if status != before
-        && let Stored::Written(stored) = persist::status(context, &newest, &status).await
-    {
-        let mut memory = context.fleet.memory.lock();
-        memory.node(&NodeRef::of(&stored.metadata)).own_writes.stored(stored);
-    }
-    tracing::debug!(name = node.name_any(), "backs off after a panic");
-    let node = NodeRef::of(&node.metadata);
-    let mut memory = context.fleet.memory.lock();
-    Action::requeue(memory.node(&node).retries.pause(&node, Class::Invariant, now.monotonic))
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let owned = panic.downcast_ref::<String>().cloned();
-    owned.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }

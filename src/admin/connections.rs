@@ -1,22 +1,23 @@
 //! Connection slots of one server, and the choice of the connection that is evicted when all are taken.
 //!
-//! A new connection evicts the oldest one that has sent nothing, else the oldest one without a whole request header. Only
+//! A new connection evicts the oldest one that has sent nothing for a moment, else the oldest one without a whole request header. Only
 //! when every connection is being answered does the oldest of those go. So silent, slow and greedy clients lose their
 //! slots to whoever comes after them, and the number of file descriptors stays bounded.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::yield_now,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// All slots of a server.
 pub struct Connections {
     free: Arc<Semaphore>,
-    open: Arc<Mutex<Open>>,
+    open: Arc<Mutex<Table>>,
 }
 
 /// Progress of a connection; of two, the lesser is evicted first.
@@ -32,23 +33,33 @@ pub enum Phase {
 
 /// Open connections, by phase and age.
 #[derive(Default)]
-struct Open {
+struct Table {
     accepted: u64,
-    connections: BTreeMap<(Phase, u64), CancellationToken>,
+    connections: BTreeMap<(Phase, u64), Open>,
     answering: usize,
+}
+
+/// An open connection.
+struct Open {
+    since: Instant,
+    evicted: CancellationToken,
 }
 
 /// The slot of one connection; dropping it frees the slot.
 pub struct Slot {
     number: u64,
     evicted: CancellationToken,
-    open: Arc<Mutex<Open>>,
+    open: Arc<Mutex<Table>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connections {
     /// Connections that may be answered at once: each has buffers.
     const ANSWERED: usize = 256;
+
+    /// Time in which a connection may send its first byte before it can be evicted as silent. A client sends at once, and
+    /// its bytes are here by then; a flood still gets no slot for longer.
+    const GRACE: Duration = Duration::from_millis(20);
 
     /// Connections with this many slots.
     pub fn new(slots: usize) -> Self {
@@ -59,6 +70,10 @@ impl Connections {
     pub async fn admit(&self) -> Slot {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+                break permit;
+            }
+            let grace = self.open.lock().grace();
+            if let Ok(Ok(permit)) = timeout(grace, Arc::clone(&self.free).acquire_owned()).await {
                 break permit;
             }
             // Connections that have received something in the meantime get to say so first.
@@ -73,7 +88,8 @@ impl Connections {
         let mut open = self.open.lock();
         open.accepted += 1;
         let number = open.accepted;
-        open.connections.insert((Phase::Silent, number), evicted.clone());
+        let connection = Open { since: Instant::now(), evicted: evicted.clone() };
+        open.connections.insert((Phase::Silent, number), connection);
         Slot { number, evicted, open: Arc::clone(&self.open), _permit: permit }
     }
 
@@ -83,16 +99,23 @@ impl Connections {
     }
 }
 
-impl Open {
+impl Table {
     /// Evicts the first connection in this phase or a later one.
     fn evict_from(&mut self, phase: Phase) {
         let first = self.connections.range((phase, 0)..).next().map(|(key, _)| *key);
-        if let Some(evicted) = first.and_then(|key| self.remove(key)) {
-            evicted.cancel();
+        if let Some(connection) = first.and_then(|key| self.remove(key)) {
+            connection.evicted.cancel();
         }
     }
 
-    fn remove(&mut self, key: (Phase, u64)) -> Option<CancellationToken> {
+    /// Time until the oldest silent connection may be evicted; zero when there is none.
+    fn grace(&self) -> Duration {
+        let silent = (Phase::Silent, 0)..(Phase::Asking, 0);
+        let oldest = self.connections.range(silent).next();
+        oldest.map_or(Duration::ZERO, |(_, open)| Connections::GRACE.saturating_sub(open.since.elapsed()))
+    }
+
+    fn remove(&mut self, key: (Phase, u64)) -> Option<Open> {
         let removed = self.connections.remove(&key);
         if removed.is_some() && key.0 == Phase::Answering {
             self.answering -= 1;
@@ -106,7 +129,8 @@ impl Slot {
     pub fn enter(&self, phase: Phase) {
         let mut open = self.open.lock();
         // An evicted connection is no longer among them.
-        let Some(token) = self.phase_in(&open).and_then(|before| open.remove((before, self.number))) else {
+        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number)))
+        else {
             return;
         };
         if phase == Phase::Answering {
@@ -115,7 +139,7 @@ impl Slot {
             }
             open.answering += 1;
         }
-        open.connections.insert((phase, self.number), token);
+        open.connections.insert((phase, self.number), connection);
     }
 
     /// Reports whether the request is complete.
@@ -128,7 +152,7 @@ impl Slot {
         self.evicted.cancelled().await;
     }
 
-    fn phase_in(&self, open: &Open) -> Option<Phase> {
+    fn phase_in(&self, open: &Table) -> Option<Phase> {
         let mut phases = [Phase::Silent, Phase::Asking, Phase::Answering].into_iter();
         phases.find(|phase| open.connections.contains_key(&(*phase, self.number)))
     }
@@ -168,15 +192,18 @@ mod tests {
     async fn check_evicts(phases: &[Phase], expected: usize) {
         let (connections, slots) = full(phases).await;
         let mut newcomer = std::pin::pin!(connections.admit());
-        // Once to yield, and once more to evict.
-        assert!(
-            poll!(&mut newcomer).is_pending() && poll!(&mut newcomer).is_pending(),
-            "no slot is free yet"
-        );
+        assert!(poll!(&mut newcomer).is_pending(), "no slot is free yet");
+        if phases.contains(&Phase::Silent) {
+            assert_eq!(evicted(&slots), [0; 0], "{phases:?}: it may still send something");
+            tokio::time::advance(Connections::GRACE).await;
+            assert!(poll!(&mut newcomer).is_pending());
+        }
+        // It has yielded once.
+        assert!(poll!(&mut newcomer).is_pending());
         assert_eq!(evicted(&slots), [expected], "{phases:?}");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn the_oldest_of_the_least_progress_is_evicted() {
         use Phase::{Answering, Asking, Silent};
         check_evicts(&[Answering, Asking, Silent, Silent], 2).await;
@@ -184,10 +211,12 @@ mod tests {
         check_evicts(&[Answering, Answering], 0).await;
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_newcomer_gets_the_slot_once_it_is_closed() {
         let (connections, mut slots) = full(&[Phase::Silent]).await;
         let mut newcomer = std::pin::pin!(connections.admit());
+        assert!(poll!(&mut newcomer).is_pending());
+        tokio::time::advance(Connections::GRACE).await;
         assert!(poll!(&mut newcomer).is_pending() && poll!(&mut newcomer).is_pending());
         assert!(slots[0].evicted().now_or_never().is_some());
         slots.clear();

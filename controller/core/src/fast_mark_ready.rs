@@ -36,6 +36,13 @@ pub fn only_ends(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
     only_begins(next, stored)
 }
 
+/// Whether the status has nothing new but readiness, or the begin, course or end of a plan that opens the gate.
+#[must_use]
+pub fn only_gate(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
+    let gate = |status: &SeiNodeStatus| status.plan.is_none() || opens(status);
+    gate(stored) && gate(next) && stored != next && besides(stored) == besides(next)
+}
+
 fn opens(status: &SeiNodeStatus) -> bool {
     let plan = status.plan.as_ref().and_then(Plan::read);
     plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady && plan.phase == PlanPhase::Active)
@@ -74,7 +81,9 @@ mod tests {
         assert!(!only_begins(&opens, &opens), "it is stored already");
         let updates = with(PlanKind::NodeUpdate, &[TaskType::MarkReady]);
         assert!(!only_begins(&rests, &updates) && !only_ends(&updates, &rests));
+        assert!(only_gate(&opens, &told) && only_gate(&told, &rests) && !only_gate(&opens, &opens));
+        assert!(!only_gate(&opens, &updates), "a rollout is more");
         let more = SeiNodeStatus { current_image: Some("v2".into()), ..opens };
-        assert!(!only_begins(&rests, &more), "something else is news");
+        assert!(!only_begins(&rests, &more) && !only_gate(&rests, &more), "something else is news");
     }
 }

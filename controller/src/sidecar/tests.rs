@@ -27,6 +27,8 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        // Another test may have been first.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let simulated = Simulated::standalone().await.unwrap();
         let sidecars = Sidecars::new(SidecarUrl::parse(&simulated.url_template()).unwrap()).unwrap();
         let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };

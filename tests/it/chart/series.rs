@@ -73,14 +73,18 @@ fn unseen(expression: &Expression, there: &[Series]) -> Vec<String> {
             known.extend(selector.iter().map(Matcher::label).chain(["name", "persistentvolumeclaim"]));
             continue;
         }
-        let provoked = |matcher: &&Matcher| !NEVER.iter().any(|it| (it.0, it.1) == (named, matcher.label()));
+        let of_the_metric = there.iter().filter(|series| series.name == named);
+        let labels: BTreeSet<_> =
+            of_the_metric.flat_map(|series| series.labels.keys().map(String::as_str)).collect();
+        let scraped = |label: &str| OF_THE_TARGET.contains(&label) && !labels.contains(label);
+        let provoked = |matcher: &&Matcher| {
+            let label = matcher.label();
+            !NEVER.iter().any(|it| (it.0, it.1) == (named, label)) && !scraped(label)
+        };
         let wanted: Vec<_> = selector.iter().filter(provoked).collect();
         if !there.iter().any(|series| wanted.iter().all(|it| it.takes(series))) {
             missing.push(format!("no series is like {selector:?}"));
         }
-        let of_the_metric = there.iter().filter(|series| series.name == named);
-        let labels: BTreeSet<_> =
-            of_the_metric.flat_map(|series| series.labels.keys().map(String::as_str)).collect();
         let asked = selector.iter().map(Matcher::label).filter(|it| *it != "__name__");
         missing.extend(
             asked

@@ -73,7 +73,7 @@ pub(super) fn written(
     now: Monotonic,
 ) {
     writes.done();
-    if is_about_readiness(before, after) {
+    if fast_mark_ready::only_gate(before, after) {
         writes.note_readiness(now);
     }
 }
@@ -105,7 +105,7 @@ fn defer_in_burst(_: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Option
 fn defer_flapping(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Option<(Monotonic, Duration)> {
     let before = stored(write.object);
     let flaps = fast_mark_ready::only_readiness(&before, write.next)
-        || (write.flapping && is_about_readiness(&before, write.next));
+        || (write.flapping && fast_mark_ready::only_gate(&before, write.next));
     let last = writes.last_of_many_readiness_writes(now).filter(|_| flaps)?;
     Some((last.after(READINESS_SPACING), Duration::MAX))
 }
@@ -125,13 +125,6 @@ fn delay(plan: PlanKind) -> Backoff {
 
 fn stored(object: &SeiNode) -> SeiNodeStatus {
     object.status.clone().unwrap_or_default()
-}
-
-/// Whether the status reports nothing new but the loss of readiness, its plan, or its end.
-fn is_about_readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> bool {
-    fast_mark_ready::only_readiness(before, after)
-        || fast_mark_ready::only_begins(before, after)
-        || fast_mark_ready::only_ends(before, after)
 }
 
 /// Whether the status has nothing new but how far a plan has come and what it waits for.

@@ -70,7 +70,8 @@ async fn a_service_accounts_token_makes_a_kubeconfig(shared: Arc<Shared>) {
 #[scenario]
 async fn kubectl_reaches_the_cluster_and_no_other(shared: Arc<Shared>) {
     let cluster = shared.cluster().await;
-    let answer = cluster.kubectl().args(["get", "nodes", "--output=name"]).output().expect("kubectl");
+    let answer =
+        cluster.kubectl().args(["get", "node", "node-0", "--output=name"]).output().expect("kubectl");
     let output = String::from_utf8_lossy(&answer.stdout).into_owned();
     assert_eq!(output, "node/node-0\n", "{answer:?}");
 }
