@@ -50,6 +50,12 @@ use crate::{rules, status::SeiNodeStatus};
         description = "The node is what its spec asks for."
     ),
     printcolumn(
+        name = "Available",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Available")].status"#,
+        description = "The pod of the node is Ready: seid serves."
+    ),
+    printcolumn(
         name = "Mode",
         type_ = "string",
         json_path = ".status.mode",

@@ -24,23 +24,27 @@ pub fn only_readiness(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
     stored.plan.is_none() && next.plan.is_none() && stored != next && besides(stored) == besides(next)
 }
 
-/// Whether the status has nothing new but a plan that opens the gate.
+/// True if the status has nothing new but a plan that opens the gate; the end of an earlier one may not be stored yet.
 #[must_use]
 pub fn only_begins(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    stored.plan.is_none() && opens(next) && besides(stored) == besides(next)
+    opens(next) && id(stored) != id(next) && only_gate(stored, next)
 }
 
-/// Whether the status has nothing new but that the plan that opens the gate has done it.
+/// True if the status has nothing new but that the plan that opens the gate has done it.
 #[must_use]
 pub fn only_ends(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
-    only_begins(next, stored)
+    next.plan.is_none() && opens(stored) && only_gate(stored, next)
 }
 
-/// Whether the status has nothing new but readiness, or the begin, course or end of a plan that opens the gate.
+/// True if the status has nothing new but readiness, or the begin, course or end of plans that open the gate.
 #[must_use]
 pub fn only_gate(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
     let gate = |status: &SeiNodeStatus| status.plan.is_none() || opens(status);
     gate(stored) && gate(next) && stored != next && besides(stored) == besides(next)
+}
+
+fn id(status: &SeiNodeStatus) -> Option<&str> {
+    status.plan.as_ref().map(|plan| plan.id.as_str())
 }
 
 fn opens(status: &SeiNodeStatus) -> bool {

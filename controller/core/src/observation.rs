@@ -20,6 +20,7 @@ pub use children::{
     Binding, DataCheck, Mark, OwnerRef, Serves, ServiceView, StatefulSetView, Strategy, Volume,
 };
 pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
+pub(crate) use pod::{HANGS_AFTER, UNREADY_AFTER};
 pub use rivals::RivalsOf;
 
 use crate::{
@@ -228,6 +229,11 @@ impl Observation {
     pub(crate) fn proven_pod(&self, sidecar: Option<&SidecarStatus>) -> Option<&Pod> {
         let opened = sidecar.and_then(|sidecar| sidecar.opened_pod.as_ref())?;
         self.pod().filter(|pod| pod.uid == *opened)
+    }
+
+    /// The next time at which the pods are judged otherwise although nothing has changed.
+    pub(crate) fn next_judgement(&self) -> Option<Timestamp> {
+        self.pods.iter().filter_map(|pod| pod.next_judgement(self.now)).min()
     }
 
     /// The pod that runs the node: owned by the StatefulSet that we see, and staying.

@@ -84,10 +84,13 @@ fn pod(uid: &str) -> Pod {
         ip: Some(Ipv4Addr::LOCALHOST.into()),
         seid_image: None,
         seid: Container::Up,
+        seid_since: None,
         sidecar: Container::Up,
         sidecar_restarts: 0,
         sidecar_since: None,
         ready: false,
+        ready_since: None,
+        machine: None,
         trouble: None,
     }
 }

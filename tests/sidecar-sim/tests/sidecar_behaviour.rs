@@ -33,6 +33,8 @@ impl Setup {
     async fn empty() -> Self {
         let sidecars = Sidecars::standalone().await.unwrap();
         let node = sidecars.node("ns", "a");
+        // Another test may have been first.
+        rustls::crypto::ring::default_provider().install_default().ok();
         // No pooling: every request then shows what a new connection meets.
         let client = reqwest::Client::builder()
             .no_proxy()

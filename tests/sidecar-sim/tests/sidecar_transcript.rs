@@ -52,6 +52,8 @@ async fn differences(exchanges: &[Exchange]) -> Vec<String> {
     let sidecars = Sidecars::standalone().await.unwrap();
     let node = sidecars.node("ns", "recorded");
     node.start_process();
+    // Another test may have been first.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
     let base = sidecars.url("ns", "recorded");
     let mut times = Times::default();

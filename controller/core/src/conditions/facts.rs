@@ -1,9 +1,11 @@
 //! What each condition says of the present facts.
 
 mod keys;
+mod serving;
 mod summary;
 mod update;
 mod volume;
+mod why_not;
 
 use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 

@@ -51,10 +51,13 @@ pub(crate) fn pod() -> Pod {
         ip: Some([10, 0, 0, 7].into()),
         seid_image: Some("seid:1".into()),
         seid: Container::Up,
+        seid_since: None,
         sidecar: Container::Up,
         sidecar_restarts: 0,
         sidecar_since: None,
         ready: true,
+        ready_since: None,
+        machine: None,
         trouble: None,
     }
 }

@@ -8,6 +8,7 @@ use k8s_openapi::{api::core::v1 as k8s, apimachinery::pkg::apis::meta::v1::Owner
 use seinode_api::names;
 
 use super::Deletion;
+use crate::time::after;
 
 mod trouble;
 
@@ -22,6 +23,11 @@ pub const SIDECAR: &str = "sei-sidecar";
 pub const DATA: &str = "data";
 /// Name of the volume with the consensus key of a validator that signs (crd-and-workload §3.2).
 pub const SIGNING_KEY: &str = "signing-key";
+
+/// Time after its grace period at which a pod that is being deleted is said to hang.
+pub(crate) const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// Time after which a pod that is not Ready makes its node not Ready.
+pub(crate) const UNREADY_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
 /// A pod of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +58,20 @@ pub struct Pod {
     pub seid_image: Option<String>,
     /// State of the `seid` container.
     pub seid: Container,
+    /// Time at which the `seid` container was started, if it is up.
+    pub seid_since: Option<Timestamp>,
     /// State of the sidecar's container.
     pub sidecar: Container,
     /// How often the sidecar's container was restarted.
     pub sidecar_restarts: i32,
     /// Since when the sidecar's container is up.
     pub sidecar_since: Option<Timestamp>,
-    /// Whether its `Ready` condition is True.
+    /// True if its `Ready` condition is True.
     pub ready: bool,
+    /// Time at which its `Ready` condition became what it is.
+    pub ready_since: Option<Timestamp>,
+    /// Name of the machine that it is on.
+    pub machine: Option<String>,
     /// Why it does not get on, in words that do not change from second to second.
     pub trouble: Option<Trouble>,
 }
@@ -89,6 +101,19 @@ impl Pod {
         self.trouble.as_ref().filter(|trouble| trouble.since.is_none_or(|since| since <= now))
     }
 
+    /// True if its deletion takes longer than its grace period allows.
+    pub(crate) fn hangs(&self, now: Timestamp) -> bool {
+        self.going.is_some_and(|(_, end)| now >= after(end, HANGS_AFTER))
+    }
+
+    /// The next time at which it is judged otherwise although it has not changed.
+    pub(super) fn next_judgement(&self, now: Timestamp) -> Option<Timestamp> {
+        let hangs = self.going.map(|(_, end)| after(end, HANGS_AFTER));
+        let unready = self.ready_since.filter(|_| !self.ready).map(|since| after(since, UNREADY_AFTER));
+        let troubled = self.trouble.as_ref().and_then(|trouble| trouble.since);
+        [hangs, unready, troubled].into_iter().flatten().filter(|at| *at > now).min()
+    }
+
     /// Reads a pod.
     #[must_use]
     pub fn of(pod: &k8s::Pod) -> Self {
@@ -100,7 +125,9 @@ impl Pod {
         let init_states =
             status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
         let main_states = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+        let seid = main_states.iter().find(|container| container.name == SEID).and_then(running);
         let sidecar = init_states.iter().find(|container| container.name == SIDECAR);
+        let ready = condition(status, "Ready");
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid: pod.metadata.uid.clone().unwrap_or_default(),
@@ -117,17 +144,17 @@ impl Pod {
                 .iter()
                 .find(|container| container.name == SEID)
                 .and_then(|container| container.image.clone()),
-            seid: match main_states.iter().find(|container| container.name == SEID).and_then(running) {
-                Some(_) => Container::Up,
-                None => Container::Down,
-            },
+            seid: if seid.is_some() { Container::Up } else { Container::Down },
+            seid_since: seid.and_then(|it| it.started_at.as_ref()).map(|at| at.0),
             sidecar: match sidecar {
                 Some(state) if state.started == Some(true) && running(state).is_some() => Container::Up,
                 _ => Container::Down,
             },
             sidecar_restarts: sidecar.map_or(0, |state| state.restart_count),
             sidecar_since: sidecar.and_then(running).and_then(|it| it.started_at.as_ref()).map(|at| at.0),
-            ready: condition(status, "Ready").is_some_and(|ready| ready.status == "True"),
+            ready: ready.is_some_and(|ready| ready.status == "True"),
+            ready_since: ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|at| at.0),
+            machine: spec.and_then(|spec| spec.node_name.clone()),
             trouble: status.and_then(trouble::of),
         }
     }

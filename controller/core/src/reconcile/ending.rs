@@ -114,12 +114,13 @@ impl Reconcile {
         let retry = |memory: &mut crate::memory::NodeMemory, class| {
             Wake::after(memory.retries.pause(node, class, now.monotonic))
         };
+        let judgement = self.seen.next_judgement().and_then(|at| Wake::until(at, now));
         match until {
             Until::Retry(class) => retry(memory, class),
             Until::At(at) => match Wake::until(at, now) {
                 Some(pause) => {
                     memory.retries.reset();
-                    Wake::after(pause)
+                    Wake::after(judgement.map_or(pause, |judgement| judgement.min(pause)))
                 }
                 // A time that is past would come again at once, and for ever.
                 None => retry(memory, Class::Transient),
@@ -127,10 +128,8 @@ impl Reconcile {
             Until::Event => {
                 memory.retries.reset();
                 // A child that was written and is not seen yet may have been deleted before anybody saw it.
-                match memory.own_writes.believed_until() {
-                    Some(until) => Wake::after(until.since(now.monotonic)),
-                    None => Wake::OnChange,
-                }
+                let believed = memory.own_writes.believed_until().map(|until| until.since(now.monotonic));
+                believed.into_iter().chain(judgement).min().map_or(Wake::OnChange, Wake::after)
             }
         }
     }

@@ -51,7 +51,8 @@ pub(super) struct Write<'a> {
 /// Defers a write: returns how long until the next look at it; `None` when it is to be made now.
 pub(super) fn defer(writes: &mut StatusWrites, write: &Write<'_>, now: Monotonic) -> Option<Duration> {
     let rules = [defer_wait, defer_in_burst, defer_flapping];
-    let (due, look) = rules.iter().find_map(|rule| rule(writes, write, now))?;
+    let rules = rules.iter().filter_map(|rule| rule(writes, write, now));
+    let (due, look) = rules.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))?;
     // A deferred write stays due when it was due first.
     let due = writes.due().map_or(due, |first| first.min(due));
     if now >= due {

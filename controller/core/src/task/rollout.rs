@@ -4,7 +4,6 @@
 //! present revision is never deleted; whether a pod is Ready does not matter: a node that was halted at an upgrade height
 //! is unready on purpose.
 
-use jiff::SignedDuration;
 use seinode_api::status::StatefulSetStatus;
 
 use super::{Step, Until, starting, wait};
@@ -13,13 +12,10 @@ use crate::{
     failure::Class,
     intent::Intent,
     node::Deletion,
-    observation::{Container, DataCheck, Observation, Pod, StatefulSetView},
+    observation::{Container, DataCheck, HANGS_AFTER, Observation, Pod, StatefulSetView},
     query::Query,
     time::after,
 };
-
-/// So long after its grace period a pod that is being deleted is said to hang.
-const HANGS_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// The revision that a new pod would have; a wait while that cannot be told.
 fn target<'a>(
@@ -87,11 +83,6 @@ fn going(pod: &Pod, seen: &Observation) -> Step {
     let why = format!("pod {} is being deleted since {since}", pod.name);
     let hangs = after(end, HANGS_AFTER);
     wait(&why, if seen.now < hangs { Until::At(hangs) } else { Until::Event })
-}
-
-/// Whether the deletion of a pod takes longer than its grace period allows.
-pub(crate) fn hangs(seen: &Observation) -> Option<&Pod> {
-    seen.pods.iter().find(|pod| pod.going.is_some_and(|(_, end)| seen.now >= after(end, HANGS_AFTER)))
 }
 
 /// Without its pod, a volume that is being deleted is gone. So before a pod goes its PVC is looked at, live; `None` when

@@ -55,6 +55,8 @@ impl Fixture {
         let api: Api<Namespace> = Api::all(client.clone());
         api.create(&PostParams::default(), &object).await.unwrap();
         let server = Sidecars::start(client.clone()).await.unwrap();
+        // Another test may have been first.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let this = Self {
             namespace: namespace.to_owned(),
             node: server.node(namespace, "a"),

@@ -7,7 +7,10 @@ use seinode_api::{
     status::{Phase, PlanStatus},
 };
 
-use super::GATE_SHUT;
+use super::{
+    GATE_SHUT, serving,
+    why_not::{Outlook, WhyNot},
+};
 use crate::{
     conditions::{Truth, Verdict},
     decision::Rest,
@@ -32,24 +35,7 @@ pub(super) fn verdicts(
     [ready(&why_not), reconciling(subject, next, &why_not), stalled(&why_not)]
 }
 
-/// Why a node is not Ready, and whether anything but a person can change that.
-struct WhyNot {
-    reason: &'static str,
-    message: String,
-    outlook: Outlook,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outlook {
-    /// The operator goes on by itself.
-    Moving,
-    /// A person has to do something.
-    Stuck,
-    /// Nothing is to be done, and nothing is wrong.
-    Resting,
-}
-
-/// Ready ⇔ spec valid, phase Running, no plan, currentImage = spec.image = the pod's image, gate open.
+/// Ready ⇔ spec valid, phase Running, no plan, currentImage = spec.image = the pod's image, gate open, pod Ready.
 fn why_not_ready(
     subject: &Subject,
     next: &SeiNodeStatus,
@@ -74,6 +60,9 @@ fn why_not_ready(
     }
     if next.scaled_by_hand.is_some() {
         return not("Paused", "the StatefulSet was scaled to 0 by hand: see Paused".into(), Outlook::Resting);
+    }
+    if let Some(why) = serving::hangs(seen) {
+        return Some(why);
     }
     if let Some(plan) = &next.plan {
         let read = Plan::read(plan);
@@ -111,7 +100,8 @@ fn why_not_ready(
         return not("DataVolumeLost", "the data PVC is gone: see DataVolumeReady".into(), Outlook::Stuck);
     }
     let Some(pod) = seen.pod() else {
-        return not("PodMissing", "the node's pod does not exist".into(), Outlook::Moving);
+        let missing = || not("PodMissing", "the node's pod does not exist".into(), Outlook::Moving);
+        return serving::going(seen).or_else(missing);
     };
     if pod.seid_image.as_ref() != Some(&intent.image) || next.current_image.as_ref() != Some(&intent.image) {
         let runs = pod.seid_image.as_deref().unwrap_or("no image");
@@ -119,10 +109,12 @@ fn why_not_ready(
         return not("ImageOutdated", message, Outlook::Stuck);
     }
     match &seen.gate {
-        Some(Ok(Health::Ready)) => None,
+        Some(Ok(Health::Ready)) => serving::why_not(pod, seen.now),
         Some(Ok(Health::NotReady)) => not("SidecarNotReady", GATE_SHUT.into(), Outlook::Stuck),
-        Some(Err(silence)) => not("SidecarUnreachable", silence.to_string(), Outlook::Moving),
-        None => not("SidecarUnreachable", "the pod has no address yet".into(), Outlook::Moving),
+        Some(Err(silence)) => serving::trouble(pod, seen.now)
+            .or_else(|| not("SidecarUnreachable", silence.to_string(), Outlook::Moving)),
+        None => serving::trouble(pod, seen.now)
+            .or_else(|| not("SidecarUnreachable", "the pod has no address yet".into(), Outlook::Moving)),
     }
 }
 
@@ -148,6 +140,7 @@ fn ready(why_not: &Option<WhyNot>) -> Verdict {
 fn reconciling(subject: &Subject, next: &SeiNodeStatus, why_not: &Option<WhyNot>) -> Verdict {
     let works = next.plan.is_some() || subject.deletion == Deletion::Requested;
     let (status, reason, message) = match why_not {
+        Some(why) if why.reason == serving::CATCHING_UP => (Truth::True, why.reason, why.message.clone()),
         Some(why) if works && why.outlook == Outlook::Moving => {
             (Truth::True, why.reason, why.message.clone())
         }

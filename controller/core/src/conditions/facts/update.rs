@@ -11,7 +11,6 @@ use crate::{
     observation::{DataCheck, Observation, Slot},
     plan::{Plan, PlanKind, PlanPhase},
     repairs,
-    task::rollout,
     task_type::TaskType,
 };
 
@@ -70,7 +69,7 @@ pub(in crate::conditions) fn why_blocked(
     let rolls = plan.kind == PlanKind::NodeUpdate && plan.phase == PlanPhase::Active;
     let task = plan.current().filter(|_| rolls)?.kind;
     if let Some((pod, (since, end))) =
-        rollout::hangs(seen).and_then(|pod| pod.going.map(|times| (pod, times)))
+        seen.pods.iter().find(|pod| pod.hangs(seen.now)).and_then(|pod| pod.going.map(|times| (pod, times)))
     {
         let message = format!(
             "pod {} is being deleted since {since} and should have been gone at {end}; look at its finalizers and at its \

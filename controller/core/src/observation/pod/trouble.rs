@@ -63,12 +63,11 @@ fn waiting(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble> {
         _ => "ContainerCannotStart",
     };
     let exit = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let reason = exit.and_then(of_disk).unwrap_or(reason);
     // The kubelet goes to and fro between an error and the pause after it.
     let state = if reason == "ImagePullBackOff" { reason } else { kubelet };
     let message = match exit {
-        Some(exit) => {
-            format!("container {} is in {state}, last exit code {}", container.name, exit.exit_code)
-        }
+        Some(exit) => format!("container {} is in {state}, {}", container.name, ending(exit)),
         None => format!("container {} is in {state}: image {}", container.name, container.image),
     };
     Some(Trouble { reason, message, since: None })
@@ -86,9 +85,33 @@ fn crashed_again(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble
         _ => return None,
     };
     let reason = if is_init { "InitContainerFailing" } else { "CrashLoopBackOff" };
-    let (name, code) = (&container.name, exit.exit_code);
-    let message = format!("container {name} is in CrashLoopBackOff, last exit code {code}");
-    (code != 0).then_some(Trouble { reason, message, since: None })
+    let message = format!("container {} is in CrashLoopBackOff, {}", container.name, ending(exit));
+    (exit.exit_code != 0).then_some(Trouble { reason: of_disk(exit).unwrap_or(reason), message, since: None })
+}
+
+/// Characters of a container's last words that are repeated.
+const WORDS: usize = 300;
+
+/// How a container ended: its exit code, the kubelet's reason where that says more, and its last words.
+fn ending(exit: &k8s::ContainerStateTerminated) -> String {
+    let code = exit.exit_code;
+    let reason = exit.reason.as_deref().filter(|reason| !["Error", "Completed"].contains(reason));
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let words = exit.message.as_deref().map(last_words).unwrap_or_default();
+    let words = if words.is_empty() { words } else { format!(": {words}") };
+    format!("last exit code {code}{reason}{words}")
+}
+
+/// The last words of a container, in one line.
+fn last_words(message: &str) -> String {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let skipped = line.chars().count().saturating_sub(WORDS);
+    line.chars().skip(skipped).collect()
+}
+
+fn of_disk(exit: &k8s::ContainerStateTerminated) -> Option<&'static str> {
+    let words = exit.message.as_deref().unwrap_or_default().to_lowercase();
+    words.contains("no space left on device").then_some("DiskFull")
 }
 
 /// The kubelet makes a pod's sandbox when its volumes are there; it does not say which one is missing.
