@@ -59,7 +59,7 @@ impl Connections {
 
     /// Time in which a connection may send its first byte before it can be evicted as silent. A client sends at once, and
     /// its bytes are here by then; a flood still gets no slot for longer.
-    const GRACE: Duration = Duration::from_millis(20);
+    const GRACE: Duration = Duration::from_millis(5);
 
     /// Connections with this many slots.
     pub fn new(slots: usize) -> Self {

@@ -58,10 +58,14 @@ pub(crate) struct PodView {
 }
 
 impl PodView {
-    /// `None` for a pod of no node.
+    /// `None` for a pod of no node, and for a second replica: its sidecar is a process of its own, which nobody asks.
     pub(crate) fn of(pod: &Pod) -> Option<Self> {
+        let node = pod.labels().get(NODE_LABEL)?;
+        if is_second_replica(node, &pod.name_any()) {
+            return None;
+        }
         Some(Self {
-            node: NodeKey::new(&pod.namespace()?, pod.labels().get(NODE_LABEL)?),
+            node: NodeKey::new(&pod.namespace()?, node),
             name: pod.name_any(),
             uid: pod.uid()?,
             created_at: pod.creation_timestamp().map(|time| time.0),
@@ -74,6 +78,12 @@ impl PodView {
     fn has_ended(&self) -> bool {
         self.process == ProcessState::Absent
     }
+}
+
+/// True for the pods of a node's StatefulSet other than that of ordinal 0.
+fn is_second_replica(node: &str, pod: &str) -> bool {
+    let ordinal = pod.strip_prefix(node).and_then(|rest| rest.strip_prefix('-'));
+    ordinal.and_then(|ordinal| ordinal.parse::<u32>().ok()).is_some_and(|ordinal| ordinal > 0)
 }
 
 /// The pod whose sidecar answers for a node when there are several, as when a bootstrap pod has not gone before the

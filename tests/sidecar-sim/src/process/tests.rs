@@ -153,3 +153,13 @@ fn of_several_pods_the_youngest_that_has_not_ended_answers() {
     let going = PodView { terminating: true, ..view("9", 1, running("9")) };
     assert_eq!(chosen(&[going, old]), Some("5".into()));
 }
+
+#[test]
+fn a_second_replica_has_no_process_here() {
+    let named = |name: &str| {
+        let labels = json!({NODE_LABEL: "a"});
+        let meta = json!({"name": name, "namespace": "ns", "uid": "u", "labels": labels});
+        PodView::of(&serde_json::from_value(json!({"metadata": meta})).unwrap()).is_some()
+    };
+    assert_eq!(["a-0", "a-1", "a-bootstrap-x7", "a-12"].map(named), [true, false, true, false]);
+}

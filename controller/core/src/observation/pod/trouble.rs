@@ -95,7 +95,7 @@ const WORDS: usize = 300;
 /// How a container ended: its exit code, the kubelet's reason where that says more, and its last words.
 fn ending(exit: &k8s::ContainerStateTerminated) -> String {
     let code = exit.exit_code;
-    let reason = exit.reason.as_deref().filter(|reason| !["Error", "Completed"].contains(reason));
+    let reason = exit.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("error"));
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let words = exit.message.as_deref().map(last_words).unwrap_or_default();
     let words = if words.is_empty() { words } else { format!(": {words}") };
