@@ -13,7 +13,7 @@ use seinode_api::{
     conditions::{self as types, find},
 };
 
-use crate::{decision::Act, observation::Observation, subject::Subject};
+use crate::{decision::Act, observation::Observation, subject::Subject, text};
 
 /// What one condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) fn describe(subject: &Subject, next: &mut SeiNodeStatus, seen: &Obser
         Told::AsBefore(type_) => find(&before, type_).cloned(),
     });
     let mut after: Vec<Condition> = ours.collect();
-    after.extend(before.into_iter().filter(|old| !facts::TYPES.contains(&old.type_.as_str())));
+    after.extend(before.into_iter().filter(|old| !is_ours(&old.type_)));
     next.conditions = after;
 }
 
@@ -77,7 +77,7 @@ pub fn panicked(
     generation: Option<i64>,
     now: Timestamp,
 ) -> SeiNodeStatus {
-    let words: String = words.chars().take(500).collect();
+    let words = text::shortened(words, 500);
     let message = format!(
         "the operator failed while it reconciled this node, and tries again later: {words}. This is a defect: report it. \
          Other nodes are not affected"
@@ -92,6 +92,11 @@ pub fn panicked(
         }
     }
     status
+}
+
+/// Whether conditions of this type are written here.
+pub(crate) fn is_ours(type_: &str) -> bool {
+    facts::TYPES.contains(&type_)
 }
 
 /// Makes the condition; its transition time moves only when its status does.

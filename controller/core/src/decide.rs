@@ -18,7 +18,7 @@ use seinode_api::{SeiNodeStatus, names, status::Phase};
 
 use self::turn::{Retry, Rule, Turn, first_of, rest, set_phase};
 use crate::{
-    conditions,
+    bounds, conditions,
     decision::{Act, Decision},
     effect::Effect,
     exclusive,
@@ -40,6 +40,7 @@ pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> 
         next.resolved_peers = seen.peers.iter().cloned().collect();
     }
     conditions::describe(subject, &mut next, seen, &act);
+    bounds::apply(&mut next);
     Decision { status: next, act }
 }
 

@@ -4,6 +4,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
     effect::{Outcome, Submission},
     sidecar::{Answer, TaskReport, Unreachable},
+    text::shortened,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ pub(super) fn report(body: &[u8]) -> Answer<TaskReport> {
         "running" => Ok(TaskReport::Running),
         "completed" => Ok(TaskReport::Completed),
         "failed" if task.error.is_empty() => Ok(TaskReport::Failed("the sidecar gave no reason".to_owned())),
-        "failed" => Ok(TaskReport::Failed(shorten(&task.error))),
+        "failed" => Ok(TaskReport::Failed(shortened(&task.error, MAX_WORDS))),
         _ => Err(Unreachable::Unexpected("a task status that the contract does not know".into())),
     }
 }
@@ -76,7 +77,7 @@ pub(super) fn accepted(body: &[u8], sent: &Submission) -> Answer<Outcome> {
 }
 
 pub(super) fn refusal(body: &[u8]) -> Answer<String> {
-    parse::<Refusal>(body).map(|refusal| shorten(&refusal.error))
+    parse::<Refusal>(body).map(|refusal| shortened(&refusal.error, MAX_WORDS))
 }
 
 pub(super) fn unexpected(status: StatusCode) -> Unreachable {
@@ -85,13 +86,6 @@ pub(super) fn unexpected(status: StatusCode) -> Unreachable {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     serde_json::from_slice(body).map_err(|_| Unreachable::Unexpected("not the JSON of the contract".into()))
-}
-
-fn shorten(words: &str) -> String {
-    match words.char_indices().nth(MAX_WORDS) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words.to_owned(),
-    }
 }
 
 /// Classifies a failed request, without ports or times that would change the words (W30).

@@ -6,7 +6,7 @@ use k8s_openapi::{
     ByteString,
     apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails},
 };
-use seinode_core::violation::Violation;
+use seinode_core::{text::shortened, violation::Violation};
 use serde::Serialize;
 
 use crate::{
@@ -115,13 +115,5 @@ fn bounded(violation: &Violation) -> Violation {
         field: shortened(field, LONGEST),
         rule: shortened(rule, LONGEST),
         remedy: shortened(remedy, LONGEST),
-    }
-}
-
-/// A text, cut off behind so many characters.
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
+    bounds,
     decision::Rest,
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
@@ -18,6 +19,7 @@ use crate::{
     observation::{Observation, Run},
     sidecar::Health,
     subject::Subject,
+    text,
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.
@@ -97,10 +99,7 @@ fn available(seen: &Observation) -> Verdict {
 fn spec_valid(subject: &Subject) -> Verdict {
     let (status, reason, message) = match &subject.intent {
         Ok(_) => (Truth::True, "Valid", "the spec holds every rule".to_owned()),
-        Err(found) => {
-            let all: Vec<_> = found.iter().map(ToString::to_string).collect();
-            (Truth::False, "Invalid", all.join(" | "))
-        }
+        Err(found) => (Truth::False, "Invalid", text::joined(found, " | ", bounds::MESSAGE - 100)),
     };
     Verdict { type_: types::SPEC_VALID, status, reason, message }
 }

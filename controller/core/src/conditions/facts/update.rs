@@ -4,6 +4,7 @@
 use seinode_api::{SeiNodeStatus, conditions as types};
 
 use crate::{
+    bounds,
     conditions::{Told, Truth, Verdict},
     configuration,
     intent::Intent,
@@ -12,6 +13,7 @@ use crate::{
     plan::{Plan, PlanKind, PlanPhase},
     repairs,
     task_type::TaskType,
+    text,
 };
 
 /// NodeUpdateInProgress: told from the first rollout on.
@@ -142,9 +144,9 @@ pub(super) fn contested(next: &SeiNodeStatus) -> Verdict {
         true => (Truth::False, "NotContested", "nobody works against the operator".to_owned()),
         false => {
             let message = format!(
-                "changed three times within ten minutes and left as it is: {}; stop that writer, then set annotation \
+                "changed again and again and left as it is: {}; stop that writer, then set annotation \
                  {} to a new value",
-                fields.join(", "),
+                text::joined(&fields, ", ", bounds::MESSAGE / 2),
                 seinode_api::names::RETRY_ANNOTATION
             );
             (Truth::True, "FieldContested", message)
