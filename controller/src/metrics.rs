@@ -137,10 +137,10 @@ impl Metrics {
             Outcome::Rejected(_) => "rejected",
             Outcome::Unreachable(..) => "silent",
             Outcome::Volume(_)
-            | Outcome::StatefulSetApplied(_)
+            | Outcome::StatefulSetApplied(..)
             | Outcome::Scaled(_)
             | Outcome::VolumeInUse(_)
-            | Outcome::ServiceApplied(_)
+            | Outcome::ServiceApplied(..)
             | Outcome::BootstrapServiceApplied(_)
             | Outcome::Job(_)
             | Outcome::JobDeleted
@@ -243,10 +243,10 @@ impl std::fmt::Debug for Brief<'_> {
             Outcome::Rejected(words) => write!(f, "rejected: {words}"),
             Outcome::Unreachable(_, unreachable) => write!(f, "{unreachable}"),
             Outcome::Volume(_) => f.write_str("volume"),
-            Outcome::StatefulSetApplied(_)
+            Outcome::StatefulSetApplied(..)
             | Outcome::Scaled(_)
             | Outcome::VolumeInUse(_)
-            | Outcome::ServiceApplied(_)
+            | Outcome::ServiceApplied(..)
             | Outcome::BootstrapServiceApplied(_)
             | Outcome::Job(_) => f.write_str("applied"),
             Outcome::JobDeleted | Outcome::ServiceDeleted | Outcome::PodDeleted(_) => f.write_str("deleted"),
@@ -261,9 +261,9 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
     match effect {
         Effect::CreateVolume => "create-volume",
         Effect::MarkVolume(_) => "mark-volume",
-        Effect::ApplyStatefulSet => "apply-statefulset",
+        Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => "apply-statefulset",
         Effect::Scale(_) => "scale",
-        Effect::ApplyService => "apply-service",
+        Effect::ApplyService | Effect::RepairService(_) => "apply-service",
         Effect::ApplyBootstrapService => "apply-bootstrap-service",
         Effect::CreateJob => "create-bootstrap-job",
         Effect::SuspendJob(_) => "suspend-bootstrap-job",

@@ -60,11 +60,11 @@ async fn for_spec(
     match effect {
         Effect::CreateVolume => volume::create(context, node, intent).await,
         Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
-        Effect::ApplyStatefulSet => {
-            statefulset::apply(context, node, intent, seen.stateful_set.as_ref()).await
-        }
+        Effect::ApplyStatefulSet => statefulset::apply(context, node, intent, seen, &[]).await,
+        Effect::RepairStatefulSet(left) => statefulset::apply(context, node, intent, seen, left).await,
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
-        Effect::ApplyService => service::apply(context, node, intent, seen.service.as_ref()).await,
+        Effect::ApplyService => service::apply(context, node, intent, seen, &[]).await,
+        Effect::RepairService(left) => service::apply(context, node, intent, seen, left).await,
         Effect::ApplyBootstrapService => {
             service::apply_for_bootstrap(context, node, intent, seen.service.as_ref()).await
         }
@@ -84,13 +84,9 @@ async fn for_spec(
 ///
 /// What the cache has not seen may still be there: it holds only what carries our label. So somebody else's
 /// object is looked for first, and is returned as it is: whose it is, is for the core to judge (W6).
-async fn apply<K>(context: &Context, node: &NodeRef, object: &K, known: Known) -> Result<K, Failure>
+async fn apply<K>(context: &Context, node: &NodeRef, object: &Value, known: Known) -> Result<K, Failure>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
     let failed = |error| api_error::read(&error, &format!("apply {} {}", K::kind(&()), node.name));
@@ -102,6 +98,22 @@ where
     }
     let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
     api.patch(&node.name, &parameters, &Patch::Apply(object)).await.map_err(failed)
+}
+
+/// An object as it goes over the wire, named by the UID that was seen and, if it must not have changed since, by its version.
+fn wire(object: &impl Serialize, uid: Option<&str>, version: Option<&str>) -> Result<Value, Failure> {
+    let mut value = serde_json::to_value(object).map_err(|error| Failure {
+        class: Class::Invariant,
+        message: format!("defect of the operator: what it renders is no JSON: {error}"),
+    })?;
+    for (name, value_of) in [("uid", uid), ("resourceVersion", version)] {
+        if let (Some(wanted), Some(metadata)) =
+            (value_of, value.get_mut("metadata").and_then(Value::as_object_mut))
+        {
+            metadata.insert(name.to_owned(), wanted.into());
+        }
+    }
+    Ok(value)
 }
 
 /// Whether the cache has the object: then the core has judged it already.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
+use seinode_core::edits::{self, Edit};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +24,7 @@ fn is_managed(object: &Object) -> bool {
 /// A new object belongs to whoever made it.
 pub fn created(object: &mut Object, manager: &str) {
     if is_managed(object) {
-        let owners = Owners::from([(manager.to_owned(), leaves(object).into_keys().collect())]);
+        let owners = Owners::from([(manager.to_owned(), leaves(&json(object)).into_keys().collect())]);
         set_owners(object, &owners);
     }
 }
@@ -33,7 +34,7 @@ pub fn edited(before: &Object, after: &mut Object, manager: &str) {
     if !is_managed(after) {
         return;
     }
-    let (old, new) = (leaves(before), leaves(after));
+    let (old, new) = (leaves(&json(before)), leaves(&json(after)));
     let mut owners = owners(before);
     let is_other = |path: &Path| old.get(path) != new.get(path);
     owners.values_mut().for_each(|fields| fields.retain(|path| !is_other(path)));
@@ -42,9 +43,9 @@ pub fn edited(before: &Object, after: &mut Object, manager: &str) {
     set_owners(after, &owners);
 }
 
-/// Server-side apply with force: what is applied is owned, what was owned and is not applied any more goes.
-pub fn applied(live: &Object, wanted: &Object, manager: &str) -> Object {
-    let (there, wanted) = (leaves(live), leaves(wanted));
+/// Server-side apply with force, but for the edits that are left: what is applied is owned, what was owned and is not applied any more goes.
+pub fn applied(live: &Object, wanted: &Object, left: &[Edit], manager: &str) -> Object {
+    let (there, wanted) = (leaves(&json(live)), leaves(&edits::without(json(wanted), left)));
     let mut owners = owners(live);
     let mine = owners.remove(manager).unwrap_or_default();
     let takes = |path: &Path| wanted.get(path).is_some_and(|value| there.get(path) != Some(value));
@@ -100,8 +101,7 @@ fn with(live: &Object, json: Value) -> Object {
     }
 }
 
-fn leaves(object: &Object) -> BTreeMap<Path, Value> {
-    let json = json(object);
+fn leaves(json: &Value) -> BTreeMap<Path, Value> {
     let mut found = BTreeMap::new();
     for part in ["labels", "annotations"] {
         walk(&json["metadata"][part], &vec!["f:metadata".to_owned(), format!("f:{part}")], &mut found);

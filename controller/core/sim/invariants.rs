@@ -151,8 +151,12 @@ impl Ledger {
         let runs = status.phase == Some(seinode_api::status::Phase::Running);
         let made = match effect {
             Effect::DeleteJob(_) => runs,
-            Effect::ApplyStatefulSet => adopted || children.stateful_set.is_some(),
-            Effect::ApplyService => adopted || children.service.is_some() || has_applied_service(status),
+            Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => {
+                adopted || children.stateful_set.is_some()
+            }
+            Effect::ApplyService | Effect::RepairService(_) => {
+                adopted || children.service.is_some() || has_applied_service(status)
+            }
             _ => false,
         };
         // What follows from the spec alone needs no plan.
@@ -260,8 +264,8 @@ pub fn brief(status: &SeiNodeStatus) -> String {
 fn asks_for(task: TaskType, effect: &Effect) -> bool {
     match effect {
         Effect::CreateVolume => task == TaskType::EnsureDataPvc,
-        Effect::ApplyStatefulSet => task == TaskType::ApplyStatefulset,
-        Effect::ApplyService => task == TaskType::ApplyService,
+        Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => task == TaskType::ApplyStatefulset,
+        Effect::ApplyService | Effect::RepairService(_) => task == TaskType::ApplyService,
         Effect::ApplyBootstrapService => task == TaskType::DeployBootstrapService,
         Effect::CreateJob => task == TaskType::DeployBootstrapJob,
         Effect::DeleteJob(_) => matches!(

@@ -3,34 +3,46 @@
 //! A field that somebody else changed is owned by their field manager from then on, and no longer by ours. What is owned
 //! by both has the value that we gave it, and is no edit.
 
+mod path;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use seinode_api::names;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use self::path::{Items, Path, enter, find, member, shown};
+use crate::{drift, text::shortened};
 
 /// A field of a child that somebody else changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// Kind of the child.
     pub object: &'static str,
-    /// Path of the field, such as `spec.template.spec.containers[seid].image`.
+    /// The field as people read it, such as `spec.template.spec.containers[seid].image`; never longer than a person reads.
     pub field: String,
     /// Who changed it.
     pub manager: String,
+    /// The way to the field, as FieldsV1 writes it.
+    pub path: Vec<String>,
+    /// What is there now; `None` when the field was removed.
+    pub value: Option<Value>,
 }
-
-/// Where in an object a field is.
-type Place = Vec<String>;
 
 /// A field that a manager owns.
 struct Owned {
-    place: Place,
-    path: String,
+    path: Path,
+    /// Tokens of its JSON pointer.
+    place: Vec<String>,
+    shown: String,
     value: Value,
 }
 
 /// The manager of an edit that left no trace of who made it: a field that is gone has no owner.
 const UNKNOWN: &str = "somebody";
+/// Most edits of a child that are looked at one by one; all are reverted.
+const MOST: usize = 256;
+/// Most characters of a field as it is shown: names and keys in it may have any length.
+const LONGEST: usize = 300;
 
 /// Members of a StatefulSet's `spec` that are reverted when somebody else changes them. Admission announces the revert of
 /// these, and of no others.
@@ -41,14 +53,19 @@ pub const REVERTED: [&str; 6] =
 const REVERTED_OF_SERVICE: [&str; 4] = ["clusterIP", "ports", "publishNotReadyAddresses", "selector"];
 
 /// The fields of a child that we rendered and that somebody else has changed since, or added to its pod template.
-/// `rendered` is what we would apply.
+/// `rendered` is what we would apply. A field within a field that was changed as a whole is no edit of its own.
 #[must_use]
 pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     let (ours, others) = owners(live);
     let labels = rendered["metadata"]["labels"].as_object();
-    let is_of_concern = |place: &Place| match place.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["spec", member, ..] => REVERTED.contains(&member) || REVERTED_OF_SERVICE.contains(&member),
-        ["metadata", "labels", key] => labels.is_some_and(|labels| labels.contains_key(key)),
+    let is_of_concern = |path: &Path| match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["f:spec", member, ..] => {
+            let reverted = REVERTED.iter().chain(&REVERTED_OF_SERVICE);
+            member.strip_prefix("f:").is_some_and(|member| reverted.into_iter().any(|it| *it == member))
+        }
+        ["f:metadata", "f:labels", key] => {
+            key.strip_prefix("f:").is_some_and(|key| labels.is_some_and(|labels| labels.contains_key(key)))
+        }
         _ => false,
     };
     let changed = others
@@ -56,65 +73,115 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
         .filter(|(manager, _)| manager != names::REPAIR_MANAGER)
         .flat_map(|(manager, fields)| fields.into_iter().map(move |field| (manager.clone(), field)));
     let changed = changed.filter(|(_, field)| {
-        let is_as_rendered = rendered.pointer(&pointer(&field.place)) == Some(&field.value);
-        is_of_concern(&field.place)
-            && !is_port_of_theirs(live, rendered, &field.place)
-            && !covers(&ours, &field.place)
-            && !is_as_rendered
+        is_of_concern(&field.path)
+            && !is_port_of_theirs(live, rendered, field)
+            && !covers(&ours, &field.path)
+            && find(rendered, &field.path) != Some(&field.value)
     });
-    let mut all: BTreeSet<Edit> =
-        changed.map(|(manager, field)| Edit { object, field: field.path, manager }).collect();
     let mut gone = Vec::new();
     for part in ["spec", "metadata"] {
-        missing(&rendered[part], &live[part], part, &mut gone);
+        missing(&rendered[part], &live[part], vec![format!("f:{part}")], part, &mut gone);
     }
-    // What is gone because somebody put something else in the place of the whole is no edit of its own.
-    let is_told = |path: &String| all.iter().any(|edit| path.starts_with(&format!("{}.", edit.field)));
-    gone.retain(|path| !path.contains("ownerReferences") && !is_told(path));
-    all.extend(gone.into_iter().map(|field| Edit { object, field, manager: UNKNOWN.to_owned() }));
-    all.into_iter().collect()
+    gone.retain(|(_, shown)| !shown.contains("ownerReferences"));
+    let changed = changed.map(|(manager, field)| (field.path, (field.shown, manager, Some(field.value))));
+    let gone = gone.into_iter().map(|(path, shown)| (path, (shown, UNKNOWN.to_owned(), None)));
+    // A field follows at once on the one that it is in.
+    let all: BTreeMap<Path, _> = gone.chain(changed).collect();
+    let mut edits: Vec<Edit> = Vec::new();
+    for (path, (shown, manager, value)) in all {
+        if edits.len() == MOST {
+            break;
+        }
+        if edits.last().is_none_or(|outer| !path.starts_with(&outer.path)) {
+            edits.push(Edit { object, field: bounded(shown), manager, path, value });
+        }
+    }
+    edits
 }
 
-/// Whether a place is in a port of a Service that others added under a name of their own.
-fn is_port_of_theirs(live: &Value, rendered: &Value, place: &Place) -> bool {
-    let [spec, ports, index, ..] = &place[..] else { return false };
+/// The rendered object without the fields that are left as somebody else wants them: apply does not touch what it does not
+/// name.
+#[must_use]
+pub fn without(mut rendered: Value, left: &[Edit]) -> Value {
+    left.iter().for_each(|edit| path::remove(&mut rendered, &edit.path));
+    rendered
+}
+
+/// The rendered object with these fields as somebody else wants them.
+#[must_use]
+pub fn grafted(mut rendered: Value, left: &[Edit]) -> Value {
+    for edit in left {
+        match &edit.value {
+            Some(value) => path::put(&mut rendered, &edit.path, value),
+            None => path::remove(&mut rendered, &edit.path),
+        }
+    }
+    rendered
+}
+
+/// Those edits that an object still has.
+#[must_use]
+pub fn kept(edits: &[Edit], live: &Value) -> Vec<Edit> {
+    edits.iter().filter(|edit| find(live, &edit.path) == edit.value.as_ref()).cloned().collect()
+}
+
+/// Two long fields are told apart by the hash of what is cut off.
+fn bounded(field: String) -> String {
+    match field.chars().count() > LONGEST {
+        true => format!("{}#{}", shortened(&field, LONGEST), drift::short(&json!(field))),
+        false => field,
+    }
+}
+
+/// Whether a field is in a port of a Service that others added under a name of their own.
+fn is_port_of_theirs(live: &Value, rendered: &Value, field: &Owned) -> bool {
+    let [spec, ports, index, ..] = &field.place[..] else { return false };
     let name = |port: &Value| port["name"].as_str().map(str::to_owned);
     let port = index.parse().ok().and_then(|index: usize| live["spec"]["ports"].get(index)).and_then(name);
     let mut ours = rendered["spec"]["ports"].as_array().into_iter().flatten().map(name);
     spec == "spec" && ports == "ports" && ours.all(|ours| ours != port)
 }
 
-/// JSON pointers of what others put into the pod template or the ordinals, or left in the update strategy; those that come
-/// later in a list first, so that each can be removed after the one before.
+/// JSON pointers of what others put into the pod template or the ordinals, or left in the update strategy, but for the
+/// edits that are left as they are; those that come later in a list first, so that each can be removed after the one
+/// before.
 #[must_use]
-pub fn foreign(live: &Value) -> Vec<String> {
+pub fn foreign(live: &Value, left: &[Edit]) -> Vec<String> {
     let (ours, others) = owners(live);
-    let places: BTreeSet<Place> = others.into_values().flatten().map(|field| field.place).collect();
-    let is_foreign = |place: &&Place| {
-        let strings: Vec<_> = place.iter().map(String::as_str).collect();
+    let is_left =
+        |path: &Path| left.iter().any(|edit| path.starts_with(&edit.path) || edit.path.starts_with(path));
+    let is_foreign = |field: &Owned| {
+        let steps: Vec<_> = field.path.iter().map(String::as_str).collect();
         matches!(
-            strings[..],
-            ["spec", "template", _, _, ..]
-                | ["spec", "updateStrategy", "rollingUpdate", ..]
-                | ["spec", "ordinals", ..]
-        ) && !covers(&ours, place)
+            steps[..],
+            ["f:spec", "f:template", _, _, ..]
+                | ["f:spec", "f:updateStrategy", "f:rollingUpdate", ..]
+                | ["f:spec", "f:ordinals", ..]
+        ) && !covers(&ours, &field.path)
+            && !is_left(&field.path)
     };
-    let foreign: BTreeSet<&Place> = places.iter().filter(is_foreign).collect();
-    let outermost =
-        |place: &&&Place| !(1..place.len()).any(|length| foreign.contains(&place[..length].to_vec()));
-    let mut kept: Vec<_> = foreign.iter().filter(outermost).map(|place| (*place).clone()).collect();
-    kept.sort_by_key(|place| std::cmp::Reverse(place.iter().map(|it| index_first(it)).collect::<Vec<_>>()));
-    kept.iter().map(pointer).collect()
+    let fields = others.into_values().flatten().filter(is_foreign);
+    let all: BTreeMap<Path, Vec<String>> = fields.map(|field| (field.path, field.place)).collect();
+    let mut outermost: Vec<(Path, Vec<String>)> = Vec::new();
+    for (path, place) in all {
+        if outermost.last().is_none_or(|(outer, _)| !path.starts_with(outer)) {
+            outermost.push((path, place));
+        }
+    }
+    let mut places: Vec<_> = outermost.into_iter().map(|(_, place)| place).collect();
+    places.sort_by_key(|place| std::cmp::Reverse(place.iter().map(|it| index_first(it)).collect::<Vec<_>>()));
+    places.iter().map(|place| pointer(place)).collect()
 }
 
 /// The field manager that set `spec.replicas` last; `None` when that was us.
 #[must_use]
 pub fn who_scaled(live: &Value) -> Option<String> {
     let (ours, others) = owners(live);
-    if covers(&ours, &vec!["spec".to_owned(), "replicas".to_owned()]) {
+    let replicas = ["f:spec", "f:replicas"].map(str::to_owned).to_vec();
+    if covers(&ours, &replicas) {
         return None;
     }
-    let scaled = |fields: &Vec<Owned>| fields.iter().any(|field| field.path == "spec.replicas");
+    let scaled = |fields: &Vec<Owned>| fields.iter().any(|field| field.path == replicas);
     let manager = others.into_iter().find(|(_, fields)| scaled(fields)).map(|(manager, _)| manager);
     Some(manager.unwrap_or_else(|| UNKNOWN.to_owned()))
 }
@@ -124,17 +191,17 @@ fn index_first(token: &str) -> (Option<usize>, String) {
     (token.parse().ok(), token.to_owned())
 }
 
-fn pointer(place: &Place) -> String {
+fn pointer(place: &[String]) -> String {
     place.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
 /// Whether we own a field, or something in it.
-fn covers(ours: &BTreeSet<Place>, place: &Place) -> bool {
-    ours.range(place.clone()..).next().is_some_and(|next| next.starts_with(place))
+fn covers(ours: &BTreeSet<Path>, path: &Path) -> bool {
+    ours.range(path.clone()..).next().is_some_and(|next| next.starts_with(path))
 }
 
 /// The fields that are ours, and those of others by their manager. What controllers write into the status is left out.
-fn owners(live: &Value) -> (BTreeSet<Place>, BTreeMap<String, Vec<Owned>>) {
+fn owners(live: &Value) -> (BTreeSet<Path>, BTreeMap<String, Vec<Owned>>) {
     let (mut ours, mut others) = (BTreeSet::new(), BTreeMap::<String, Vec<Owned>>::new());
     for entry in live["metadata"]["managedFields"].as_array().into_iter().flatten() {
         let manager = entry["manager"].as_str().unwrap_or(UNKNOWN);
@@ -143,79 +210,77 @@ fn owners(live: &Value) -> (BTreeSet<Place>, BTreeMap<String, Vec<Owned>>) {
         }
         let mut fields = Vec::new();
         if let Some(set) = entry["fieldsV1"].as_object() {
-            walk(set, live, &Place::new(), "", &mut fields);
+            let root = Above { path: &[], place: &[], shown: "" };
+            walk(set, live, root, &mut fields);
         }
         match manager == names::FIELD_MANAGER {
-            true => ours.extend(fields.into_iter().map(|field| field.place)),
+            true => ours.extend(fields.into_iter().map(|field| field.path)),
             false => others.entry(manager.to_owned()).or_default().extend(fields),
         }
     }
     (ours, others)
 }
 
-/// Collects the fields of a set (format FieldsV1): members are `f:name`, list items `k:{keys}` or `v:value`, and `.` is the
-/// thing itself. What the object no longer has is left out.
-fn walk(set: &Map<String, Value>, object: &Value, place: &Place, path: &str, found: &mut Vec<Owned>) {
-    for (key, inner) in set {
-        let step = match key.split_once(':') {
-            Some(("f", name)) => object.get(name).map(|value| (name.to_owned(), value, member(path, name))),
-            Some(("k", keys)) => item(object, keys)
-                .map(|(index, value, shown)| (index.to_string(), value, format!("{path}[{shown}]"))),
-            Some(("v", wanted)) => {
-                let wanted: Value = serde_json::from_str(wanted).unwrap_or_default();
-                let mut items = object.as_array().into_iter().flatten().enumerate();
-                items
-                    .find(|(_, value)| **value == wanted)
-                    .map(|(index, value)| (index.to_string(), value, format!("{path}[{wanted}]")))
-            }
-            _ if key == "." => {
-                found.push(Owned { place: place.clone(), path: path.to_owned(), value: object.clone() });
-                None
-            }
-            _ => None,
-        };
-        let Some((token, value, path)) = step else { continue };
-        let mut place = place.clone();
-        place.push(token);
+/// What fields are in.
+#[derive(Clone, Copy)]
+struct Above<'a> {
+    path: &'a [String],
+    place: &'a [String],
+    shown: &'a str,
+}
+
+/// Collects the fields of a set (format FieldsV1); `.` is the thing itself. What the object no longer has is left out.
+fn walk(set: &Map<String, Value>, object: &Value, above: Above<'_>, found: &mut Vec<Owned>) {
+    let items = object.as_array().map(|list| Items::of(list, set.keys().find(|step| *step != ".")));
+    for (step, inner) in set {
+        if step == "." {
+            let (path, place) = (above.path.to_vec(), above.place.to_vec());
+            found.push(Owned { path, place, shown: above.shown.to_owned(), value: object.clone() });
+            continue;
+        }
+        let entered = items.as_ref().map_or_else(|| enter(object, step), |items| items.enter(step));
+        let Some((token, value)) = entered else { continue };
+        let (path, place) =
+            ([above.path, &[named(above, step, value)]].concat(), [above.place, &[token]].concat());
+        let shown = shown(above.shown, step);
         match inner.as_object().filter(|inner| !inner.is_empty()) {
-            Some(inner) => walk(inner, value, &place, &path, found),
-            None => found.push(Owned { place, path, value: value.clone() }),
+            Some(inner) => walk(inner, value, Above { path: &path, place: &place, shown: &shown }, found),
+            None => found.push(Owned { path, place, shown, value: value.clone() }),
         }
     }
 }
 
-fn member(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+/// A port is the same one whatever its number, which is its key: it is told by its name.
+fn named(above: Above<'_>, step: &str, item: &Value) -> String {
+    let is_port = above.path.last().is_some_and(|last| last == "f:ports");
+    match item.get("name").filter(|name| is_port && name.is_string()) {
+        Some(name) => format!("k:{}", json!({ "name": name })),
+        None => step.to_owned(),
+    }
 }
 
-/// The item of a list that has these keys.
-fn item<'a>(list: &'a Value, keys: &str) -> Option<(usize, &'a Value, String)> {
-    let keys: Map<String, Value> = serde_json::from_str(keys).ok()?;
-    let matches = |item: &&Value| keys.iter().all(|(key, value)| item.get(key) == Some(value));
-    let list = list.as_array()?;
-    let index = list.iter().position(|item| matches(&item))?;
-    let shown = keys.values().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    Some((index, &list[index], shown.collect::<Vec<_>>().join("/")))
-}
-
-/// Paths of what was rendered and is not there.
-fn missing(rendered: &Value, live: &Value, path: &str, found: &mut Vec<String>) {
+/// Paths of what was rendered and is not there, and as people read them. A set without ordinals counts from 0, as ours do.
+fn missing(rendered: &Value, live: &Value, path: Path, above: &str, found: &mut Vec<(Path, String)>) {
+    let below = |step: String| path.iter().cloned().chain([step]).collect::<Path>();
     match (rendered, live) {
         (Value::Object(rendered), Value::Object(live)) => {
-            for (key, value) in rendered.iter().filter(|(_, value)| !is_empty(value)) {
+            for (key, value) in rendered.iter().filter(|(key, value)| !is_empty(value) && *key != "ordinals")
+            {
+                let (path, shown) = (below(format!("f:{key}")), member(above, key));
                 match live.get(key) {
-                    Some(there) => missing(value, there, &member(path, key), found),
-                    None => found.push(member(path, key)),
+                    Some(there) => missing(value, there, path, &shown, found),
+                    None => found.push((path, shown)),
                 }
             }
         }
         (Value::Array(rendered), Value::Array(live)) => {
             for value in rendered {
                 let Some(name) = value.get("name").and_then(Value::as_str) else { continue };
-                let path = format!("{path}[{name}]");
+                let (path, shown) =
+                    (below(format!("k:{}", json!({ "name": name }))), format!("{above}[{name}]"));
                 match live.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(name)) {
-                    Some(there) => missing(value, there, &path, found),
-                    None => found.push(path),
+                    Some(there) => missing(value, there, path, &shown, found),
+                    None => found.push((path, shown)),
                 }
             }
         }

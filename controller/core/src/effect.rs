@@ -6,6 +6,7 @@ use seinode_api::SeiNode;
 use serde_json::Value;
 
 use crate::{
+    edits::Edit,
     failure::Failure,
     ids::TaskId,
     intent::Retention,
@@ -23,10 +24,14 @@ pub enum Effect {
     MarkVolume(Retention),
     /// Server-side apply of the StatefulSet.
     ApplyStatefulSet,
+    /// The same, but for these edits of somebody else.
+    RepairStatefulSet(Vec<Edit>),
     /// Sets the replicas of the StatefulSet, and nothing else of it.
     Scale(Replicas),
     /// Server-side apply of the headless Service.
     ApplyService,
+    /// The same, but for these edits of somebody else.
+    RepairService(Vec<Edit>),
     /// Server-side apply of the Service of the bootstrap Job.
     ApplyBootstrapService,
     /// Creates the bootstrap Job; reads it instead when it exists already.
@@ -86,14 +91,14 @@ pub struct Submission {
 pub enum Outcome {
     /// The data PVC after it was created, found or marked.
     Volume(Volume),
-    /// The StatefulSet after an apply.
-    StatefulSetApplied(StatefulSetView),
+    /// The StatefulSet after an apply, and the edits that it still has.
+    StatefulSetApplied(StatefulSetView, Vec<Edit>),
     /// The StatefulSet after it was scaled.
     Scaled(StatefulSetView),
     /// No Job was created: the StatefulSet has the volume.
     VolumeInUse(StatefulSetView),
-    /// The Service after an apply.
-    ServiceApplied(ServiceView),
+    /// The Service after an apply, and the edits that it still has.
+    ServiceApplied(ServiceView, Vec<Edit>),
     /// The Service after an apply for the bootstrap Job.
     BootstrapServiceApplied(ServiceView),
     /// The Job after it was created, found, suspended or resumed.

@@ -4,6 +4,7 @@ use seinode_api::SeiNodeStatus;
 
 use crate::{
     children, configuration,
+    edits::Edit,
     effect::Outcome,
     ids::TaskId,
     node::{Deletion, LegacyFinalizer, Owner},
@@ -53,13 +54,13 @@ pub fn fold_outcome(
     match outcome {
         // Whether the volume is ours is for the next decision: it may have been found, not created.
         Outcome::Volume(volume) => seen.volume = Some(volume),
-        Outcome::StatefulSetApplied(sts) => stateful_set_applied(subject, status, seen, sts),
+        Outcome::StatefulSetApplied(sts, kept) => stateful_set_applied(subject, status, seen, sts, &kept),
         Outcome::Scaled(sts) => {
             children::scaled(status, seen.stateful_set.as_ref(), &sts);
             seen.stateful_set = Some(sts);
         }
         Outcome::VolumeInUse(sts) => seen.stateful_set = Some(sts),
-        Outcome::ServiceApplied(service) => service_applied(subject, status, seen, service),
+        Outcome::ServiceApplied(service, kept) => service_applied(subject, status, seen, service, &kept),
         Outcome::BootstrapServiceApplied(service) => {
             if is_ours(&service.owner, service.deletion) {
                 complete(status, TaskType::DeployBootstrapService);
@@ -101,11 +102,12 @@ fn stateful_set_applied(
     status: &mut SeiNodeStatus,
     seen: &mut Observation,
     sts: StatefulSetView,
+    kept: &[Edit],
 ) {
     if is_ours(&sts.owner, sts.deletion) {
         children::applied_stateful_set(subject, status, &sts);
         let edits = seen.live_stateful_set.take().map(|live| live.edits).unwrap_or_default();
-        repairs::note(&mut status.repairs, &edits, seen.now);
+        note(status, &edits, kept, seen);
         complete(status, TaskType::ApplyStatefulset);
     }
     seen.stateful_set = Some(sts);
@@ -116,14 +118,26 @@ fn service_applied(
     status: &mut SeiNodeStatus,
     seen: &mut Observation,
     service: ServiceView,
+    kept: &[Edit],
 ) {
     if is_ours(&service.owner, service.deletion) {
         children::applied_service(subject, status, &service);
         let edits = seen.live_service.take().map(|live| live.edits).unwrap_or_default();
-        repairs::note(&mut status.repairs, &edits, seen.now);
+        note(status, &edits, kept, seen);
         complete(status, TaskType::ApplyService);
     }
     seen.service = Some(service);
+}
+
+/// Only what is not there any more was reverted: what others change again within the same request, such as an admission
+/// webhook, was not.
+fn note(status: &mut SeiNodeStatus, edits: &[Edit], kept: &[Edit], seen: &Observation) {
+    for edit in edits {
+        match kept.contains(edit) {
+            true => repairs::left(&mut status.repairs, edit, seen.now),
+            false => repairs::reverted(&mut status.repairs, edit, seen.now),
+        }
+    }
 }
 
 fn submitted(subject: &Subject, status: &mut SeiNodeStatus, seen: &mut Observation, task: TaskType) {

@@ -12,6 +12,12 @@ use crate::{edits::Edit, time::stored};
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// So often a field is put back within that time.
 const MOST: usize = 2;
+/// A field with so many times is contested.
+const CONTESTED: usize = 3;
+/// Fields of a StatefulSet that are never left as somebody else wants them.
+const GUARDED: [&str; 3] = ["spec.replicas", "spec.ordinals", "spec.updateStrategy"];
+/// So many fields are remembered at most, the newest.
+const FIELDS: usize = 32;
 
 /// Forgets what is over. Returns the kinds of the children that were left as somebody else wanted them until now.
 pub(crate) fn forget(repairs: &mut Vec<RepairStatus>, now: Timestamp) -> BTreeSet<String> {
@@ -24,28 +30,35 @@ pub(crate) fn forget(repairs: &mut Vec<RepairStatus>, now: Timestamp) -> BTreeSe
     objects
 }
 
-/// Whether any of these fields was put back as often as it may be.
-pub(crate) fn exhausted(repairs: &[RepairStatus], edits: &[Edit]) -> bool {
-    edits.iter().any(|edit| find(repairs, edit).is_some_and(|repair| repair.times.len() >= MOST))
+/// Whether a field was put back as often as it may be. Fields that could give the node a second pod always are.
+pub(crate) fn is_exhausted(repairs: &[RepairStatus], edit: &Edit) -> bool {
+    let is_guarded = GUARDED.iter().any(|field| edit.field.starts_with(field));
+    !is_guarded && repairs.iter().any(|repair| is_of(repair, edit) && repair.times.len() >= MOST)
 }
 
-/// Remembers that these fields are put back now, or would be if they had not been so often.
-pub(crate) fn note(repairs: &mut Vec<RepairStatus>, edits: &[Edit], now: Timestamp) {
-    for edit in edits {
-        let known = repairs.iter_mut().find(|repair| is_of(repair, edit));
-        match known {
-            Some(repair) => {
-                repair.manager.clone_from(&edit.manager);
-                repair.times.push(stored(now));
-            }
-            None => repairs.push(RepairStatus {
-                object: edit.object.to_owned(),
-                field: edit.field.clone(),
-                manager: edit.manager.clone(),
-                times: vec![stored(now)],
-            }),
-        }
-    }
+/// Remembers that an edit was reverted now, so that its field is not contested, or not any more.
+pub(crate) fn reverted(repairs: &mut Vec<RepairStatus>, edit: &Edit, now: Timestamp) {
+    remember(repairs, edit, |times| {
+        times.push(stored(now));
+        times.drain(..times.len().saturating_sub(MOST));
+    });
+}
+
+/// Remembers that an edit was left as it is: its field is contested from now on. One that is contested already is, however
+/// often it is edited.
+pub(crate) fn left(repairs: &mut Vec<RepairStatus>, edit: &Edit, now: Timestamp) {
+    remember(repairs, edit, |times| times.resize_with(times.len().max(CONTESTED), || stored(now)));
+}
+
+/// The field that was edited last is the last one.
+fn remember(repairs: &mut Vec<RepairStatus>, edit: &Edit, note: impl FnOnce(&mut Vec<Time>)) {
+    let known = repairs.iter().position(|repair| is_of(repair, edit));
+    let mut repair = known.map(|index| repairs.remove(index)).unwrap_or_default();
+    note(&mut repair.times);
+    let (object, field, manager) = (edit.object.to_owned(), edit.field.clone(), edit.manager.clone());
+    repairs.push(RepairStatus { object, field, manager, times: repair.times });
+    let surplus = repairs.len().saturating_sub(FIELDS);
+    repairs.drain(..surplus);
 }
 
 /// The fields that are left as somebody else wants them.
@@ -62,13 +75,62 @@ pub(crate) fn next(repairs: &[RepairStatus]) -> Option<Timestamp> {
 }
 
 pub(crate) fn is_contested(repair: &RepairStatus) -> bool {
-    repair.times.len() > MOST
-}
-
-fn find<'a>(repairs: &'a [RepairStatus], edit: &Edit) -> Option<&'a RepairStatus> {
-    repairs.iter().find(|repair| is_of(repair, edit))
+    repair.times.len() >= CONTESTED
 }
 
 fn is_of(repair: &RepairStatus, edit: &Edit) -> bool {
     (repair.object.as_str(), &repair.field) == (edit.object, &edit.field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(field: usize) -> Edit {
+        let (path, value, manager) = (Vec::new(), None, "kubectl".into());
+        Edit { object: "StatefulSet", field: field.to_string(), manager, path, value }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_edit_that_was_left_once_is_contested_until_the_window_ends() {
+        let mut repairs = Vec::new();
+        left(&mut repairs, &edit(0), at(0));
+        assert_eq!(contested(&repairs).count(), 1);
+        let before = repairs.clone();
+        left(&mut repairs, &edit(0), at(9));
+        assert_eq!(repairs, before, "however often");
+        assert_eq!(forget(&mut repairs, at(600)), BTreeSet::from(["StatefulSet".to_owned()]));
+        assert_eq!(repairs, []);
+    }
+
+    #[test]
+    fn a_field_that_may_give_a_second_pod_is_always_put_back() {
+        let edit = |field: &str| Edit { field: field.into(), ..edit(0) };
+        let mut repairs = Vec::new();
+        for second in 0..9 {
+            for field in ["spec.replicas", "spec.ordinals", "spec.updateStrategy.type", "spec.template"] {
+                reverted(&mut repairs, &edit(field), at(second));
+            }
+        }
+        for field in ["spec.replicas", "spec.ordinals", "spec.updateStrategy.type"] {
+            assert!(!is_exhausted(&repairs, &edit(field)), "{field}");
+        }
+        assert!(is_exhausted(&repairs, &edit("spec.template")));
+        assert_eq!(contested(&repairs).count(), 0, "all of them were put back");
+    }
+
+    #[test]
+    fn of_any_number_of_fields_the_newest_are_remembered() {
+        let mut repairs = Vec::new();
+        for field in 0..10_000 {
+            reverted(&mut repairs, &edit(field), at(1));
+            reverted(&mut repairs, &edit(0), at(1));
+        }
+        let fields: Vec<_> = repairs.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!((fields.len(), fields[FIELDS - 2], fields[FIELDS - 1]), (FIELDS, "9999", "0"));
+    }
 }

@@ -58,7 +58,7 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
     let name = names::bootstrap_job(&node.name);
     let api: Api<batch::Job> = Api::namespaced(context.client.clone(), &node.namespace);
     let created = match api.create(&parameters(), &job).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
+        Err(error) if api_error::is_taken(&error) => api.get(&name).await,
         created => created,
     };
     let job = created.map_err(|error| api_error::read(&error, &format!("create Job {name}")))?;
@@ -105,7 +105,7 @@ where
     let of_uid = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     match api.delete(name, &how.preconditions(of_uid)).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) if api_error::is_missing(&error) => Ok(()),
         Err(error) => Err(api_error::read(&error, &format!("delete {} {name}", K::kind(&())))),
     }
 }

@@ -16,7 +16,7 @@ use seinode_core::{
     failure::{Class, Failure},
     node::NodeRef,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{api_error, context::Context};
@@ -49,15 +49,11 @@ pub(super) async fn replace<K>(
     context: &Context,
     node: &NodeRef,
     version: &str,
-    wanted: K,
+    wanted: Value,
     parts: Vec<(&str, Value)>,
 ) -> Result<K, Failure>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let mut operations = vec![unchanged(version)?];
     for (part, value) in parts {
@@ -84,18 +80,13 @@ where
 }
 
 /// Applies over what was just written. Its controller writes its status then: that is no reason to look again.
-async fn apply_over<K>(context: &Context, node: &NodeRef, mut wanted: K, written: K) -> Result<K, Failure>
+async fn apply_over<K>(context: &Context, node: &NodeRef, wanted: Value, written: K) -> Result<K, Failure>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
     let (uid, generation) = (written.uid(), written.meta().generation);
-    wanted.meta_mut().uid.clone_from(&uid);
-    wanted.meta_mut().resource_version = written.resource_version();
+    let mut wanted = super::wire(&wanted, uid.as_deref(), written.resource_version().as_deref())?;
     for _ in 1..CHANCES {
         match super::apply(context, node, &wanted, super::Known::Yes).await {
             Err(failure) if failure.class == Class::Conflict => {
@@ -104,7 +95,7 @@ where
                 if (now.uid(), now.metadata.generation) != (uid.clone(), generation) {
                     return Err(failure);
                 }
-                wanted.meta_mut().resource_version = now.resource_version();
+                wanted = super::wire(&wanted, uid.as_deref(), now.resource_version().as_deref())?;
             }
             other => return other,
         }
@@ -137,5 +128,5 @@ where
     let api: Api<K> = Api::namespaced(context.client.clone(), &node.namespace);
     let parameters = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
     let patched = api.patch(&node.name, &parameters, &Patch::Json::<()>(JsonPatch(operations))).await;
-    patched.map_err(|error| api_error::read(&error, &format!("mend {} {}", K::kind(&()), node.name)))
+    patched.map_err(|error| api_error::read_guarded(&error, &format!("mend {} {}", K::kind(&()), node.name)))
 }

@@ -22,7 +22,7 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
     let name = names::data_volume(&node.name);
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
     let created = match api.create(&parameters(), &pvc).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
+        Err(error) if api_error::is_taken(&error) => api.get(&name).await,
         created => created,
     };
     let pvc = created.map_err(|error| api_error::read(&error, &format!("create PVC {name}")))?;

@@ -16,6 +16,13 @@ async fn grace(ns: &Namespace) -> Option<i64> {
     set.spec.unwrap().template.spec.unwrap().termination_grace_period_seconds
 }
 
+async fn image(ns: &Namespace) -> String {
+    let set = serde_json::to_value(ns.api::<StatefulSet>().get("n0").await.unwrap()).unwrap();
+    let containers = set["spec"]["template"]["spec"]["containers"].as_array().unwrap().clone();
+    let seid = containers.into_iter().find(|container| container["name"] == "seid").unwrap();
+    seid["image"].as_str().unwrap().to_owned()
+}
+
 /// A deployment tool that knows better, and applies what it knows.
 async fn gitops(ns: &Namespace) {
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}});
@@ -53,7 +60,11 @@ async fn a_third_edit_of_a_field_is_reported_and_tolerated(kit: Arc<Kit>) {
     let pod = ns.pod_uid("n0").await;
     ns.running("n0").await;
 
-    // Other fields are still the operator's.
+    // Other fields are still the operator's, those of the same object too.
+    ns.kubectl(&["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"]);
+    ns.emits("n0", "HandEditRepaired", &["containers[seid].image", "kubectl-set"]).await;
+    assert_ne!(image(&ns).await, "registry.example.com/seid:by-hand");
+    assert_eq!(grace(&ns).await, Some(5), "the contested field was repaired all the same");
     ns.kubectl(&["set", "selector", "service/n0", "app=other"]);
     ns.emits("n0", "HandEditRepaired", &["spec.selector", "kubectl-set"]).await;
     assert_eq!(grace(&ns).await, Some(5), "the contested field was repaired all the same");

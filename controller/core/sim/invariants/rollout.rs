@@ -39,12 +39,12 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
             keeps_its_data(world, touch)
         }
         Effect::Scale(Replicas::Zero) => keeps_its_data(world, touch),
-        Effect::ApplyStatefulSet | Effect::Scale(Replicas::One) => {
+        Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) | Effect::Scale(Replicas::One) => {
             let set = world.api.get(&touch.node.beside(Kind::Set, &touch.node.name));
             let replicas = set.and_then(|set| set.set()?.spec.as_ref()?.replicas);
             let version = set.and_then(|set| set.meta().resource_version.as_ref());
             let as_seen = touch.seen.stateful_set.as_ref().map(|seen| &seen.version) == version;
-            let refused = *touch.effect == Effect::ApplyStatefulSet && !as_seen;
+            let refused = !matches!(touch.effect, Effect::Scale(_)) && !as_seen;
             let stopped = world.ledger.people.stopped.contains(touch.node) && !world.ledger.races;
             if replicas == Some(0) && stopped && !refused {
                 return broken(

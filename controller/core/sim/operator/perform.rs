@@ -8,7 +8,7 @@ use std::{rc::Rc, sync::Arc};
 
 use seinode_api::{SeiNode, SeiNodeStatus, names};
 use seinode_core::{
-    edits,
+    edits::{self, Edit},
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
     intent::{Intent, Retention},
@@ -140,8 +140,8 @@ fn mark_volume(world: &mut World, node: &NodeRef, retention: Retention) -> Outco
 fn outcome(node: &NodeRef, object: &Object) -> Outcome {
     match object {
         Object::Volume(pvc) => Outcome::Volume(Volume::of(node, pvc)),
-        Object::Set(sts) => Outcome::StatefulSetApplied(StatefulSetView::of(node, sts)),
-        Object::Service(service) => Outcome::ServiceApplied(ServiceView::of(node, service)),
+        Object::Set(sts) => Outcome::StatefulSetApplied(StatefulSetView::of(node, sts), Vec::new()),
+        Object::Service(service) => Outcome::ServiceApplied(ServiceView::of(node, service), Vec::new()),
         Object::Job(job) => Outcome::Job(Job::of(node, job)),
         Object::Node(_) | Object::Pod(_) => conflict(),
     }
@@ -152,24 +152,23 @@ impl Hands<'_> {
         let node = self.node;
         match effect {
             Effect::CreateVolume => self.create_volume(),
-            Effect::ApplyStatefulSet => self.apply_workload(),
+            Effect::ApplyStatefulSet => self.apply_workload(&[]),
+            Effect::RepairStatefulSet(left) => self.apply_workload(left),
             Effect::Scale(replicas) => match self.scale(*replicas) {
-                Outcome::StatefulSetApplied(sts) => Outcome::Scaled(sts),
+                Outcome::StatefulSetApplied(sts, _) => Outcome::Scaled(sts),
                 other => other,
             },
-            Effect::ApplyService => {
-                let service = render::service(node, self.intent);
-                self.apply_service(service.into())
-            }
+            Effect::ApplyService => self.apply_own_service(&[]),
+            Effect::RepairService(left) => self.apply_own_service(left),
             Effect::ApplyBootstrapService => {
                 let service = render::bootstrap_service(node, self.intent);
-                match self.apply_service(service.into()) {
-                    Outcome::ServiceApplied(service) => Outcome::BootstrapServiceApplied(service),
+                match self.apply_service(&service.into(), &[]) {
+                    Outcome::ServiceApplied(service, _) => Outcome::BootstrapServiceApplied(service),
                     other => other,
                 }
             }
             Effect::CreateJob => match self.create_job() {
-                Outcome::StatefulSetApplied(sts) => Outcome::VolumeInUse(sts),
+                Outcome::StatefulSetApplied(sts, _) => Outcome::VolumeInUse(sts),
                 other => other,
             },
             Effect::SuspendJob(run) => self.suspend_job(*run),
@@ -219,9 +218,9 @@ impl Hands<'_> {
     }
 
     /// Server-side apply of the StatefulSet that was seen, or of a new one; what others put into it is taken out.
-    fn apply_workload(&mut self) -> Outcome {
+    fn apply_workload(&mut self, left: &[Edit]) -> Outcome {
         let key = self.key(Kind::Set, &self.node.name);
-        let wanted = render::stateful_set(self.node, self.intent, &platform::settings());
+        let wanted = render::stateful_set(self.node, self.intent, &platform::settings()).into();
         let seen = self.seen.stateful_set.as_ref();
         if let Some(seen) = seen {
             let live = self.world.api.get(&key).map(|live| live.meta().resource_version.clone());
@@ -238,43 +237,66 @@ impl Hands<'_> {
                 }
             });
         }
-        let outcome = self.apply(wanted.into(), Known::of(seen));
+        let outcome = self.apply(&wanted, Known::of(seen), left);
         let Some(live) = self.world.api.get(&key) else { return outcome };
-        let foreign = edits::foreign(&fields::json(live));
+        let foreign = edits::foreign(&fields::json(live), left);
         if foreign.is_empty() || self.node.owner_of(live.meta()) != Owner::Us {
             return outcome;
         }
         let mended =
             self.world.api.edit(&key, names::FIELD_MANAGER, |set| *set = fields::without(set, &foreign));
-        mended.map_or_else(conflict, |set| self.outcome(&set))
+        mended.map_or_else(conflict, |set| self.applied(&set))
+    }
+
+    fn apply_own_service(&mut self, left: &[Edit]) -> Outcome {
+        self.apply_service(&render::service(self.node, self.intent).into(), left)
     }
 
     /// One that was seen is named by its UID.
-    fn apply_service(&mut self, wanted: Object) -> Outcome {
+    fn apply_service(&mut self, wanted: &Object, left: &[Edit]) -> Outcome {
         let seen = self.seen.service.as_ref();
         let live = self.world.api.get(&wanted.key()).map(|live| live.uid().to_owned());
         if seen.is_some_and(|seen| live.as_ref() != Some(&seen.uid)) {
             return conflict();
         }
-        self.apply(wanted, Known::of(seen))
+        self.apply(wanted, Known::of(seen), left)
     }
 
     /// Server-side apply. What the cache has not seen may still be there, and somebody else's: that is looked for first.
-    fn apply(&mut self, wanted: Object, known: Known) -> Outcome {
+    fn apply(&mut self, wanted: &Object, known: Known, left: &[Edit]) -> Outcome {
         let key = wanted.key();
-        let Some(live) = self.world.api.get(&key).map(Rc::clone) else { return self.create(wanted) };
+        let Some(live) = self.world.api.get(&key).map(Rc::clone) else {
+            return self.create(wanted.clone());
+        };
         if known == Known::No && self.node.owner_of(live.meta()) != Owner::Us {
             return self.outcome(&live);
         }
         let owners = wanted.meta().owner_references.clone().unwrap_or_default();
         self.world.ledger.applies(self.node, &live);
         let applied = self.world.api.update(&key, |live| {
-            *live = fields::applied(live, &wanted, names::FIELD_MANAGER);
+            *live = fields::applied(live, wanted, left, names::FIELD_MANAGER);
             let references = live.meta_mut().owner_references.get_or_insert_default();
             references.retain(|it| !owners.iter().any(|owner| owner.uid == it.uid));
             references.extend(owners);
         });
-        applied.map_or_else(conflict, |object| self.outcome(&object))
+        applied.map_or_else(conflict, |object| self.applied(&object))
+    }
+
+    /// The outcome of an apply, with the edits that were seen and are still there.
+    fn applied(&self, object: &Object) -> Outcome {
+        let json = fields::json(object);
+        match self.outcome(object) {
+            Outcome::StatefulSetApplied(sts, _) => {
+                let edits =
+                    self.seen.live_stateful_set.as_ref().map_or(&[][..], |live| live.edits.as_slice());
+                Outcome::StatefulSetApplied(sts, edits::kept(edits, &json))
+            }
+            Outcome::ServiceApplied(service, _) => {
+                let edits = self.seen.live_service.as_ref().map_or(&[][..], |live| live.edits.as_slice());
+                Outcome::ServiceApplied(service, edits::kept(edits, &json))
+            }
+            other => other,
+        }
     }
 
     fn scale(&mut self, replicas: Replicas) -> Outcome {

@@ -119,14 +119,15 @@ fn stateful_set(turn: &mut Turn<'_>) -> Option<Act> {
         Difference::Changed => {}
     }
     let Some(live) = &seen.live_stateful_set else { return Some(Act::Fetch(Query::StatefulSet)) };
-    match verdict(turn, &live.edits) {
-        Verdict::Repair => Some(turn.secured(Effect::ApplyStatefulSet)),
-        Verdict::Accept if sts.owner == Owner::Us => {
-            children::accept_stateful_set(turn.subject, turn.next, sts);
-            None
-        }
-        Verdict::Accept => Some(turn.secured(Effect::ApplyStatefulSet)),
+    let verdict = verdict(turn, &live.edits);
+    if verdict == Verdict::Accept && sts.owner == Owner::Us {
+        children::accept_stateful_set(turn.subject, turn.next, sts);
+        return None;
     }
+    Some(turn.secured(match verdict {
+        Verdict::Repair { left } if !left.is_empty() => Effect::RepairStatefulSet(left),
+        Verdict::Repair { .. } | Verdict::Accept => Effect::ApplyStatefulSet,
+    }))
 }
 
 fn service(turn: &mut Turn<'_>) -> Option<Act> {
@@ -148,7 +149,8 @@ fn service(turn: &mut Turn<'_>) -> Option<Act> {
         Difference::Changed => {
             let Some(live) = &seen.live_service else { return Some(Act::Fetch(Query::Service)) };
             match verdict(turn, &live.edits) {
-                Verdict::Repair => Some(Act::Perform(Effect::ApplyService)),
+                Verdict::Repair { left } if left.is_empty() => Some(Act::Perform(Effect::ApplyService)),
+                Verdict::Repair { left } => Some(Act::Perform(Effect::RepairService(left))),
                 Verdict::Accept => {
                     children::applied_service(turn.subject, turn.next, service);
                     None
@@ -158,19 +160,23 @@ fn service(turn: &mut Turn<'_>) -> Option<Act> {
     }
 }
 
-/// Whether an edit by hand is reverted.
+/// What becomes of edits by hand.
+#[derive(PartialEq)]
 enum Verdict {
-    Repair,
-    /// Nothing of ours was changed, or it was reverted too often.
+    /// They are reverted, but for those that were reverted too often.
+    Repair { left: Vec<Edit> },
+    /// Nothing of ours was changed, or all of it was reverted too often.
     Accept,
 }
 
 fn verdict(turn: &mut Turn<'_>, edits: &[Edit]) -> Verdict {
-    if repairs::exhausted(&turn.next.repairs, edits) {
-        repairs::note(&mut turn.next.repairs, edits, turn.seen.now);
-        return Verdict::Accept;
+    let repairs = &mut turn.next.repairs;
+    let left: Vec<_> = edits.iter().filter(|edit| repairs::is_exhausted(repairs, edit)).cloned().collect();
+    if left.len() < edits.len() {
+        return Verdict::Repair { left };
     }
-    if edits.is_empty() { Verdict::Accept } else { Verdict::Repair }
+    left.iter().for_each(|edit| repairs::left(repairs, edit, turn.seen.now));
+    Verdict::Accept
 }
 
 /// Whether the StatefulSet is the one that we wrote last: somebody may have removed our owner reference.

@@ -51,7 +51,7 @@ fn what_nobody_else_touched_is_no_edit() {
                         "fieldsV1": {"f:spec": {"f:replicas": {}}}});
     let live = live(spec(), json!([status]));
     assert_eq!(told(&live), []);
-    assert_eq!(foreign(&live), Vec::<String>::new());
+    assert_eq!(foreign(&live, &[]), Vec::<String>::new());
     assert_eq!(who_scaled(&live), None);
 }
 
@@ -134,7 +134,7 @@ fn what_others_put_into_the_template_is_found_from_the_last_item_of_a_list_on() 
         "/spec/template/spec/containers/0/env",
         "/spec/template/metadata/annotations",
     ];
-    let mut found = foreign(&live);
+    let mut found = foreign(&live, &[]);
     let containers: Vec<_> = found.iter().filter(|it| it.contains("containers")).cloned().collect();
     assert_eq!(containers, expected[..3], "later items go first");
     found.sort();
@@ -161,6 +161,102 @@ fn ordinals_of_others_are_an_edit_and_removed() {
     let live =
         live(spec, json!([by("kubectl-patch", json!({"f:spec": {"f:ordinals": {".": {}, "f:start": {}}}}))]));
     let by_kubectl = |field: &str| (field.to_owned(), "kubectl-patch".to_owned());
-    assert_eq!(told(&live), [by_kubectl("spec.ordinals"), by_kubectl("spec.ordinals.start")]);
-    assert_eq!(foreign(&live), ["/spec/ordinals"]);
+    assert_eq!(told(&live), [by_kubectl("spec.ordinals")], "one edit");
+    assert_eq!(foreign(&live, &[]), ["/spec/ordinals"]);
+}
+
+/// A StatefulSet with another image, another container and without our replicas.
+fn edited() -> Value {
+    let mut spec = spec();
+    spec.as_object_mut().unwrap().remove("replicas");
+    let containers = spec["template"]["spec"]["containers"].as_array_mut().unwrap();
+    containers[0]["image"] = "b".into();
+    containers.push(json!({"name": "debug", "image": "d"}));
+    let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+        "k:{\"name\":\"seid\"}": {"f:image": {}},
+        "k:{\"name\":\"debug\"}": {".": {}, "f:name": {}, "f:image": {}},
+    }}}}});
+    let mut live = live(spec, json!([by("kubectl-edit", fields)]));
+    let ours = &mut live["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"];
+    let seid = &mut ours["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"seid\"}"];
+    seid.as_object_mut().unwrap().remove("f:image");
+    live
+}
+
+#[test]
+fn what_is_left_alone_is_neither_applied_nor_removed() {
+    let live = edited();
+    let edits = of("StatefulSet", &live, &rendered());
+    let fields: Vec<_> = edits.iter().map(|edit| edit.field.as_str()).collect();
+    let seid = "spec.template.spec.containers[seid].image";
+    assert_eq!(fields, ["spec.replicas", "spec.template.spec.containers[debug]", seid]);
+    let wanted = without(rendered(), &edits);
+    assert_eq!(wanted["spec"]["replicas"], Value::Null);
+    assert_eq!(wanted.pointer("/spec/template/spec/containers/0/image"), None);
+    assert_eq!(wanted.pointer("/spec/template/spec/containers/0/name"), Some(&json!("seid")));
+    assert_eq!(foreign(&live, &edits), [""; 0]);
+    assert_eq!(
+        foreign(&live, &edits[..1]),
+        ["/spec/template/spec/containers/1", "/spec/template/spec/containers/0/image"]
+    );
+    let whole = grafted(rendered(), &edits);
+    assert_eq!(whole["spec"]["replicas"], Value::Null);
+    assert_eq!(whole.pointer("/spec/template/spec/containers/0/image"), Some(&json!("b")));
+    assert_eq!(whole.pointer("/spec/template/spec/containers/1/image"), Some(&json!("d")));
+}
+
+#[test]
+fn an_edit_that_is_still_there_was_not_reverted() {
+    let live = edited();
+    let edits = of("StatefulSet", &live, &rendered());
+    assert_eq!(kept(&edits, &live), edits);
+    assert_eq!(kept(&edits, &rendered()), []);
+    assert_eq!(kept(&edits, &grafted(rendered(), &edits[1..2])), edits[1..2]);
+}
+
+#[test]
+fn a_port_with_another_number_is_the_same_port() {
+    let rendered =
+        json!({"spec": {"ports": [{"name": "rpc", "port": 26657}, {"name": "p2p", "port": 26656}]}});
+    let fields = json!({"f:spec": {"f:ports": {
+        "k:{\"port\":36657,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}}}}});
+    let ports = json!([{"name": "rpc", "port": 36657, "protocol": "TCP"}, {"name": "p2p", "port": 26656}]);
+    let live = json!({"metadata": {"managedFields": [by("kubectl-edit", fields)]}, "spec": {"ports": ports}});
+    let edits = of("Service", &live, &rendered);
+    assert_eq!(edits.len(), 1, "{edits:?}");
+    assert_eq!(without(rendered, &edits)["spec"]["ports"], json!([{"name": "p2p", "port": 26656}]));
+    assert_eq!(kept(&edits, &live), edits);
+}
+
+#[test]
+fn a_field_is_never_longer_than_a_person_reads() {
+    let edit = |end: &str| {
+        let name = "x".repeat(100_000) + end;
+        let mut spec = spec();
+        spec["template"]["spec"]["containers"][0]["env"] = json!([{"name": name, "value": "1"}]);
+        let key = format!("k:{}", json!({ "name": name }));
+        let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"seid\"}": {"f:env": {key: {".": {}, "f:name": {}}}}}}}}});
+        told(&live(spec, json!([by("kubectl", fields)])))[0].0.clone()
+    };
+    assert!(edit("a").chars().count() < 400, "{}", edit("a").len());
+    assert_ne!(edit("a"), edit("b"));
+}
+
+#[test]
+fn many_edits_cost_no_more_than_they_are_long() {
+    let names: Vec<_> = (0..20_000).map(|number| format!("VARIABLE_{number}")).collect();
+    let item = |name: &String| json!({"name": name, "value": "1"});
+    let mut spec = spec();
+    spec["template"]["spec"]["containers"][0]["env"] = names.iter().map(item).collect();
+    let owned = names.iter().map(|name| {
+        (format!("k:{}", json!({ "name": name })), json!({".": {}, "f:name": {}, "f:value": {}}))
+    });
+    let env: Map<_, _> = owned.collect();
+    let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+        "k:{\"name\":\"seid\"}": {"f:env": env}}}}}});
+    let live = live(spec, json!([by("kubectl", fields)]));
+    // Twenty thousand variables, each looked for among all, would take a minute.
+    assert_eq!(of("StatefulSet", &live, &rendered()).len(), MOST);
+    assert_eq!(foreign(&live, &[]).len(), 20_000);
 }

@@ -48,10 +48,10 @@ impl OwnWrites {
     /// Records the outcome of an effect on a child.
     pub fn performed(&mut self, outcome: &Outcome, now: Monotonic) {
         match outcome {
-            Outcome::StatefulSetApplied(sts) | Outcome::Scaled(sts) | Outcome::VolumeInUse(sts) => {
+            Outcome::StatefulSetApplied(sts, _) | Outcome::Scaled(sts) | Outcome::VolumeInUse(sts) => {
                 self.stateful_set = Some((now, sts.clone()));
             }
-            Outcome::ServiceApplied(service) | Outcome::BootstrapServiceApplied(service) => {
+            Outcome::ServiceApplied(service, _) | Outcome::BootstrapServiceApplied(service) => {
                 self.service = Some((now, service.clone()));
             }
             Outcome::PodDeleted(uid) => self.deleted_pod = Some((now, uid.clone())),

@@ -14,7 +14,9 @@ impl Reconcile {
     pub(super) fn perform(&mut self, env: &mut Env<'_>, effect: Effect) -> Request {
         let creates = match &effect {
             // One that is there has its pod already.
-            Effect::ApplyStatefulSet => self.seen.stateful_set.as_ref().is_none_or(|sts| sts.replicas == 0),
+            Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => {
+                self.seen.stateful_set.as_ref().is_none_or(|sts| sts.replicas == 0)
+            }
             Effect::ApplyService => self.seen.service.is_none(),
             Effect::Scale(Replicas::One) | Effect::CreateJob => true,
             _ => false,

@@ -64,7 +64,7 @@ fn the_stateful_set_is_as_the_reference_says() {
     assert_eq!(spec["selector"], json!({"matchLabels":{"sei.io/node":"n0"}}));
     assert_eq!(spec["updateStrategy"], json!({"type":"OnDelete"}));
     let members: Vec<_> = spec.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["replicas", "selector", "serviceName", "template", "updateStrategy"]);
+    assert_eq!(members, ["ordinals", "replicas", "selector", "serviceName", "template", "updateStrategy"]);
     assert_eq!(
         spec["template"]["metadata"],
         json!({"labels":labels,"annotations":{

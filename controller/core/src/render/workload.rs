@@ -4,7 +4,7 @@ mod keys;
 
 use k8s_openapi::{
     api::{
-        apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
+        apps::v1::{StatefulSet, StatefulSetOrdinals, StatefulSetSpec, StatefulSetUpdateStrategy},
         core::v1::{Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe},
     },
     apimachinery::pkg::{
@@ -55,6 +55,8 @@ fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSetSpec
     annotations.insert(names::CONFIG_HASH_ANNOTATION.to_owned(), configuration::hash(intent));
     StatefulSetSpec {
         replicas: Some(1),
+        // Another first number would give the node a second pod before it loses the first.
+        ordinals: Some(StatefulSetOrdinals { start: Some(0) }),
         service_name: Some(node.name.clone()),
         selector: LabelSelector { match_labels: Some(selector(node)), ..LabelSelector::default() },
         update_strategy: Some(StatefulSetUpdateStrategy {

@@ -28,12 +28,16 @@ pub(crate) fn before(
 ) -> Option<Step> {
     let signs = subject.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some());
     let lets_it_sign = match effect {
-        Effect::ApplyStatefulSet | Effect::Scale(Replicas::One) | Effect::DeletePod { .. } => true,
+        Effect::ApplyStatefulSet
+        | Effect::RepairStatefulSet(_)
+        | Effect::Scale(Replicas::One)
+        | Effect::DeletePod { .. } => true,
         Effect::Submit(submission) => submission.task == TaskType::MarkReady,
         Effect::CreateVolume
         | Effect::MarkVolume(_)
         | Effect::Scale(Replicas::Zero)
         | Effect::ApplyService
+        | Effect::RepairService(_)
         | Effect::ApplyBootstrapService
         | Effect::CreateJob
         | Effect::SuspendJob(_)

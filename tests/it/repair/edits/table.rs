@@ -16,7 +16,7 @@ pub struct Edit {
     pub by_hand: fn(&Namespace, &str),
 }
 
-pub const EDITS: [Edit; 16] = [
+pub const EDITS: [Edit; 17] = [
     Edit {
         what: "kubectl set image",
         field: "spec.template",
@@ -109,6 +109,14 @@ pub const EDITS: [Edit; 16] = [
         by_hand: |ns, node| {
             let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
             ns.kubectl_patch(&set(node), &json!({"spec": {"updateStrategy": rolling}}));
+        },
+    },
+    Edit {
+        what: "another first number",
+        field: "spec.ordinals",
+        manager: "kubectl-patch",
+        by_hand: |ns, node| {
+            ns.kubectl_patch(&set(node), &json!({"spec": {"ordinals": {"start": 1}}}));
         },
     },
     Edit {

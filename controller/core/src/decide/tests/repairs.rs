@@ -48,13 +48,24 @@ fn edited() -> StatefulSetView {
 }
 
 fn live(stateful_set: Option<StatefulSetView>, field: &str) -> Fetched {
-    let edit = Edit { object: "StatefulSet", field: field.into(), manager: "kubectl-edit".into() };
-    let edits = if field.is_empty() { Vec::new() } else { vec![edit] };
+    let edits = field.split_whitespace().map(|field| Edit {
+        object: "StatefulSet",
+        field: field.into(),
+        manager: "kubectl-edit".into(),
+        path: vec![format!("f:{field}")],
+        value: Some(1.into()),
+    });
+    let edits = edits.collect();
     Fetched::StatefulSet(LiveStatefulSet { stateful_set, edits, scaled_by: Some("kubectl".into()) })
 }
 
-/// Somebody edits a field, and the node is looked at until it rests. Says what was done.
-fn edit(node: &mut (Subject, SeiNodeStatus, Observation), field: &str) -> Vec<Effect> {
+/// Somebody edits fields, and the node is looked at until it rests. Says what was done.
+fn edit(node: &mut (Subject, SeiNodeStatus, Observation), fields: &str) -> Vec<Effect> {
+    edit_beside(node, fields, "")
+}
+
+/// The same, where an admission webhook edits some of them again.
+fn edit_beside(node: &mut (Subject, SeiNodeStatus, Observation), fields: &str, again: &str) -> Vec<Effect> {
     let (subject, status, seen) = node;
     let generation = seen.stateful_set.as_ref().unwrap().generation + 1;
     let mine = StatefulSetView { generation, ..examples::workload() };
@@ -65,12 +76,19 @@ fn edit(node: &mut (Subject, SeiNodeStatus, Observation), field: &str) -> Vec<Ef
         *status = next;
         match act {
             Act::Fetch(Query::StatefulSet) => {
-                fold_fetched(seen, live(Some(mine.clone()), field));
+                fold_fetched(seen, live(Some(mine.clone()), fields));
             }
             Act::Perform(effect) => {
                 done.push(effect.clone());
+                let there = |edit: &Edit| again.contains(&edit.field);
+                let left = match effect {
+                    Effect::RepairStatefulSet(left) => left,
+                    _ => Vec::new(),
+                };
+                let mut kept = seen.live_stateful_set.as_ref().unwrap().edits.clone();
+                kept.retain(|edit| left.contains(edit) || there(edit));
                 let applied = StatefulSetView { generation: generation + 1, ..mine.clone() };
-                fold_outcome(subject, status, seen, Outcome::StatefulSetApplied(applied));
+                fold_outcome(subject, status, seen, Outcome::StatefulSetApplied(applied, kept));
             }
             Act::Rest(_) => {
                 seen.live_stateful_set = None;
@@ -125,6 +143,56 @@ fn the_third_repair_of_a_field_within_ten_minutes_is_not_made_until_they_are_ove
     node.0.retry = Some("now".into());
     assert_eq!(edit(&mut node, "spec.template"), [Effect::ApplyStatefulSet]);
     assert!(!contested(&node));
+}
+
+/// What people hear of the repairs since an earlier status.
+fn heard(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<(&'static str, String)> {
+    let events = crate::events::between(before, after);
+    events
+        .into_iter()
+        .filter(|event| event.action == "Repair")
+        .map(|event| (event.reason, event.note))
+        .collect()
+}
+
+#[test]
+fn a_contested_field_shields_no_other_field() {
+    let mut node = running();
+    for _ in 0..2 {
+        assert_eq!(edit(&mut node, "spec.template.a"), [Effect::ApplyStatefulSet]);
+    }
+    let before = node.1.clone();
+    let done = edit(&mut node, "spec.template.a spec.template.b");
+    let [Effect::RepairStatefulSet(left)] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(left.iter().map(|edit| edit.field.as_str()).collect::<Vec<_>>(), ["spec.template.a"]);
+    let heard = heard(&before, &node.1);
+    let [("FieldContested", contested), ("HandEditRepaired", repaired)] = &heard[..] else {
+        panic!("{heard:?}")
+    };
+    assert!(contested.contains("spec.template.a") && repaired.contains("spec.template.b"), "{heard:?}");
+    // Those that come after it are reverted as well.
+    let done = edit(&mut node, "spec.template.a spec.template.c");
+    assert!(matches!(&done[..], [Effect::RepairStatefulSet(_)]), "{done:?}");
+}
+
+#[test]
+fn an_edit_that_comes_back_in_the_same_request_is_not_called_reverted() {
+    let mut node = running();
+    let before = node.1.clone();
+    edit_beside(&mut node, "spec.template.a spec.template.b", "spec.template.a");
+    let heard = heard(&before, &node.1);
+    let of = |field: &str| heard.iter().find(|(_, note)| note.contains(field)).map(|(reason, _)| *reason);
+    assert_eq!(of("spec.template.a"), Some("FieldContested"), "{heard:?}");
+    assert_eq!(of("spec.template.b"), Some("HandEditRepaired"), "{heard:?}");
+}
+
+#[test]
+fn a_second_replica_is_taken_back_however_often() {
+    let mut node = running();
+    for _ in 0..9 {
+        assert_eq!(edit(&mut node, "spec.replicas"), [Effect::ApplyStatefulSet]);
+    }
+    assert_eq!(condition(&node.1, "Contested").0, "False");
 }
 
 #[test]

@@ -244,13 +244,13 @@ impl World {
                 self.note("apply-workload");
                 let workload = examples::workload();
                 self.stateful_set = Some(workload.clone());
-                Outcome::StatefulSetApplied(workload)
+                Outcome::StatefulSetApplied(workload, Vec::new())
             }
             Effect::ApplyService => {
                 self.note("apply-service");
                 let service = examples::headless();
                 self.service = Some(service.clone());
-                Outcome::ServiceApplied(service)
+                Outcome::ServiceApplied(service, Vec::new())
             }
             Effect::Submit(submission) => self.take(submission),
             Effect::RemoveLegacyFinalizer => {
