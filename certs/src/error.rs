@@ -70,10 +70,35 @@ impl Error {
     }
 }
 
-/// The HTTP status of an answer that refused.
+/// The HTTP status of an answer by which the API server itself refused. An admission webhook may deny with any status, which
+/// says nothing of the object then; the API server begins its message.
 pub(crate) fn code(error: &kube::Error) -> Option<u16> {
     match error {
-        kube::Error::Api(status) => Some(status.code),
+        kube::Error::Api(status) => {
+            let denied = |(_, behind): (&str, &str)| behind.contains("denied the request");
+            let is_denial = status.message.split_once("admission webhook \"").is_some_and(denied);
+            (!is_denial).then_some(status.code)
+        }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_denial_is_no_lost_race_whatever_its_code() {
+        let answer = |message: &str| {
+            code(&kube::Error::Api(Box::new(Status {
+                code: 409,
+                message: message.into(),
+                ..Status::default()
+            })))
+        };
+        assert_eq!(answer("the object has been modified"), Some(409));
+        assert_eq!(answer(r#"admission webhook "w.example.com" denied the request: no"#), None);
     }
 }

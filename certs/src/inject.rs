@@ -84,7 +84,7 @@ impl Injector {
 /// its rules has causes.
 fn is_failed_test(error: &kube::Error) -> bool {
     match error {
-        kube::Error::Api(status) if status.code == 422 => {
+        kube::Error::Api(status) if code(error) == Some(422) => {
             status.details.as_ref().is_none_or(|details| details.causes.is_empty())
         }
         _ => false,

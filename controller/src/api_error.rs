@@ -3,7 +3,10 @@
 //! Total over every error there is. kube's own `Display` prints whole response objects; these words do not.
 
 use kube::core::Status;
-use seinode_core::failure::{Class, Failure};
+use seinode_core::{
+    bounds,
+    failure::{Class, Failure},
+};
 
 use crate::fence::NotLeading;
 
@@ -22,23 +25,69 @@ pub(crate) fn read(error: &kube::Error, what: &str) -> Failure {
     }
 }
 
+/// The same of a JSON patch that begins with a `test`: where that fails, the API server answers 422 without causes, and
+/// someone else was first (Kubernetes: `applyJSPatch` of the API server).
+pub(crate) fn read_guarded(error: &kube::Error, what: &str) -> Failure {
+    let mut failure = read(error, what);
+    if let kube::Error::Api(status) = error
+        && status.code == 422
+        && !has_causes(status)
+        && !is_denial(status)
+    {
+        failure.class = Class::Conflict;
+    }
+    failure
+}
+
+/// Whether the object is not there. An admission webhook may deny with any code and reason, and says nothing of that.
+pub(crate) fn is_missing(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_not_found() && !is_denial(status))
+}
+
+/// Whether an object of the name is there already.
+pub(crate) fn is_taken(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_already_exists() && !is_denial(status))
+}
+
+/// Whether somebody else wrote the object meanwhile, or made it.
+pub(crate) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && !is_denial(status))
+}
+
 fn refused(status: &Status, what: &str) -> Failure {
     let class = match status.code {
+        429 | 500.. => Class::Transient,
+        _ if is_denial(status) => Class::User,
         409 => Class::Conflict,
         404 => Class::Transient,
         401 => Class::Denied,
         403 if is_terminating(status) => Class::Transient,
+        403 if is_refused_by_admission(status) => Class::User,
         403 => Class::Denied,
-        // A failed `test` of a JSON patch: 422 without causes (kube5.md §4). Someone else was first.
-        422 if !has_causes(status) => Class::Conflict,
-        400..=499 if status.code != 429 => Class::User,
+        400..=499 => Class::User,
         _ => Class::Transient,
     };
     let remedy = match class {
         Class::Denied => " (grant the operator this right: see its ClusterRole)",
         Class::Conflict | Class::Transient | Class::User | Class::Invariant => "",
     };
-    failure(class, format!("{what}: {}{remedy}", status.message))
+    failure(class, format!("{what}: {}{remedy}", bounds::words(&status.message)))
+}
+
+/// Whether an admission webhook or a policy denied the request. Code and reason are of its own choice then; the API server
+/// begins the message (Kubernetes: `ToStatusErr` of the admission webhooks, `Validate` of ValidatingAdmissionPolicy).
+fn is_denial(status: &Status) -> bool {
+    let by = |who: &str, what: &str| {
+        let behind = status.message.split_once(who).map(|(_, behind)| behind);
+        behind.is_some_and(|behind| behind.contains(what))
+    };
+    by("admission webhook \"", "denied the request") || by("ValidatingAdmissionPolicy '", "denied request")
+}
+
+/// Whether what is forbidden is the object, by a quota or a Pod Security level, and not a right that its writer lacks.
+fn is_refused_by_admission(status: &Status) -> bool {
+    let reason = status.message.split_once(" is forbidden: ").map(|(_, reason)| reason);
+    reason.is_some_and(|reason| !reason.starts_with("User "))
 }
 
 /// A namespace that is being deleted refuses new objects; its end resolves that by itself.
@@ -78,12 +127,73 @@ mod tests {
         check(401, "", Class::Denied);
         check(403, "", Class::Denied);
         check(403, r#","details":{"causes":[{"reason":"NamespaceTerminating"}]}"#, Class::Transient);
-        check(422, "", Class::Conflict);
+        check(422, "", Class::User);
         check(422, r#","details":{"causes":[{"reason":"FieldValueInvalid"}]}"#, Class::User);
         check(400, "", Class::User);
         check(429, "", Class::Transient);
         check(500, "", Class::Transient);
         check(503, "", Class::Transient);
+    }
+
+    /// A denial with a code and a reason that the webhook chose.
+    fn denial(code: u16, reason: &str) -> kube::Error {
+        let message = r#"admission webhook "w.example.com" denied the request: no"#;
+        kube::Error::Api(Box::new(Status {
+            code,
+            reason: reason.into(),
+            message: message.into(),
+            ..Status::default()
+        }))
+    }
+
+    #[test]
+    fn a_denial_is_no_lost_race_whatever_its_code() {
+        for (code, reason) in
+            [(409, "Conflict"), (409, "AlreadyExists"), (404, "NotFound"), (422, ""), (401, ""), (403, "")]
+        {
+            let error = denial(code, reason);
+            assert_eq!(read(&error, "x").class, Class::User, "{code}");
+            assert_eq!(read_guarded(&error, "x").class, Class::User, "{code}");
+            assert!(!is_missing(&error) && !is_taken(&error) && !is_conflict(&error), "{code} {reason}");
+        }
+        assert_eq!(read(&denial(429, ""), "x").class, Class::Transient);
+        assert_eq!(read(&denial(503, ""), "x").class, Class::Transient);
+    }
+
+    #[test]
+    fn a_failed_test_of_a_patch_is_a_lost_race_and_nothing_else_is() {
+        let said = |code: u16, message: &str, details: &str| {
+            let json = format!(r#"{{"message":"{message}","code":{code}{details}}}"#);
+            let status: Status = serde_json::from_str(&json).unwrap();
+            read_guarded(&kube::Error::Api(Box::new(status)), "x").class
+        };
+        let cause = r#","details":{"causes":[{"reason":"FieldValueInvalid"}]}"#;
+        let failed = "the server rejected our request due to an error in our request";
+        assert_eq!(said(422, failed, ""), Class::Conflict);
+        assert_eq!(said(422, "spec is invalid", cause), Class::User);
+        assert_eq!(said(400, "no such path", ""), Class::User);
+    }
+
+    #[test]
+    fn a_quota_is_no_missing_right() {
+        let class = |message: &str| {
+            let status = Status { code: 403, message: message.into(), ..Status::default() };
+            read(&kube::Error::Api(Box::new(status)), "x").class
+        };
+        assert_eq!(class(r#"pods "n0-0" is forbidden: exceeded quota: q"#), Class::User);
+        assert_eq!(
+            class(r#"pods "n0-0" is forbidden: violates PodSecurity "restricted:latest""#),
+            Class::User
+        );
+        assert_eq!(class(r#"pods is forbidden: User "u" cannot list resource "pods""#), Class::Denied);
+        let policy = "statefulsets.apps \"n0\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no";
+        assert_eq!(class(policy), Class::User);
+    }
+
+    #[test]
+    fn words_of_the_api_server_are_shortened() {
+        let status = Status { code: 422, message: "x".repeat(1 << 20), ..Status::default() };
+        assert!(read(&kube::Error::Api(Box::new(status)), "apply").message.len() < 3_000);
     }
 
     #[test]

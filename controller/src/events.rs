@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use self::dedup::{Dedup, Repetition};
-use crate::metrics::Metrics;
+use crate::{api_error, metrics::Metrics};
 
 /// Longest note that the API server takes (events.k8s.io/v1).
 const MAX_NOTE: usize = 1024;
@@ -90,7 +90,7 @@ impl Publisher {
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.as_bytes()).simple().to_string();
         v1::Event {
             metadata: ObjectMeta {
-                name: Some(format!("{}.{}", object.name_any(), &hash[..16])),
+                name: Some(format!("{}.{}", object.name_any(), hash.get(..16).unwrap_or(&hash))),
                 namespace: object.namespace(),
                 ..ObjectMeta::default()
             },
@@ -134,7 +134,7 @@ async fn send_all(client: Client, mut queued: mpsc::Receiver<v1::Event>, metrics
         };
         match sent {
             Ok(()) => metrics.event("sent"),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => metrics.event("sent"),
+            Err(error) if api_error::is_taken(&error) => metrics.event("sent"),
             Err(error) => {
                 metrics.event("failed");
                 tracing::debug!(event = name, %error, "an event could not be stored");
@@ -142,7 +142,7 @@ async fn send_all(client: Client, mut queued: mpsc::Receiver<v1::Event>, metrics
         }
         // At the end there is no work left to give way to.
         if !queued.is_closed() {
-            tokio::time::sleep((begin.elapsed() * REST).min(LONGEST_REST)).await;
+            tokio::time::sleep(begin.elapsed().saturating_mul(REST).min(LONGEST_REST)).await;
         }
     }
 }
@@ -151,8 +151,9 @@ fn shorten(note: &str) -> String {
     if note.len() <= MAX_NOTE {
         return note.to_owned();
     }
-    let end = (0..=MAX_NOTE - '…'.len_utf8()).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}…", &note[..end])
+    let most = MAX_NOTE.saturating_sub('…'.len_utf8());
+    let kept = (0..=most).rev().find_map(|end| note.get(..end)).unwrap_or_default();
+    format!("{kept}…")
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) async fn status(context: &Context, object: &SeiNode, status: &SeiNode
     // A replacement, not a merge: members that an earlier operator left in its plan go with that plan.
     match api.replace_status(&name, &parameters(), &next).await {
         Ok(stored) => Stored::Written(Arc::new(stored)),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Stored::Gone,
+        Err(error) if api_error::is_missing(&error) => Stored::Gone,
         Err(error) => Stored::Failed(api_error::read(&error, &format!("write the status of SeiNode {name}"))),
     }
 }
@@ -55,10 +55,11 @@ where
         PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match api.patch(&name, &parameters, &Patch::Json::<()>(patch)).await {
         Ok(stored) => Ok(Some(Arc::new(stored))),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-        Err(error) => {
-            Err(api_error::read(&error, &format!("remove finalizer {} of {name}", names::LEGACY_FINALIZER)))
-        }
+        Err(error) if api_error::is_missing(&error) => Ok(None),
+        Err(error) => Err(api_error::read_guarded(
+            &error,
+            &format!("remove finalizer {} of {name}", names::LEGACY_FINALIZER),
+        )),
     }
 }
 

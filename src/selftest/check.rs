@@ -153,7 +153,13 @@ impl Check {
             {
                 Err(failure(format!("it is still RollingUpdate, {NOBODY_ASKED} ({words})"), LOOK))
             }
-            (Self::WrongNode | Self::TwoReplicas, Response::Refused { words, .. }) => Ok(words.clone()),
+            // Others may refuse it too, for reasons of their own: a quota, another webhook.
+            (Self::WrongNode, Response::Refused { words, .. }) if words.contains("spec.overrides") => {
+                Ok(words.clone())
+            }
+            (Self::TwoReplicas, Response::Refused { words, .. }) if words.contains("spec.replicas") => {
+                Ok(words.clone())
+            }
             (Self::WrongNode, Response::Accepted(_)) => {
                 Err(failure(format!("it would have been taken, {NOBODY_ASKED}"), LOOK))
             }
@@ -161,7 +167,7 @@ impl Check {
                 "it would have been taken: nothing keeps a node from getting a second pod, which would run with its keys",
                 "See whether the ValidatingAdmissionPolicies and the webhook configurations of the release are there",
             )),
-            (Self::Node { .. } | Self::MadeOnDelete, Response::Refused { words, .. }) => {
+            (_, Response::Refused { words, .. }) => {
                 Err(failure(format!("it would have been refused ({words})"), "See who refuses it, and why"))
             }
         }
@@ -227,6 +233,8 @@ mod tests {
             (Check::MadeOnDelete, refused(422, "no"), false),
             (Check::TwoReplicas, refused(422, "spec.replicas"), true),
             (Check::TwoReplicas, taken(json!({})), false),
+            (Check::TwoReplicas, refused(403, "exceeded quota"), false),
+            (Check::WrongNode, refused(422, "denied by another webhook"), false),
             (Check::TwoReplicas, refused(403, "a cannot create resource \"statefulsets\""), false),
             (node, refused(404, "not found"), false),
             (node, Response::Missing("timeout".to_owned()), false),

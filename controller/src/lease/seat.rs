@@ -48,11 +48,9 @@ impl Seat {
         match stored {
             Ok(lease) => Ok(Written::Stored(Version(lease.metadata.resource_version.unwrap_or_default()))),
             // Somebody wrote it or made it meanwhile,
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Written::Overtaken),
+            Err(error) if api_error::is_conflict(&error) => Ok(Written::Overtaken),
             // or deleted it. Where it was to be made it is the namespace that is missing.
-            Err(kube::Error::Api(status)) if status.code == 404 && write.over.is_some() => {
-                Ok(Written::Overtaken)
-            }
+            Err(error) if api_error::is_missing(&error) && write.over.is_some() => Ok(Written::Overtaken),
             Err(error) => Err(self.words(verb, &error)),
         }
     }
