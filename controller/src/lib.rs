@@ -9,6 +9,9 @@
 //! probe ──> memory ─┴─> machine ──> fetch | persist | perform ──> events
 //! ```
 
+// Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
+
 mod api_error;
 mod cache;
 mod clock;

@@ -13,7 +13,7 @@ struct Room {
     because: &'static str,
 }
 
-const ROOMS: [Room; 11] = [
+const ROOMS: [Room; 12] = [
     Room {
         name: "seinode-api",
         uses: &[],
@@ -23,19 +23,19 @@ const ROOMS: [Room; 11] = [
     Room {
         name: "seinode-core",
         uses: &["seinode-api"],
-        tests_with: &[],
+        tests_with: &["hostile"],
         because: "thinking knows the vocabulary and nothing that acts; what it needs to know enters as a value",
     },
     Room {
         name: "seinode-controller",
         uses: &["seinode-api", "seinode-core"],
-        tests_with: &["sidecar-sim"],
+        tests_with: &["hostile", "sidecar-sim"],
         because: "the hands carry out what the core decides; admission and keys are not their business",
     },
     Room {
         name: "seinode-webhook",
         uses: &["seinode-core", "seinode-api"],
-        tests_with: &[],
+        tests_with: &["hostile"],
         because: "the gate judges with the core's own parser and touches nothing",
     },
     Room {
@@ -73,6 +73,12 @@ const ROOMS: [Room; 11] = [
         uses: &[],
         tests_with: &[],
         because: "the attribute expands to calls of the runner, by name",
+    },
+    Room {
+        name: "hostile",
+        uses: &[],
+        tests_with: &[],
+        because: "it changes any JSON, and knows nothing of who reads it",
     },
     Room {
         name: "xtask",
@@ -146,4 +152,24 @@ fn every_package_inherits_the_lints_that_forbid_unsafe_code() {
         }
     }
     assert_none("A package is outside the workspace's lints.", &offences);
+}
+
+#[test]
+fn who_reads_others_cannot_panic_by_arithmetic_or_index() {
+    let lints = ["clippy::arithmetic_side_effects", "clippy::indexing_slicing", "clippy::string_slice"];
+    let roots = [
+        "controller/api/src/lib.rs",
+        "controller/core/src/lib.rs",
+        "controller/src/lib.rs",
+        "webhook/src/lib.rs",
+    ];
+    let mut offences = Vec::new();
+    for root in roots {
+        let text = file(root).text;
+        let head = text.split("\nmod ").next().unwrap_or_default();
+        let denies = head.split_once("deny(").map(|(_, lints)| lints).unwrap_or_default();
+        let missing = lints.into_iter().filter(|lint| !head.contains("not(test)") || !denies.contains(lint));
+        offences.extend(missing.map(|lint| format!("{root} does not deny {lint}: put it back")));
+    }
+    assert_none("Data of others may panic.", &offences);
 }

@@ -15,6 +15,9 @@
 //! its own for SeiNodes, calls the API server, or changes an object unannounced. It must never keep a SeiNode from being
 //! deleted.
 
+// Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod clients;
 pub mod endpoint;
 pub mod guard;

@@ -35,8 +35,8 @@ impl<'a> View<'a> {
     pub fn members<const N: usize>(self, names: [&str; N]) -> [Self; N] {
         let mut found = [Self::default(); N];
         self.each_member(|name, value| {
-            if let Some(index) = names.iter().position(|wanted| *wanted == name) {
-                found[index] = value;
+            if let Some((_, place)) = names.iter().zip(&mut found).find(|(wanted, _)| **wanted == name) {
+                *place = value;
             }
         });
         found

@@ -32,8 +32,8 @@ pub fn hash(annotations: Option<&BTreeMap<String, String>>) -> Option<&str> {
 #[must_use]
 pub fn compare(installed: &CustomResourceDefinition) -> Definition {
     let ours = crd::seinode();
-    let hashes = [&ours, installed].map(|crd| hash(crd.metadata.annotations.as_ref()));
-    if hashes[0] == hashes[1] {
+    let [mine, theirs] = [&ours, installed].map(|crd| hash(crd.metadata.annotations.as_ref()));
+    if mine == theirs {
         return Definition::Same;
     }
     let mut lacks = Vec::new();

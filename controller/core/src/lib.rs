@@ -8,7 +8,11 @@
 //! [`fold`] folds what became of it into the facts, [`render`] makes the objects that effects apply, and
 //! [`events::between`] says what people should hear of a change of status.
 
+// Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod advice;
+pub mod bounds;
 mod children;
 pub mod conditions;
 pub mod configuration;
@@ -45,6 +49,7 @@ pub mod sidecar;
 pub mod subject;
 pub mod task;
 pub mod task_type;
+pub mod text;
 mod time;
 pub mod transition;
 pub mod violation;

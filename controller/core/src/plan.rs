@@ -143,7 +143,7 @@ impl Plan {
         let Some(current) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
             return;
         };
-        if self.tasks[..current].iter().any(|task| task.kind == TaskType::MarkReady) {
+        if self.tasks.iter().take(current).any(|task| task.kind == TaskType::MarkReady) {
             return self.reopen(why);
         }
         let id = self.id;
@@ -167,7 +167,7 @@ impl Plan {
             return;
         };
         let id = self.id;
-        let opened = self.tasks[..current].iter_mut().enumerate();
+        let opened = self.tasks.iter_mut().enumerate().take(current);
         if let Some((index, task)) = opened.rev().find(|(_, task)| task.kind == TaskType::MarkReady) {
             task.attempt = task.attempt.saturating_add(1);
             task.id = TaskId::derive(id, task.kind, index, task.attempt);
@@ -227,10 +227,8 @@ impl Plan {
     /// Lets the current task be tried again later, under a new id, or fails the plan.
     pub(crate) fn fail_current(&mut self, why: &str, chances: Chances, now: Timestamp) {
         let (id, failures) = (self.id, self.failures);
-        let Some(index) = self.tasks.iter().position(|task| task.progress != Progress::Complete) else {
-            return;
-        };
-        let task = &mut self.tasks[index];
+        let current = self.tasks.iter_mut().enumerate().find(|(_, task)| task.progress != Progress::Complete);
+        let Some((index, task)) = current else { return };
         task.error = Some(why.to_owned());
         if chances == Chances::Retry && task.attempt < task.kind.max_retries() {
             task.attempt = task.attempt.saturating_add(1);

@@ -44,7 +44,7 @@ enum Listed {
 
 impl Progress {
     pub(super) fn begin(gate: Gate, unsynced: Unsynced, plural: &str, restarts: IntCounter) -> Self {
-        unsynced.0.send_modify(|count| *count += 1);
+        unsynced.0.send_modify(|count| *count = count.saturating_add(1));
         Self { gate, unsynced, plural: plural.to_owned(), restarts, listed: Listed::NotYet, trouble: None }
     }
 
@@ -57,7 +57,7 @@ impl Progress {
                 self.gate.open();
                 if self.listed == Listed::NotYet {
                     self.listed = Listed::Once;
-                    self.unsynced.0.send_modify(|count| *count -= 1);
+                    self.unsynced.0.send_modify(|count| *count = count.saturating_sub(1));
                 }
             }
             Ok(_) => {}

@@ -35,18 +35,18 @@ pub(super) async fn receive(
     let mut kept = Vec::new();
     while let Some(part) = next {
         let part = part.map_err(|_| Unread::Broken)?;
-        let length = kept.len() + part.len();
+        let length = kept.len().saturating_add(part.len());
         if length > limits.body {
             drop(kept);
             discard(parts, limits.body).await;
             return Err(Unread::TooLarge);
         }
         if length > kept.capacity() {
-            let capacity = (2 * kept.capacity()).min(most).max(length);
+            let capacity = kept.capacity().saturating_mul(2).min(most).max(length);
             if capacity > limits.small {
                 share.grow(capacity, Instant::now()).map_err(|_| Unread::Evicted)?;
             }
-            kept.reserve_exact(capacity - kept.len());
+            kept.reserve_exact(capacity.saturating_sub(kept.len()));
         }
         kept.extend_from_slice(&part);
         next = tokio::select! {
@@ -59,9 +59,9 @@ pub(super) async fn receive(
 }
 
 async fn discard(mut parts: BodyDataStream, most: usize) {
-    let mut discarded = 0;
+    let mut discarded = 0_usize;
     while let Some(Ok(part)) = parts.next().await {
-        discarded += part.len();
+        discarded = discarded.saturating_add(part.len());
         if discarded > most {
             return;
         }

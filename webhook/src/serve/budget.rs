@@ -53,7 +53,7 @@ impl Budget {
     pub(super) fn open(&self, now: Instant) -> Share {
         let mut accounts = self.accounts();
         let (id, evicted) = (accounts.next, CancellationToken::new());
-        accounts.next += 1;
+        accounts.next = accounts.next.wrapping_add(1);
         let body = Body { began: now, bytes: 0, evicted: Some(evicted.clone()) };
         accounts.bodies.insert(id, body);
         Share { budget: self.clone(), id, evicted }
@@ -95,7 +95,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut accounts = self.budget.accounts();
         if let Some(body) = accounts.bodies.remove(&self.id) {
-            accounts.free += body.bytes;
+            accounts.free = accounts.free.saturating_add(body.bytes);
         }
     }
 }
@@ -109,7 +109,7 @@ impl Accounts {
 
     fn evict(&mut self, id: u64) {
         if let Some(body) = self.bodies.remove(&id) {
-            self.free += body.bytes;
+            self.free = self.free.saturating_add(body.bytes);
             body.evicted.inspect(CancellationToken::cancel);
         }
     }
@@ -119,7 +119,7 @@ impl Body {
     /// Bytes per millisecond.
     fn rate(&self, now: Instant) -> u128 {
         let took = now.duration_since(self.began).max(Duration::from_millis(1));
-        self.bytes as u128 * 1000 / took.as_micros()
+        (self.bytes as u128).saturating_mul(1000).checked_div(took.as_micros()).unwrap_or(u128::MAX)
     }
 }
 

@@ -171,7 +171,9 @@ fn write(response: Response) -> axum::response::Response {
 fn deadline(query: Option<&str>, longest: Duration) -> Duration {
     let pairs = query.into_iter().flat_map(|query| query.split('&'));
     let sent = pairs.filter_map(|pair| pair.strip_prefix("timeout=")?.strip_suffix('s')?.parse().ok()).next();
-    sent.map_or(longest, |seconds: u32| (Duration::from_secs(seconds.into()) * 9 / 10).min(longest))
+    sent.map_or(longest, |seconds: u32| {
+        Duration::from_millis(u64::from(seconds).saturating_mul(900)).min(longest)
+    })
 }
 
 #[cfg(test)]

@@ -64,5 +64,5 @@ pub(super) fn end_of((phase, since): (Phase, Instant), limits: &Limits) -> Optio
         Phase::Header => Some(limits.header),
         Phase::Body | Phase::Busy => None,
     };
-    lasts.map(|lasts| since + lasts)
+    lasts.and_then(|lasts| since.checked_add(lasts))
 }

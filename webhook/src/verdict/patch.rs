@@ -44,7 +44,9 @@ impl Patch {
             }
             at = at.get(token);
             if !at.is_set() {
-                self.make(&parent[..=depth], &parent[depth + 1..], members);
+                let (missing, below) =
+                    parent.split_at_checked(depth.saturating_add(1)).unwrap_or((parent, &[]));
+                self.make(missing, below, members);
                 return true;
             }
         }

@@ -79,11 +79,9 @@ pub(super) fn stopped(node: &str) -> String {
 fn reverted(old: &Set<'_>, new: &Set<'_>, node: &str) -> Option<String> {
     let names = edits::REVERTED;
     let (before, after) = (old.spec.members(names), new.spec.members(names));
-    let is_edited = |index: &usize| before[*index] != after[*index];
-    let excepted = |name: &&str| ["replicas", "updateStrategy"].contains(name);
-    let edited: Vec<_> = (0..names.len()).filter(is_edited).map(|index| names[index]).collect();
-    let edited: Vec<_> =
-        edited.into_iter().filter(|name| !excepted(name)).map(|name| format!("spec.{name}")).collect();
+    let edited = names.iter().zip(before.iter().zip(&after)).filter(|(_, (before, after))| before != after);
+    let edited = edited.map(|(name, _)| *name).filter(|name| !["replicas", "updateStrategy"].contains(name));
+    let edited: Vec<_> = edited.map(|name| format!("spec.{name}")).collect();
     (!edited.is_empty()).then(|| {
         format!(
             "the operator will revert {}: edit SeiNode {node} instead of its StatefulSet",

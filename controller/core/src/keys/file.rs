@@ -12,6 +12,8 @@ const PRIVATE_TYPE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC_TYPE: &str = "tendermint/PubKeyEd25519";
 const SEED_BYTES: usize = 32;
 const PUBLIC_BYTES: usize = 32;
+/// Length of a private key: seed and public key.
+const PRIVATE_BYTES: usize = SEED_BYTES + PUBLIC_BYTES;
 /// An address is this much of the hash of a public key.
 const ADDRESS_BYTES: usize = 20;
 
@@ -109,7 +111,7 @@ fn derived(key: &Key) -> Result<[u8; PUBLIC_BYTES], String> {
     let bytes = decode(key, "priv_key")?;
     let halves = bytes.split_first_chunk::<SEED_BYTES>();
     let Some((seed, public)) = halves.filter(|(_, public)| public.len() == PUBLIC_BYTES) else {
-        return Err(format!("has a priv_key.value that is not {} bytes long", SEED_BYTES + PUBLIC_BYTES));
+        return Err(format!("has a priv_key.value that is not {PRIVATE_BYTES} bytes long"));
     };
     let derived = SigningKey::from_bytes(seed).verifying_key().to_bytes();
     match derived == public {
@@ -129,7 +131,7 @@ fn decode(key: &Key, member: &str) -> Result<Zeroizing<Vec<u8>>, String> {
 
 /// The address of a public key, in upper-case hex.
 fn address_of(public: &[u8; PUBLIC_BYTES]) -> String {
-    Sha256::digest(public)[..ADDRESS_BYTES].iter().fold(String::new(), |mut hex, byte| {
+    Sha256::digest(public).iter().take(ADDRESS_BYTES).fold(String::new(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02X}");
         hex

@@ -10,11 +10,12 @@ pub(super) fn split(found: Vec<Violation>, before: &[Violation]) -> (Vec<Violati
     let key = |violation: &Violation| (unindexed(&violation.field), violation.rule.clone());
     let mut older = BTreeMap::<_, usize>::new();
     for violation in before {
-        *older.entry(key(violation)).or_default() += 1;
+        let left = older.entry(key(violation)).or_default();
+        *left = left.saturating_add(1);
     }
     found.into_iter().partition(|violation| match older.get_mut(&key(violation)) {
         Some(left) if *left > 0 => {
-            *left -= 1;
+            *left = left.saturating_sub(1);
             false
         }
         Some(_) | None => true,

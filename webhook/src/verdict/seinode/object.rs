@@ -60,13 +60,13 @@ fn spec(spec: View<'_>) -> Result<SeiNodeSpec, Violation> {
 
 /// Upper bound of the number of values in a JSON text: each follows a comma or opens a list or an object.
 fn values(json: &str) -> usize {
-    let (mut count, mut quoted, mut escaped) = (1, false, false);
+    let (mut count, mut quoted, mut escaped) = (1_usize, false, false);
     for byte in json.bytes() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'"' => quoted = !quoted,
-            b',' | b'[' | b'{' if !quoted => count += 1,
+            b',' | b'[' | b'{' if !quoted => count = count.saturating_add(1),
             _ => {}
         }
     }
