@@ -123,4 +123,6 @@ impl Sidecar {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

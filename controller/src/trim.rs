@@ -132,3 +132,6 @@ fn kept(meta: &mut ObjectMeta) {
     metadata(meta);
     meta.labels = labels;
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -6,6 +6,7 @@
 //! invariants are checked, and again when the world has come to rest.
 //!
 //! - `exhaustive`: every scenario, every trouble at every point: a sample of them in `cargo test`, all in `cargo prove`.
+//! - `fuzz`: objects that say what no object should; nothing panics, and no reconcile goes on for ever.
 //! - `walks`: many troubles at random points in random order. `SIM_RUNS` says how many walks, `SIM_SEED` where to begin:
 //!   `cargo test` goes the same ways every time, `cargo prove` others. A walk that fails prints its seed.
 //!
@@ -24,6 +25,7 @@ mod adoption;
 mod api_server;
 mod exhaustive;
 mod fields;
+mod fuzz;
 mod invariants;
 mod objects;
 mod operator;

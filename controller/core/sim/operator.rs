@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use seinode_core::{
+    failure::Class,
     memory::Memory,
     node::{NodeName, NodeRef},
     rate::{Monotonic, Now},
@@ -45,6 +46,8 @@ pub struct Operator {
     slot_limit: usize,
     /// It believes that many gates are shut at once.
     pub burst: bool,
+    /// Defects of the product that it met.
+    pub defects: Vec<String>,
     /// It has lost the lease: it brings its reconciles to an end and begins none.
     retiring: bool,
 }
@@ -175,6 +178,8 @@ impl Operator {
     /// A reconcile has ended.
     fn done(&mut self, node: &Key, done: &Done, now: Timestamp) {
         self.wake_all(&done.others, now);
+        let defect = done.failure.iter().filter(|failure| failure.class == Class::Invariant);
+        self.defects.extend(defect.map(|failure| failure.message.clone()));
         let Wake::After(pause) = done.wake else { return };
         let at = now.saturating_add(pause).unwrap();
         // A watch may have woken the node meanwhile.

@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Every watch brings what it brings by now.
-    fn deliver(&mut self) {
+    pub fn deliver(&mut self) {
         let Self { api, operators, now, .. } = self;
         for operator in operators {
             operator.deliver(api, *now);
@@ -175,11 +175,7 @@ impl World {
         self.steps += 1;
         match deed {
             Deed::Operate(index, node) => operator::step(self, index, &node),
-            Deed::CatchUp(index) => {
-                self.say(|| format!("the watches of operator {index} bring one more change"));
-                let Self { api, operators, now, .. } = self;
-                operators[index].catch_up(api, *now);
-            }
+            Deed::CatchUp(index) => self.catch_up(index),
             Deed::Glance(index, node) => {
                 self.say(|| format!("operator {index} hears of the gate of {node}"));
                 let Self { sidecars, operators, now, .. } = self;
@@ -196,6 +192,13 @@ impl World {
             self.stirred = (self.now, changes);
         }
         invariants::hold(self)
+    }
+
+    /// A watch that is behind brings one more change.
+    pub fn catch_up(&mut self, index: usize) {
+        self.say(|| format!("the watches of operator {index} bring one more change"));
+        let Self { api, operators, now, .. } = self;
+        operators[index].catch_up(api, *now);
     }
 
     /// Does one deed with what is wrong; says whether that mattered.
