@@ -57,7 +57,7 @@ const REVERTED_OF_SERVICE: [&str; 4] = ["clusterIP", "ports", "publishNotReadyAd
 #[must_use]
 pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     let (ours, others) = owners(live);
-    let labels = rendered["metadata"]["labels"].as_object();
+    let labels = rendered.pointer("/metadata/labels").and_then(Value::as_object);
     let is_of_concern = |path: &Path| match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["f:spec", member, ..] => {
             let reverted = REVERTED.iter().chain(&REVERTED_OF_SERVICE);
@@ -80,7 +80,7 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     });
     let mut gone = Vec::new();
     for part in ["spec", "metadata"] {
-        missing(&rendered[part], &live[part], vec![format!("f:{part}")], part, &mut gone);
+        missing(&rendered[part], &live[part], &[format!("f:{part}")], part, &mut gone);
     }
     gone.retain(|(_, shown)| !shown.contains("ownerReferences"));
     let changed = changed.map(|(manager, field)| (field.path, (field.shown, manager, Some(field.value))));
@@ -137,8 +137,8 @@ fn bounded(field: String) -> String {
 fn is_port_of_theirs(live: &Value, rendered: &Value, field: &Owned) -> bool {
     let [spec, ports, index, ..] = &field.place[..] else { return false };
     let name = |port: &Value| port["name"].as_str().map(str::to_owned);
-    let port = index.parse().ok().and_then(|index: usize| live["spec"]["ports"].get(index)).and_then(name);
-    let mut ours = rendered["spec"]["ports"].as_array().into_iter().flatten().map(name);
+    let port = live.pointer(&format!("/spec/ports/{index}")).and_then(name);
+    let mut ours = list(rendered, "/spec/ports").map(name);
     spec == "spec" && ports == "ports" && ours.all(|ours| ours != port)
 }
 
@@ -203,7 +203,7 @@ fn covers(ours: &BTreeSet<Path>, path: &Path) -> bool {
 /// The fields that are ours, and those of others by their manager. What controllers write into the status is left out.
 fn owners(live: &Value) -> (BTreeSet<Path>, BTreeMap<String, Vec<Owned>>) {
     let (mut ours, mut others) = (BTreeSet::new(), BTreeMap::<String, Vec<Owned>>::new());
-    for entry in live["metadata"]["managedFields"].as_array().into_iter().flatten() {
+    for entry in list(live, "/metadata/managedFields") {
         let manager = entry["manager"].as_str().unwrap_or(UNKNOWN);
         if entry["subresource"] == "status" {
             continue;
@@ -260,7 +260,7 @@ fn named(above: Above<'_>, step: &str, item: &Value) -> String {
 }
 
 /// Paths of what was rendered and is not there, and as people read them. A set without ordinals counts from 0, as ours do.
-fn missing(rendered: &Value, live: &Value, path: Path, above: &str, found: &mut Vec<(Path, String)>) {
+fn missing(rendered: &Value, live: &Value, path: &[String], above: &str, found: &mut Vec<(Path, String)>) {
     let below = |step: String| path.iter().cloned().chain([step]).collect::<Path>();
     match (rendered, live) {
         (Value::Object(rendered), Value::Object(live)) => {
@@ -268,7 +268,7 @@ fn missing(rendered: &Value, live: &Value, path: Path, above: &str, found: &mut 
             {
                 let (path, shown) = (below(format!("f:{key}")), member(above, key));
                 match live.get(key) {
-                    Some(there) => missing(value, there, path, &shown, found),
+                    Some(there) => missing(value, there, &path, &shown, found),
                     None => found.push((path, shown)),
                 }
             }
@@ -279,13 +279,18 @@ fn missing(rendered: &Value, live: &Value, path: Path, above: &str, found: &mut 
                 let (path, shown) =
                     (below(format!("k:{}", json!({ "name": name }))), format!("{above}[{name}]"));
                 match live.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(name)) {
-                    Some(there) => missing(value, there, path, &shown, found),
+                    Some(there) => missing(value, there, &path, &shown, found),
                     None => found.push((path, shown)),
                 }
             }
         }
         _ => {}
     }
+}
+
+/// The items of a list; none where there is no list.
+fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// What is empty may be left out by the API server.

@@ -93,8 +93,10 @@ impl Write {
                 "leaseTransitions": transitions,
             },
         });
-        if let Some(Version(version)) = over {
-            body["metadata"]["resourceVersion"] = json!(version);
+        if let Some(Version(version)) = over
+            && let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            metadata.insert("resourceVersion".to_owned(), json!(version));
         }
         body
     }

@@ -56,7 +56,8 @@ impl Schedule {
                 // A pod's status may come before its process has gone: who answers first may be the one from before.
                 let soon = AFTER_A_CHANGE.pause(self.answered);
                 *self = Self { answered: self.answered.saturating_add(1), ..Self::begin() };
-                soon.min(jitter(interval * 10 / 11, 10, &node.uid))
+                let shorter = interval.saturating_mul(10).checked_div(11).unwrap_or(interval);
+                soon.min(jitter(shorter, 10, &node.uid))
             }
             // It has waited for two seconds already.
             Err(Unreachable::Timeout) => SLOW.min(interval),

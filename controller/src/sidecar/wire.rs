@@ -36,8 +36,8 @@ struct Refusal {
 
 pub(super) fn body_of(submission: &Submission) -> Value {
     let mut body = json!({ "id": submission.id.to_string(), "type": submission.task.as_str() });
-    if let Some(params) = &submission.params {
-        body["params"] = params.clone();
+    if let (Some(params), Some(members)) = (&submission.params, body.as_object_mut()) {
+        members.insert("params".to_owned(), params.clone());
     }
     body
 }

@@ -87,7 +87,7 @@ impl Handler {
 
     async fn review(&self, endpoint: Endpoint, request: Request, slot: &Slot) -> Result<Response, Rejection> {
         let now = Instant::now();
-        let until = now + deadline(request.uri().query(), self.limits.deadline);
+        let until = now.checked_add(deadline(request.uri().query(), self.limits.deadline)).unwrap_or(now);
         let share = self.large.open(now);
         let receiving = body::receive(request.into_body(), &self.limits, &share, slot);
         let received = timeout_at(until, receiving).await.map_err(|_| Rejection::Slow)?;

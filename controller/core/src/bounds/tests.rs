@@ -56,7 +56,7 @@ fn words_of_others_of_any_length_have_a_storable_status() {
     let mut seen = nothing();
     let message = "ü".repeat(1 << 20);
     seen.failed_request = Some(Failure { class: Class::User, message: message.clone() });
-    let plan = PlanStatus { message: Some(message.clone()), ..PlanStatus::default() };
+    let plan = PlanStatus { message: Some(message), ..PlanStatus::default() };
     let status = SeiNodeStatus { plan: Some(plan), ..SeiNodeStatus::default() };
     let status = decide(&Subject::of(&object), &status, &seen).status;
     is_storable(&status);

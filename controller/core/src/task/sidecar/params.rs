@@ -69,8 +69,8 @@ fn gentx(ceremony: &Ceremony) -> Value {
     let mut params = json!({
         "chainId": chain_id, "stakingAmount": staking_amount, "accountBalance": account_balance,
     });
-    if let Some(genesis) = genesis_params {
-        params["genesisParams"] = json!(genesis);
+    if let (Some(genesis), Some(members)) = (genesis_params, params.as_object_mut()) {
+        members.insert("genesisParams".to_owned(), json!(genesis));
     }
     params
 }
