@@ -6,11 +6,9 @@ use seinode_api::SeiNodeStatus;
 
 use crate::{
     conditions,
-    text::{shorten, shortened},
+    text::{MESSAGE, shorten, shortened},
 };
 
-/// Most characters of the message of a condition: less than the 32,768 that the schema of conditions allows.
-pub(crate) const MESSAGE: usize = 8_000;
 /// Most characters of any other text of foreign origin.
 const WORDS: usize = 2_000;
 /// Most peers that status lists; the sidecar is given all of them.

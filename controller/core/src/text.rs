@@ -3,6 +3,9 @@
 
 use std::fmt::Display;
 
+/// Most characters of the message of a condition: less than the 32,768 that the schema of conditions allows.
+pub(crate) const MESSAGE: usize = 8_000;
+
 /// Cuts a text off behind so many characters; what is cut off is marked with `…`.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {

@@ -11,7 +11,6 @@ use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
 use super::{Told, Truth, Verdict};
 use crate::{
-    bounds,
     decision::Rest,
     exclusive::{Bid, Contest},
     intent::{Activity, Intent},
@@ -99,7 +98,7 @@ fn available(seen: &Observation) -> Verdict {
 fn spec_valid(subject: &Subject) -> Verdict {
     let (status, reason, message) = match &subject.intent {
         Ok(_) => (Truth::True, "Valid", "the spec holds every rule".to_owned()),
-        Err(found) => (Truth::False, "Invalid", text::joined(found, " | ", bounds::MESSAGE - 100)),
+        Err(found) => (Truth::False, "Invalid", text::joined(found, " | ", text::MESSAGE - 100)),
     };
     Verdict { type_: types::SPEC_VALID, status, reason, message }
 }

@@ -4,7 +4,6 @@
 use seinode_api::{SeiNodeStatus, conditions as types};
 
 use crate::{
-    bounds,
     conditions::{Told, Truth, Verdict},
     configuration,
     intent::Intent,
@@ -146,7 +145,7 @@ pub(super) fn contested(next: &SeiNodeStatus) -> Verdict {
             let message = format!(
                 "changed again and again and left as it is: {}; stop that writer, then set annotation \
                  {} to a new value",
-                text::joined(&fields, ", ", bounds::MESSAGE / 2),
+                text::joined(&fields, ", ", text::MESSAGE / 2),
                 seinode_api::names::RETRY_ANNOTATION
             );
             (Truth::True, "FieldContested", message)
