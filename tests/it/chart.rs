@@ -4,6 +4,7 @@
 mod alerts;
 mod certificates;
 mod dashboards;
+mod deletions;
 mod exposition;
 mod helm_test;
 mod installed;

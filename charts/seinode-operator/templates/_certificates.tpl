@@ -20,6 +20,25 @@
 /etc/seinode-operator/webhook
 {{- end }}
 
+{{/* Where the authority of the webhooks' clients is mounted. */}}
+{{- define "seinode-operator.clientDirectory" -}}
+/etc/seinode-operator/clients
+{{- end }}
+
+{{/* Name of the webhooks' certificate, which secure metrics present, too. */}}
+{{- define "seinode-operator.certificateName" -}}
+{{ .Values.fullname }}-webhook.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* The Secret with the authority of that certificate, and its key there, as a map. */}}
+{{- define "seinode-operator.authoritySource" -}}
+{{- if include "seinode-operator.ownAuthority" . -}}
+{name: {{ include "seinode-operator.authoritySecret" . }}, key: tls.crt}
+{{- else -}}
+{name: {{ include "seinode-operator.certificateSecret" . }}, key: ca.crt}
+{{- end -}}
+{{- end }}
+
 {{/* The annotation by which cert-manager's cainjector writes the caBundle of an object. */}}
 {{- define "seinode-operator.caInjection" -}}
 {{- if eq .Values.admission.certificates.source "cert-manager" -}}

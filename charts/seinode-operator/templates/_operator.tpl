@@ -64,6 +64,13 @@ nodeAffinity:
       - {key: kubernetes.io/arch, operator: In, values: {{ .Values.image.architectures | toJson }}}
 {{- end }}
 
+{{/* The kinds of nodes whose data volumes outlive their SeiNodes; SEI_STORAGE_RETAIN. */}}
+{{- define "seinode-operator.retained" -}}
+{{- $kinds := list -}}
+{{- range $kind, $retain := .Values.platform.storage.retain }}{{ if $retain }}{{ $kinds = append $kinds $kind }}{{ end }}{{ end -}}
+{{ join "," $kinds | default "none" }}
+{{- end }}
+
 {{/* The user that the operator writes as. */}}
 {{- define "seinode-operator.user" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}

@@ -9,6 +9,15 @@
 {{- if ne (len (uniq (list (int .ports.metrics) (int .ports.health) (int .ports.webhooks)))) 3 }}
 {{- $errors = append $errors "ports: two of them are the same; give metrics, health and webhooks one each" }}
 {{- end }}
+{{- if and .monitoring.metrics.secure (not .admission.webhooks.enabled) }}
+{{- $errors = append $errors "monitoring.metrics.secure: the metrics would use the certificate of the webhooks, and admission.webhooks.enabled is false; set one of them otherwise" }}
+{{- end }}
+{{- if and .monitoring.metrics.readers (not .monitoring.metrics.secure) }}
+{{- $errors = append $errors "monitoring.metrics.readers: the metrics are open to everybody; set secure to true, or leave readers out" }}
+{{- end }}
+{{- if and .admission.webhooks.clientCA.configMap (not .admission.webhooks.enabled) }}
+{{- $errors = append $errors "admission.webhooks.clientCA.configMap: there are no webhooks that clients could call; set admission.webhooks.enabled to true, or leave it out" }}
+{{- end }}
 {{- with .admission.certificates }}
 {{- if and (eq .source "file") (not .existingSecret) }}
 {{- $errors = append $errors "admission.certificates.existingSecret: source is file, and no Secret is named; name the one that has tls.crt, tls.key and ca.crt" }}
@@ -55,6 +64,7 @@
 {{- $flags := list "--log-format" "--metrics-bind-address" "--health-probe-bind-address" "--leader-elect" "--max-concurrent-reconciles"
   "--max-concurrent-rollouts" "--sidecar-probe-interval" "--sidecar-url-template" "--watch-namespace" "--webhook-bind-address"
   "--webhook-names" "--webhook-certificate-secret" "--webhook-certificate-directory" "--webhook-ca-bundle" "--disable-webhooks"
+  "--metrics-secure" "--webhook-client-ca"
   "--mutating-webhook-configuration" "--validating-webhook-configuration" }}
 {{- range .extraArgs }}
 {{- if has (splitList "=" . | first) $flags }}
@@ -62,8 +72,8 @@
 {{- end }}
 {{- end }}
 {{- range .extraVolumes }}
-{{- if eq .name "certificate" }}
-{{- $errors = append $errors "extraVolumes: certificate is the chart's own volume; choose another name" }}
+{{- if has .name (list "certificate" "clients") }}
+{{- $errors = append $errors (printf "extraVolumes: %s is the chart's own volume; choose another name" .name) }}
 {{- end }}
 {{- end }}
 {{- if and .hostNetwork (eq (len (uniq (list (int .ports.metrics) (int .ports.health) (int .ports.webhooks) 10250))) 3) }}

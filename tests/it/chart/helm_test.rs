@@ -1,16 +1,21 @@
 //! `helm test`, with both majors: helm creates the hook's account and pod, and the pod's command runs as a process under that
 //! account. No container runs here, so the test writes the outcome of the process to the pod's status, as the kubelet would.
 
-use std::{process::Command, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use devcluster::{Audit, Options};
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
-    core::v1::{Pod, ServiceAccount},
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::{Pod, PodSpec, Secret, ServiceAccount},
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use scenario::scenario;
 use serde_json::json;
@@ -78,6 +83,26 @@ async fn helm_test_passes_and_reports_each_failure(kit: Arc<Kit>) {
     .await;
 }
 
+#[scenario]
+async fn helm_test_scrapes_secure_metrics(kit: Arc<Kit>) {
+    let options = Options { crds: vec![seinode_api::crd::seinode()], ..xtask::platform::options() };
+    let world = Arc::new(kit.private(options).await);
+    let helm = Arc::new(Helm::of(&world));
+    let readers = json!([{"name": "prometheus", "namespace": "sei-system"}]);
+    let secure = json!({"monitoring": {"metrics": {"secure": true, "readers": readers}}});
+    let release = Release::install(Arc::clone(&world), &secure).await;
+    let replica = release.replica("operator-a").await;
+    let metrics = replica.address("metrics").await;
+    let (passed, said) = tested(&release.system, &helm, &metrics, "30").await;
+    assert!(passed && said.contains("ok    every replica serves /metrics, and one of them leads"), "{said}");
+    reqwest::get(format!("http://{metrics}/metrics")).await.unwrap_err();
+    for (account, expected) in [("prometheus", "yes"), ("default", "no")] {
+        let account = format!("--as=system:serviceaccount:sei-system:{account}");
+        let (_, answer) = release.system.try_kubectl(&["auth", "can-i", "get", "/metrics", &account]);
+        assert_eq!(answer.trim(), expected, "{account}");
+    }
+}
+
 /// Runs `helm test`: whether it passed, and what the process said.
 async fn tested(ns: &Namespace, helm: &Arc<Helm>, metrics: &str, within: &str) -> (bool, String) {
     let pods = ns.api::<Pod>();
@@ -99,13 +124,24 @@ async fn tested(ns: &Namespace, helm: &Arc<Helm>, metrics: &str, within: &str) -
     );
 
     let spec = pod.spec.unwrap();
-    let account = spec.service_account_name.unwrap();
+    let account = spec.service_account_name.clone().unwrap();
     let kubeconfig = ns.world.cluster.kubeconfig_for_account(&ns.name, &account).await.unwrap();
     // In place of the Service's name.
     let metrics = format!("--metrics={metrics}");
-    let here = |it: &String| if it.starts_with("--metrics=") { metrics.clone() } else { it.clone() };
+    let files = tempfile::tempdir().unwrap();
+    let mounted = mounted(ns, &spec, files.path()).await;
+    let here = |it: &String| match (it.starts_with("--metrics="), it.split_once('=')) {
+        (true, _) => metrics.clone(),
+        (false, Some(("--metrics-ca", _))) => {
+            format!("--metrics-ca={}", files.path().join("ca.crt").display())
+        }
+        (false, _) => it.clone(),
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
     command.args(spec.containers[0].args.iter().flatten().map(here)).arg(format!("--within={within}"));
+    if mounted {
+        command.arg("--metrics-token").arg(token(ns, &account, files.path()).await);
+    }
     command.env_clear().env("KUBECONFIG", kubeconfig);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let passed = output.status.success();
@@ -117,4 +153,30 @@ async fn tested(ns: &Namespace, helm: &Arc<Helm>, metrics: &str, within: &str) -
     let account = ns.api::<ServiceAccount>().get_opt(&account).await.unwrap();
     assert_eq!(account, None, "the account of the test stays when it is over");
     (passed, String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+/// Writes what the pod mounts, as the kubelet would, once it is there: the authority alone. Returns whether it mounts anything.
+async fn mounted(ns: &Namespace, spec: &PodSpec, directory: &Path) -> bool {
+    let Some(volume) = spec.volumes.iter().flatten().find(|it| it.name == "authority") else { return false };
+    let source = volume.secret.as_ref().unwrap();
+    let (name, item) = (source.secret_name.clone().unwrap(), source.items.clone().unwrap().remove(0));
+    let secrets = ns.api::<Secret>();
+    let data = eventually("the authority exists", async || {
+        let secret = secrets.get_opt(&name).await.unwrap().ok_or(())?;
+        secret.data.and_then(|mut data| data.remove(&item.key)).ok_or(())
+    })
+    .await;
+    assert!(!String::from_utf8(data.0.clone()).unwrap().contains("PRIVATE KEY"), "{item:?}");
+    std::fs::write(directory.join(item.path), data.0).unwrap();
+    true
+}
+
+/// A file with a token of an account.
+async fn token(ns: &Namespace, account: &str, directory: &Path) -> PathBuf {
+    let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
+    let accounts = ns.api::<ServiceAccount>();
+    let made = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
+    let file = directory.join("token");
+    std::fs::write(&file, made.status.unwrap().token).unwrap();
+    file
 }

@@ -18,6 +18,7 @@ use crate::kit::{
 /// Everything on, with all that can be said of it.
 fn everything() -> Value {
     json!({"monitoring": {
+        "metrics": {"secure": true, "readers": [{"name": "prometheus-k8s", "namespace": "monitoring"}]},
         "serviceMonitor": {
             "enabled": true, "interval": "15s", "labels": {"release": "prometheus"},
             "relabelings": [{"action": "replace", "targetLabel": "cluster", "replacement": "one"}],

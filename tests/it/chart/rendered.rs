@@ -58,6 +58,13 @@ async fn helms(kit: &Kit, ns: &Namespace) -> [Helm; 2] {
     [three.await, four.await]
 }
 
+/// Platform values with these retentions.
+fn retaining(retain: Value) -> Value {
+    let mut platform = xtask::platform::values();
+    platform["storage"]["retain"] = retain;
+    platform
+}
+
 /// Sets of values that together render every branch of the templates.
 fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
     let webhooks = |enabled: bool, policy: bool| json!({"webhooks": {"enabled": enabled}, "policy": {"enabled": policy}});
@@ -96,6 +103,16 @@ fn matrix(ns: &Namespace) -> Vec<(&'static str, Value)> {
         (
             "keys in one namespace",
             json!({"rbac": {"secrets": {"scope": "namespaces", "namespaces": {&ns.name: ["val-0", "val-1"]}}}}),
+        ),
+        (
+            "data",
+            json!({"admission": {"confirmDelete": {"enabled": true, "threshold": "500Gi"}},
+            "platform": retaining(json!({"archive": false, "signer": false}))}),
+        ),
+        (
+            "secure metrics and known clients",
+            json!({"admission": {"webhooks": {"clientCA": {"configMap": "clients", "key": "authority.pem"}}},
+            "monitoring": {"metrics": {"secure": true, "readers": [{"name": "prometheus", "namespace": "monitoring"}]}}}),
         ),
         ("no keys", json!({"rbac": {"secrets": {"scope": "none"}}})),
         (

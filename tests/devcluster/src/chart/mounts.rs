@@ -1,9 +1,9 @@
-//! Secrets as files, where a kubelet would mount them into the container of a replica.
+//! Secrets and ConfigMaps as files, where a kubelet would mount them into the container of a replica.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{PodSpec, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret, Volume};
 use kube::Api;
 
 use super::ChartError;
@@ -12,11 +12,10 @@ use crate::Cluster;
 /// Paths in the container, and where on this machine their content is.
 pub(super) type Mounts = BTreeMap<String, PathBuf>;
 
-/// Writes the Secrets that a pod mounts into a directory of the cluster, a new one for each pod.
+/// Writes the Secrets and ConfigMaps that a pod mounts into a directory of the cluster, a new one for each pod.
 ///
 /// # Errors
-/// When a Secret is missing, as a kubelet would wait for it; when a file cannot be written; when something else than a
-/// Secret is mounted.
+/// When one is missing, as a kubelet would wait for it; when a file cannot be written; when something else is mounted.
 pub(super) async fn of(
     cluster: &Cluster,
     namespace: &str,
@@ -26,18 +25,46 @@ pub(super) async fn of(
     let mut mounts = Mounts::new();
     for mount in spec.containers.iter().flat_map(|it| it.volume_mounts.iter().flatten()) {
         let volume = spec.volumes.iter().flatten().find(|it| it.name == mount.name);
-        let secret = volume.and_then(|it| it.secret.as_ref()?.secret_name.as_deref());
-        let name = secret.ok_or_else(|| ChartError::Unplayed(mount.name.clone()))?;
+        let volume = volume.ok_or_else(|| ChartError::Unplayed(mount.name.clone()))?;
         let directory = cluster.dir().join("mounts").join(pod).join(&mount.name);
-        let secrets: Api<Secret> = Api::namespaced(cluster.client(), namespace);
-        let secret = secrets.get(name).await.map_err(ChartError::api(format!("Secret {name}")))?;
         std::fs::create_dir_all(&directory)?;
-        for (file, content) in secret.data.into_iter().flatten() {
-            std::fs::write(directory.join(file), content.0)?;
+        for (file, content) in content(cluster, namespace, volume).await? {
+            std::fs::write(directory.join(file), content)?;
         }
         mounts.insert(mount.mount_path.clone(), directory);
     }
     Ok(mounts)
+}
+
+/// The files of a volume, by name.
+async fn content(
+    cluster: &Cluster,
+    namespace: &str,
+    volume: &Volume,
+) -> Result<BTreeMap<String, Vec<u8>>, ChartError> {
+    let (data, items) = match (&volume.secret, &volume.config_map) {
+        (Some(source), _) => {
+            let name = source.secret_name.clone().unwrap_or_default();
+            let secrets: Api<Secret> = Api::namespaced(cluster.client(), namespace);
+            let secret = secrets.get(&name).await.map_err(ChartError::api(format!("Secret {name}")))?;
+            let data = secret.data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
+            (data.collect::<BTreeMap<_, _>>(), source.items.clone())
+        }
+        (None, Some(source)) => {
+            let name = source.name.clone();
+            let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), namespace);
+            let map = maps.get(&name).await.map_err(ChartError::api(format!("ConfigMap {name}")))?;
+            let data = map.data.into_iter().flatten().map(|(key, text)| (key, text.into_bytes()));
+            (data.collect(), source.items.clone())
+        }
+        (None, None) => return Err(ChartError::Unplayed(volume.name.clone())),
+    };
+    let Some(items) = items else { return Ok(data) };
+    let picked = items.into_iter().map(|item| match data.get(&item.key) {
+        Some(content) => Ok((item.path, content.clone())),
+        None => Err(ChartError::Unplayed(format!("{}: key {} of nothing", volume.name, item.key))),
+    });
+    picked.collect()
 }
 
 /// An argument with paths of this machine in the place of those of the container.
