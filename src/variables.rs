@@ -48,11 +48,20 @@ variables! {
     EXPORT_PREFIX: "SEI_RESULT_EXPORT_PREFIX", "beginning of every key in that bucket", "shadow-results/";
 }
 
+/// The variable that may be missing: operators were set up before it existed.
+pub const RETAIN: Variable = Variable {
+    name: "SEI_STORAGE_RETAIN",
+    meaning: "data volumes that outlive their SeiNodes where spec.dataVolume.retain is not set: fullNode, archive, \
+              replayer, validator, signer, or none; archive,signer if the variable is missing",
+    example: "archive,signer",
+};
+
 /// The part of `run --help` about variables.
 pub fn help() -> String {
     let mut text =
-        "Platform settings are environment variables. All of these must be set, for example:\n".to_owned();
-    for Variable { name, meaning, example } in VARIABLES {
+        "Platform settings are environment variables. All but the last of these must be set, for example:\n"
+            .to_owned();
+    for Variable { name, meaning, example } in VARIABLES.iter().chain([&RETAIN]) {
         let assignment = format!("{name}={example}");
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {assignment:<40} {meaning}");

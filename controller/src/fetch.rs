@@ -14,6 +14,7 @@ use k8s_openapi::{
 use kube::Api;
 use seinode_api::{SeiNode, names};
 use seinode_core::{
+    adoption::{self, Estate},
     failure::{Class, Failure},
     import::{self, ImportFinding},
     intent::Intent,
@@ -62,7 +63,23 @@ pub(crate) async fn fetch(
         }
         Query::Service => children::service(context, node, intent).await.unwrap_or_else(Fetched::Failed),
         Query::Data => children::data(context, node, intent).await,
+        Query::LeftBehind(from) => {
+            left_behind(context, subject, seen, from).await.map_or_else(Fetched::Failed, Fetched::LeftBehind)
+        }
     }
+}
+
+/// What a SeiNode that is gone has left under the node's name. First everybody who may use it: who comes later sees the node.
+async fn left_behind(
+    context: &Context,
+    subject: &Subject,
+    seen: &Observation,
+    from: &str,
+) -> Result<Estate, Failure> {
+    let volume = adoption::volume(&subject.node);
+    let rivals = rivals::live(context, subject, seen, &volume).await?;
+    let children = children::left_behind(context, &subject.node, from).await?;
+    Ok(Estate { rivals, children })
 }
 
 /// The metadata of a SeiNode, live; `None` when it is gone. The watch may be behind.

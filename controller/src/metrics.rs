@@ -139,6 +139,8 @@ impl Metrics {
             Outcome::Volume(_)
             | Outcome::StatefulSetApplied(..)
             | Outcome::Scaled(_)
+            | Outcome::StatefulSetHandedOver(_)
+            | Outcome::ServiceHandedOver(_)
             | Outcome::VolumeInUse(_)
             | Outcome::ServiceApplied(..)
             | Outcome::BootstrapServiceApplied(_)
@@ -244,6 +246,8 @@ impl std::fmt::Debug for Brief<'_> {
             Outcome::Unreachable(_, unreachable) => write!(f, "{unreachable}"),
             Outcome::Volume(_) => f.write_str("volume"),
             Outcome::StatefulSetApplied(..)
+            | Outcome::StatefulSetHandedOver(_)
+            | Outcome::ServiceHandedOver(_)
             | Outcome::Scaled(_)
             | Outcome::VolumeInUse(_)
             | Outcome::ServiceApplied(..)
@@ -259,7 +263,7 @@ impl std::fmt::Debug for Brief<'_> {
 /// The name of an effect, for metrics and logs.
 pub(crate) fn kind(effect: &Effect) -> &'static str {
     match effect {
-        Effect::CreateVolume => "create-volume",
+        Effect::CreateVolume(_) => "create-volume",
         Effect::MarkVolume(_) => "mark-volume",
         Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => "apply-statefulset",
         Effect::Scale(_) => "scale",
@@ -272,5 +276,6 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
         Effect::DeletePod { .. } => "delete-pod",
         Effect::Submit(_) => "submit-task",
         Effect::RemoveLegacyFinalizer => "remove-legacy-finalizer",
+        Effect::HandOver { .. } => "hand-over",
     }
 }

@@ -1,5 +1,6 @@
 //! Performs effects. Each may be repeated without harm.
 
+mod adoption;
 mod bootstrap;
 mod repair;
 mod service;
@@ -40,7 +41,9 @@ pub(crate) async fn perform(context: &Context, machine: &Reconcile, effect: &Eff
                 .await
                 .map(Outcome::FinalizerRemoved)
         }
-        (Effect::MarkVolume(retention), _) => volume::mark(context, node, *retention).await,
+        (Effect::MarkVolume(retention), intent) => {
+            volume::mark(context, node, intent.as_ref().ok(), *retention).await
+        }
         (effect, Ok(intent)) => for_spec(context, node, intent, seen, effect).await,
         (_, Err(_)) => {
             let message = "defect of the operator: something is done for a spec that is not valid".into();
@@ -58,8 +61,8 @@ async fn for_spec(
     effect: &Effect,
 ) -> Result<Outcome, Failure> {
     match effect {
-        Effect::CreateVolume => volume::create(context, node, intent).await,
-        Effect::MarkVolume(retention) => volume::mark(context, node, *retention).await,
+        Effect::CreateVolume(retention) => volume::create(context, node, intent, *retention).await,
+        Effect::MarkVolume(retention) => volume::mark(context, node, Some(intent), *retention).await,
         Effect::ApplyStatefulSet => statefulset::apply(context, node, intent, seen, &[]).await,
         Effect::RepairStatefulSet(left) => statefulset::apply(context, node, intent, seen, left).await,
         Effect::Scale(replicas) => scale(context, node, seen, *replicas).await,
@@ -77,6 +80,10 @@ async fn for_spec(
         }
         Effect::Submit(submission) => Ok(submit(context, node, intent, seen, submission).await),
         Effect::RemoveLegacyFinalizer => Ok(Outcome::FinalizerRemoved(None)),
+        Effect::HandOver { child, uid, from, retention } => {
+            let handover = adoption::Handover { child: *child, uid, from, retention: *retention };
+            adoption::hand_over(context, node, &handover).await
+        }
     }
 }
 

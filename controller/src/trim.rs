@@ -13,7 +13,10 @@ use k8s_openapi::{
 };
 use kube::core::DeserializeGuard;
 use seinode_api::{SeiNode, names};
-use seinode_core::observation::{DATA, SIGNING_KEY};
+use seinode_core::{
+    observation::{DATA, SIGNING_KEY},
+    tracking,
+};
 
 /// A SeiNode keeps everything but its managed fields.
 pub(crate) fn node(node: &mut DeserializeGuard<SeiNode>) {
@@ -62,15 +65,19 @@ pub(crate) fn service(service: &mut Service) {
     service.status = None;
 }
 
-/// A PVC is judged by its metadata, and whether it is bound.
+/// A PVC is judged by its metadata, whether it is bound, its capacity, and the labels by which GitOps tools find it.
 pub(crate) fn volume(pvc: &mut PersistentVolumeClaim) {
+    let mut tracking = pvc.metadata.labels.clone().unwrap_or_default();
+    tracking.retain(|key, _| tracking::is_tracking(key));
     metadata(&mut pvc.metadata);
+    pvc.metadata.labels.get_or_insert_default().extend(tracking);
     pvc.spec = pvc.spec.take().map(|spec| PersistentVolumeClaimSpec {
         volume_name: spec.volume_name,
         ..PersistentVolumeClaimSpec::default()
     });
     pvc.status = pvc.status.take().map(|status| PersistentVolumeClaimStatus {
         phase: status.phase,
+        capacity: status.capacity,
         ..PersistentVolumeClaimStatus::default()
     });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use seinode_core::{
     platform::{Bucket, Platform, Requests, ResultExport},
     quantity::Quantity,
+    retention::RetentionPolicy,
 };
 
 use super::{
@@ -33,6 +34,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Platform> {
     let storage_class_archive = reader.text(&variables::CLASS_ARCHIVE, rules::dns_subdomain);
     let storage_size_default = reader.size(&variables::SIZE);
     let storage_size_archive = reader.size(&variables::SIZE_ARCHIVE);
+    let retention = reader.retention(&variables::RETAIN);
     let resources_default = reader.requests(&variables::CPU, &variables::MEMORY);
     let resources_archive = reader.requests(&variables::CPU_ARCHIVE, &variables::MEMORY_ARCHIVE);
     let snapshot_bucket = reader.bucket(&variables::SNAPSHOT_BUCKET, &variables::SNAPSHOT_REGION);
@@ -48,6 +50,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Platform> {
         storage_class_archive: storage_class_archive?,
         storage_size_default: storage_size_default?,
         storage_size_archive: storage_size_archive?,
+        retention: retention?,
         resources_default: resources_default?,
         resources_archive: resources_archive?,
         snapshot_bucket: snapshot_bucket?,
@@ -84,6 +87,17 @@ impl Reader<'_> {
             0 => Err(variable.problem("is zero")),
             _ => Ok(size),
         };
+        self.findings.take(validated)
+    }
+
+    /// An operator that was set up before this variable existed keeps its environment: the default holds.
+    fn retention(&mut self, variable: &Variable) -> Option<RetentionPolicy> {
+        if !self.environment.contains_key(variable.name) {
+            return Some(RetentionPolicy::default());
+        }
+        let validated = self
+            .value(variable)
+            .and_then(|value| value.parse().map_err(|why| variable.problem(format!("is wrong: {why}"))));
         self.findings.take(validated)
     }
 

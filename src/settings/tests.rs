@@ -135,9 +135,23 @@ fn a_bad_variable_is_reported_with_reason_and_example() {
         ("SEI_RESULT_EXPORT_BUCKET", "results/shadow", "has a path"),
         ("SEI_RESULT_EXPORT_REGION", "US", "other than a-z"),
         ("SEI_RESULT_EXPORT_PREFIX", "", "is empty"),
+        ("SEI_STORAGE_RETAIN", "", "is empty"),
+        ("SEI_STORAGE_RETAIN", "archives", "is not a kind of node: fullNode, archive"),
     ] {
-        let good = &environment()[name];
+        let good = environment().get(name).cloned().unwrap_or_else(|| variables::RETAIN.example.to_owned());
         check_refused(&[], &[(name, value)], &[name, reason, &format!("such as {good}")]);
+    }
+}
+
+#[test]
+fn retention_follows_the_environment() {
+    let mut environment = environment();
+    for (value, expected) in
+        [(None, "archive,signer"), (Some("none"), "none"), (Some("fullNode"), "fullNode")]
+    {
+        environment.extend(value.map(|value| ("SEI_STORAGE_RETAIN".to_owned(), value.to_owned())));
+        let platform = Settings::parse(&flags(&[]), &environment).unwrap().platform;
+        assert_eq!(platform.retention.to_string(), expected);
     }
 }
 

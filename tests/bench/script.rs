@@ -16,6 +16,7 @@ use seinode_core::{
     platform::{Bucket, Platform, Requests, ResultExport},
     quantity::Quantity,
     render,
+    retention::{Retention, RetentionPolicy},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub async fn bring_up(client: &Client, sidecars: &Sidecars, node: &SeiNode, node
     let intent = Intent::parse(node).unwrap();
     let namespace = node.namespace().unwrap();
     let me = NodeRef { namespace: namespace.clone(), name: node.name_any(), uid: "script".to_owned() };
-    apply(client, render::volume(&me, &intent, &platform())).await;
+    apply(client, render::volume(&me, &intent, &platform(), Retention::GoesWithTheNode)).await;
     apply(client, render::stateful_set(&me, &intent, &platform())).await;
     apply(client, render::service(&me, &intent)).await;
 
@@ -153,6 +154,7 @@ fn platform() -> Platform {
         storage_class_archive: text("SEI_STORAGE_CLASS_ARCHIVE"),
         storage_size_default: quantity("SEI_STORAGE_SIZE_DEFAULT"),
         storage_size_archive: quantity("SEI_STORAGE_SIZE_ARCHIVE"),
+        retention: RetentionPolicy::default(),
         resources_default: requests("SEI_RESOURCE_CPU_DEFAULT", "SEI_RESOURCE_MEM_DEFAULT"),
         resources_archive: requests("SEI_RESOURCE_CPU_ARCHIVE", "SEI_RESOURCE_MEM_ARCHIVE"),
         snapshot_bucket: bucket("SEI_SNAPSHOT_BUCKET", "SEI_SNAPSHOT_REGION"),

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod admission;
+mod adoption;
 mod background;
 mod binary;
 mod bootstrap;

@@ -18,7 +18,7 @@ use sidecar_sim::TaskType;
 use crate::kit::{
     Kit, Namespace, eventually,
     fixtures::validator,
-    namespace::{condition, condition_status},
+    namespace::{condition, condition_status, full_node},
 };
 
 async fn replicas(ns: &Namespace) -> i32 {
@@ -182,6 +182,70 @@ async fn a_volume_of_the_original_operator_is_labelled(kit: Arc<Kit>) {
     eventually("the annotation is back", async || {
         let volume = volumes.get("data-n0").await.unwrap();
         if volume.annotations().contains_key("sei.io/owner-uid") { Ok(()) } else { Err(volume.metadata) }
+    })
+    .await;
+}
+
+#[scenario]
+async fn an_archive_keeps_its_volume_by_default(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let archive = full_node("n0", "").replace("fullNode: {}", "archive: {}");
+    let node: SeiNode = ns.create_yaml(&archive).await;
+    // It was tied by an earlier version.
+    let tied = json!([{"apiVersion": "sei.io/v1alpha1", "kind": "SeiNode", "name": "n0", "uid": node.uid(),
+                       "controller": true, "blockOwnerDeletion": true}]);
+    let volume = json!({
+        "metadata": {"name": "data-n0", "labels": {"sei.io/node": "n0"}, "ownerReferences": tied},
+        "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "gp3-archive",
+                 "resources": {"requests": {"storage": "40Ti"}}},
+    });
+    let volume = serde_json::from_value(volume).unwrap();
+    ns.api::<PersistentVolumeClaim>().create(&Default::default(), &volume).await.unwrap();
+    let _operator = ns.operator();
+    ns.reports("n0", ("VolumeRetained", "True", "Retained"), &[]).await;
+    assert_eq!(owners(&ns).await, [""; 0]);
+    // The spec wins.
+    ns.patch("n0", json!({"spec": {"dataVolume": {"retain": false}}})).await;
+    ns.reports("n0", ("VolumeRetained", "False", "GoesWithTheNode"), &[]).await;
+    assert_eq!(owners(&ns).await, [node.uid().unwrap()]);
+    ns.patch("n0", json!({"spec": {"dataVolume": null}})).await;
+    ns.reports("n0", ("VolumeRetained", "True", "Retained"), &[]).await;
+    ns.delete::<SeiNode>("n0", PropagationPolicy::Foreground).await;
+    ns.gone::<SeiNode>("n0").await;
+    let after = ns.api::<PersistentVolumeClaim>().get("data-n0").await.unwrap();
+    assert_eq!(after.metadata.deletion_timestamp, None);
+}
+
+#[scenario]
+async fn labels_of_gitops_tools_never_reach_a_volume(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let operator = ns.operator();
+    let labels =
+        "  podLabels: {team: rpc, argocd.argoproj.io/instance: sei, kustomize.toolkit.fluxcd.io/name: sei}\n";
+    ns.full_node("n0", labels).await;
+    ns.running("n0").await;
+    let volumes = ns.api::<PersistentVolumeClaim>();
+    let on_volume = async || volumes.get("data-n0").await.unwrap().labels().clone();
+    let expected =
+        || [("sei.io/node", "n0"), ("team", "rpc")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    assert_eq!(on_volume().await, expected());
+    let set = ns.api::<StatefulSet>().get("n0").await.unwrap();
+    assert_eq!(set.labels().get("argocd.argoproj.io/instance").map(String::as_str), Some("sei"));
+    drop(operator);
+
+    // An earlier version let them through. What people labelled themselves is theirs.
+    let earlier = json!({"metadata": {"labels": {
+        "argocd.argoproj.io/instance": "sei", "app.kubernetes.io/instance": "backup", "mine": "yes"
+    }}});
+    volumes.patch("data-n0", &PatchParams::default(), &Patch::Merge(earlier)).await.unwrap();
+    let _operator = ns.operator();
+    let mut left: std::collections::BTreeMap<String, String> = expected();
+    left.extend(
+        [("app.kubernetes.io/instance", "backup"), ("mine", "yes")].map(|(k, v)| (k.into(), v.into())),
+    );
+    eventually("the label is taken off", async || {
+        let now = on_volume().await;
+        if now == left { Ok(()) } else { Err(now) }
     })
     .await;
 }

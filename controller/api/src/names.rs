@@ -18,7 +18,7 @@ pub const LEGACY_FINALIZER: &str = "sei.io/seinode-finalizer";
 pub const FIELD_MANAGER: &str = "seinode-controller";
 /// Field manager of repairs that write parts of a child as a whole.
 pub const REPAIR_MANAGER: &str = "seinode-controller-repair";
-/// Annotation on a data PVC: UID of the SeiNode that it was made for.
+/// Annotation on a data PVC, a StatefulSet and a Service: UID of the SeiNode that it was made for.
 pub const OWNER_UID_ANNOTATION: &str = "sei.io/owner-uid";
 /// Annotation on pods: Karpenter does not move them.
 pub const DO_NOT_DISRUPT_ANNOTATION: &str = "karpenter.sh/do-not-disrupt";
@@ -32,6 +32,10 @@ pub const SUSPEND_ANNOTATION: &str = "sei.io/suspend";
 pub const ALLOW_UNKNOWN_OVERRIDES_ANNOTATION: &str = "sei.io/allow-unknown-overrides";
 /// Annotation on a SeiNode whose data PVC was lost: the UID of that PVC. It lets the operator make a new, empty one.
 pub const RECREATE_VOLUME_ANNOTATION: &str = "sei.io/recreate-volume";
+/// Annotation on a SeiNode: the UID of a SeiNode that is gone, whose StatefulSet, Service and PVC this one takes over.
+pub const ADOPT_ANNOTATION: &str = "sei.io/adopt";
+/// Annotation on a SeiNode: its own name, which confirms that it may be deleted with its data.
+pub const CONFIRM_DELETE_ANNOTATION: &str = "sei.io/confirm-delete";
 /// Annotation on a StatefulSet: hash of what the operator rendered.
 pub const TEMPLATE_HASH_ANNOTATION: &str = "sei.io/template-hash";
 /// Annotation on a pod template: hash of the configuration, so that another one is another revision.

@@ -30,6 +30,7 @@ pub fn by_the_earlier_operator(world: &mut World, node: &Key, image: &str) -> Re
     actors::carry_out(world, Deed::ObserveSet(set));
     world.api.update(node, |object| {
         if let Object::Node(node) = object {
+            node.metadata.finalizers = Some(vec![names::LEGACY_FINALIZER.to_owned()]);
             let plan = PlanStatus { id: "foreign".into(), phase: "Complete".into(), ..PlanStatus::default() };
             node.status = Some(SeiNodeStatus {
                 phase: Some(Phase::Running),

@@ -3,16 +3,22 @@
 //!
 //! `cargo test` takes a sample of the points, by a printed seed; `cargo prove` takes them all, scenario by scenario.
 
-use self::Beginning::Running;
+use self::Beginning::{AdoptedAnd, Running};
 use crate::{
     adoption,
+    api_server::Propagation,
     invariants::Violation,
     objects::{Key, Kind},
     operator::Fault,
     prng::Prng,
     run::{conclude, settle},
     scenarios::Scenario,
-    troubles::{Trouble, Trouble::Edit, Wish, Wish::Image},
+    troubles::{
+        Trouble,
+        Trouble::{Delete, Edit},
+        Wish,
+        Wish::Image,
+    },
     walks,
     world::{Order, World},
 };
@@ -70,6 +76,8 @@ enum Beginning {
     Running(Trouble),
     /// The earlier operator has run the first of them, with this image.
     Adopted(&'static str),
+    /// The same, and a person has done this to it before our operator looked for the first time.
+    AdoptedAnd(Trouble),
     /// They run, only one may be rolled out at a time, and all are to have another image.
     OneSlot,
 }
@@ -88,6 +96,11 @@ impl Beginning {
             Self::New => {}
             Self::Running(trouble) => drop(trouble.strike(world, &first(world))),
             Self::Adopted(image) => adoption::by_the_earlier_operator(world, &first(world), image)?,
+            Self::AdoptedAnd(trouble) => {
+                let node = first(world);
+                adoption::by_the_earlier_operator(world, &node, "seid:1")?;
+                trouble.strike(world, &node);
+            }
             Self::OneSlot => {
                 world.operators[0].limit_slots(1);
                 let nodes: Vec<Key> = world.api.list(Kind::Node).map(|node| node.key()).collect();
@@ -270,5 +283,13 @@ scenarios! {
     adopted_as_it_is: "block-sync", Beginning::Adopted("seid:1");
     adopted_with_another_image: "block-sync", Beginning::Adopted("seid:0");
     adopted_signer: "signer", Beginning::Adopted("seid:0");
+    adopted_signer_deleted: "signer", AdoptedAnd(Delete(Propagation::Foreground));
+    adopted_signer_deleted_while_suspended: "signer", AdoptedAnd(Trouble::DeleteSuspended);
+    adopted_archive_deleted: "archive", AdoptedAnd(Delete(Propagation::Background));
+    adopted_archive_deleted_with_an_invalid_spec: "archive", AdoptedAnd(Trouble::DeleteInvalid);
+    orphaned_full_node: "block-sync", Running(Trouble::OrphanAndAdopt);
+    orphaned_signer: "signer", Running(Trouble::OrphanAndAdopt);
+    orphaned_after_its_bootstrap: "bootstrap", Running(Trouble::OrphanAndAdopt);
+    adopted_archive: "archive", Beginning::Adopted("seid:1");
     two_nodes_and_one_slot: "two nodes", Beginning::OneSlot;
 }

@@ -3,6 +3,7 @@
 //! The ledger remembers what cannot be seen in the world any more: which plans were stored, which tasks were run. What
 //! must hold once the world has come to rest is in `settled`.
 
+mod retention;
 mod rollout;
 pub mod settled;
 
@@ -69,6 +70,8 @@ pub struct Ledger {
     /// Nodes whose sidecar forgot its tasks while an operator forgot too how far it was: the tasks are done again, and one
     /// that the sidecar did twice meanwhile passes for the second time although config-apply came after it.
     pub forgotten: BTreeSet<Key>,
+    /// UIDs of the nodes whose volume must outlive them.
+    keeps: BTreeSet<String>,
     violation: Option<Violation>,
 }
 
@@ -134,7 +137,20 @@ impl Ledger {
         let Touch { node, subject, status, effect, seen: _ } = touch;
         let wanted = subject.deletion == Deletion::Absent;
         let paused = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Paused);
-        let standing = matches!(effect, Effect::RemoveLegacyFinalizer | Effect::MarkVolume(_));
+        let standing =
+            matches!(effect, Effect::RemoveLegacyFinalizer | Effect::MarkVolume(_) | Effect::HandOver { .. });
+        if let Effect::HandOver { from, .. } = effect {
+            let stored = api.get(node).and_then(|node| node.node()?.status.as_ref()?.adopted.clone());
+            if stored.is_none_or(|record| record.uid != *from) {
+                self.violated("a handover is recorded before anything is handed over", node.to_string());
+            }
+            if api.has_uid(from) {
+                self.violated(
+                    "nothing is taken that a living SeiNode owns",
+                    format!("{node} takes from {from}"),
+                );
+            }
+        }
         let stops = matches!(effect, Effect::Scale(Replicas::Zero) | Effect::SuspendJob(JobRun::Suspended));
         if wanted && subject.suspension == Suspension::On {
             self.violated("a suspended node receives no effect", format!("{node}: {effect:?}"));
@@ -263,7 +279,7 @@ pub fn brief(status: &SeiNodeStatus) -> String {
 /// Whether an effect is what a task is for.
 fn asks_for(task: TaskType, effect: &Effect) -> bool {
     match effect {
-        Effect::CreateVolume => task == TaskType::EnsureDataPvc,
+        Effect::CreateVolume(_) => task == TaskType::EnsureDataPvc,
         Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => task == TaskType::ApplyStatefulset,
         Effect::ApplyService | Effect::RepairService(_) => task == TaskType::ApplyService,
         Effect::ApplyBootstrapService => task == TaskType::DeployBootstrapService,
@@ -275,9 +291,11 @@ fn asks_for(task: TaskType, effect: &Effect) -> bool {
         Effect::DeletePod { .. } => task == TaskType::ReplacePod,
         Effect::DeleteService(_) => task == TaskType::TeardownBootstrap,
         Effect::Submit(submission) => submission.task == task,
-        Effect::MarkVolume(_) | Effect::Scale(_) | Effect::SuspendJob(_) | Effect::RemoveLegacyFinalizer => {
-            true
-        }
+        Effect::MarkVolume(_)
+        | Effect::Scale(_)
+        | Effect::SuspendJob(_)
+        | Effect::HandOver { .. }
+        | Effect::RemoveLegacyFinalizer => true,
     }
 }
 
@@ -294,7 +312,8 @@ pub fn touches(world: &mut World, touch: &Touch<'_>) {
 ///
 /// # Errors
 /// The first invariant that does not hold.
-pub fn hold(world: &World) -> Result<(), Violation> {
+pub fn hold(world: &mut World) -> Result<(), Violation> {
+    retention::remember(world);
     if let Some(violation) = &world.ledger.violation {
         return Err(violation.clone());
     }
@@ -321,5 +340,6 @@ pub fn hold(world: &World) -> Result<(), Violation> {
             return Err(Violation { invariant: "two pods never sign with one key", message });
         }
     }
+    retention::hold(world)?;
     rollout::hold(world)
 }

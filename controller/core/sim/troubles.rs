@@ -4,7 +4,7 @@ mod people;
 
 use std::rc::Rc;
 
-use seinode_api::{SeiNode, names, spec};
+use seinode_api::{SeiNode, conditions, names, spec};
 
 pub use self::people::{Hand, Wish};
 
@@ -59,13 +59,19 @@ pub enum Trouble {
     Retry,
     /// A person deletes the node.
     Delete(Propagation),
+    /// A person deletes the node, which is suspended.
+    DeleteSuspended,
+    /// A person deletes the node, whose spec breaks a rule.
+    DeleteInvalid,
     /// A person deletes the node and creates it anew at once.
     Recreate,
+    /// A person deletes the node without its children, and creates it anew to take them over.
+    OrphanAndAdopt,
 }
 
 impl Trouble {
     /// What may happen to a node that comes up.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -83,10 +89,11 @@ impl Trouble {
         Self::Delete(Propagation::Background),
         Self::Delete(Propagation::Foreground),
         Self::Recreate,
+        Self::OrphanAndAdopt,
     ];
 
     /// What may happen to a node that runs.
-    pub const RUNNING: [Self; 30] = [
+    pub const RUNNING: [Self; 33] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -116,7 +123,10 @@ impl Trouble {
         Self::Suspend,
         Self::Retry,
         Self::Delete(Propagation::Background),
+        Self::DeleteSuspended,
+        Self::DeleteInvalid,
         Self::Recreate,
+        Self::OrphanAndAdopt,
     ];
 
     /// Strikes a node; says whether there was anything to strike.
@@ -189,7 +199,16 @@ impl Trouble {
                 annotate(world, node, names::RETRY_ANNOTATION, &value);
             }
             Self::Delete(how) => world.api.delete(node, how, world.now),
+            Self::DeleteSuspended => {
+                annotate(world, node, names::SUSPEND_ANNOTATION, "true");
+                world.api.delete(node, Propagation::Background, world.now);
+            }
+            Self::DeleteInvalid => {
+                edit(world, node, |spec| spec.peers.push(spec::PeerSource::default()));
+                world.api.delete(node, Propagation::Background, world.now);
+            }
             Self::Recreate => recreate(world, node),
+            Self::OrphanAndAdopt => orphan_and_adopt(world, node),
         }
         self == Self::Deafen || world.stirrings() != before
     }
@@ -232,6 +251,13 @@ fn help(world: &mut World, key: &Key, node: &SeiNode) {
         |plan: &seinode_api::status::PlanStatus| plan.phase == "Failed" && plan.next_attempt.is_none();
     if status.plan.as_ref().is_some_and(given_up) || status.scaled_by_hand.is_some() {
         Trouble::Retry.strike(world, key);
+    }
+    let adopted = conditions::find(&status.conditions, conditions::ADOPTED).filter(|it| it.status == "False");
+    match adopted.map(|it| it.reason.as_str()) {
+        Some("Bootstrapping") => drop(Trouble::LoseJob.strike(world, key)),
+        // There is nothing to take over after all.
+        Some(_) => unannotate(world, key, names::ADOPT_ANNOTATION),
+        None => {}
     }
     if node.spec.image.contains(BAD) {
         Trouble::Edit(Wish::Image("seid:9")).strike(world, key);
@@ -329,6 +355,30 @@ fn annotate(world: &mut World, node: &Key, name: &str, value: &str) {
     world.api.update(node, |object| {
         object.meta_mut().annotations.get_or_insert_default().insert(name.into(), value.into());
     });
+}
+
+fn unannotate(world: &mut World, node: &Key, name: &str) {
+    world.api.update(node, |object| {
+        object.meta_mut().annotations.get_or_insert_default().remove(name);
+    });
+}
+
+fn orphan_and_adopt(world: &mut World, node: &Key) {
+    let Some(before) = world.api.get(node).map(Rc::clone) else { return };
+    let Some(old) = before.node() else { return };
+    world.api.delete(node, Propagation::Orphan, world.now);
+    if world.api.get(node).is_some() {
+        return;
+    }
+    let mut next = SeiNode::new(&node.name, old.spec.clone());
+    next.metadata.namespace = Some(node.namespace.to_string());
+    next.metadata.labels.clone_from(&old.metadata.labels);
+    // Its pod may sign already, before it holds anything: that counts as a key that nobody has examined.
+    world.ledger.people.unclaimed.insert(node.clone());
+    let annotation = (names::ADOPT_ANNOTATION.to_owned(), before.uid().to_owned());
+    next.metadata.annotations = Some([annotation].into());
+    world.now += jiff::SignedDuration::from_secs(1);
+    world.api.create(next.into(), world.now);
 }
 
 fn recreate(world: &mut World, node: &Key) {

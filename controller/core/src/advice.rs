@@ -3,8 +3,8 @@
 use seinode_api::names;
 
 use crate::{
-    intent::{Intent, Mode, Retention, VolumeSource},
-    node::NodeRef,
+    intent::{Intent, Mode},
+    retention::Retention,
 };
 
 /// What a person should hear of a spec that is accepted.
@@ -31,21 +31,29 @@ pub fn of(intent: &Intent) -> Vec<String> {
     of_images.chain(of_keys).collect()
 }
 
-/// What becomes of the volume of a node that is deleted, and how its data can be kept.
+/// What becomes of the volume of a node that is deleted, and how its data can be kept. `None` where its retention is not
+/// known: nobody has said, and the operator has not looked at it yet.
 #[must_use]
-pub fn deletion(node: &NodeRef, intent: &Intent) -> String {
-    let (name, pvc) = (&node.name, intent.data_volume(node));
-    match (&intent.volume, intent.retention) {
-        (VolumeSource::Import(_), _) => {
-            format!("SeiNode {name} goes; PVC {pvc} stays, because it was imported")
+pub fn deletion(name: &str, retention: Option<Retention>) -> String {
+    match retention {
+        Some(Retention::Kept) => {
+            format!(
+                "SeiNode {name} goes; PVC data-{name} stays with its data: delete it by hand, or import it"
+            )
         }
-        (VolumeSource::Own, Retention::Kept) => {
-            format!("SeiNode {name} goes; PVC {pvc} stays with its data: delete it by hand, or import it")
-        }
-        (VolumeSource::Own, Retention::GoesWithTheNode) => format!(
-            "PVC {pvc} and its data go with SeiNode {name}; to retain them, set spec.dataVolume.retain: true before"
+        Some(Retention::GoesWithTheNode) => format!(
+            "PVC data-{name} and its data go with SeiNode {name}; to retain them, set spec.dataVolume.retain: true before"
+        ),
+        None => format!(
+            "PVC data-{name} is deleted with SeiNode {name} if the SeiNode owns it: check its metadata.ownerReferences"
         ),
     }
+}
+
+/// What becomes of the imported volume of a node that is deleted.
+#[must_use]
+pub fn deletion_of_importer(name: &str, pvc: &str) -> String {
+    format!("SeiNode {name} goes; PVC {pvc} stays, because it was imported")
 }
 
 /// What an image is called by.
@@ -122,14 +130,14 @@ mod tests {
 
     #[test]
     fn a_deletion_says_what_becomes_of_the_volume() {
-        let node = NodeRef { namespace: "sei".into(), name: "a".into(), uid: String::new() };
-        for (rest, words) in [
-            ("fullNode: {}", "data-a and its data go with SeiNode a"),
-            ("fullNode: {}, dataVolume: {retain: true}", "PVC data-a stays"),
-            ("fullNode: {}, dataVolume: {import: {pvcName: b}}", "PVC b stays, because it was imported"),
+        for (retention, words) in [
+            (Some(Retention::GoesWithTheNode), "data-a and its data go with SeiNode a"),
+            (Some(Retention::Kept), "PVC data-a stays"),
+            (None, "check its metadata.ownerReferences"),
         ] {
-            let said = deletion(&node, &intent(&format!("image: i, {rest}")));
+            let said = deletion("a", retention);
             assert!(said.contains(words), "{said}");
         }
+        assert!(deletion_of_importer("a", "b").contains("PVC b stays, because it was imported"));
     }
 }

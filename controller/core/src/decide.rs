@@ -4,6 +4,7 @@
 //! plan is not in status already: a new plan is a decision of its own, to be stored first (or confirmed: see
 //! [`crate::fast_mark_ready`]). The few effects that need no plan follow from the spec alone and are in `standing`.
 
+mod adoption;
 mod advance;
 mod follow;
 mod init;
@@ -46,7 +47,9 @@ pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> 
 
 /// The rules of a node with a valid spec that nobody has suspended, in order of precedence.
 const RULES: &[Rule] = &[
+    adoption::hand_over,
     standing::pause,
+    adoption::take_up,
     init::fetch_imported_volume,
     repair::on_request,
     running::hold_adopted_key,

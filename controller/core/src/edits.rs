@@ -82,7 +82,7 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     for part in ["spec", "metadata"] {
         missing(&rendered[part], &live[part], &[format!("f:{part}")], part, &mut gone);
     }
-    gone.retain(|(_, shown)| !shown.contains("ownerReferences"));
+    gone.retain(|(_, shown)| !is_ownership(shown));
     let changed = changed.map(|(manager, field)| (field.path, (field.shown, manager, Some(field.value))));
     let gone = gone.into_iter().map(|(path, shown)| (path, (shown, UNKNOWN.to_owned(), None)));
     // A field follows at once on the one that it is in.
@@ -97,6 +97,13 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// Whether a path says whose a child is: children of earlier versions lack some of it.
+fn is_ownership(shown: &str) -> bool {
+    shown.contains("ownerReferences")
+        || shown.contains(names::OWNER_UID_ANNOTATION)
+        || shown == "metadata.annotations"
 }
 
 /// The rendered object without the fields that are left as somebody else wants them: apply does not touch what it does not

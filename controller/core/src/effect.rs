@@ -6,11 +6,12 @@ use seinode_api::SeiNode;
 use serde_json::Value;
 
 use crate::{
+    adoption::Child,
     edits::Edit,
     failure::Failure,
     ids::TaskId,
-    intent::Retention,
     observation::{Job, ServiceView, StatefulSetView, Volume},
+    retention::Retention,
     sidecar::Unreachable,
     task_type::TaskType,
 };
@@ -19,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Creates the data PVC; reads it instead when it exists already.
-    CreateVolume,
+    CreateVolume(Retention),
     /// Annotates the data PVC with our UID, and adds or removes the SeiNode's owner reference.
     MarkVolume(Retention),
     /// Server-side apply of the StatefulSet.
@@ -55,6 +56,17 @@ pub enum Effect {
     Submit(Submission),
     /// Removes the earlier operator's finalizer from the SeiNode.
     RemoveLegacyFinalizer,
+    /// Makes a child of a SeiNode that is gone this one's.
+    HandOver {
+        /// Which.
+        child: Child,
+        /// Its UID.
+        uid: String,
+        /// UID of the SeiNode that is gone.
+        from: String,
+        /// Whether the volume outlives its new owner.
+        retention: Retention,
+    },
 }
 
 /// Pods that a StatefulSet of ours may ask for.
@@ -95,6 +107,10 @@ pub enum Outcome {
     StatefulSetApplied(StatefulSetView, Vec<Edit>),
     /// The StatefulSet after it was scaled.
     Scaled(StatefulSetView),
+    /// The StatefulSet after it was handed over.
+    StatefulSetHandedOver(StatefulSetView),
+    /// The Service after it was handed over.
+    ServiceHandedOver(ServiceView),
     /// No Job was created: the StatefulSet has the volume.
     VolumeInUse(StatefulSetView),
     /// The Service after an apply, and the edits that it still has.

@@ -47,6 +47,7 @@ pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     all.extend(readiness(before, after));
     all.extend(blocked(before, after));
     all.extend(hands(before, after));
+    all.extend(adoption(before, after));
     all
 }
 
@@ -138,6 +139,17 @@ fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     all
 }
 
+/// What a SeiNode that is gone has left is this one's.
+fn adoption(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
+    let adopted = after.adopted.as_ref().filter(|record| record.completed_at.is_some())?;
+    (before.adopted.as_ref() != Some(adopted)).then(|| Event {
+        severity: Severity::Normal,
+        reason: "ChildrenAdopted",
+        action: "Adopt",
+        note: format!("What SeiNode {} has left was handed over to this one", adopted.uid),
+    })
+}
+
 /// A rollout that is blocked is announced once for each reason.
 fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     let condition = |status: &SeiNodeStatus| {
@@ -198,6 +210,12 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
         (types::DATA_VOLUME_READY, "Foreign", "DataVolumeForeign"),
         (types::DATA_VOLUME_READY, "Terminating", "DataVolumeTerminating"),
         (types::DATA_VOLUME_READY, "Lost", "DataVolumeLost"),
+        (types::ADOPTED, "OwnUID", "AdoptionRefused"),
+        (types::ADOPTED, "AlreadyRunning", "AdoptionRefused"),
+        (types::ADOPTED, "OwnerExists", "AdoptionRefused"),
+        (types::ADOPTED, "InUse", "AdoptionRefused"),
+        (types::ADOPTED, "BeingDeleted", "AdoptionRefused"),
+        (types::ADOPTED, "NothingFound", "AdoptionRefused"),
         (types::IMPORT_PVC_READY, "PVCInvalid", "ImportPVCInvalid"),
         (types::IMPORT_PVC_READY, "InUse", "ImportPVCInUse"),
         (types::SIGNING_KEY_READY, "SigningKeyInvalid", "SigningKeyInvalid"),

@@ -3,6 +3,7 @@
 use seinode_api::SeiNodeStatus;
 
 use crate::{
+    adoption::{Child, Heritage},
     children, configuration,
     edits::Edit,
     effect::Outcome,
@@ -40,6 +41,7 @@ pub fn fold_fetched(seen: &mut Observation, fetched: Fetched) {
             seen.live_service = Some(live);
         }
         Fetched::Data(check) => seen.data = Some(check),
+        Fetched::LeftBehind(estate) => seen.left_behind = Some(estate),
         Fetched::Failed(failure) => seen.failed_request = Some(failure),
     }
 }
@@ -53,7 +55,18 @@ pub fn fold_outcome(
 ) {
     match outcome {
         // Whether the volume is ours is for the next decision: it may have been found, not created.
-        Outcome::Volume(volume) => seen.volume = Some(volume),
+        Outcome::Volume(volume) => {
+            handed_over(seen, Child::Volume, &volume.owner);
+            seen.volume = Some(volume);
+        }
+        Outcome::StatefulSetHandedOver(sts) => {
+            handed_over(seen, Child::StatefulSet, &sts.owner);
+            seen.stateful_set = Some(sts);
+        }
+        Outcome::ServiceHandedOver(service) => {
+            handed_over(seen, Child::Service, &service.owner);
+            seen.service = Some(service);
+        }
         Outcome::StatefulSetApplied(sts, kept) => stateful_set_applied(subject, status, seen, sts, &kept),
         Outcome::Scaled(sts) => {
             children::scaled(status, seen.stateful_set.as_ref(), &sts);
@@ -89,6 +102,15 @@ pub fn fold_outcome(
         Outcome::Unreachable(id, unreachable) => unanswered(seen, id, unreachable),
         Outcome::FinalizerRemoved(_) => subject.finalizer = LegacyFinalizer::Absent,
         Outcome::Failed(failure) => seen.failed_request = Some(failure),
+    }
+}
+
+/// A child that is ours now is not handed over again.
+fn handed_over(seen: &mut Observation, child: Child, owner: &Owner) {
+    let found = seen.left_behind.iter_mut().flat_map(|estate| &mut estate.children);
+    let found = found.filter(|found| found.child == child);
+    if *owner == Owner::Us {
+        found.for_each(|found| found.heritage = Heritage::Ours);
     }
 }
 

@@ -45,8 +45,6 @@ pub struct Intent {
     pub pod_labels: BTreeMap<String, String>,
     /// Where the data lives.
     pub volume: VolumeSource,
-    /// Whether the data outlives the node.
-    pub retention: Retention,
     /// Whether the node is to run.
     pub activity: Activity,
     /// What hashes are made of, when one is asked for. Nothing else reads it.
@@ -115,27 +113,6 @@ pub struct Bootstrap<'a> {
     pub target_height: i64,
 }
 
-/// Whether the data volume outlives its node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retention {
-    /// It stays when the SeiNode is deleted.
-    Kept,
-    /// It is deleted with the SeiNode.
-    GoesWithTheNode,
-}
-
-impl Retention {
-    /// The retention that a spec asks for. A validator that signs keeps its volume unless told otherwise: it holds the
-    /// double-sign state.
-    pub(crate) fn of(spec: &spec::SeiNodeSpec) -> Self {
-        let signs = spec.validator.as_ref().is_some_and(|validator| validator.signing_key.is_some());
-        match spec.data_volume.as_ref().and_then(|volume| volume.retain).unwrap_or(signs) {
-            true => Self::Kept,
-            false => Self::GoesWithTheNode,
-        }
-    }
-}
-
 /// Whether a node is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
@@ -173,7 +150,6 @@ impl Intent {
                 sidecar,
                 pod_labels: spec.pod_labels.clone(),
                 volume,
-                retention: Retention::of(spec),
                 activity: match spec.paused {
                     Some(true) => Activity::Paused,
                     Some(false) | None => Activity::Runs,

@@ -11,6 +11,7 @@
 // Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod adoption;
 pub mod advice;
 pub mod bounds;
 mod children;
@@ -27,6 +28,7 @@ pub mod exclusive;
 pub mod failure;
 pub mod fast_mark_ready;
 pub mod fold;
+mod handover;
 pub mod ids;
 pub mod import;
 pub mod intent;
@@ -45,11 +47,13 @@ pub mod rate;
 pub mod reconcile;
 pub mod render;
 mod repairs;
+pub mod retention;
 pub mod sidecar;
 pub mod subject;
 pub mod task;
 pub mod task_type;
 pub mod text;
 mod time;
+pub mod tracking;
 pub mod transition;
 pub mod violation;

@@ -24,6 +24,7 @@ pub(crate) use pod::{HANGS_AFTER, UNREADY_AFTER};
 pub use rivals::RivalsOf;
 
 use crate::{
+    adoption::Estate,
     edits::Edit,
     exclusive::{Resource, Rivals},
     failure::Failure,
@@ -33,6 +34,7 @@ use crate::{
     keys::{Finding, Fingerprint},
     node::{Deletion, NodeRef, Owner},
     platform::ResultExport,
+    retention::RetentionPolicy,
     sidecar::{Answer, Health, TaskReport},
 };
 
@@ -69,6 +71,8 @@ pub struct Observation {
     pub live_service: Option<LiveService>,
     /// Whether the node's pod can go without its data going too, asked live in this pass.
     pub data: Option<DataCheck>,
+    /// Children under the node's name that a SeiNode which is gone may have left, asked live in this pass.
+    pub left_behind: Option<Estate>,
     /// Whether this node may begin a rollout, if that was asked in this pass.
     pub slot: Option<Slot>,
     /// What would be rendered today.
@@ -77,6 +81,8 @@ pub struct Observation {
     pub mark_ready_at: Option<Timestamp>,
     /// Where replayers export their results to.
     pub export: ResultExport,
+    /// Data volumes that outlive their nodes.
+    pub retention: RetentionPolicy,
     /// The sidecar's answer about one task.
     pub report: Option<(TaskId, Answer<TaskReport>)>,
     /// The sidecar's answer about its gate.
@@ -184,10 +190,12 @@ impl Observation {
             live_stateful_set: None,
             live_service: None,
             data: None,
+            left_behind: None,
             slot: None,
             rendering: None,
             mark_ready_at: None,
             export,
+            retention: RetentionPolicy::default(),
             report: None,
             gate: None,
             failed_request: None,

@@ -1,6 +1,6 @@
 //! The platform settings that rendering and the sidecar need: parsed once at start, never read again.
 
-use crate::quantity::Quantity;
+use crate::{quantity::Quantity, retention::RetentionPolicy};
 
 /// Settings of the platform that nodes run on (`SEI_*` variables; reference: crd-and-workload §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Platform {
     pub storage_size_default: Quantity,
     /// Data volume of archive nodes; also the least size of an imported one.
     pub storage_size_archive: Quantity,
+    /// Data volumes that outlive their nodes.
+    pub retention: RetentionPolicy,
     /// Requests of the `seid` container, all modes but archive.
     pub resources_default: Requests,
     /// Requests of the `seid` container of archive nodes.

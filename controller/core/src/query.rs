@@ -1,6 +1,7 @@
 //! Facts that no watch brings: what is fetched from a sidecar or read live from the API server.
 
 use crate::{
+    adoption::Estate,
     exclusive::{Resource, Rivals},
     failure::Failure,
     ids::TaskId,
@@ -30,6 +31,8 @@ pub enum Query {
     Service,
     /// State of the data PVC, live.
     Data,
+    /// Children under the node's name, live, that may have been left by the SeiNode of this UID.
+    LeftBehind(String),
 }
 
 /// A fetched fact. Each variant names what it is about, so it can be folded without the query.
@@ -53,6 +56,8 @@ pub enum Fetched {
     Service(LiveService),
     /// The data PVC.
     Data(DataCheck),
+    /// Those children, and everybody who may own or use them.
+    LeftBehind(Estate),
     /// The API server did not answer.
     Failed(Failure),
 }

@@ -32,6 +32,8 @@ fn child(node: &NodeRef, intent: &Intent, name: String) -> ObjectMeta {
         namespace: Some(node.namespace.clone()),
         labels: Some(labels(node, intent)),
         owner_references: Some(vec![node.owner_reference()]),
+        // Says whose it is even where no owner reference is left.
+        annotations: Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())])),
         ..ObjectMeta::default()
     }
 }

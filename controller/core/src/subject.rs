@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use seinode_api::{SeiNode, SeiNodeSpec, names};
 
 use crate::{
-    intent::{Intent, Retention},
+    intent::Intent,
     node::{Deletion, LegacyFinalizer, NodeRef, Suspension},
+    retention::{Retention, RetentionPolicy, RetentionWish},
     violation::Violation,
 };
 
@@ -28,6 +29,8 @@ pub struct Subject {
     pub retry: Option<String>,
     /// The value of annotation `sei.io/recreate-volume`.
     pub recreate: Option<String>,
+    /// The value of annotation `sei.io/adopt`: the UID of a SeiNode that is gone.
+    pub adopt: Option<String>,
     /// Its data volume, as far as the spec can be read.
     pub data_volume: DataVolume,
     /// What it asks for, or every rule that its spec breaks.
@@ -35,10 +38,10 @@ pub struct Subject {
 }
 
 /// A node's data volume, read from the spec whether or not the rest of it is valid: retention must not depend on that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataVolume {
     /// The PVC `data-<name>` that we make.
-    Own(Retention),
+    Own(RetentionWish),
     /// A PVC that existed before: we neither tie nor delete it.
     Imported,
 }
@@ -47,7 +50,15 @@ impl DataVolume {
     fn of(spec: &SeiNodeSpec) -> Self {
         match spec.data_volume.as_ref().is_some_and(|volume| volume.import.is_some()) {
             true => Self::Imported,
-            false => Self::Own(Retention::of(spec)),
+            false => Self::Own(RetentionWish::of(spec)),
+        }
+    }
+
+    /// The retention of a volume that we make; `None` for an imported one, which always stays.
+    pub(crate) fn retention(&self, policy: &RetentionPolicy) -> Option<Retention> {
+        match self {
+            Self::Own(wish) => Some(policy.decide(wish)),
+            Self::Imported => None,
         }
     }
 }
@@ -77,6 +88,7 @@ impl Subject {
             },
             retry: annotation(names::RETRY_ANNOTATION).cloned(),
             recreate: annotation(names::RECREATE_VOLUME_ANNOTATION).cloned(),
+            adopt: annotation(names::ADOPT_ANNOTATION).filter(|uid| !uid.is_empty()).cloned(),
             data_volume: DataVolume::of(&object.spec),
             intent: Intent::parse(object),
         }

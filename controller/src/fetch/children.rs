@@ -11,6 +11,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource};
 use seinode_core::{
+    adoption::{Child, Found},
     edits,
     failure::{Class, Failure},
     intent::Intent,
@@ -60,6 +61,25 @@ pub(super) async fn data(context: &Context, node: &NodeRef, intent: &Intent) -> 
         Ok(pvc) => Fetched::Data(DataCheck::of(pvc.as_ref())),
         Err(failure) => Fetched::Data(DataCheck::Unread(failure)),
     }
+}
+
+/// The children under the node's name, whosever they are.
+pub(super) async fn left_behind(
+    context: &Context,
+    node: &NodeRef,
+    from: &str,
+) -> Result<Vec<Found>, Failure> {
+    let name = |child: Child| child.name(node);
+    let sts = get::<StatefulSet>(context, node, &name(Child::StatefulSet)).await?;
+    let service = get::<Service>(context, node, &name(Child::Service)).await?;
+    let volume = get::<PersistentVolumeClaim>(context, node, &name(Child::Volume)).await?;
+    let all = [
+        (Child::StatefulSet, sts.map(|sts| sts.metadata)),
+        (Child::Service, service.map(|service| service.metadata)),
+        (Child::Volume, volume.map(|volume| volume.metadata)),
+    ];
+    let found = |(child, meta): (Child, Option<_>)| meta.map(|meta| Found::of(child, node, from, &meta));
+    Ok(all.into_iter().filter_map(found).collect())
 }
 
 async fn get<K>(context: &Context, node: &NodeRef, name: &str) -> Result<Option<K>, Failure>

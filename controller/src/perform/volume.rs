@@ -6,19 +6,25 @@ use seinode_api::names;
 use seinode_core::{
     effect::Outcome,
     failure::Failure,
-    intent::{Intent, Retention},
+    intent::Intent,
     node::{NodeRef, Owner},
     observation::Volume,
     render,
+    retention::Retention,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::merge;
 use crate::{api_error, context::Context, persist::parameters};
 
 /// Creates the data PVC, or reads the one that is there already: whose it is, is for the core to judge.
-pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -> Result<Outcome, Failure> {
-    let pvc = render::volume(node, intent, &context.platform);
+pub(super) async fn create(
+    context: &Context,
+    node: &NodeRef,
+    intent: &Intent,
+    retention: Retention,
+) -> Result<Outcome, Failure> {
+    let pvc = render::volume(node, intent, &context.platform, retention);
     let name = names::data_volume(&node.name);
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &node.namespace);
     let created = match api.create(&parameters(), &pvc).await {
@@ -29,11 +35,13 @@ pub(super) async fn create(context: &Context, node: &NodeRef, intent: &Intent) -
     Ok(Outcome::Volume(Volume::of(node, &pvc)))
 }
 
-/// Annotates the PVC with our UID, and ties it to the SeiNode or lets it loose. Other owners stay. Guarded by
-/// `resourceVersion`; a PVC that is not ours is returned as it is.
+/// Annotates the PVC with our UID, ties it to the SeiNode or lets it loose, and takes off the labels by which a GitOps tool
+/// would find it, where they are from the spec. Other owners stay. Guarded by `resourceVersion`; a PVC that is not ours is
+/// returned as it is.
 pub(super) async fn mark(
     context: &Context,
     node: &NodeRef,
+    intent: Option<&Intent>,
     retention: Retention,
 ) -> Result<Outcome, Failure> {
     let name = names::data_volume(&node.name);
@@ -49,9 +57,12 @@ pub(super) async fn mark(
     if retention == Retention::GoesWithTheNode {
         owners.push(node.owner_reference());
     }
+    let spread = |label: &String| intent.and_then(|intent| intent.pod_labels.get(label));
+    let tracking = volume.tracking.iter().filter(|(label, value)| spread(label) == Some(*value));
     let change = json!({"metadata": {
         "uid": pvc.uid(),
         "resourceVersion": pvc.resource_version(),
+        "labels": tracking.map(|(label, _)| (label.clone(), Value::Null)).collect::<Map<_, _>>(),
         "annotations": {names::OWNER_UID_ANNOTATION: node.uid},
         "ownerReferences": owners,
     }});

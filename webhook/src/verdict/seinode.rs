@@ -3,13 +3,14 @@
 mod introduced;
 mod object;
 
-use seinode_api::{SeiNode, names};
-use seinode_core::{advice, intent::Intent, node::NodeRef, transition, violation::Violation};
+use seinode_api::{SeiNode, conditions, names};
+use seinode_core::{advice, intent::Intent, retention::Retention, transition, violation::Violation};
 use serde_json::Value;
 
 use crate::{
     request::{Operation, Request},
     verdict::{Patch, Verdict},
+    view::View,
 };
 
 const MODES: [&str; 4] = ["fullNode", "archive", "replayer", "validator"];
@@ -77,20 +78,32 @@ fn not_new(violation: &Violation) -> String {
     format!("not new, and still wrong: {violation}")
 }
 
-/// Warns of what becomes of the volume.
+/// Warns of what becomes of the volume: as its condition reports, which the platform's default of `retain` has gone into.
 pub(super) fn deletion(request: &Request<'_>) -> Verdict {
-    let intent = object::read(request.old).ok().and_then(|old| {
-        let intent = Intent::parse(&old).ok()?;
-        Some(advice::deletion(&NodeRef::of(&old.metadata), &intent))
-    });
-    let warning = intent.unwrap_or_else(|| {
-        let name = request.old.at(&["metadata", "name"]).as_str();
-        let name = name.as_ref().unwrap_or(&request.name);
-        format!(
-            "PVC data-{name} is deleted with SeiNode {name} if the SeiNode owns it: check its metadata.ownerReferences"
-        )
-    });
+    let name = request.old.at(&["metadata", "name"]).as_str();
+    let name = name.as_ref().unwrap_or(&request.name);
+    let import = request.old.at(&["spec", "dataVolume", "import", "pvcName"]).as_str();
+    let warning = match import {
+        Some(pvc) => advice::deletion_of_importer(name, &pvc),
+        None => advice::deletion(name, retention(request.old)),
+    };
     Verdict { warnings: vec![warning], ..Verdict::default() }
+}
+
+/// The retention of the volume as condition `VolumeRetained` reports it.
+fn retention(node: View<'_>) -> Option<Retention> {
+    let mut found = None;
+    node.at(&["status", "conditions"]).each_item(|condition| {
+        let [type_, status] = condition.members(["type", "status"]);
+        if type_.as_str().as_deref() == Some(conditions::VOLUME_RETAINED) {
+            found = match status.as_str().as_deref() {
+                Some("True") => Some(Retention::Kept),
+                Some("False") => Some(Retention::GoesWithTheNode),
+                _ => None,
+            };
+        }
+    });
+    found
 }
 
 /// A label's value has at most 63 characters, begins and ends with a letter or digit (Kubernetes: labels).

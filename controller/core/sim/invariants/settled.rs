@@ -6,6 +6,7 @@ mod rollout;
 use seinode_api::conditions::find;
 use seinode_api::{SeiNode, SeiNodeStatus, names, status::Phase};
 use seinode_core::{
+    adoption::Heritage,
     exclusive::{self, Hold, Resource},
     intent::{Activity, Intent, VolumeSource},
     node::{Deletion, Owner, Suspension},
@@ -83,6 +84,10 @@ impl Rested<'_> {
         }
         self.says("Paused", "False", "NotPaused")?;
         self.facts(intent)?;
+        self.inherits()?;
+        if self.truth("Adopted") == Some("False") && self.status.phase != Some(Phase::Running) {
+            return self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"));
+        }
         if self.status.phase == Some(Phase::Running) && self.is_blocked(intent)? {
             return Ok(());
         }
@@ -128,7 +133,7 @@ impl Rested<'_> {
     /// What is said of the pod and its sidecar is true.
     fn facts(&self, intent: &Intent) -> Result<(), Violation> {
         // One that nothing controls is no pod of the node: a person orphaned it.
-        let pod = self.pod().filter(|pod| pod.controller().is_some());
+        let pod = self.pod().filter(|pod| pod.controller().is_some() && !self.has_a_foreign_set());
         let ready = pod.and_then(|pod| pod.pod()).is_some_and(PodFacts::is_ready);
         self.is("Available tells the truth", (self.truth("Available") == Some("True")) == ready)?;
         let open = pod.is_some_and(|pod| self.world.sidecars.is_open(pod.uid()));
@@ -152,6 +157,33 @@ impl Rested<'_> {
         let Some(volume) = self.world.api.get(&self.key.beside(Kind::Volume, &name)) else { return Ok(()) };
         let kept = !volume.is_controlled_by(&self.subject.node.uid);
         self.is("VolumeRetained tells the truth", retained.is_none_or(|retained| retained == kept))
+    }
+
+    /// A StatefulSet of the node's name that a predecessor has left.
+    fn has_a_foreign_set(&self) -> bool {
+        let set = self.world.api.get(&self.key.beside(Kind::Set, &self.key.name));
+        set.is_some_and(|set| !set.is_controlled_by(&self.subject.node.uid))
+    }
+
+    /// What its predecessor has left is the node's own, unless somebody else uses it.
+    fn inherits(&self) -> Result<(), Violation> {
+        let Some(from) = &self.subject.adopt else { return Ok(()) };
+        if self.truth("Adopted") == Some("False") {
+            let refused = find(&self.status.conditions, "Adopted").map(|it| it.reason.as_str());
+            let excuses = ["InUse", "BeingDeleted", "Bootstrapping", "NothingFound", "AlreadyRunning"];
+            return self
+                .is("a refusal has a reason", refused.is_some_and(|reason| excuses.contains(&reason)));
+        }
+        let left = self.world.api.all().find(|object| {
+            let is_child = matches!(object.kind(), Kind::Set | Kind::Service | Kind::Volume);
+            is_child
+                && object.meta().namespace.as_deref() == Some(&*self.key.namespace)
+                && Heritage::of(&self.subject.node, from, object.meta()) == Heritage::Left
+        });
+        match left {
+            None => Ok(()),
+            Some(object) => Err(self.broken("what was left is handed over", &object.key().to_string())),
+        }
     }
 
     /// What keeps the node from running, seen from outside, and how it has to say so.

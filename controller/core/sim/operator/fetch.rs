@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec};
 use seinode_api::names;
 use seinode_core::{
+    adoption::{self, Child, Estate, Found},
     edits,
     exclusive::{Resource, Rivals, StrayKey},
     import,
@@ -77,6 +78,20 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
         Query::Data => {
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
             Fetched::Data(DataCheck::of(claim.and_then(|it| it.volume())))
+        }
+        Query::LeftBehind(from) => {
+            let children = [Child::StatefulSet, Child::Service, Child::Volume].into_iter().zip([
+                Kind::Set,
+                Kind::Service,
+                Kind::Volume,
+            ]);
+            let found = |(child, kind): (Child, Kind)| {
+                let live = world.api.get(&here(kind, &child.name(node)))?;
+                Some(Found::of(child, node, from, live.meta()))
+            };
+            let children = children.filter_map(found).collect();
+            let rivals = rivals(world, subject, seen, &adoption::volume(node));
+            Fetched::LeftBehind(Estate { rivals, children })
         }
         Query::Job => {
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));

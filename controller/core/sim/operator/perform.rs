@@ -8,13 +8,15 @@ use std::{rc::Rc, sync::Arc};
 
 use seinode_api::{SeiNode, SeiNodeStatus, names};
 use seinode_core::{
+    adoption::{Child, Heritage},
     edits::{self, Edit},
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
-    intent::{Intent, Retention},
+    intent::Intent,
     node::{NodeRef, Owner},
     observation::{Job, Observation, ServiceView, StatefulSetView, Strategy, Volume},
     render,
+    retention::Retention,
     sidecar::Unreachable,
     subject::Subject,
 };
@@ -151,7 +153,7 @@ impl Hands<'_> {
     fn perform(&mut self, effect: &Effect) -> Outcome {
         let node = self.node;
         match effect {
-            Effect::CreateVolume => self.create_volume(),
+            Effect::CreateVolume(retention) => self.create_volume(*retention),
             Effect::ApplyStatefulSet => self.apply_workload(&[]),
             Effect::RepairStatefulSet(left) => self.apply_workload(left),
             Effect::Scale(replicas) => match self.scale(*replicas) {
@@ -182,7 +184,41 @@ impl Hands<'_> {
             }
             Effect::DeletePod { name, uid, version } => self.delete_pod(name, uid, version),
             Effect::Submit(submission) => self.submit(submission),
+            Effect::HandOver { child, uid, from, retention } => self.hand_over(*child, uid, from, *retention),
             Effect::MarkVolume(_) | Effect::RemoveLegacyFinalizer => conflict(),
+        }
+    }
+
+    /// Read and changed at one version, as the real one is guarded.
+    fn hand_over(&mut self, child: Child, uid: &str, from: &str, retention: Retention) -> Outcome {
+        let kind = match child {
+            Child::StatefulSet => Kind::Set,
+            Child::Service => Kind::Service,
+            Child::Volume => Kind::Volume,
+        };
+        let key = self.key(kind, &child.name(self.node));
+        let Some(live) = self.world.api.get(&key).filter(|live| live.uid() == uid).map(Rc::clone) else {
+            return conflict();
+        };
+        match Heritage::of(self.node, from, live.meta()) {
+            Heritage::Foreign => return conflict(),
+            Heritage::Ours | Heritage::Left | Heritage::Unmarked => {}
+        }
+        let owner = self.node.owner_reference();
+        let changed = self.world.api.edit(&key, names::FIELD_MANAGER, |object| {
+            let meta = object.meta_mut();
+            let mark = (names::OWNER_UID_ANNOTATION.to_owned(), owner.uid.clone());
+            meta.annotations.get_or_insert_default().extend([mark]);
+            let owners = meta.owner_references.get_or_insert_default();
+            owners.retain(|it| it.uid != from && it.uid != owner.uid);
+            if child != Child::Volume || retention == Retention::GoesWithTheNode {
+                owners.push(owner);
+            }
+        });
+        match changed.map_or_else(conflict, |object| self.outcome(&object)) {
+            Outcome::StatefulSetApplied(sts, _) => Outcome::StatefulSetHandedOver(sts),
+            Outcome::ServiceApplied(service, _) => Outcome::ServiceHandedOver(service),
+            other => other,
         }
     }
 
@@ -213,8 +249,8 @@ impl Hands<'_> {
         created.map_or_else(conflict, |object| self.outcome(&object))
     }
 
-    fn create_volume(&mut self) -> Outcome {
-        self.create(render::volume(self.node, self.intent, &platform::settings()).into())
+    fn create_volume(&mut self, retention: Retention) -> Outcome {
+        self.create(render::volume(self.node, self.intent, &platform::settings(), retention).into())
     }
 
     /// Server-side apply of the StatefulSet that was seen, or of a new one; what others put into it is taken out.

@@ -1,6 +1,9 @@
 //! The platform settings of the world.
 
-use seinode_core::platform::{Bucket, Platform, Requests, ResultExport};
+use seinode_core::{
+    platform::{Bucket, Platform, Requests, ResultExport},
+    retention::RetentionPolicy,
+};
 
 fn bucket(name: &str) -> Bucket {
     Bucket { name: name.into(), region: "eu-central-1".into() }
@@ -18,6 +21,7 @@ pub fn settings() -> Platform {
         storage_class_archive: "large".into(),
         storage_size_default: "1Ti".parse().unwrap(),
         storage_size_archive: "4Ti".parse().unwrap(),
+        retention: RetentionPolicy::default(),
         resources_default: requests.clone(),
         resources_archive: requests,
         snapshot_bucket: bucket("snapshots"),

@@ -1,5 +1,6 @@
 //! What each condition says of the present facts.
 
+mod adoption;
 mod keys;
 mod serving;
 mod summary;
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.
-pub(super) const TYPES: [&str; 17] = [
+pub(super) const TYPES: [&str; 18] = [
     types::READY,
     types::RECONCILING,
     types::STALLED,
@@ -32,6 +33,7 @@ pub(super) const TYPES: [&str; 17] = [
     types::DATA_VOLUME_READY,
     types::VOLUME_RETAINED,
     types::IMPORT_PVC_READY,
+    types::ADOPTED,
     types::SIGNING_KEY_READY,
     types::NODE_KEY_READY,
     types::PEERS_RESOLVED,
@@ -57,6 +59,7 @@ pub(super) fn told(
         all.extend(volume::data(subject, intent, next, seen));
         all.extend(volume::retained(subject, intent, seen));
         all.extend(volume::import(subject, intent, next, seen));
+        all.extend(adoption::adopted(subject, next, seen));
         all.extend(keys::signing(subject, intent, next, seen));
         all.extend(keys::node(intent, seen));
         all.extend(peers(intent, seen).map(Told::Is));

@@ -4,6 +4,7 @@ use seinode_api::status::{ConfiguredStatus, Phase};
 
 use super::turn::{Turn, rest};
 use crate::{
+    adoption,
     decision::Act,
     failure::Class,
     import::ImportFinding,
@@ -68,6 +69,9 @@ pub(super) fn fetch_imported_volume(turn: &mut Turn<'_>) -> Option<Act> {
 
 /// Whether the volume that the node uses has been through the bootstrap that the spec asks for (W7).
 fn bootstrapped(turn: &Turn<'_>) -> Bootstrapped {
+    if adoption::keeps_data(turn.next, turn.seen.volume_uid(&turn.intent.volume)) {
+        return Bootstrapped::Adopted;
+    }
     let (Some(done), Some(wanted)) = (&turn.next.bootstrap, turn.intent.bootstrap()) else {
         return Bootstrapped::No;
     };

@@ -88,8 +88,14 @@ pub(super) fn look_only(turn: &mut Turn<'_>) -> Act {
 /// Rule: records what runs, whoever brought it up.
 fn record_what_runs(turn: &mut Turn<'_>) -> Option<Act> {
     let volume = turn.seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us);
-    if let (Some(volume), None) = (volume, &turn.next.data_volume) {
-        turn.next.data_volume = Some(DataVolumeStatus { uid: volume.uid.clone() });
+    if let Some(volume) = volume {
+        let recorded = turn.next.data_volume.get_or_insert_with(|| DataVolumeStatus {
+            uid: volume.uid.clone(),
+            ..DataVolumeStatus::default()
+        });
+        if recorded.uid == volume.uid && volume.capacity.is_some() {
+            recorded.capacity.clone_from(&volume.capacity);
+        }
     }
     if let Some(pod) = turn.seen.pod().filter(|pod| pod.seid == Container::Up)
         && pod.seid_image.as_ref() == Some(&turn.intent.image)

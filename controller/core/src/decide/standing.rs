@@ -8,10 +8,11 @@ use crate::{
     children,
     decision::{Act, Rest},
     effect::{Effect, JobRun, Replicas},
-    intent::{Activity, Retention},
+    intent::Activity,
     node::{Deletion, Owner},
-    observation::{JobProgress, Mark, Observation, OwnerRef},
-    subject::{DataVolume, Subject},
+    observation::{JobProgress, Mark, Observation, OwnerRef, Volume},
+    retention::Retention,
+    subject::Subject,
     task::{Step, Until, rollout},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 /// being deleted the reference is only removed, the last chance to keep the data: who orphans the volume then must not
 /// be worked against. With an invalid spec it is only removed, too.
 pub(super) fn volume(subject: &Subject, seen: &Observation) -> Option<Effect> {
-    let DataVolume::Own(retention) = subject.data_volume else { return None };
+    let retention = subject.data_volume.retention(&seen.retention)?;
     let volume = seen.volume.as_ref()?;
     if volume.owner != Owner::Us || volume.deletion == Deletion::Requested {
         return None;
@@ -32,7 +33,16 @@ pub(super) fn volume(subject: &Subject, seen: &Observation) -> Option<Effect> {
     if only_releases && wanted == OwnerRef::Present {
         return None;
     }
-    (volume.owner_ref != wanted || volume.mark == Mark::Unmarked).then_some(Effect::MarkVolume(retention))
+    let is_due = volume.owner_ref != wanted || volume.mark == Mark::Unmarked || is_tracked(subject, volume);
+    is_due.then_some(Effect::MarkVolume(retention))
+}
+
+/// Whether a volume has a label of a GitOps tool that the spec has spread: an earlier version let it through.
+fn is_tracked(subject: &Subject, volume: &Volume) -> bool {
+    let spread = |label: &String, value: &String| {
+        subject.intent.as_ref().is_ok_and(|intent| intent.pod_labels.get(label) == Some(value))
+    };
+    volume.tracking.iter().any(|(label, value)| spread(label, value))
 }
 
 /// Rule: a node that runs has no bootstrap Job: its pod would write to the same volume.

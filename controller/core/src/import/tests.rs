@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::platform::{Bucket, Requests, ResultExport};
+use crate::{
+    platform::{Bucket, Requests, ResultExport},
+    retention::RetentionPolicy,
+};
 
 /// A fault of a PVC or PV, and how it is told.
 struct Fault {
@@ -328,6 +331,7 @@ fn platform() -> Platform {
         storage_class_archive: "c".into(),
         storage_size_default: "2000Gi".parse().unwrap(),
         storage_size_archive: "40Ti".parse().unwrap(),
+        retention: RetentionPolicy::default(),
         resources_default: requests(),
         resources_archive: requests(),
         snapshot_bucket: bucket(),

@@ -48,10 +48,15 @@ impl OwnWrites {
     /// Records the outcome of an effect on a child.
     pub fn performed(&mut self, outcome: &Outcome, now: Monotonic) {
         match outcome {
-            Outcome::StatefulSetApplied(sts, _) | Outcome::Scaled(sts) | Outcome::VolumeInUse(sts) => {
+            Outcome::StatefulSetApplied(sts, _)
+            | Outcome::StatefulSetHandedOver(sts)
+            | Outcome::Scaled(sts)
+            | Outcome::VolumeInUse(sts) => {
                 self.stateful_set = Some((now, sts.clone()));
             }
-            Outcome::ServiceApplied(service, _) | Outcome::BootstrapServiceApplied(service) => {
+            Outcome::ServiceApplied(service, _)
+            | Outcome::ServiceHandedOver(service)
+            | Outcome::BootstrapServiceApplied(service) => {
                 self.service = Some((now, service.clone()));
             }
             Outcome::PodDeleted(uid) => self.deleted_pod = Some((now, uid.clone())),

@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     node::{NodeRef, Owner},
     ports::PORTS,
+    tracking,
 };
 
 /// A StatefulSet.
@@ -99,6 +100,12 @@ pub struct Volume {
     pub owner_ref: OwnerRef,
     /// Whether annotation `sei.io/owner-uid` names us.
     pub mark: Mark,
+    /// UID of the SeiNode that it was made for, if it says so.
+    pub made_for: Option<String>,
+    /// Its capacity, once it is bound.
+    pub capacity: Option<String>,
+    /// Its labels by which GitOps tools find what they manage.
+    pub tracking: BTreeMap<String, String>,
 }
 
 /// Whether a PVC has a PersistentVolume.
@@ -221,8 +228,20 @@ impl Volume {
             Owner::Nobody if mark == Mark::Marked => Owner::Us,
             owner => owner,
         };
-        let uid = pvc.metadata.uid.clone().unwrap_or_default();
-        Self { uid, owner, deletion: Deletion::of(&pvc.metadata), binding: Binding::of(pvc), owner_ref, mark }
+        let capacity = pvc.status.as_ref().and_then(|status| status.capacity.as_ref());
+        let mut tracking = labels(&pvc.metadata);
+        tracking.retain(|key, _| tracking::is_tracking(key));
+        Self {
+            uid: pvc.metadata.uid.clone().unwrap_or_default(),
+            owner,
+            deletion: Deletion::of(&pvc.metadata),
+            binding: Binding::of(pvc),
+            owner_ref,
+            mark,
+            made_for: made_for.cloned(),
+            capacity: capacity.and_then(|all| all.get("storage")).map(|size| size.0.clone()),
+            tracking,
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Leftovers {
 pub(crate) enum Bootstrapped {
     /// It has: it is not done again (W7).
     Yes,
+    /// The volume was handed over by another node: its data is taken as it is.
+    Adopted,
     /// It has not.
     No,
 }
@@ -43,10 +45,11 @@ pub(crate) fn tasks(intent: &Intent, bootstrapped: Bootstrapped, leftovers: Left
     if leftovers.stateful_set {
         tasks.extend([TaskType::ReplacePod, TaskType::ObserveImage]);
     }
+    let state = if by_job || bootstrapped == Bootstrapped::Adopted { State::Kept } else { State::Restored };
     if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
-        tasks.extend(ceremony());
+        tasks.extend(ceremony(state));
     } else {
-        tasks.extend(prepare(intent, if by_job { State::Kept } else { State::Restored }));
+        tasks.extend(prepare(intent, state));
     }
     match background(&intent.mode) {
         Some(TaskType::ResultExport) => tasks.extend([TaskType::MarkReady, TaskType::ResultExport]),
@@ -72,7 +75,7 @@ pub(crate) fn background(mode: &Mode) -> Option<TaskType> {
 enum State {
     /// It has.
     Restored,
-    /// The bootstrap Job has brought it.
+    /// The bootstrap Job has brought it, or the node that the volume was before.
     Kept,
 }
 
@@ -96,14 +99,18 @@ fn prepare(intent: &Intent, state: State) -> Vec<TaskType> {
 }
 
 /// A validator that founds a chain with others: it waits for the genesis that all of them make together.
-fn ceremony() -> Vec<TaskType> {
-    vec![
-        TaskType::GenerateIdentity,
-        TaskType::GenerateGentx,
-        TaskType::UploadGenesisArtifacts,
+fn ceremony(state: State) -> Vec<TaskType> {
+    let found = match state {
+        State::Restored => {
+            &[TaskType::GenerateIdentity, TaskType::GenerateGentx, TaskType::UploadGenesisArtifacts][..]
+        }
+        State::Kept => &[],
+    };
+    let join = [
         TaskType::ConfigureGenesis,
         TaskType::ConfigApply,
         TaskType::SetGenesisPeers,
         TaskType::ConfigValidate,
-    ]
+    ];
+    found.iter().copied().chain(join).collect()
 }

@@ -127,7 +127,8 @@ fn keeps(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
     let memory = |status: &SeiNodeStatus| {
         let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());
         let known = (status.background.clone(), status.baseline.clone(), status.children.clone());
-        (work, known, status.configured.clone(), status.scaled_by_hand.clone(), status.repairs.clone())
+        let hands = (status.scaled_by_hand.clone(), status.repairs.clone(), status.adopted.clone());
+        (work, known, status.configured.clone(), hands)
     };
     memory(kept) == memory(written)
 }

@@ -53,8 +53,8 @@ pub fn bootstrap_job(node: &NodeRef, intent: &Intent, platform: &Platform) -> Op
     let bootstrap = intent.bootstrap()?;
     let mut metadata = bootstrap_child(node, intent, names::bootstrap_job(&node.name));
     // Tells a Job that was made for an earlier spec.
-    let target = (names::TARGET_ANNOTATION.to_owned(), intent.bootstrap_target().to_string());
-    metadata.annotations = Some(BTreeMap::from([target]));
+    let target = intent.bootstrap_target().to_string();
+    metadata.annotations.get_or_insert_default().insert(names::TARGET_ANNOTATION.to_owned(), target);
     Some(Job {
         metadata,
         spec: Some(JobSpec {

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     configuration,
     platform::{Bucket, Platform, Requests, ResultExport},
+    retention::{Retention, RetentionPolicy},
 };
 
 pub(super) fn platform() -> Platform {
@@ -21,6 +22,7 @@ pub(super) fn platform() -> Platform {
         storage_class_archive: "gp3-archive".into(),
         storage_size_default: "2000Gi".parse().unwrap(),
         storage_size_archive: "40Ti".parse().unwrap(),
+        retention: RetentionPolicy::default(),
         resources_default: requests("4", "32Gi"),
         resources_archive: requests("48", "448Gi"),
         snapshot_bucket: bucket("test-snapshots"),
@@ -56,7 +58,8 @@ fn the_stateful_set_is_as_the_reference_says() {
     assert_eq!(
         set["metadata"],
         json!({"name":"n0","namespace":"sei","labels":labels,"ownerReferences":owner(),
-               "annotations":{"sei.io/template-hash":set["metadata"]["annotations"]["sei.io/template-hash"]}})
+               "annotations":{"sei.io/owner-uid":"uid-0",
+                              "sei.io/template-hash":set["metadata"]["annotations"]["sei.io/template-hash"]}})
     );
     let spec = &set["spec"];
     assert_eq!(spec["replicas"], 1);
@@ -152,7 +155,7 @@ fn an_archive_gets_its_own_pool_resources_and_volume() {
     let pod = &set("  archive: {}\n")["spec"]["template"]["spec"];
     assert_eq!(pod["tolerations"][0]["value"], "sei-archive");
     assert_eq!(pod["containers"][0]["resources"]["requests"], json!({"cpu":"48","memory":"448Gi"}));
-    let pvc = volume(&node(), &intent("  archive: {}\n"), &platform()).spec.unwrap();
+    let pvc = volume(&node(), &intent("  archive: {}\n"), &platform(), Retention::Kept).spec.unwrap();
     assert_eq!(pvc.storage_class_name.as_deref(), Some("gp3-archive"));
 }
 
@@ -216,7 +219,13 @@ fn the_service_is_headless_and_lists_every_port() {
 
 #[test]
 fn the_volume_is_owned_and_says_for_whom_it_was_made() {
-    let pvc = serde_json::to_value(volume(&node(), &intent("  fullNode: {}\n"), &platform())).unwrap();
+    let pvc = serde_json::to_value(volume(
+        &node(),
+        &intent("  fullNode: {}\n"),
+        &platform(),
+        Retention::GoesWithTheNode,
+    ))
+    .unwrap();
     assert_eq!(
         pvc,
         json!({
@@ -231,10 +240,10 @@ fn the_volume_is_owned_and_says_for_whom_it_was_made() {
 
 #[test]
 fn a_volume_that_is_kept_has_no_owner_and_still_says_for_whom_it_was_made() {
-    let pvc = |rest: &str| volume(&node(), &intent(rest), &platform());
-    let kept = pvc("  fullNode: {}\n  dataVolume: {retain: true}\n");
+    let pvc = |retention| volume(&node(), &intent("  fullNode: {}\n"), &platform(), retention);
+    let kept = pvc(Retention::Kept);
     assert_eq!(kept.metadata.owner_references, None);
-    let gone = pvc("  fullNode: {}\n  dataVolume: {retain: false}\n");
+    let gone = pvc(Retention::GoesWithTheNode);
     assert_eq!(gone.metadata.owner_references, Some(vec![node().owner_reference()]));
     assert_eq!(kept.metadata.annotations, gone.metadata.annotations);
     assert_eq!(kept.metadata.labels, gone.metadata.labels);

@@ -10,15 +10,22 @@ use seinode_api::names;
 
 use super::child;
 use crate::{
-    intent::{Intent, Mode, Retention},
+    intent::{Intent, Mode},
     node::NodeRef,
     platform::Platform,
+    retention::Retention,
+    tracking,
 };
 
 /// The data PVC. It is created once; afterwards nothing but its marks of ownership changes. It goes with the node by
 /// garbage collection, unless it is to be kept.
 #[must_use]
-pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> PersistentVolumeClaim {
+pub fn volume(
+    node: &NodeRef,
+    intent: &Intent,
+    platform: &Platform,
+    retention: Retention,
+) -> PersistentVolumeClaim {
     let (class, size) = match intent.mode {
         Mode::Archive { .. } => (&platform.storage_class_archive, &platform.storage_size_archive),
         Mode::FullNode { .. } | Mode::Replayer { .. } | Mode::Validator { .. } => {
@@ -26,12 +33,12 @@ pub fn volume(node: &NodeRef, intent: &Intent, platform: &Platform) -> Persisten
         }
     };
     let mut metadata = child(node, intent, names::data_volume(&node.name));
-    if intent.retention == Retention::Kept {
+    // A tool that finds the volume by such a label deletes it, for it is not in its repository.
+    metadata.labels.get_or_insert_default().retain(|label, _| !tracking::is_tracking(label));
+    if retention == Retention::Kept {
         // Garbage collection would follow it.
         metadata.owner_references = None;
     }
-    // Says whose the data is even where no owner reference may be.
-    metadata.annotations = Some(BTreeMap::from([(names::OWNER_UID_ANNOTATION.to_owned(), node.uid.clone())]));
     PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {

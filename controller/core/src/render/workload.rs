@@ -36,7 +36,7 @@ pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> Sta
     let mut metadata = child(node, intent, node.name.clone());
     // What is rendered today can be told from what was applied, without comparing the two.
     let hash = drift::short(&json!([metadata.labels, spec]));
-    metadata.annotations = Some([(names::TEMPLATE_HASH_ANNOTATION.to_owned(), hash)].into());
+    metadata.annotations.get_or_insert_default().insert(names::TEMPLATE_HASH_ANNOTATION.to_owned(), hash);
     StatefulSet { metadata, spec: Some(spec), ..StatefulSet::default() }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     observation::{Observation, Serves},
     query::Query,
     render,
+    retention::Retention,
     subject::Subject,
 };
 
@@ -25,7 +26,7 @@ pub(crate) fn ensure_data_pvc(
     seen: &Observation,
 ) -> Step {
     match source {
-        VolumeSource::Own => own_volume(seen),
+        VolumeSource::Own => own_volume(subject, seen),
         VolumeSource::Import(name) => match &seen.import {
             None => Step::Fetch(Query::Import),
             Some(ImportFinding::Ready { .. }) => {
@@ -38,9 +39,12 @@ pub(crate) fn ensure_data_pvc(
     }
 }
 
-fn own_volume(seen: &Observation) -> Step {
+fn own_volume(subject: &Subject, seen: &Observation) -> Step {
     match &seen.volume {
-        None => Step::Do(Effect::CreateVolume),
+        None => {
+            let retention = subject.data_volume.retention(&seen.retention);
+            Step::Do(Effect::CreateVolume(retention.unwrap_or(Retention::Kept)))
+        }
         Some(volume) => match ownership(&volume.owner, volume.deletion) {
             Ownership::Ours => Step::Done,
             // What is not ours may lack our label, and then its end is not seen by a watch.

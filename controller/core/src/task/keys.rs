@@ -33,7 +33,7 @@ pub(crate) fn before(
         | Effect::Scale(Replicas::One)
         | Effect::DeletePod { .. } => true,
         Effect::Submit(submission) => submission.task == TaskType::MarkReady,
-        Effect::CreateVolume
+        Effect::CreateVolume(_)
         | Effect::MarkVolume(_)
         | Effect::Scale(Replicas::Zero)
         | Effect::ApplyService
@@ -43,7 +43,8 @@ pub(crate) fn before(
         | Effect::SuspendJob(_)
         | Effect::DeleteJob(_)
         | Effect::DeleteService(_)
-        | Effect::RemoveLegacyFinalizer => false,
+        | Effect::RemoveLegacyFinalizer
+        | Effect::HandOver { .. } => false,
     };
     if !(signs && lets_it_sign) {
         return None;

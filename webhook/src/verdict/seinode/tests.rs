@@ -14,8 +14,12 @@ fn validate(call: &Call) -> Verdict {
     call.verdict(Endpoint::ValidateSeiNode)
 }
 
-fn warning_of_deletion(spec: Value) -> String {
-    deletion(node(spec)).verdict(Endpoint::WarnSeiNodeDeletion).warnings.join("\n")
+/// The warning of a deletion, of a node whose condition `VolumeRetained` has this status.
+fn warning_of_deletion(spec: Value, retained: &str) -> String {
+    let mut node = node(spec);
+    let other = json!({ "type": "Ready", "status": "True" });
+    node["status"] = json!({ "conditions": [other, { "type": "VolumeRetained", "status": retained }] });
+    deletion(node).verdict(Endpoint::WarnSeiNodeDeletion).warnings.join("\n")
 }
 
 #[test]
@@ -108,11 +112,24 @@ fn a_valid_but_doubtful_spec_is_a_warning() {
 
 #[test]
 fn a_deletion_warns_about_the_volume_and_is_allowed() {
-    let warning = warning_of_deletion(json!({ "chainId": "c", "image": "i", "fullNode": {} }));
-    assert!(warning.contains("data-a") && warning.contains("spec.dataVolume.retain: true"), "{warning}");
-    let warning = warning_of_deletion(json!({ "chainId": 7 }));
-    assert!(warning.contains("ownerReferences"), "{warning}");
-    assert!(deletion(json!({})).verdict(Endpoint::WarnSeiNodeDeletion).violations.is_empty());
+    let spec = json!({ "chainId": "c", "image": "i", "fullNode": {} });
+    let import = json!({ "chainId": "c", "dataVolume": { "import": { "pvcName": "b" } } });
+    for (spec, retained, words) in [
+        (
+            spec.clone(),
+            "False",
+            "data-a and its data go with SeiNode a; to retain them, set spec.dataVolume.retain: true",
+        ),
+        (spec.clone(), "True", "PVC data-a stays"),
+        (spec, "Unknown", "ownerReferences"),
+        (import, "True", "PVC b stays, because it was imported"),
+        (json!({ "chainId": 7 }), "False", "data-a and its data go"),
+    ] {
+        let warning = warning_of_deletion(spec, retained);
+        assert!(warning.contains(words), "{warning}");
+    }
+    let unknown = deletion(json!({})).verdict(Endpoint::WarnSeiNodeDeletion);
+    assert!(unknown.violations.is_empty() && unknown.warnings[0].contains("ownerReferences"), "{unknown:#?}");
 }
 
 #[test]

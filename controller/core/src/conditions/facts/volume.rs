@@ -6,9 +6,10 @@ use crate::{
     conditions::{Told, Truth, Verdict},
     exclusive::{self, Bid, Contest, Hold, Resource},
     import::ImportFinding,
-    intent::{Intent, Retention, VolumeSource},
+    intent::{Intent, VolumeSource},
     node::Owner,
-    observation::{Binding, DataCheck, Observation, OwnerRef},
+    observation::{Binding, DataCheck, Observation, OwnerRef, Volume},
+    retention::Retention,
     subject::Subject,
     task::ownership::{Ownership, ownership},
 };
@@ -56,7 +57,7 @@ pub(super) fn data(
                 let message = format!("PVC {name} is being removed; a new one is made when it is gone");
                 (Truth::False, "Terminating", message)
             }
-            Ownership::Foreign => (Truth::False, "Foreign", foreign(&name, &volume.owner)),
+            Ownership::Foreign => (Truth::False, "Foreign", foreign(&name, volume)),
         },
     };
     Some(Told::Is(Verdict { type_: types::DATA_VOLUME_READY, status, reason, message }))
@@ -82,14 +83,21 @@ fn gone_for_good(name: &str, uid: &str) -> String {
 }
 
 /// A volume that is not ours is never touched (W6): the words say how to take it over instead.
-fn foreign(name: &str, owner: &Owner) -> String {
-    let whose = match owner {
+fn foreign(name: &str, volume: &Volume) -> String {
+    let whose = match &volume.owner {
         Owner::Other(other) => format!("belongs to {other}"),
         Owner::Nobody | Owner::Us | Owner::Predecessor => "was not made for this SeiNode".to_owned(),
     };
+    let adopt = volume.made_for.as_ref().map_or_else(String::new, |uid| {
+        let annotation = names::ADOPT_ANNOTATION;
+        format!(
+            " It was made for a SeiNode with UID {uid}: to take over all that this one has left, StatefulSet and Service \
+             too, set annotation {annotation}={uid}."
+        )
+    });
     format!(
         "PVC {name} exists and {whose}; it is not touched. To go on with its data, set \
-         spec.dataVolume.import.pvcName: {name}. To start empty, delete the PVC yourself (its data goes with it) or give \
+         spec.dataVolume.import.pvcName: {name}.{adopt} To start empty, delete the PVC yourself (its data goes with it) or give \
          the SeiNode another name"
     )
 }
@@ -150,11 +158,11 @@ fn imported(subject: &Subject, name: &str, next: &SeiNodeStatus, seen: &Observat
 /// VolumeRetained.
 pub(super) fn retained(subject: &Subject, intent: &Intent, seen: &Observation) -> Option<Told> {
     let name = intent.data_volume(&subject.node);
-    let (status, reason, message) = match (&intent.volume, intent.retention) {
-        (VolumeSource::Import(_), _) => {
+    let (status, reason, message) = match subject.data_volume.retention(&seen.retention) {
+        None => {
             (Truth::True, "Imported", format!("PVC {name} is imported: it stays when the SeiNode is deleted"))
         }
-        (VolumeSource::Own, retention) => {
+        Some(retention) => {
             let volume = seen.volume.as_ref().filter(|volume| volume.owner == Owner::Us)?;
             match (retention, volume.owner_ref) {
                 (Retention::Kept, OwnerRef::Absent) => {

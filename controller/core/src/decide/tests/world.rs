@@ -13,6 +13,7 @@ use crate::{
     observation::{Binding, Mark, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
     query::Fetched,
+    retention::Retention,
 };
 
 pub(super) fn full_node(rest: &str) -> String {
@@ -29,7 +30,9 @@ pub(super) fn volume(uid: &str, owner: Owner, deletion: Deletion) -> Volume {
     let owner_ref = if owner == Owner::Us { OwnerRef::Present } else { OwnerRef::Absent };
     let mark = if owner == Owner::Us { Mark::Marked } else { Mark::Unmarked };
     let binding = Binding::Bound("pv".into());
-    Volume { uid: uid.into(), owner, deletion, binding, owner_ref, mark }
+    let (capacity, tracking) = (Some("2000Gi".into()), BTreeMap::new());
+    let made_for = None;
+    Volume { uid: uid.into(), owner, deletion, binding, owner_ref, mark, made_for, capacity, tracking }
 }
 
 fn export() -> ResultExport {
@@ -235,8 +238,11 @@ impl World {
             return Outcome::Failed(failure.clone());
         }
         match effect {
-            Effect::CreateVolume => {
-                let made = volume("v", Owner::Us, Deletion::Absent);
+            Effect::CreateVolume(retention) => {
+                let mut made = volume("v", Owner::Us, Deletion::Absent);
+                if *retention == Retention::Kept {
+                    made.owner_ref = OwnerRef::Absent;
+                }
                 self.note("create-volume");
                 Outcome::Volume(self.volume.get_or_insert(made).clone())
             }

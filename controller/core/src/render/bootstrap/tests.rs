@@ -39,7 +39,8 @@ fn the_job_is_as_the_reference_says() {
             "metadata": {
                 "name": "n0-bootstrap", "namespace": "sei",
                 "labels": {"team":"rpc","sei.io/node":"n0","sei.io/component":"bootstrap"},
-                "annotations": {"sei.io/target": intent(&rest).bootstrap_target().to_string()},
+                "annotations": {"sei.io/target": intent(&rest).bootstrap_target().to_string(),
+                                "sei.io/owner-uid": "uid-0"},
                 "ownerReferences": owner(),
             },
             "spec": {
@@ -107,6 +108,7 @@ fn the_service_is_headless_and_finds_the_bootstrap_pod_alone() {
             "metadata": {
                 "name": "n0", "namespace": "sei",
                 "labels": {"team":"rpc","sei.io/node":"n0","sei.io/component":"bootstrap"},
+                "annotations": {"sei.io/owner-uid": "uid-0"},
                 "ownerReferences": owner(),
             },
             "spec": {
