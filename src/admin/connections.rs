@@ -1,23 +1,23 @@
 //! Connection slots of one server, and the choice of the connection that is evicted when all are taken.
 //!
-//! A new connection evicts the oldest one that has sent nothing for a moment, else the oldest one without a whole request header. Only
+//! A new connection evicts the oldest one that has sent nothing (its socket is asked: its task may not have been told
+//! yet), else the oldest one without a whole request header. Only
 //! when every connection is being answered does the oldest of those go. So silent, slow and greedy clients lose their
 //! slots to whoever comes after them, and the number of file descriptors stays bounded.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::yield_now,
-    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// All slots of a server.
 pub struct Connections {
     free: Arc<Semaphore>,
-    open: Arc<Mutex<Table>>,
+    open: Arc<Mutex<Open>>,
 }
 
 /// Progress of a connection; of two, the lesser is evicted first.
@@ -33,23 +33,27 @@ pub enum Phase {
 
 /// Open connections, by phase and age.
 #[derive(Default)]
-struct Table {
+struct Open {
     accepted: u64,
-    connections: BTreeMap<(Phase, u64), Open>,
+    connections: BTreeMap<(Phase, u64), Connection>,
     answering: usize,
 }
 
 /// An open connection.
-struct Open {
-    since: Instant,
+struct Connection {
     evicted: CancellationToken,
+    /// Asks its socket for bytes that nobody has read yet; none once something was read.
+    unread: Option<Unread>,
 }
+
+/// True if bytes have arrived that nobody has read yet.
+type Unread = Box<dyn Fn() -> bool + Send>;
 
 /// The slot of one connection; dropping it frees the slot.
 pub struct Slot {
     number: u64,
     evicted: CancellationToken,
-    open: Arc<Mutex<Table>>,
+    open: Arc<Mutex<Open>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -57,23 +61,16 @@ impl Connections {
     /// Connections that may be answered at once: each has buffers.
     const ANSWERED: usize = 256;
 
-    /// Time in which a connection may send its first byte before it can be evicted as silent. A client sends at once, and
-    /// its bytes are here by then; a flood still gets no slot for longer.
-    const GRACE: Duration = Duration::from_millis(5);
-
     /// Connections with this many slots.
     pub fn new(slots: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(slots)), open: Arc::default() }
     }
 
-    /// Takes a slot for a new connection. When none is free, evicts one connection and waits until it is closed.
-    pub async fn admit(&self) -> Slot {
+    /// Takes a slot for a new connection, of which `unread` tells whether bytes have arrived. When no slot is free, evicts
+    /// one connection and waits until it is closed.
+    pub async fn admit(&self, unread: impl Fn() -> bool + Send + 'static) -> Slot {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-                break permit;
-            }
-            let grace = self.open.lock().grace();
-            if let Ok(Ok(permit)) = timeout(grace, Arc::clone(&self.free).acquire_owned()).await {
                 break permit;
             }
             // Connections that have received something in the meantime get to say so first.
@@ -88,7 +85,7 @@ impl Connections {
         let mut open = self.open.lock();
         open.accepted += 1;
         let number = open.accepted;
-        let connection = Open { since: Instant::now(), evicted: evicted.clone() };
+        let connection = Connection { evicted: evicted.clone(), unread: Some(Box::new(unread)) };
         open.connections.insert((Phase::Silent, number), connection);
         Slot { number, evicted, open: Arc::clone(&self.open), _permit: permit }
     }
@@ -99,23 +96,19 @@ impl Connections {
     }
 }
 
-impl Table {
+impl Open {
     /// Evicts the first connection in this phase or a later one.
     fn evict_from(&mut self, phase: Phase) {
-        let first = self.connections.range((phase, 0)..).next().map(|(key, _)| *key);
+        let has_asked = |connection: &Connection| connection.unread.as_ref().is_some_and(|unread| unread());
+        let mut later = self.connections.range((phase, 0)..);
+        let first = later.clone().find(|(_, connection)| !has_asked(connection)).or_else(|| later.next());
+        let first = first.map(|(key, _)| *key);
         if let Some(connection) = first.and_then(|key| self.remove(key)) {
             connection.evicted.cancel();
         }
     }
 
-    /// Time until the oldest silent connection may be evicted; zero when there is none.
-    fn grace(&self) -> Duration {
-        let silent = (Phase::Silent, 0)..(Phase::Asking, 0);
-        let oldest = self.connections.range(silent).next();
-        oldest.map_or(Duration::ZERO, |(_, open)| Connections::GRACE.saturating_sub(open.since.elapsed()))
-    }
-
-    fn remove(&mut self, key: (Phase, u64)) -> Option<Open> {
+    fn remove(&mut self, key: (Phase, u64)) -> Option<Connection> {
         let removed = self.connections.remove(&key);
         if removed.is_some() && key.0 == Phase::Answering {
             self.answering -= 1;
@@ -125,12 +118,20 @@ impl Table {
 }
 
 impl Slot {
+    /// Notes that something was read: the socket is asked no more.
+    pub fn heard(&self) {
+        let mut open = self.open.lock();
+        let phase = self.phase_in(&open);
+        if let Some(connection) = phase.and_then(|phase| open.connections.get_mut(&(phase, self.number))) {
+            connection.unread = None;
+        }
+    }
+
     /// Notes the progress of the connection. One that is answered may take the place of another answer.
     pub fn enter(&self, phase: Phase) {
         let mut open = self.open.lock();
         // An evicted connection is no longer among them.
-        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number)))
-        else {
+        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number))) else {
             return;
         };
         if phase == Phase::Answering {
@@ -152,7 +153,7 @@ impl Slot {
         self.evicted.cancelled().await;
     }
 
-    fn phase_in(&self, open: &Table) -> Option<Phase> {
+    fn phase_in(&self, open: &Open) -> Option<Phase> {
         let mut phases = [Phase::Silent, Phase::Asking, Phase::Answering].into_iter();
         phases.find(|phase| open.connections.contains_key(&(*phase, self.number)))
     }
@@ -177,7 +178,7 @@ mod tests {
         let connections = Connections::new(phases.len());
         let mut slots = Vec::new();
         for phase in phases {
-            let slot = connections.admit().await;
+            let slot = connections.admit(|| false).await;
             slot.enter(*phase);
             slots.push(slot);
         }
@@ -191,19 +192,16 @@ mod tests {
 
     async fn check_evicts(phases: &[Phase], expected: usize) {
         let (connections, slots) = full(phases).await;
-        let mut newcomer = std::pin::pin!(connections.admit());
-        assert!(poll!(&mut newcomer).is_pending(), "no slot is free yet");
-        if phases.contains(&Phase::Silent) {
-            assert_eq!(evicted(&slots), [0; 0], "{phases:?}: it may still send something");
-            tokio::time::advance(Connections::GRACE).await;
-            assert!(poll!(&mut newcomer).is_pending());
-        }
-        // It has yielded once.
-        assert!(poll!(&mut newcomer).is_pending());
+        let mut newcomer = std::pin::pin!(connections.admit(|| false));
+        // Once to yield, and once more to evict.
+        assert!(
+            poll!(&mut newcomer).is_pending() && poll!(&mut newcomer).is_pending(),
+            "no slot is free yet"
+        );
         assert_eq!(evicted(&slots), [expected], "{phases:?}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_oldest_of_the_least_progress_is_evicted() {
         use Phase::{Answering, Asking, Silent};
         check_evicts(&[Answering, Asking, Silent, Silent], 2).await;
@@ -211,12 +209,26 @@ mod tests {
         check_evicts(&[Answering, Answering], 0).await;
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn a_connection_that_has_sent_something_is_passed_over() {
+        let connections = Connections::new(3);
+        let mut slots = Vec::new();
+        for sent in [true, false, true] {
+            slots.push(connections.admit(move || sent).await);
+        }
+        connections.evict();
+        assert_eq!(evicted(&slots), [1]);
+        slots[2].heard();
+        connections.evict();
+        assert_eq!(evicted(&slots), [1, 2], "what it had sent was read");
+        connections.evict();
+        assert_eq!(evicted(&slots), [0, 1, 2], "somebody has to go");
+    }
+
+    #[tokio::test]
     async fn a_newcomer_gets_the_slot_once_it_is_closed() {
         let (connections, mut slots) = full(&[Phase::Silent]).await;
-        let mut newcomer = std::pin::pin!(connections.admit());
-        assert!(poll!(&mut newcomer).is_pending());
-        tokio::time::advance(Connections::GRACE).await;
+        let mut newcomer = std::pin::pin!(connections.admit(|| false));
         assert!(poll!(&mut newcomer).is_pending() && poll!(&mut newcomer).is_pending());
         assert!(slots[0].evicted().now_or_never().is_some());
         slots.clear();
@@ -227,7 +239,7 @@ mod tests {
     async fn a_closed_connection_leaves_its_slot_free() {
         let (connections, slots) = full(&[Phase::Silent, Phase::Answering]).await;
         drop(slots);
-        let again = [connections.admit().now_or_never(), connections.admit().now_or_never()];
+        let again = [connections.admit(|| false).now_or_never(), connections.admit(|| false).now_or_never()];
         assert!(again.iter().all(|slot| slot.as_ref().is_some_and(|slot| !slot.evicted.is_cancelled())));
         assert_eq!(connections.open.lock().answering, 0);
     }

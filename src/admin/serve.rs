@@ -4,12 +4,14 @@
 
 use std::{
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -74,7 +76,9 @@ pub async fn serve(
                     continue;
                 }
             };
-            let slot = connections.admit().await;
+            let stream = Arc::new(stream);
+            let socket = Arc::clone(&stream);
+            let slot = connections.admit(move || has_bytes(&socket)).await;
             tasks.spawn(hold(stream, slot, transport.clone(), limits.clone(), routes.clone()));
         }
     };
@@ -82,6 +86,12 @@ pub async fn serve(
     tasks.close();
     // Responses that are not complete by then are cut off.
     let _ = time::timeout(DRAIN, tasks.wait()).await;
+}
+
+/// True if a socket has bytes, or its end, to read.
+fn has_bytes(socket: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    SockRef::from(socket).peek(&mut byte).is_ok()
 }
 
 /// Errors of a connection that was gone before it could be accepted.
@@ -98,12 +108,15 @@ fn report(error: &io::Error, reported: &mut Option<Instant>) {
 }
 
 /// Holds a connection until it ends, is evicted or exceeds a deadline.
-async fn hold(stream: TcpStream, slot: Slot, transport: Transport, limits: Limits, routes: Router) {
+async fn hold(stream: Arc<TcpStream>, slot: Slot, transport: Transport, limits: Limits, routes: Router) {
     let served = async {
         // Until then it needs no buffers.
         if stream.readable().await.is_err() {
             return;
         }
+        slot.heard();
+        // Nobody else has the socket now.
+        let Some(stream) = Arc::into_inner(stream) else { return };
         match transport.open(stream).await {
             Ok(Stream::Plain(stream)) => respond(stream, &slot, routes).await,
             Ok(Stream::Tls(stream)) => respond(stream, &slot, routes).await,
