@@ -55,7 +55,8 @@ async fn an_upgrade_under_load_fails_no_admission(kit: Arc<Kit>) {
     let calls = load.end().await;
 
     assert!(calls > 200, "too few calls to mean anything: {calls}");
-    assert_eq!(failures(&nodes.client).await, before, "an API server could not call a webhook");
+    let after = failures(&nodes.client).await;
+    assert_eq!(after, before, "an API server could not call a webhook: {:#?}", failed_calls(&nodes));
     let answered = async |replica: &Operator| {
         let (_, text) = replica.get("metrics", "/metrics").await;
         text.lines().any(|line| line.starts_with("sei_admission_requests_total{"))
@@ -69,6 +70,12 @@ async fn ready(release: &Release, pod: &str) -> Operator {
     replica.ready().await;
     release.service.has(&replica).await;
     replica
+}
+
+/// The API server's words about them.
+fn failed_calls(nodes: &Namespace) -> Vec<String> {
+    let log = std::fs::read_to_string(nodes.world.cluster.log("kube-apiserver")).unwrap_or_default();
+    log.lines().filter(|line| line.to_lowercase().contains("calling webhook")).map(str::to_owned).collect()
 }
 
 /// Calls of webhooks that failed, whatever came of them: an ignored failure is counted as well.
