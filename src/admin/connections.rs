@@ -131,7 +131,8 @@ impl Slot {
     pub fn enter(&self, phase: Phase) {
         let mut open = self.open.lock();
         // An evicted connection is no longer among them.
-        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number))) else {
+        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number)))
+        else {
             return;
         };
         if phase == Phase::Answering {

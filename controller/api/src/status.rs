@@ -348,6 +348,9 @@ pub struct SidecarStatus {
     /// UID of the pod whose gate was last seen open: what it was configured with has worked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_pod: Option<String>,
+    /// Time since which that gate is open, as far as was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<MicroTime>,
     /// When its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_healed: Option<MicroTime>,

@@ -111,15 +111,16 @@ fn is_bootstrap_pod(node: &NodeRef, pod: &core::Pod) -> bool {
         && label(names::COMPONENT_LABEL) == Some(names::BOOTSTRAP_COMPONENT)
 }
 
-/// What the prober heard last of the pod's sidecar. While a mark-ready is under way, what the sidecar answered before it
-/// does not count.
+/// What the prober heard last of the pod's sidecar. While its gate is opened and `seid` is awaited behind it, only an answer
+/// of this reconcile counts.
 fn gate(
     own: &NodeMemory,
     seen: &Observation,
     status: &SeiNodeStatus,
 ) -> Option<crate::sidecar::Answer<crate::sidecar::Health>> {
     let plan = status.plan.as_ref().and_then(Plan::read);
-    if plan.is_some_and(|plan| plan.current().is_some_and(|task| task.kind == TaskType::MarkReady)) {
+    let current = plan.as_ref().and_then(Plan::current).map(|task| task.kind);
+    if matches!(current, Some(TaskType::MarkReady | TaskType::ObserveSeid)) {
         return None;
     }
     let pod = seen.pod()?;

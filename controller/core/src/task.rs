@@ -5,6 +5,7 @@ pub(crate) mod children;
 pub(crate) mod keys;
 pub(crate) mod ownership;
 pub(crate) mod rollout;
+pub(crate) mod serving;
 pub(crate) mod sidecar;
 
 use std::time::Duration;

@@ -78,6 +78,8 @@ tasks! {
     ReplacePod: "replace-pod", Operator, 0;
     /// The pod of the present revision runs the image that the spec asks for.
     ObserveImage: "observe-image", Operator, 0;
+    /// `seid` runs behind the open gate, and goes on running.
+    ObserveSeid: "observe-seid", Operator, 0;
     /// The sidecar restores a snapshot from S3.
     SnapshotRestore: "snapshot-restore", Sidecar, 0;
     /// The sidecar makes the identity of a validator that founds a chain.

@@ -52,6 +52,7 @@ async fn kubectl_columns_show_the_status(kit: Arc<Kit>) {
         "plan": { "currentTask": "replace-pod (3/5)" },
         "conditions": [
             condition("Ready", "False", "a new image is on its way"),
+            condition("Available", "True", ""),
             condition("SidecarReady", "Unknown", ""),
             condition("NodeUpdateInProgress", "True", ""),
         ],
@@ -73,6 +74,7 @@ async fn kubectl_columns_show_the_status(kit: Arc<Kit>) {
     let expected = [
         ("Name", 0, "columns"),
         ("Ready", 0, "False"),
+        ("Available", 0, "True"),
         ("Mode", 0, "fullNode"),
         ("Chain", 0, "pacific-1"),
         ("Phase", 0, "Running"),
@@ -84,5 +86,5 @@ async fn kubectl_columns_show_the_status(kit: Arc<Kit>) {
         ("Message", 1, "a new image is on its way"),
     ];
     assert_eq!(shown, expected);
-    assert_eq!(columns[9]["name"], "Age");
+    assert_eq!(columns[10]["name"], "Age");
 }

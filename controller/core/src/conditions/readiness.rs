@@ -20,7 +20,12 @@ pub(super) const EXPECTED: [&str; 3] = ["Initializing", "Paused", "Starting"];
 pub(super) fn note(next: &mut SeiNodeStatus, before: Option<&Condition>, now: &Verdict, seen: &Observation) {
     let at = seen.now;
     if let (Truth::True, Some(pod)) = (now.status, seen.pod()) {
-        next.sidecar.get_or_insert_default().opened_pod = Some(pod.uid.clone());
+        let sidecar = next.sidecar.get_or_insert_default();
+        let was_open = before.is_some_and(|before| before.status == "True");
+        if !was_open || sidecar.opened_pod.as_ref() != Some(&pod.uid) {
+            sidecar.opened_at = Some(microseconds(at));
+        }
+        sidecar.opened_pod = Some(pod.uid.clone());
     }
     let was_lost = before.is_some_and(|before| before.status == "False");
     let expected = before.is_some_and(|before| EXPECTED.contains(&before.reason.as_str()));

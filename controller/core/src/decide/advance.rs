@@ -158,7 +158,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
     match task.kind {
         // Inserted for a pod that was to be replaced: not for any other.
         TaskType::MarkReady
-            if plan.tasks.last() != Some(task)
+            if plan.tasks.iter().rfind(|it| it.kind == TaskType::MarkReady) != Some(task)
                 && plan.kind == PlanKind::NodeUpdate
                 && seen.proven_pod(next.sidecar.as_ref()).is_none() =>
         {
@@ -166,6 +166,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         }
         TaskType::ReplacePod => rollout::replace_pod(applied, seen),
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
+        TaskType::ObserveSeid => task::serving::observe_seid(plan.kind, next.sidecar.as_ref(), seen),
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),
         TaskType::ValidateSigningKey => task::keys::signing(subject, claims, seen),
         TaskType::ValidateNodeKey => task::keys::node(seen),

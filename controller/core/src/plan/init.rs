@@ -55,6 +55,7 @@ pub(crate) fn tasks(intent: &Intent, bootstrapped: Bootstrapped, leftovers: Left
         Some(TaskType::ResultExport) => tasks.extend([TaskType::MarkReady, TaskType::ResultExport]),
         before => tasks.extend(before.into_iter().chain([TaskType::MarkReady])),
     }
+    tasks.push(TaskType::ObserveSeid);
     tasks
 }
 

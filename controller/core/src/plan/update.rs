@@ -24,7 +24,7 @@ pub(crate) enum Background {
     GoesOn,
 }
 
-/// The tasks that bring a node up to date. mark-ready is always the last one that is awaited.
+/// The tasks that bring a node up to date. Only observe-seid comes after mark-ready.
 pub(crate) fn tasks(intent: &Intent, configuration: Configuration, background: Background) -> Vec<TaskType> {
     let mut tasks = Vec::new();
     if intent.key_secrets().is_some() {
@@ -40,7 +40,7 @@ pub(crate) fn tasks(intent: &Intent, configuration: Configuration, background: B
     if background == Background::Begins {
         tasks.extend(init::background(&intent.mode));
     }
-    tasks.push(TaskType::MarkReady);
+    tasks.extend([TaskType::MarkReady, TaskType::ObserveSeid]);
     tasks
 }
 

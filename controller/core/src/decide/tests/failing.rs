@@ -127,7 +127,7 @@ fn a_silent_sidecar_is_waited_for_and_the_status_says_why() {
     let rest = world.settle();
     assert_eq!(rest.until, Until::Retry(Class::Transient));
     let message = condition(&world.stored, "Ready").2;
-    assert_eq!(message, "configure-genesis (4/7): the sidecar does not answer in time");
+    assert_eq!(message, "configure-genesis (4/8): the sidecar does not answer in time");
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, seen: &Observa
         | TaskType::ConfigValidate
         | TaskType::SnapshotUpload
         | TaskType::MarkReady
+        | TaskType::ObserveSeid
         | TaskType::EnsureDataPvc
         | TaskType::ValidateSigningKey
         | TaskType::ValidateNodeKey

@@ -1,0 +1,138 @@
+//! `observe-seid`: the last task of a plan that starts `seid`. Before its gate opens the container only waits.
+
+use jiff::SignedDuration;
+use seinode_api::status::SidecarStatus;
+
+use super::{Step, Until, starting, wait};
+use crate::{
+    failure::Class,
+    observation::{Container, Observation, Pod},
+    plan::PlanKind,
+    query::Query,
+    sidecar::Health,
+    time::after,
+};
+
+/// Time that `seid` has to be up behind an open gate, where its pod is not Ready before: it may catch up for hours.
+const SETTLE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Done once the pod is Ready, or `seid` has been up long enough. An update whose `seid` crashes has failed; a new node is
+/// not prepared again for it, which could undo what its volume has.
+pub(crate) fn observe_seid(kind: PlanKind, sidecar: Option<&SidecarStatus>, seen: &Observation) -> Step {
+    let Some(pod) = seen.pod() else {
+        return wait("the pod was replaced and its successor does not exist yet", Until::Event);
+    };
+    match &seen.gate {
+        Some(Ok(Health::Ready)) => {}
+        Some(Ok(Health::NotReady)) => {
+            return Step::Reopen("the sidecar was restarted before seid was seen to run".into());
+        }
+        Some(Err(silence)) => return wait(&silence.to_string(), Until::Retry(Class::Transient)),
+        None if pod.ip.is_some() => return Step::Fetch(Query::Health),
+        None => return starting(pod, seen.now),
+    }
+    if pod.ready {
+        return Step::Done;
+    }
+    if let Some(trouble) = pod.trouble(seen.now) {
+        return match kind {
+            PlanKind::NodeUpdate => Step::Hopeless(trouble.message.clone()),
+            PlanKind::Init | PlanKind::MarkReady | PlanKind::Resubmit => {
+                wait(&trouble.message, Until::Retry(Class::User))
+            }
+        };
+    }
+    if pod.seid == Container::Down {
+        return starting(pod, seen.now);
+    }
+    let settled = after(up_since(pod, sidecar).unwrap_or(seen.now), SETTLE);
+    match seen.now >= settled {
+        true => Step::Done,
+        false => wait("seid is up; it has to stay up, or to become ready", Until::At(settled)),
+    }
+}
+
+/// Time since which `seid` is up and its gate is open; `None` until that is stored.
+fn up_since(pod: &Pod, sidecar: Option<&SidecarStatus>) -> Option<jiff::Timestamp> {
+    let opened = sidecar.filter(|it| it.opened_pod.as_ref() == Some(&pod.uid))?.opened_at.as_ref()?.0;
+    Some(pod.seid_since.map_or(opened, |since| since.max(opened)))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+    use super::*;
+    use crate::{
+        node::Owner,
+        observation::{Trouble, examples},
+        platform::{Bucket, ResultExport},
+    };
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_000_000).unwrap()
+    }
+
+    /// A node whose gate is open and whose pod is as given.
+    fn seen(pod: Pod) -> Observation {
+        let bucket = Bucket { name: "b".into(), region: "r".into() };
+        let mut seen = Observation::empty(now(), ResultExport { bucket, prefix: "p".into() });
+        seen.stateful_set = Some(examples::workload());
+        assert_eq!(seen.stateful_set.as_ref().unwrap().owner, Owner::Us);
+        seen.pods = vec![pod];
+        seen.gate = Some(Ok(Health::Ready));
+        seen
+    }
+
+    fn unready() -> Pod {
+        Pod { ready: false, ..examples::pod() }
+    }
+
+    fn opened(seconds_ago: i64) -> SidecarStatus {
+        let at = now() - SignedDuration::from_secs(seconds_ago);
+        let opened_pod = Some(examples::pod().uid);
+        SidecarStatus { opened_pod, opened_at: Some(MicroTime(at)), ..SidecarStatus::default() }
+    }
+
+    #[track_caller]
+    fn waits(step: &Step, until: Until) {
+        assert!(matches!(step, Step::Wait(wait) if wait.until == until), "{step:?}");
+    }
+
+    #[test]
+    fn a_ready_pod_is_enough() {
+        assert_eq!(observe_seid(PlanKind::NodeUpdate, None, &seen(examples::pod())), Step::Done);
+    }
+
+    #[test]
+    fn seid_that_catches_up_has_to_stay_up_for_a_while() {
+        let observe =
+            |pod, sidecar: &SidecarStatus| observe_seid(PlanKind::NodeUpdate, Some(sidecar), &seen(pod));
+        assert_eq!(observe(unready(), &opened(30)), Step::Done);
+        waits(&observe(unready(), &opened(29)), Until::At(now() + SignedDuration::from_secs(1)));
+        let restarted = Pod { seid_since: Some(now() - SignedDuration::from_secs(5)), ..unready() };
+        waits(&observe(restarted, &opened(300)), Until::At(now() + SignedDuration::from_secs(25)));
+        let of_another_pod = SidecarStatus { opened_pod: Some("other".into()), ..opened(300) };
+        waits(&observe(unready(), &of_another_pod), Until::At(after(now(), SETTLE)));
+        waits(&observe(Pod { seid: Container::Down, ..unready() }, &opened(300)), Until::Event);
+    }
+
+    #[test]
+    fn a_crash_fails_an_update_and_holds_a_new_node() {
+        let trouble = Trouble { reason: "CrashLoopBackOff", message: "exit code 3".into(), since: None };
+        let pod = Pod { trouble: Some(trouble), seid: Container::Down, ..unready() };
+        let observe = |kind| observe_seid(kind, Some(&opened(300)), &seen(pod.clone()));
+        assert_eq!(observe(PlanKind::NodeUpdate), Step::Hopeless("exit code 3".into()));
+        waits(&observe(PlanKind::Init), Until::Retry(Class::User));
+    }
+
+    #[test]
+    fn a_gate_that_is_shut_again_is_opened_again() {
+        let mut shut = seen(unready());
+        shut.gate = Some(Ok(Health::NotReady));
+        assert!(matches!(observe_seid(PlanKind::Init, None, &shut), Step::Reopen(_)));
+        shut.gate = None;
+        assert_eq!(observe_seid(PlanKind::Init, None, &shut), Step::Fetch(Query::Health));
+    }
+}
