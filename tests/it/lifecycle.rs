@@ -111,14 +111,26 @@ async fn kubectl_get_shows_the_progress(kit: Arc<Kit>) {
     let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     assert_eq!(
         lines.next().unwrap(),
-        ["NAME", "READY", "MODE", "CHAIN", "PHASE", "IMAGE", "CURRENT", "SIDECAR", "UPDATING", "AGE"],
+        [
+            "NAME",
+            "READY",
+            "AVAILABLE",
+            "MODE",
+            "CHAIN",
+            "PHASE",
+            "IMAGE",
+            "CURRENT",
+            "SIDECAR",
+            "UPDATING",
+            "AGE"
+        ],
         "{table}"
     );
     let row = lines.next().unwrap();
     let image = "registry.example.com/seid:v1";
     assert_eq!(
-        &row[..8],
-        ["n0", "True", "fullNode", "atlantic-2", "Running", image, image, "True"],
+        &row[..9],
+        ["n0", "True", "True", "fullNode", "atlantic-2", "Running", image, image, "True"],
         "{table}"
     );
 }

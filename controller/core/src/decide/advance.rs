@@ -15,7 +15,7 @@ use crate::{
     observation::Observation,
     plan::{Chances, Plan, PlanKind},
     sidecar::Health,
-    task::{self, Progress, Step, Task, Until, Wait, rollout},
+    task::{self, Progress, Step, Task, Until, Wait, rollout, serving::Crash},
     task_type::{By, TaskType},
     time::stored,
 };
@@ -166,7 +166,10 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         }
         TaskType::ReplacePod => rollout::replace_pod(applied, seen),
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
-        TaskType::ObserveSeid => task::serving::observe_seid(plan.kind, next.sidecar.as_ref(), seen),
+        TaskType::ObserveSeid => {
+            let crash = if plan.kind == PlanKind::NodeUpdate { Crash::Fails } else { Crash::Holds };
+            task::serving::observe_seid(crash, next.sidecar.as_ref(), seen)
+        }
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),
         TaskType::ValidateSigningKey => task::keys::signing(subject, claims, seen),
         TaskType::ValidateNodeKey => task::keys::node(seen),

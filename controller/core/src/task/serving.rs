@@ -7,7 +7,6 @@ use super::{Step, Until, starting, wait};
 use crate::{
     failure::Class,
     observation::{Container, Observation, Pod},
-    plan::PlanKind,
     query::Query,
     sidecar::Health,
     time::after,
@@ -16,9 +15,18 @@ use crate::{
 /// Time that `seid` has to be up behind an open gate, where its pod is not Ready before: it may catch up for hours.
 const SETTLE: SignedDuration = SignedDuration::from_secs(30);
 
+/// Meaning of a crash for the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    /// It has failed.
+    Fails,
+    /// It waits for a person.
+    Holds,
+}
+
 /// Done once the pod is Ready, or `seid` has been up long enough. An update whose `seid` crashes has failed; a new node is
 /// not prepared again for it, which could undo what its volume has.
-pub(crate) fn observe_seid(kind: PlanKind, sidecar: Option<&SidecarStatus>, seen: &Observation) -> Step {
+pub(crate) fn observe_seid(crash: Crash, sidecar: Option<&SidecarStatus>, seen: &Observation) -> Step {
     let Some(pod) = seen.pod() else {
         return wait("the pod was replaced and its successor does not exist yet", Until::Event);
     };
@@ -35,11 +43,9 @@ pub(crate) fn observe_seid(kind: PlanKind, sidecar: Option<&SidecarStatus>, seen
         return Step::Done;
     }
     if let Some(trouble) = pod.trouble(seen.now) {
-        return match kind {
-            PlanKind::NodeUpdate => Step::Hopeless(trouble.message.clone()),
-            PlanKind::Init | PlanKind::MarkReady | PlanKind::Resubmit => {
-                wait(&trouble.message, Until::Retry(Class::User))
-            }
+        return match crash {
+            Crash::Fails => Step::Hopeless(trouble.message.clone()),
+            Crash::Holds => wait(&trouble.message, Until::Retry(Class::User)),
         };
     }
     if pod.seid == Container::Down {
@@ -102,13 +108,12 @@ mod tests {
 
     #[test]
     fn a_ready_pod_is_enough() {
-        assert_eq!(observe_seid(PlanKind::NodeUpdate, None, &seen(examples::pod())), Step::Done);
+        assert_eq!(observe_seid(Crash::Fails, None, &seen(examples::pod())), Step::Done);
     }
 
     #[test]
     fn seid_that_catches_up_has_to_stay_up_for_a_while() {
-        let observe =
-            |pod, sidecar: &SidecarStatus| observe_seid(PlanKind::NodeUpdate, Some(sidecar), &seen(pod));
+        let observe = |pod, sidecar: &SidecarStatus| observe_seid(Crash::Fails, Some(sidecar), &seen(pod));
         assert_eq!(observe(unready(), &opened(30)), Step::Done);
         waits(&observe(unready(), &opened(29)), Until::At(now() + SignedDuration::from_secs(1)));
         let restarted = Pod { seid_since: Some(now() - SignedDuration::from_secs(5)), ..unready() };
@@ -122,17 +127,17 @@ mod tests {
     fn a_crash_fails_an_update_and_holds_a_new_node() {
         let trouble = Trouble { reason: "CrashLoopBackOff", message: "exit code 3".into(), since: None };
         let pod = Pod { trouble: Some(trouble), seid: Container::Down, ..unready() };
-        let observe = |kind| observe_seid(kind, Some(&opened(300)), &seen(pod.clone()));
-        assert_eq!(observe(PlanKind::NodeUpdate), Step::Hopeless("exit code 3".into()));
-        waits(&observe(PlanKind::Init), Until::Retry(Class::User));
+        let observe = |crash| observe_seid(crash, Some(&opened(300)), &seen(pod.clone()));
+        assert_eq!(observe(Crash::Fails), Step::Hopeless("exit code 3".into()));
+        waits(&observe(Crash::Holds), Until::Retry(Class::User));
     }
 
     #[test]
     fn a_gate_that_is_shut_again_is_opened_again() {
         let mut shut = seen(unready());
         shut.gate = Some(Ok(Health::NotReady));
-        assert!(matches!(observe_seid(PlanKind::Init, None, &shut), Step::Reopen(_)));
+        assert!(matches!(observe_seid(Crash::Holds, None, &shut), Step::Reopen(_)));
         shut.gate = None;
-        assert_eq!(observe_seid(PlanKind::Init, None, &shut), Step::Fetch(Query::Health));
+        assert_eq!(observe_seid(Crash::Holds, None, &shut), Step::Fetch(Query::Health));
     }
 }
