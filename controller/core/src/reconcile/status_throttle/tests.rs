@@ -155,7 +155,7 @@ fn no_write_of_five_thousand_waits_longer_than_the_bound() {
         scene.object.metadata.uid = Some(format!("uid-{index}"));
         due.push(scene.defer(&working("b", None), 0).unwrap());
     }
-    assert!(due.iter().all(|due| *due <= BOUND.as_millis()), "{:?}", due.iter().max());
+    assert!(due.iter().all(|due| *due <= 30_000), "{:?}", due.iter().max());
     let busiest = (0..60).map(|half| due.iter().filter(|due| **due / 500 == half).count()).max().unwrap();
     assert!(busiest < 300, "they are spread: {busiest} in half a second");
 }
