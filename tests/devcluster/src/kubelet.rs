@@ -3,7 +3,8 @@
 //! Each Node becomes a machine that reports its status and renews its Lease. Each pod that is bound to a machine gets the
 //! status that a kubelet of Kubernetes 1.34 would write: acknowledged, sandbox with an address of its own, init containers
 //! in their order, restartable ones included, then the main containers; restarts with back-off; an end within the grace
-//! period; at last the removal of the object, by UID. No process ever runs.
+//! period; at last the removal of the object, by UID. No process ever runs; an init container that mounts a Secret reports what
+//! `sha256sum` prints of its files.
 //!
 //! A test sets the behaviour of pods by annotation ([`BEHAVIOUR`] and those after it), by image ([`ABSENT_IMAGE`] and those
 //! after it) or by handle:

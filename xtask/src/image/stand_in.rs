@@ -66,7 +66,9 @@ pub fn seid(name: &str, behaviour: Seid, statics: &Statics) -> Result<Image, Ima
         .with("/bin/bash", File::program(&statics.bash)?)
         .with("/bin/seid", File::Program(script.as_bytes().to_vec()))
         .with("/tmp", File::Directory(0o1777));
-    for applet in ["sh", "cat", "echo", "grep", "head", "mkdir", "nslookup", "sleep", "wget"] {
+    for applet in
+        ["sh", "cat", "echo", "grep", "head", "mkdir", "nslookup", "rm", "sha256sum", "sleep", "stat", "wget"]
+    {
         image = image.with(&format!("/bin/{applet}"), File::Link("busybox".into()));
     }
     Ok(as_root(image))

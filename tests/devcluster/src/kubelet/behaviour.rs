@@ -93,6 +93,8 @@ pub struct ContainerBehaviour {
     pub end: Option<End>,
     /// Readiness while it runs.
     pub readiness: Readiness,
+    /// Termination message of an init container that has done its work.
+    pub(super) report: String,
     /// Values of [`RESTART`] and [`EXIT`], by annotation.
     pub(super) once: BTreeMap<&'static str, String>,
 }

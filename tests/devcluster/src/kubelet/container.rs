@@ -180,7 +180,7 @@ impl Container {
         match (&behaviour.end, self.kind) {
             (Some(end), _) if clock.is_due(since + end.after) => return self.exit(end.exit.clone(), clock),
             // An init container has its work done at once.
-            (None, Kind::Init) => return self.exit(Exit::new(0, ""), clock),
+            (None, Kind::Init) => return self.exit(Exit::new(0, &behaviour.report), clock),
             _ => {}
         }
         let new = behaviour.once.iter().find(|(name, value)| self.honoured.get(**name) != Some(*value));
@@ -271,8 +271,8 @@ impl Container {
     }
 }
 
-/// SHA-256 of a text in hexadecimal digits.
-pub(super) fn digest(text: &str) -> String {
+/// SHA-256 in hexadecimal digits.
+pub(super) fn digest(bytes: impl AsRef<[u8]>) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -214,7 +214,7 @@ impl Sandbox {
     }
 
     /// A main container has run in this sandbox, so every init container had done its work.
-    fn is_initialized(&self) -> bool {
+    pub(super) fn is_initialized(&self) -> bool {
         self.containers.iter().any(|it| it.kind == Kind::Main && it.sandbox == Some(self.number))
     }
 

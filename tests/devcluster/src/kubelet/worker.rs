@@ -2,17 +2,19 @@
 //!
 //! Requests name the pod's UID, so a successor of the same name is never touched.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Pod, PodStatus, Secret};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::container::digest;
 use super::probes::probed;
 use super::sandbox::Sandbox;
 use super::shared::{Lease, Machine, Power, Shared};
@@ -67,6 +69,8 @@ struct Worker {
     /// Boot of the machine that the sandbox belongs to.
     reboots: Option<u32>,
     written: Option<PodStatus>,
+    /// Termination messages of init containers that read Secrets.
+    reports: BTreeMap<String, String>,
     /// Version of the pod that our last write made.
     version: u64,
     removed: bool,
@@ -75,7 +79,8 @@ struct Worker {
 impl Worker {
     fn new(shared: Arc<Shared>, pod: &Pod) -> Self {
         let sandbox = Sandbox::new(pod, &shared.behaviour(pod), Timestamp::now());
-        Self { shared, sandbox, lease: None, reboots: None, written: None, version: 0, removed: false }
+        let (written, reports) = (None, BTreeMap::new());
+        Self { shared, sandbox, lease: None, reboots: None, written, reports, version: 0, removed: false }
     }
 
     /// Brings pod and status up to date. Returns when to look again.
@@ -86,8 +91,10 @@ impl Worker {
         }
         // The pod is acknowledged before anything of it starts.
         self.write(pod, machine).await?;
+        self.read_secrets(pod).await?;
         let mut wake = self.advance(pod);
         while self.write(pod, machine).await? {
+            self.read_secrets(pod).await?;
             wake = self.advance(pod);
         }
         if self.sandbox.has_ended() && pod.metadata.deletion_timestamp.is_some() {
@@ -98,7 +105,10 @@ impl Worker {
 
     fn advance(&mut self, pod: &Pod) -> Option<Timestamp> {
         let (shared, now) = (Arc::clone(&self.shared), Timestamp::now());
-        let behaviour = shared.behaviour(pod);
+        let mut behaviour = shared.behaviour(pod);
+        for (container, report) in &self.reports {
+            behaviour.container(container).report.clone_from(report);
+        }
         if self.sandbox.needs_address(pod, &behaviour) {
             self.lease = Lease::take(&shared);
             if let Some(lease) = &self.lease {
@@ -119,6 +129,38 @@ impl Worker {
             now + if passes { PROBE } else { shared.pace.probe }
         });
         wake.into_iter().chain(probe_at).min()
+    }
+
+    /// Reads the Secrets that init containers mount, as long as these may run. No process runs: what one would do with a
+    /// Secret is imitated by its termination message, which is what `sha256sum` prints of each file.
+    async fn read_secrets(&mut self, pod: &Pod) -> Result<(), kube::Error> {
+        if self.sandbox.is_initialized() || self.sandbox.has_ended() {
+            return Ok(());
+        }
+        let spec = pod.spec.iter();
+        for container in spec.clone().flat_map(|spec| spec.init_containers.iter().flatten()) {
+            let volumes = spec.clone().flat_map(|spec| spec.volumes.iter().flatten());
+            let mounts =
+                |name: &str| container.volume_mounts.iter().flatten().any(|mount| mount.name == name);
+            let mounted = volumes.filter(|volume| mounts(&volume.name));
+            let mut report = String::new();
+            for secret in mounted.filter_map(|volume| volume.secret.as_ref()) {
+                let items = secret.items.as_deref().unwrap_or_default();
+                let is_mounted = |key: &str| items.is_empty() || items.iter().any(|item| item.key == key);
+                let _permit = self.shared.requests.acquire().await;
+                let namespace = pod.namespace().unwrap_or_default();
+                let api: Api<Secret> = Api::namespaced(self.shared.client.clone(), &namespace);
+                let found = api.get_opt(secret.secret_name.as_deref().unwrap_or_default()).await?;
+                let files = found.and_then(|secret| secret.data).unwrap_or_default();
+                for (_, file) in files.iter().filter(|(key, _)| is_mounted(key)) {
+                    report.push_str(&format!("{}  -\n", digest(&file.0)));
+                }
+            }
+            if !report.is_empty() {
+                self.reports.insert(container.name.clone(), report);
+            }
+        }
+        Ok(())
     }
 
     /// Writes the status if it differs from what was written before, or somebody overwrote it.
