@@ -44,6 +44,11 @@ pub(crate) async fn fetch(
                 Err(unreachable) => Err(unreachable),
             },
         ),
+        Query::RunningTasks => Fetched::RunningTasks(match sidecar(context, node, intent, seen) {
+            Ok(sidecar) => sidecar.running().await,
+            Err(unreachable) => Err(unreachable),
+        }),
+        Query::Pod => children::pod(context, node, seen).await.unwrap_or_else(Fetched::Failed),
         Query::Health => Fetched::Health(match sidecar(context, node, intent, seen) {
             Ok(sidecar) => sidecar.health().await,
             Err(unreachable) => Err(unreachable),

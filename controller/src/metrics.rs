@@ -135,7 +135,7 @@ impl Metrics {
         let outcome = match outcome {
             Outcome::Failed(_) => "failed",
             Outcome::Rejected(_) => "rejected",
-            Outcome::Unreachable(..) => "silent",
+            Outcome::Unreachable(..) | Outcome::TaskDropped(_, Err(_)) => "silent",
             Outcome::Volume(_)
             | Outcome::StatefulSetApplied(..)
             | Outcome::Scaled(_)
@@ -149,6 +149,7 @@ impl Metrics {
             | Outcome::ServiceDeleted
             | Outcome::PodDeleted(_)
             | Outcome::Submitted(_)
+            | Outcome::TaskDropped(_, Ok(()))
             | Outcome::FinalizerRemoved(_) => "done",
         };
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
@@ -243,7 +244,9 @@ impl std::fmt::Debug for Brief<'_> {
         match self.0 {
             Outcome::Failed(failure) => write!(f, "{:?}: {}", failure.class, failure.message),
             Outcome::Rejected(words) => write!(f, "rejected: {words}"),
-            Outcome::Unreachable(_, unreachable) => write!(f, "{unreachable}"),
+            Outcome::Unreachable(_, unreachable) | Outcome::TaskDropped(_, Err(unreachable)) => {
+                write!(f, "{unreachable}")
+            }
             Outcome::Volume(_) => f.write_str("volume"),
             Outcome::StatefulSetApplied(..)
             | Outcome::StatefulSetHandedOver(_)
@@ -253,7 +256,10 @@ impl std::fmt::Debug for Brief<'_> {
             | Outcome::ServiceApplied(..)
             | Outcome::BootstrapServiceApplied(_)
             | Outcome::Job(_) => f.write_str("applied"),
-            Outcome::JobDeleted | Outcome::ServiceDeleted | Outcome::PodDeleted(_) => f.write_str("deleted"),
+            Outcome::JobDeleted
+            | Outcome::ServiceDeleted
+            | Outcome::PodDeleted(_)
+            | Outcome::TaskDropped(_, Ok(())) => f.write_str("deleted"),
             Outcome::Submitted(_) => f.write_str("submitted"),
             Outcome::FinalizerRemoved(_) => f.write_str("removed"),
         }
@@ -275,6 +281,7 @@ pub(crate) fn kind(effect: &Effect) -> &'static str {
         Effect::DeleteService(_) => "delete-bootstrap-service",
         Effect::DeletePod { .. } => "delete-pod",
         Effect::Submit(_) => "submit-task",
+        Effect::DropTask(_) => "drop-task",
         Effect::RemoveLegacyFinalizer => "remove-legacy-finalizer",
         Effect::HandOver { .. } => "hand-over",
     }

@@ -79,6 +79,10 @@ async fn for_spec(
             statefulset::delete_pod(context, node, name, uid, version).await
         }
         Effect::Submit(submission) => Ok(submit(context, node, intent, seen, submission).await),
+        Effect::DropTask(id) => Ok(match fetch::sidecar(context, node, intent, seen) {
+            Ok(sidecar) => sidecar.drop_task(*id).await,
+            Err(unreachable) => Outcome::TaskDropped(*id, Err(unreachable)),
+        }),
         Effect::RemoveLegacyFinalizer => Ok(Outcome::FinalizerRemoved(None)),
         Effect::HandOver { child, uid, from, retention } => {
             let handover = adoption::Handover { child: *child, uid, from, retention: *retention };

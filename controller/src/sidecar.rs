@@ -17,7 +17,7 @@ use seinode_core::{
     ids::TaskId,
     node::NodeRef,
     observation::Pod,
-    sidecar::{Answer, Health, TaskReport, Unreachable},
+    sidecar::{Answer, Health, RunningTask, TaskReport, Unreachable},
 };
 
 use crate::settings::SidecarUrl;
@@ -100,6 +100,25 @@ impl Sidecar {
             StatusCode::NOT_FOUND => wire::refusal(&wire::body(response).await?).map(|_| TaskReport::Unknown),
             other => Err(wire::unexpected(other)),
         }
+    }
+
+    /// Reads the tasks that are under way.
+    pub(crate) async fn running(&self) -> Answer<Vec<RunningTask>> {
+        let response = wire::send(self.client.get(format!("{}/v0/tasks", self.base))).await?;
+        match response.status() {
+            StatusCode::OK => wire::running(&wire::body(response).await?),
+            other => Err(wire::unexpected(other)),
+        }
+    }
+
+    /// Deletes the row of a task; one that is gone already is no failure.
+    pub(crate) async fn drop_task(&self, id: TaskId) -> Outcome {
+        let request = self.client.delete(format!("{}/v0/tasks/{id}", self.base));
+        let dropped = wire::send(request).await.and_then(|response| match response.status() {
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
+            other => Err(wire::unexpected(other)),
+        });
+        Outcome::TaskDropped(id, dropped)
     }
 
     async fn post(&self, submission: &Submission) -> Answer<Outcome> {

@@ -6,7 +6,7 @@ use k8s_openapi::{
         batch::v1::{Job, JobSpec, JobStatus},
         core::v1::{
             Container, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, Pod,
-            PodSpec, PodStatus, PodTemplateSpec, Service, ServiceSpec, Volume,
+            PodSpec, PodStatus, PodTemplateSpec, Service, ServiceSpec, Volume, VolumeMount,
         },
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -14,7 +14,7 @@ use k8s_openapi::{
 use kube::core::DeserializeGuard;
 use seinode_api::{SeiNode, names};
 use seinode_core::{
-    observation::{DATA, SIGNING_KEY},
+    observation::{DATA, KEY_COPY, SIGNING_KEY},
     tracking,
 };
 
@@ -82,13 +82,14 @@ pub(crate) fn volume(pvc: &mut PersistentVolumeClaim) {
     });
 }
 
-/// A pod keeps its images, the volume and the key that it uses, and the state of its containers.
+/// A pod keeps its images, the volume and the key that it uses and where its containers mount that, and their state.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
     if let Some(spec) = pod.spec.take() {
         let images = spec.containers.into_iter().map(|container| Container {
             name: container.name,
             image: container.image,
+            volume_mounts: container.volume_mounts.map(of_the_key),
             ..Container::default()
         });
         let volumes = Some(used(spec.volumes));
@@ -115,6 +116,11 @@ fn template(template: PodTemplateSpec) -> PodTemplateSpec {
 fn used(volumes: Option<Vec<Volume>>) -> Vec<Volume> {
     let volumes = volumes.into_iter().flatten();
     volumes.filter(|volume| [DATA, SIGNING_KEY].contains(&volume.name.as_str())).collect()
+}
+
+/// The mounts of a signing key.
+fn of_the_key(mounts: Vec<VolumeMount>) -> Vec<VolumeMount> {
+    mounts.into_iter().filter(|mount| [SIGNING_KEY, KEY_COPY].contains(&mount.name.as_str())).collect()
 }
 
 /// The annotations that are read.

@@ -1,5 +1,6 @@
 //! Checks before a pod is deleted: without its pod a terminating volume is gone, and a signer without keys cannot start.
 
+mod gates;
 mod signers;
 
 use std::sync::Arc;

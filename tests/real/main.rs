@@ -8,10 +8,14 @@
 
 mod faults;
 mod image;
+mod keys;
 mod lifecycle;
 mod nodes;
 mod operations;
 mod setup;
+#[path = "../it/kit/keys.rs"]
+#[allow(dead_code, reason = "the other tests look for pieces of keys")]
+mod signing;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 

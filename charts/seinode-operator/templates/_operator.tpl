@@ -104,7 +104,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch, delete]
+  verbs: [get, list, watch, delete]
 {{- if eq .Values.rbac.secrets.scope "all" }}
 - apiGroups: [""]
   resources: [secrets]

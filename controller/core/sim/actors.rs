@@ -75,10 +75,13 @@ pub fn carry_out(world: &mut World, deed: Deed) {
         }
         Deed::FinishTask(pod, id) => {
             let ended = world.sidecars.finish(&pod, id);
+            if world.sidecars.is_open(&pod) {
+                world.ledger.released(&pod);
+            }
             world.say(|| format!("the sidecar of {pod} ends {id}: {ended:?}"));
         }
         Deed::Operate(..) | Deed::CatchUp(_) | Deed::Wait(_) | Deed::Glance(..) => {}
     }
 }
 
-pub use kubelet::{BAD, Exit, end_seid, restart};
+pub use kubelet::{BAD, Exit, at, end_seid, reboot, restart, restart_seid};

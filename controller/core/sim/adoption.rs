@@ -6,10 +6,14 @@ use seinode_api::{
     SeiNodeStatus, names,
     status::{Phase, PlanStatus},
 };
-use seinode_core::{observation::SEID, subject::Subject};
+use seinode_core::{
+    observation::{KEY_COPY, SEID, SIGNING_KEY},
+    subject::Subject,
+};
 
 use crate::{
     actors::{self, Deed},
+    fields,
     invariants::Violation,
     objects::{Key, Kind, Object},
     operator::Operator,
@@ -26,7 +30,11 @@ pub fn by_the_earlier_operator(world: &mut World, node: &Key, image: &str) -> Re
     world.ledger.people.adopted.insert(node.clone());
     world.ledger.people.unclaimed.insert(node.clone());
     let set = node.beside(Kind::Set, &node.name);
-    world.api.update(&set, |set| as_it_was(set, image));
+    world.api.update(&set, |set| {
+        as_it_was(set, image);
+        // The earlier operator applied all of it, under our name.
+        fields::created(set, names::FIELD_MANAGER);
+    });
     actors::carry_out(world, Deed::ObserveSet(set));
     world.api.update(node, |object| {
         if let Object::Node(node) = object {
@@ -58,6 +66,7 @@ pub fn by_the_earlier_operator(world: &mut World, node: &Key, image: &str) -> Re
     settle(world, Order::WorldFirst)?;
     let uid = world.api.get(&pod).map(|pod| pod.uid().to_owned()).unwrap_or_default();
     world.sidecars.open(&uid);
+    world.ledger.released(&uid);
     actors::carry_out(world, Deed::Probe(pod));
     let mut next = Operator::default();
     next.deliver(&world.api, world.now);
@@ -75,6 +84,13 @@ fn as_it_was(object: &mut Object, image: &str) {
     {
         annotations.remove(names::CONFIG_HASH_ANNOTATION);
     }
-    let containers = spec.template.spec.iter_mut().flat_map(|spec| &mut spec.containers);
-    containers.filter(|it| it.name == SEID).for_each(|it| it.image = Some(image.to_owned()));
+    let Some(pod) = &mut spec.template.spec else { return };
+    // It mounts the key straight from the Secret.
+    pod.volumes.iter_mut().for_each(|volumes| volumes.retain(|volume| volume.name != KEY_COPY));
+    pod.init_containers.iter_mut().for_each(|all| all.retain(|container| container.name != KEY_COPY));
+    for seid in pod.containers.iter_mut().filter(|it| it.name == SEID) {
+        seid.image = Some(image.to_owned());
+        let mounts = seid.volume_mounts.iter_mut().flatten();
+        mounts.filter(|it| it.name == KEY_COPY).for_each(|it| it.name = SIGNING_KEY.into());
+    }
 }

@@ -3,6 +3,7 @@
 //! The ledger remembers what cannot be seen in the world any more: which plans were stored, which tasks were run. What
 //! must hold once the world has come to rest is in `settled`.
 
+pub mod keys;
 mod retention;
 mod rollout;
 pub mod settled;
@@ -23,7 +24,7 @@ use seinode_core::{
     plan::{Plan, PlanPhase},
     subject::Subject,
     task::{Progress, Task},
-    task_type::TaskType,
+    task_type::{By, TaskType},
 };
 
 use crate::{
@@ -31,6 +32,9 @@ use crate::{
     objects::{Key, Kind, Object, PodFacts},
     world::World,
 };
+
+/// The consensus key in each Secret, by namespace and name.
+pub type Secrets = BTreeMap<(String, String), Fingerprint>;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug)]
@@ -57,8 +61,10 @@ pub struct Ledger {
     effects: u64,
     /// Every image that ran in a pod of a node.
     images: BTreeSet<(Key, String)>,
-    /// The key that each pod has signed with since it started, by UID.
+    /// The key that `seid` of each pod reads, by UID.
     signs: BTreeMap<String, Fingerprint>,
+    /// UIDs of the pods whose `seid` has passed its gate since it started.
+    released: BTreeSet<String>,
     /// UIDs of children that were ours once.
     ours: BTreeSet<String>,
     /// What people did.
@@ -90,6 +96,8 @@ pub struct People {
     pub adopted: BTreeSet<Key>,
     /// Those of them that hold nothing yet.
     pub unclaimed: BTreeSet<Key>,
+    /// Nodes in whose Secret somebody has put another key at some time.
+    pub swapped: BTreeSet<Key>,
 }
 
 /// An effect that an operator is about to carry out, and why it thinks that it may.
@@ -219,15 +227,12 @@ impl Ledger {
         self.images.insert((node.clone(), image.to_owned()));
     }
 
-    /// The processes of a pod start.
-    pub fn started(&mut self, object: &Object, secrets: &BTreeMap<(String, String), Fingerprint>) {
-        let (Some(pod), Some(node)) = (object.pod(), object.node_key()) else { return };
+    /// The processes of a pod start. Returns the key that `seid` reads.
+    pub fn started(&mut self, object: &Object, secrets: &Secrets) -> Option<Fingerprint> {
+        let (pod, node) = (object.pod()?, object.node_key()?);
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         self.images.extend(containers.filter_map(|it| Some((node.clone(), it.image.clone()?))));
-        let secret = pod.signing_secret().map(|secret| (node.namespace.to_string(), secret.to_owned()));
-        if let Some(key) = secret.and_then(|secret| secrets.get(&secret)) {
-            self.signs.insert(object.uid().to_owned(), *key);
-        }
+        self.reads_its_key(object, secrets)
     }
 
     /// A bootstrap Job is about to be made.
@@ -288,7 +293,9 @@ fn asks_for(task: TaskType, effect: &Effect) -> bool {
             task,
             TaskType::DeployBootstrapJob | TaskType::TeardownBootstrap | TaskType::ApplyStatefulset
         ),
-        Effect::DeletePod { .. } => task == TaskType::ReplacePod,
+        // The pod of a task that ran past its deadline goes, whatever task waits for it.
+        Effect::DeletePod { .. } => task == TaskType::ReplacePod || task.by() != By::Operator,
+        Effect::DropTask(_) => task.by() != By::Operator,
         Effect::DeleteService(_) => task == TaskType::TeardownBootstrap,
         Effect::Submit(submission) => submission.task == task,
         Effect::MarkVolume(_)
@@ -318,7 +325,7 @@ pub fn hold(world: &mut World) -> Result<(), Violation> {
         return Err(violation.clone());
     }
     let mut volumes = BTreeMap::new();
-    let mut keys = BTreeMap::new();
+    let mut keys_of_pods = BTreeMap::new();
     for object in world.api.list(Kind::Pod) {
         let Some(pod) = object.pod().filter(|pod| !pod.has_ended()) else { continue };
         let key = object.key();
@@ -333,13 +340,14 @@ pub fn hold(world: &mut World) -> Result<(), Violation> {
             let message = format!("{other} and {key} both mount PVC {namespace}/{claim}");
             return Err(Violation { invariant: "two pods never mount one volume", message });
         }
-        if let Some(signs_with) = rollout::signs_with(world, object, pod).filter(|_| !waits)
-            && let Some(other) = keys.insert(signs_with, key.clone())
+        if let Some(signs_with) = keys::signs_with(world, object, pod).filter(|_| !waits)
+            && let Some(other) = keys_of_pods.insert(signs_with, key.clone())
         {
             let message = format!("{other} and {key} both sign with {signs_with}");
             return Err(Violation { invariant: "two pods never sign with one key", message });
         }
     }
     retention::hold(world)?;
+    keys::hold(world)?;
     rollout::hold(world)
 }

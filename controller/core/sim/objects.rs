@@ -11,7 +11,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use seinode_api::{SeiNode, names};
-use seinode_core::observation::{DATA, SIGNING_KEY};
+use seinode_core::observation::{DATA, KEY_COPY, SEID, SIGNING_KEY};
 
 /// The kinds that the world has. Each has a watch of its own, and each watch may be behind by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,6 +164,10 @@ pub trait PodFacts {
     fn claim(&self) -> Option<&str>;
     /// The Secret that its signing key is from.
     fn signing_secret(&self) -> Option<&str>;
+    /// Its `seid` reads a copy of the key, and not the Secret.
+    fn has_copy(&self) -> bool;
+    /// Its address.
+    fn address(&self) -> Option<&str>;
 }
 
 impl PodFacts for Pod {
@@ -191,5 +195,14 @@ impl PodFacts for Pod {
         let volumes = self.spec.as_ref()?.volumes.iter().flatten();
         let key = volumes.into_iter().find(|volume| volume.name == SIGNING_KEY)?;
         key.secret.as_ref()?.secret_name.as_deref()
+    }
+
+    fn has_copy(&self) -> bool {
+        let containers = self.spec.iter().flat_map(|spec| &spec.containers).filter(|it| it.name == SEID);
+        containers.flat_map(|seid| seid.volume_mounts.iter().flatten()).any(|mount| mount.name == KEY_COPY)
+    }
+
+    fn address(&self) -> Option<&str> {
+        self.status.as_ref()?.pod_ip.as_deref()
     }
 }

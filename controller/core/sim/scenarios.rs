@@ -102,19 +102,20 @@ impl Scenario {
     /// The world at its beginning.
     pub fn world(&self) -> World {
         let mut world = World::new();
-        let key = |text| Fingerprint::parse(text).unwrap();
-        let one = key("00000000-0000-4000-8000-000000000001");
-        for (namespace, secret) in [("sei", "key"), ("other", "copy")] {
-            world.secrets.insert((namespace.into(), secret.into()), one);
+        for (namespace, secret, number) in [("sei", "key", 1), ("other", "copy", 1), ("sei", "key-2", 2)] {
+            world.secrets.insert((namespace.into(), secret.into()), key(number));
         }
-        let two = key("00000000-0000-4000-8000-000000000002");
-        world.secrets.insert(("sei".into(), "key-2".into()), two);
         world.api.create(old_data().into(), world.now);
         for (name, namespace, spec) in self.nodes {
             world.api.create(node(name, namespace, spec).into(), world.now);
         }
         world
     }
+}
+
+/// A consensus key.
+pub fn key(number: u8) -> Fingerprint {
+    Fingerprint::parse(&format!("00000000-0000-4000-8000-{number:012}")).unwrap()
 }
 
 /// A PVC that nobody owns.

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use seinode_core::{
     effect::Submission,
     ids::TaskId,
-    sidecar::{Health, TaskReport, Unreachable},
-    task_type::{By, TaskType},
+    sidecar::{Health, RunningTask, TaskReport, Unreachable},
+    task_type::{By, TaskType, Writes},
 };
 use serde_json::Value;
 
@@ -43,6 +44,9 @@ struct Record {
     state: TaskReport,
     /// How often a POST has run it.
     runs: u32,
+    submitted_at: Timestamp,
+    /// Its row is deleted, and it is at work all the same.
+    dropped: bool,
 }
 
 /// How a process ends.
@@ -78,6 +82,8 @@ impl Sidecars {
     pub fn end(&mut self, pod: &str, farewell: Farewell) {
         self.changes += 1;
         let Some(process) = self.processes.remove(pod) else { return };
+        let store = self.stores.entry(process.volume.clone()).or_default();
+        store.retain(|_, record| !record.dropped);
         if farewell == Farewell::InTime {
             let store = self.stores.entry(process.volume).or_default();
             for record in store.values_mut().filter(|record| record.state == TaskReport::Running) {
@@ -119,12 +125,45 @@ impl Sidecars {
         self.listens()?;
         let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
         let record = self.stores.get(&process.volume).and_then(|store| store.get(&id));
+        let record = record.filter(|record| !record.dropped);
         Ok(record.map_or(TaskReport::Unknown, |record| record.state.clone()))
+    }
+
+    /// The tasks that a sidecar is at work on, as far as their rows are there.
+    pub fn running(&mut self, pod: &str) -> Result<Vec<RunningTask>, Unreachable> {
+        self.listens()?;
+        let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
+        let store = self.stores.get(&process.volume).into_iter().flatten();
+        let running = store.filter(|(_, it)| it.state == TaskReport::Running && !it.dropped);
+        let read = |(id, it): (&TaskId, &Record)| RunningTask {
+            id: *id,
+            kind: it.kind.as_str().to_owned(),
+            submitted_at: it.submitted_at,
+        };
+        Ok(running.map(read).collect())
+    }
+
+    /// The row of a task is deleted; what is at work goes on until its process ends.
+    pub fn drop_task(&mut self, pod: &str, id: TaskId) -> Result<(), Unreachable> {
+        self.listens()?;
+        self.changes += 1;
+        let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
+        let record = self.stores.get_mut(&process.volume).and_then(|store| store.get_mut(&id));
+        record.into_iter().for_each(|record| record.dropped = true);
+        Ok(())
+    }
+
+    /// The other tasks that write to the volume of a pod now.
+    pub fn writers_beside(&self, pod: &str, id: TaskId) -> Vec<TaskType> {
+        let store = self.processes.get(pod).and_then(|process| self.stores.get(&process.volume));
+        let writes = |it: &Record| it.kind.writes() == Writes::Data && it.kind.by() == By::Sidecar;
+        let others = store.into_iter().flatten().filter(|(other, it)| **other != id && writes(it));
+        others.filter(|(_, it)| it.state == TaskReport::Running).map(|(_, it)| it.kind).collect()
     }
 
     /// A sidecar takes a task, and says how often this id has been run by now. One that it knows is not run again,
     /// unless it failed.
-    pub fn submit(&mut self, pod: &str, submission: &Submission) -> Result<u32, Unreachable> {
+    pub fn submit(&mut self, pod: &str, submission: &Submission, now: Timestamp) -> Result<u32, Unreachable> {
         self.listens()?;
         let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
         let store = self.stores.entry(process.volume.clone()).or_default();
@@ -133,6 +172,8 @@ impl Sidecars {
             params: submission.params.clone(),
             state: TaskReport::Failed(String::new()),
             runs: 0,
+            submitted_at: now,
+            dropped: false,
         });
         if let TaskReport::Failed(_) = record.state {
             record.state = TaskReport::Running;

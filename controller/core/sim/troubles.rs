@@ -4,7 +4,11 @@ mod people;
 
 use std::rc::Rc;
 
-use seinode_api::{SeiNode, conditions, names, spec};
+use seinode_api::{
+    SeiNode,
+    conditions::{self, SIGNING_KEY_READY, find},
+    names, spec,
+};
 
 pub use self::people::{Hand, Wish};
 
@@ -55,6 +59,8 @@ pub enum Trouble {
     Pause,
     /// A person suspends the node, and later lets the operator act again.
     Suspend,
+    /// A person puts another key into the Secret of the signing key, and then something happens to the pod.
+    SwapKey(After),
     /// A person asks for another attempt.
     Retry,
     /// A person deletes the node.
@@ -69,9 +75,19 @@ pub enum Trouble {
     OrphanAndAdopt,
 }
 
+/// What happens after a key was swapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    Nothing,
+    SeidRestarts,
+    SidecarRestarts,
+    MachineReboots,
+    PodIsEvicted,
+}
+
 impl Trouble {
     /// What may happen to a node that comes up.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -85,6 +101,8 @@ impl Trouble {
         Self::ToggleBootstrap,
         Self::Pause,
         Self::Suspend,
+        Self::SwapKey(After::Nothing),
+        Self::SwapKey(After::MachineReboots),
         Self::Retry,
         Self::Delete(Propagation::Background),
         Self::Delete(Propagation::Foreground),
@@ -93,7 +111,7 @@ impl Trouble {
     ];
 
     /// What may happen to a node that runs.
-    pub const RUNNING: [Self; 33] = [
+    pub const RUNNING: [Self; 38] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -121,6 +139,11 @@ impl Trouble {
         Self::LoseVolume,
         Self::Pause,
         Self::Suspend,
+        Self::SwapKey(After::Nothing),
+        Self::SwapKey(After::SeidRestarts),
+        Self::SwapKey(After::SidecarRestarts),
+        Self::SwapKey(After::MachineReboots),
+        Self::SwapKey(After::PodIsEvicted),
         Self::Retry,
         Self::Delete(Propagation::Background),
         Self::DeleteSuspended,
@@ -193,6 +216,12 @@ impl Trouble {
                 edit(world, node, |spec| spec.paused = Some(true));
             }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "true"),
+            Self::SwapKey(after) => {
+                if swap_key(world, node) {
+                    after.happen(world, node);
+                    return true;
+                }
+            }
             Self::Retry => {
                 world.ledger.people.stopped.remove(node);
                 let value = world.api.version().to_string();
@@ -225,11 +254,39 @@ impl Trouble {
             }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "false"),
             Self::Deafen => world.sidecars.deaf = 0,
+            Self::SwapKey(_) => return world.ledger.people.swapped.contains(node) && swap_key(world, node),
             Self::Hand(Hand::Replicas(0)) => drop(Self::Retry.strike(world, node)),
             _ => {}
         }
         world.stirrings() != before
     }
+}
+
+impl After {
+    fn happen(self, world: &mut World, node: &Key) {
+        for pod in pods(world, node) {
+            match self {
+                Self::Nothing => {}
+                Self::SeidRestarts => actors::restart_seid(world, &pod),
+                Self::SidecarRestarts => actors::restart(world, &pod, Farewell::AtOnce),
+                Self::MachineReboots => actors::reboot(world, &pod),
+                Self::PodIsEvicted => world.api.delete(&pod, Propagation::Background, world.now),
+            }
+        }
+    }
+}
+
+/// The other one of two keys is put into the Secret that a signer names.
+fn swap_key(world: &mut World, node: &Key) -> bool {
+    let named = world.api.get(node).and_then(|object| {
+        let key = object.node()?.spec.validator.as_ref()?.signing_key.as_ref()?;
+        key.secret.as_ref().map(|secret| secret.secret_name.clone())
+    });
+    let Some(name) = named else { return false };
+    let Some(key) = world.secrets.get_mut(&(node.namespace.to_string(), name)) else { return false };
+    *key = if *key == scenarios::key(1) { scenarios::key(3) } else { scenarios::key(1) };
+    world.ledger.people.swapped.insert(node.clone());
+    true
 }
 
 /// People do what nodes wait for; says whether any did.
@@ -251,6 +308,9 @@ fn help(world: &mut World, key: &Key, node: &SeiNode) {
         |plan: &seinode_api::status::PlanStatus| plan.phase == "Failed" && plan.next_attempt.is_none();
     if status.plan.as_ref().is_some_and(given_up) || status.scaled_by_hand.is_some() {
         Trouble::Retry.strike(world, key);
+    }
+    if world.ledger.people.swapped.contains(key) {
+        change_over(world, key, node);
     }
     let adopted = conditions::find(&status.conditions, conditions::ADOPTED).filter(|it| it.status == "False");
     match adopted.map(|it| it.reason.as_str()) {
@@ -280,6 +340,19 @@ fn help(world: &mut World, key: &Key, node: &SeiNode) {
                 None => {}
             }
         }
+    }
+}
+
+/// A node whose key is in question is paused, and let run again.
+fn change_over(world: &mut World, key: &Key, node: &SeiNode) {
+    let conditions = node.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let refused = ["SigningKeyChanged", "SigningKeyUnknown"];
+    let is_refused =
+        find(conditions, SIGNING_KEY_READY).is_some_and(|it| refused.contains(&it.reason.as_str()));
+    match node.spec.paused {
+        Some(true) => drop(Trouble::Pause.lift(world, key)),
+        _ if is_refused => drop(Trouble::Pause.strike(world, key)),
+        _ => {}
     }
 }
 

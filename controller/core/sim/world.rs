@@ -5,11 +5,10 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use jiff::{SignedDuration, Timestamp};
-use seinode_core::keys::Fingerprint;
 
 use crate::{
     api_server::ApiServer,
-    invariants::{self, Ledger, Violation},
+    invariants::{self, Ledger, Secrets, Violation},
     objects::{Key, Kind, Object},
     operator::{self, Fault, Operator},
     sidecars::Sidecars,
@@ -30,8 +29,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 pub struct World {
     pub api: ApiServer,
     pub sidecars: Sidecars,
-    /// The consensus key in each Secret, by namespace and name.
-    pub secrets: BTreeMap<(String, String), Fingerprint>,
+    /// What the Secrets hold.
+    pub secrets: Secrets,
     /// The StatefulSets as their controller saw them last.
     pub known_sets: BTreeMap<Key, Rc<Object>>,
     /// The controller of StatefulSets acts on what it knows before it looks again.

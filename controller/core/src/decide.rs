@@ -14,6 +14,7 @@ mod standing;
 mod turn;
 mod update;
 mod volume;
+mod writers;
 
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
@@ -53,6 +54,7 @@ const RULES: &[Rule] = &[
     init::fetch_imported_volume,
     repair::on_request,
     running::hold_adopted_key,
+    running::hold_used,
     repair::emergency_stop,
     volume::recreate,
     follow::follow_plan,

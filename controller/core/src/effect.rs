@@ -12,7 +12,7 @@ use crate::{
     ids::TaskId,
     observation::{Job, ServiceView, StatefulSetView, Volume},
     retention::Retention,
-    sidecar::Unreachable,
+    sidecar::{Answer, Unreachable},
     task_type::TaskType,
 };
 
@@ -54,6 +54,8 @@ pub enum Effect {
     },
     /// Submits a task to the sidecar.
     Submit(Submission),
+    /// Deletes the row of a task from the sidecar's store, so that no later sidecar takes the task up again.
+    DropTask(TaskId),
     /// Removes the earlier operator's finalizer from the SeiNode.
     RemoveLegacyFinalizer,
     /// Makes a child of a SeiNode that is gone this one's.
@@ -127,6 +129,8 @@ pub enum Outcome {
     PodDeleted(String),
     /// The sidecar accepted a task of this type.
     Submitted(TaskType),
+    /// The sidecar's store has no row of this task any more, or the sidecar did not answer.
+    TaskDropped(TaskId, Answer<()>),
     /// The sidecar rejected the task for what it is (400), in its own words.
     Rejected(String),
     /// The sidecar did not answer to the submission of this task.

@@ -220,6 +220,7 @@ fn refusals(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
         (types::IMPORT_PVC_READY, "InUse", "ImportPVCInUse"),
         (types::SIGNING_KEY_READY, "SigningKeyInvalid", "SigningKeyInvalid"),
         (types::SIGNING_KEY_READY, "SigningKeyChanged", "SigningKeyChanged"),
+        (types::SIGNING_KEY_READY, "SigningKeyUnknown", "SigningKeyUnknown"),
         (types::SIGNING_KEY_READY, "InUse", "SigningKeyInUse"),
         (types::NODE_KEY_READY, "NodeKeyInvalid", "NodeKeyInvalid"),
     ];

@@ -139,6 +139,12 @@ pub fn hold(claims: &[Claim], resource: &Resource) -> Option<Hold> {
     claims.iter().find(|claim| claim.resource == *resource).map(|claim| claim.hold)
 }
 
+/// The signing keys that are held.
+pub(crate) fn held_keys(claims: &[Claim]) -> impl Iterator<Item = &Resource> {
+    let held = claims.iter().filter(|claim| claim.hold == Hold::Held).map(|claim| &claim.resource);
+    held.filter(|resource| matches!(resource, Resource::SigningKey(_)))
+}
+
 /// Reads stored claims; what is not understood is no claim of this operator.
 #[must_use]
 pub fn read(stored: &[ClaimStatus]) -> Vec<Claim> {

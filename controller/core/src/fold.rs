@@ -13,7 +13,7 @@ use crate::{
     plan::{Chances, Plan, PlanKind, PlanPhase},
     query::Fetched,
     repairs,
-    sidecar::Unreachable,
+    sidecar::{Answer, Unreachable},
     subject::Subject,
     task::Progress,
     task_type::{By, TaskType},
@@ -23,7 +23,9 @@ use crate::{
 pub fn fold_fetched(seen: &mut Observation, fetched: Fetched) {
     match fetched {
         Fetched::Task(id, answer) => seen.report = Some((id, answer)),
+        Fetched::RunningTasks(answer) => seen.running_tasks = Some(answer),
         Fetched::Health(answer) => seen.gate = Some(answer),
+        Fetched::Pod(pod) => seen.live_pod = Some(pod),
         Fetched::Keys(check) => seen.keys = Some(check),
         Fetched::Import(finding) => seen.import = Some(finding),
         Fetched::Rivals(resource, rivals) => seen.live_rivals = Some((resource, rivals)),
@@ -98,6 +100,7 @@ pub fn fold_outcome(
             }
         }
         Outcome::Submitted(task) => submitted(subject, status, seen, task),
+        Outcome::TaskDropped(id, dropped) => task_dropped(seen, id, dropped),
         Outcome::Rejected(words) => rejected(status, &words, seen),
         Outcome::Unreachable(id, unreachable) => unanswered(seen, id, unreachable),
         Outcome::FinalizerRemoved(_) => subject.finalizer = LegacyFinalizer::Absent,
@@ -165,6 +168,8 @@ fn note(status: &mut SeiNodeStatus, edits: &[Edit], kept: &[Edit], seen: &Observ
 fn submitted(subject: &Subject, status: &mut SeiNodeStatus, seen: &mut Observation, task: TaskType) {
     configured(subject, status, seen, task);
     seen.report = None;
+    // Time has passed since.
+    seen.live_pod = None;
     seen.gate = None;
     let now = seen.now;
     with_plan(status, |plan| {
@@ -191,6 +196,14 @@ fn rejected(status: &mut SeiNodeStatus, words: &str, seen: &Observation) {
 
 fn unanswered(seen: &mut Observation, id: TaskId, unreachable: Unreachable) {
     seen.report = Some((id, Err(unreachable)));
+}
+
+fn task_dropped(seen: &mut Observation, id: TaskId, dropped: Answer<()>) {
+    match (dropped, &mut seen.running_tasks) {
+        (Ok(()), Some(Ok(running))) => running.retain(|task| task.id != id),
+        (Ok(()), _) => {}
+        (Err(why), running) => *running = Some(Err(why)),
+    }
 }
 
 /// Records what the sidecar was given, so that a later change can be detected.

@@ -9,20 +9,35 @@ mod file;
 use std::fmt;
 
 use k8s_openapi::api::core::v1::Secret;
+use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, uuid};
 
 use crate::failure::Failure;
 
 /// Namespace of fingerprints; ours, nobody else derives them.
 const FINGERPRINT_NAMESPACE: Uuid = uuid!("0b6ad0a9-3c1e-4f0e-9a5d-6a1c1c1f7f5e");
-/// Where a Secret holds the consensus key.
-const SIGNING_KEY: &str = "priv_validator_key.json";
+/// Where a Secret holds the consensus key, and the name of its file in a pod.
+pub(crate) const SIGNING_KEY: &str = "priv_validator_key.json";
 /// Where a Secret holds the P2P key.
-const NODE_KEY: &str = "node_key.json";
+pub(crate) const NODE_KEY: &str = "node_key.json";
 
 /// Stands for the public address of a consensus key, without showing it: two keys are the same if their fingerprints are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(Uuid);
+
+/// SHA-256 of the bytes of a key file: what `sha256sum` prints of the copy in a pod. Two files are the same if their digests
+/// are. A key has 256 random bits, so nobody finds it by its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+/// A consensus key that is in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigningKey {
+    /// The key.
+    pub fingerprint: Fingerprint,
+    /// The file that it is in.
+    pub file: Digest,
+}
 
 /// What was found of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +57,11 @@ pub enum Finding<T> {
 /// What is found of the consensus key in a Secret: in order are its shape, and that address and public key derive from
 /// the private one.
 #[must_use]
-pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<Fingerprint> {
-    look(name, namespace, secret, SIGNING_KEY, file::signing).map(|address| Fingerprint::of(&address))
+pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<SigningKey> {
+    look(name, namespace, secret, SIGNING_KEY, |file| {
+        let fingerprint = Fingerprint::of(&file::signing(file)?);
+        Ok(SigningKey { fingerprint, file: Digest::of(file) })
+    })
 }
 
 /// What is found of the P2P key in a Secret.
@@ -81,15 +99,22 @@ fn look<T>(
     }
 }
 
-impl<T> Finding<T> {
-    fn map<U>(self, make: impl FnOnce(T) -> U) -> Finding<U> {
-        match self {
-            Self::Valid(found) => Finding::Valid(make(found)),
-            Self::Missing(why) => Finding::Missing(why),
-            Self::Going(why) => Finding::Going(why),
-            Self::Invalid(why) => Finding::Invalid(why),
-            Self::Unread(failure) => Finding::Unread(failure),
-        }
+impl Digest {
+    /// The digest of a file.
+    #[must_use]
+    pub fn of(file: &[u8]) -> Self {
+        Self(Sha256::digest(file).into())
+    }
+
+    /// Reads the output of `sha256sum`: 64 hexadecimal digits, and whatever follows them after a space.
+    #[must_use]
+    pub fn parse(output: &str) -> Option<Self> {
+        let digits = output.split_ascii_whitespace().next()?.as_bytes();
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+        let bytes = bytes.collect::<Option<Vec<_>>>().filter(|_| rest.is_empty())?;
+        bytes.try_into().ok().map(Self)
     }
 }
 

@@ -171,7 +171,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::KeyCheck;
+    use crate::{keys::Finding, observation::KeyCheck};
 
     fn node(uid: &str) -> NodeRef {
         NodeRef { namespace: "sei".into(), name: "n0".into(), uid: uid.into() }
@@ -194,12 +194,12 @@ mod tests {
     #[test]
     fn forgetting_a_node_is_one_removal() {
         let mut memory = Memory::with_slots(1);
-        let finding = crate::keys::Finding::Missing("gone".into());
+        let (finding, node) = (Finding::Missing("gone".into()), Finding::Valid(()));
         let check =
-            KeyCheck { at: now(1).wall, pod: None, signing: finding, node: crate::keys::Finding::Valid(()) };
-        memory.node(&node("u")).keys.note(check);
-        memory.forget(&NodeName::from(&node("u")));
-        assert!(memory.get(&node("u")).is_none());
+            KeyCheck { at: now(1).wall, pod: None, seid_id: None, mounted: None, signing: finding, node };
+        memory.node(&self::node("u")).keys.note(check, &[]);
+        memory.forget(&NodeName::from(&self::node("u")));
+        assert!(memory.get(&self::node("u")).is_none());
     }
 
     #[test]

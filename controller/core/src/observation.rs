@@ -19,7 +19,7 @@ use seinode_api::{names, status::SidecarStatus};
 pub use children::{
     Binding, DataCheck, Mark, OwnerRef, Serves, ServiceView, StatefulSetView, Strategy, Volume,
 };
-pub use pod::{Container, DATA, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
+pub use pod::{Container, DATA, KEY_COPY, KeySource, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
 pub(crate) use pod::{HANGS_AFTER, UNREADY_AFTER};
 pub use rivals::RivalsOf;
 
@@ -31,11 +31,11 @@ use crate::{
     ids::TaskId,
     import::ImportFinding,
     intent::VolumeSource,
-    keys::{Finding, Fingerprint},
+    keys::{Finding, Fingerprint, SigningKey},
     node::{Deletion, NodeRef, Owner},
     platform::ResultExport,
     retention::RetentionPolicy,
-    sidecar::{Answer, Health, TaskReport},
+    sidecar::{Answer, Health, RunningTask, TaskReport},
 };
 
 /// What was seen of a node's world in one pass.
@@ -61,6 +61,8 @@ pub struct Observation {
     pub live_rivals: Option<(Resource, Rivals)>,
     /// What was last found in the Secrets of its keys.
     pub keys: Option<KeyCheck>,
+    /// The pod that tasks are submitted to, read live in this pass; `None` in it when there is none of its name.
+    pub live_pod: Option<Option<Pod>>,
     /// What was found of the volume that it imports, in this pass.
     pub import: Option<ImportFinding>,
     /// What the API server said of the bootstrap Job in this pass, whatever the watches know.
@@ -85,6 +87,8 @@ pub struct Observation {
     pub retention: RetentionPolicy,
     /// The sidecar's answer about one task.
     pub report: Option<(TaskId, Answer<TaskReport>)>,
+    /// The sidecar's answer about what it is at work on.
+    pub running_tasks: Option<Answer<Vec<RunningTask>>>,
     /// The sidecar's answer about its gate.
     pub gate: Option<Answer<Health>>,
     /// What went wrong with an effect of this pass.
@@ -164,10 +168,24 @@ pub struct KeyCheck {
     pub at: Timestamp,
     /// The version of the node's pod at that time.
     pub pod: Option<String>,
+    /// The container that `seid` ran in at that time.
+    pub seid_id: Option<String>,
+    /// The key that this container mounts from the Secret, as far as it is known. A copy has a digest instead.
+    pub mounted: Option<Fingerprint>,
     /// The consensus key.
-    pub signing: Finding<Fingerprint>,
+    pub signing: Finding<SigningKey>,
     /// The P2P key.
     pub node: Finding<()>,
+}
+
+impl KeyCheck {
+    /// What was found just now. Which key the pod mounts is for [`crate::memory`] to say.
+    #[must_use]
+    pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<()>) -> Self {
+        let (pod, seid_id) =
+            (seen.pod().map(|pod| pod.version.clone()), seen.pod().and_then(|pod| pod.seid_id.clone()));
+        Self { at: seen.now, pod, seid_id, mounted: None, signing, node }
+    }
 }
 
 impl Observation {
@@ -185,6 +203,7 @@ impl Observation {
             rivals: Rivals::default(),
             live_rivals: None,
             keys: None,
+            live_pod: None,
             import: None,
             live_job: None,
             live_stateful_set: None,
@@ -197,6 +216,7 @@ impl Observation {
             export,
             retention: RetentionPolicy::default(),
             report: None,
+            running_tasks: None,
             gate: None,
             failed_request: None,
         }

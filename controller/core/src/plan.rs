@@ -215,6 +215,13 @@ impl Plan {
         }
     }
 
+    /// Notes what keeps the current task from its turn.
+    pub(crate) fn note_current(&mut self, why: &str) {
+        if let Some(task) = self.current_mut() {
+            task.error = Some(why.to_owned());
+        }
+    }
+
     /// Marks the current task done.
     pub(crate) fn complete_current(&mut self) {
         if let Some(task) = self.current_mut() {

@@ -6,8 +6,8 @@ use crate::{
     failure::Failure,
     ids::TaskId,
     import::ImportFinding,
-    observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet},
-    sidecar::{Answer, Health, TaskReport},
+    observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Pod},
+    sidecar::{Answer, Health, RunningTask, TaskReport},
 };
 
 /// A fact to fetch. Fetching changes nothing.
@@ -15,8 +15,12 @@ use crate::{
 pub enum Query {
     /// State of a task, from the sidecar.
     Task(TaskId),
+    /// Tasks under way, from the sidecar.
+    RunningTasks,
     /// State of the gate, from the sidecar.
     Health,
+    /// The pod whose sidecar tasks are submitted to, live: another pod may have its address by now.
+    Pod,
     /// Contents of the Secrets of the node's keys.
     Keys,
     /// Fitness of the volume that the node imports.
@@ -40,8 +44,12 @@ pub enum Query {
 pub enum Fetched {
     /// State of this task.
     Task(TaskId, Answer<TaskReport>),
+    /// Tasks under way.
+    RunningTasks(Answer<Vec<RunningTask>>),
     /// State of the gate.
     Health(Answer<Health>),
+    /// The pod; `None` when there is none of its name.
+    Pod(Option<Pod>),
     /// Contents of the Secrets.
     Keys(KeyCheck),
     /// Fitness of the imported volume.

@@ -27,6 +27,7 @@ use crate::{
     decision::{Act, Decision, Rest},
     effect::{Effect, Outcome},
     events::Event,
+    exclusive,
     failure::{Class, Failure},
     fold::{fold_fetched, fold_outcome},
     memory::Incarnation,
@@ -63,8 +64,8 @@ pub struct Reconcile {
 #[derive(Clone, Debug)]
 enum Then {
     Decide,
-    /// The plan is stored or confirmed; then this effect is performed, or decided again.
-    Settle(Option<Effect>),
+    /// The plan is stored or confirmed; what comes then is decided again.
+    Settle,
     /// The SeiNode was read live; then this effect is performed.
     Create(Effect),
     /// The last status write.
@@ -142,10 +143,8 @@ impl Reconcile {
                 Act::Fetch(query) => return Request::Fetch(query),
                 Act::TakeSlot => self.take_slot(env),
                 Act::Store if self.is_stored() => {}
-                Act::Store => return self.settle(env, None),
-                Act::Perform(effect) if self.is_only_begun() && !self.confirmed => {
-                    return self.settle(env, Some(effect));
-                }
+                Act::Store => return self.settle(env),
+                Act::Perform(_) if self.is_only_begun() && !self.confirmed => return self.settle(env),
                 Act::Perform(effect) => return self.perform(env, effect),
                 Act::Rest(rest) => return self.rest(env, rest),
             }
@@ -154,13 +153,19 @@ impl Reconcile {
 
     fn fetched(&mut self, env: &mut Env<'_>, fetched: Fetched) -> Request {
         let node = &self.subject.node;
+        let fetched = match fetched {
+            Fetched::Keys(check) => {
+                let claims = exclusive::read(&self.status.claims);
+                Fetched::Keys(env.memory.node(node).keys.note(check, &claims))
+            }
+            other => other,
+        };
         match &fetched {
             Fetched::Health(answer) => {
                 if let Some(pod) = self.seen.pod() {
                     env.memory.answered(node, &Incarnation::of(pod), answer.clone(), env.now);
                 }
             }
-            Fetched::Keys(check) => env.memory.node(node).keys.note(check.clone()),
             Fetched::Rivals(_, rivals) => env.memory.stray_keys.note(&rivals.strays, env.now),
             _ => {}
         }

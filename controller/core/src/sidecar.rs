@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
+use crate::ids::TaskId;
+
 /// An answer of the sidecar, or why there is none.
 pub type Answer<T> = Result<T, Unreachable>;
 
@@ -16,6 +20,17 @@ pub enum TaskReport {
     Completed,
     /// Failed, in the sidecar's words.
     Failed(String),
+}
+
+/// A task that the sidecar is at work on, whoever submitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningTask {
+    /// Its id.
+    pub id: TaskId,
+    /// Name of its type, which this operator may not know.
+    pub kind: String,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
 }
 
 /// State of the gate, as the sidecar reports it (`GET /v0/healthz`).

@@ -78,6 +78,8 @@ pub(crate) enum Step {
     Fetch(Query),
     /// The sidecar has it already: it was handed over by a pass that could not say so any more.
     UnderWay,
+    /// This has to be noted on the task, and stored, before anything is done about it.
+    Note(String),
     /// This has to be done.
     Do(Effect),
     /// Nothing to do now.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
+
 /// Who carries a task out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
@@ -20,6 +22,15 @@ pub enum Rerun {
     ByTheOperator,
     /// Only a person, who has looked.
     ByAPerson,
+}
+
+/// What a task of the sidecar changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// Files of the node.
+    Data,
+    /// Nothing of the node's.
+    Nothing,
 }
 
 /// Makes the tasks out of one table: name, who carries it out, how often it is tried again before its plan fails.
@@ -123,6 +134,25 @@ impl TaskType {
             // Not safe to run again after a partial failure (sidecar contract: plans-tasks-sidecar §5.2).
             Self::GenerateGentx => Rerun::ByAPerson,
             _ => Rerun::ByTheOperator,
+        }
+    }
+
+    /// What it changes while it runs.
+    #[must_use]
+    pub fn writes(self) -> Writes {
+        match (self.by(), self) {
+            (By::Operator, _) | (_, Self::MarkReady | Self::ConfigValidate) => Writes::Nothing,
+            (By::Sidecar | By::Background, _) => Writes::Data,
+        }
+    }
+
+    /// How long after its submission it is waited for by a plan that takes the place of its own.
+    #[must_use]
+    pub fn deadline(self) -> SignedDuration {
+        match self {
+            // Hundreds of gigabytes are downloaded and unpacked.
+            Self::SnapshotRestore => SignedDuration::from_hours(6),
+            _ => SignedDuration::from_mins(10),
         }
     }
 

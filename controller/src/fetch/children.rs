@@ -6,7 +6,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::StatefulSet,
-        core::v1::{PersistentVolumeClaim, Service},
+        core::v1::{self as core, PersistentVolumeClaim, Service},
     },
 };
 use kube::{Api, Resource};
@@ -16,7 +16,7 @@ use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
     node::NodeRef,
-    observation::{DataCheck, LiveService, LiveStatefulSet, ServiceView, StatefulSetView},
+    observation::{DataCheck, LiveService, LiveStatefulSet, Observation, Pod, ServiceView, StatefulSetView},
     query::Fetched,
     render,
 };
@@ -52,6 +52,13 @@ pub(super) async fn service(context: &Context, node: &NodeRef, intent: &Intent) 
     let edits =
         edits::of("Service", &json("Service", &service)?, &json("Service", &render::service(node, intent))?);
     Ok(Fetched::Service(LiveService { service: Some(ServiceView::of(node, &service)), edits }))
+}
+
+/// The pod whose sidecar tasks are submitted to.
+pub(super) async fn pod(context: &Context, node: &NodeRef, seen: &Observation) -> Result<Fetched, Failure> {
+    let Some(host) = seen.host() else { return Ok(Fetched::Pod(None)) };
+    let pod = get::<core::Pod>(context, node, &host.name).await?;
+    Ok(Fetched::Pod(pod.as_ref().map(Pod::of)))
 }
 
 /// The data PVC, imported or not.

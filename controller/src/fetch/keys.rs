@@ -7,7 +7,7 @@ use kube::Api;
 use seinode_core::{
     failure::{Class, Failure},
     intent::Intent,
-    keys::{self, Finding, Fingerprint},
+    keys::{self, Finding, SigningKey},
     node::NodeRef,
     observation::{KeyCheck, Observation},
     query::Fetched,
@@ -26,12 +26,11 @@ pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, see
         signing_key(context, namespace, signing),
         find(context, namespace, p2p, keys::node_key)
     );
-    let pod = seen.pod().map(|pod| pod.version.clone());
-    Fetched::Keys(KeyCheck { at: seen.now, pod, signing, node: p2p })
+    Fetched::Keys(KeyCheck::new(seen, signing, p2p))
 }
 
 /// What is found of the signing key in a Secret.
-pub(super) async fn signing_key(context: &Context, namespace: &str, secret: &str) -> Finding<Fingerprint> {
+pub(super) async fn signing_key(context: &Context, namespace: &str, secret: &str) -> Finding<SigningKey> {
     find(context, namespace, secret, keys::signing_key).await
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn live(
 async fn examine(context: &Context, stray: &mut Stray) {
     let Some(secret) = &stray.uses.signing_secret else { return };
     stray.key = match keys::signing_key(context, &stray.namespace, secret).await {
-        Finding::Valid(key) => StrayKey::Is(key),
+        Finding::Valid(key) => StrayKey::Is(key.fingerprint),
         Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_) => {
             StrayKey::Unknown
         }

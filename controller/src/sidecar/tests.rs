@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use seinode_core::{
     ids::{PlanId, Target},
     node::Deletion,
-    observation::Container,
+    observation::{Container, KeySource},
     task_type::TaskType,
 };
 use serde_json::json;
@@ -78,6 +78,7 @@ fn pod(uid: &str) -> Pod {
         revision: None,
         version: "1".into(),
         signing_secret: None,
+        key_source: KeySource::None,
         deletion: Deletion::Absent,
         going: None,
         run: seinode_core::observation::Run::Lives,
@@ -85,6 +86,7 @@ fn pod(uid: &str) -> Pod {
         seid_image: None,
         seid: Container::Up,
         seid_since: None,
+        seid_id: None,
         sidecar: Container::Up,
         sidecar_restarts: 0,
         sidecar_since: None,

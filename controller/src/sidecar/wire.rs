@@ -1,9 +1,11 @@
 //! Reads the sidecar's answers from the wire: bounded in size, and never believed when they are malformed.
 
+use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
     effect::{Outcome, Submission},
-    sidecar::{Answer, TaskReport, Unreachable},
+    ids::TaskId,
+    sidecar::{Answer, RunningTask, TaskReport, Unreachable},
     text::shortened,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -20,6 +22,17 @@ struct Task {
     status: String,
     #[serde(default)]
     error: String,
+}
+
+/// A task in its list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    submitted_at: Timestamp,
 }
 
 /// Its answer to a hand-over.
@@ -66,6 +79,18 @@ pub(super) fn report(body: &[u8]) -> Answer<TaskReport> {
         "failed" => Ok(TaskReport::Failed(shortened(&task.error, MAX_WORDS))),
         _ => Err(Unreachable::Unexpected("a task status that the contract does not know".into())),
     }
+}
+
+/// The running ones of its list, which has the newest hundred tasks.
+pub(super) fn running(body: &[u8]) -> Answer<Vec<RunningTask>> {
+    let listed: Vec<Listed> = parse(body)?;
+    let running = listed.into_iter().filter(|task| task.status == "running");
+    let read = running.map(|Listed { id, kind, status: _, submitted_at }| {
+        let id = TaskId::parse(&id)
+            .ok_or_else(|| Unreachable::Unexpected("a task id that is not a UUID".into()))?;
+        Ok(RunningTask { id, kind, submitted_at })
+    });
+    read.collect()
 }
 
 pub(super) fn accepted(body: &[u8], sent: &Submission) -> Answer<Outcome> {

@@ -27,12 +27,12 @@ use crate::kit::{
 
 const SIGNING: &str = "n0-signing-key";
 const MISSING: (&str, &str, &str) = ("SigningKeyReady", "False", "SigningKeyNotReady");
-const CHANGED: (&str, &str, &str) = ("SigningKeyReady", "False", "SigningKeyChanged");
+pub(super) const CHANGED: (&str, &str, &str) = ("SigningKeyReady", "False", "SigningKeyChanged");
 const IN_USE: (&str, &str, &str) = ("SigningKeyReady", "False", "InUse");
-const VALID: (&str, &str, &str) = ("SigningKeyReady", "True", "SigningKeyValidated");
+pub(super) const VALID: (&str, &str, &str) = ("SigningKeyReady", "True", "SigningKeyValidated");
 
 /// A validator `n0` that signs with the first key.
-async fn signer(ns: &Namespace) {
+pub(super) async fn signer(ns: &Namespace) {
     ns.keys("n0", &FIRST.file(), NODE_KEY).await;
     ns.create_yaml::<SeiNode>(&validator("n0", "")).await;
     ns.running("n0").await;
@@ -50,7 +50,7 @@ fn claims(status: &SeiNodeStatus) -> BTreeSet<(String, String)> {
     keys.map(|claim| (claim.id.clone(), claim.state.clone())).collect()
 }
 
-async fn claims_of(ns: &Namespace, node: &str) -> BTreeSet<(String, String)> {
+pub(super) async fn claims_of(ns: &Namespace, node: &str) -> BTreeSet<(String, String)> {
     claims(&ns.api::<SeiNode>().get(node).await.unwrap().status.unwrap())
 }
 
@@ -191,13 +191,13 @@ async fn a_signer_whose_secret_changed_keeps_its_pod(kit: Arc<Kit>) {
 }
 
 /// Puts another signing key into the Secret of `n0`.
-async fn put(ns: &Namespace, key: SigningKey) {
+pub(super) async fn put(ns: &Namespace, key: SigningKey) {
     let file = Patch::Merge(json!({"data": {"priv_validator_key.json": ByteString(key.file().into())}}));
     ns.api::<Secret>().patch(SIGNING, &PatchParams::default(), &file).await.unwrap();
 }
 
 /// Waits until `n0` has another key than this one for good, and makes sure of who else may sign with either.
-async fn has_changed_its_key(ns: &Namespace, first: &BTreeSet<(String, String)>) {
+pub(super) async fn has_changed_its_key(ns: &Namespace, first: &BTreeSet<(String, String)>) {
     ns.running("n0").await;
     ns.node_until("n0", "it has the second key and no other", |status| {
         let now = claims(status);

@@ -1,13 +1,20 @@
 //! The kubelet: starts and ends the processes of pods, and says whether they are ready.
 
+use std::{collections::BTreeSet, net::IpAddr, rc::Rc};
+
 use k8s_openapi::{
     api::core::v1::{
-        ContainerState, ContainerStateRunning, ContainerStateWaiting, ContainerStatus, Pod, PodCondition,
-        PodStatus,
+        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
+        ContainerStatus, Pod, PodCondition, PodStatus,
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
-use seinode_core::observation::{SEID, SIDECAR};
+use seinode_core::{
+    keys::Fingerprint,
+    observation::{KEY_COPY, SEID, SIDECAR},
+};
+
+use sha2::{Digest as _, Sha256};
 
 use super::{Deed, workloads};
 use crate::{
@@ -85,33 +92,107 @@ pub fn start(world: &mut World, key: &Key) {
         let state = ContainerState { waiting: Some(waiting), ..ContainerState::default() };
         let waits =
             ContainerStatus { name: "seid-init".into(), state: Some(state), ..ContainerStatus::default() };
+        let address = free_address(world);
         return change(world, key, |status| {
             status.phase = Some("Pending".into());
-            status.pod_ip = Some("10.0.0.1".into());
+            status.pod_ip = Some(address);
             status.init_container_statuses = Some(vec![waits]);
         });
     }
     world.say(|| format!("{key} starts, with its gate shut"));
     world.sidecars.start(object.uid(), &volume);
-    world.ledger.started(&object, &world.secrets);
+    run(world, key, &object);
+}
+
+/// The containers of a pod run from the beginning: the key is copied, the sidecar and `seid` start.
+fn run(world: &mut World, key: &Key, object: &Object) {
+    let (Some(pod), now) = (object.pod(), Time(world.now)) else { return };
+    let found = world.ledger.started(object, &world.secrets);
+    let copied = found.filter(|_| pod.has_copy()).map(|found| ContainerStateTerminated {
+        exit_code: 0,
+        message: Some(format!("{}  -\n", sha256sum(found))),
+        finished_at: Some(now.clone()),
+        ..ContainerStateTerminated::default()
+    });
+    let copied = copied.map(|ended| ContainerStatus {
+        name: KEY_COPY.into(),
+        state: Some(ContainerState { terminated: Some(ended), ..ContainerState::default() }),
+        ..ContainerStatus::default()
+    });
     let running = ContainerState {
-        running: Some(ContainerStateRunning { started_at: Some(Time(world.now)) }),
+        running: Some(ContainerStateRunning { started_at: Some(now) }),
         ..ContainerState::default()
     };
     let container = |name: &str| ContainerStatus {
         name: name.into(),
         started: Some(true),
         state: Some(running.clone()),
+        container_id: Some(format!("sim://{name}-{}", world.api.version())),
         ..ContainerStatus::default()
     };
     let (sidecar, seid) = (container(SIDECAR), container(SEID));
+    let address = free_address(world);
     change(world, key, |status| {
         status.phase = Some("Running".into());
-        status.pod_ip = Some("10.0.0.1".into());
-        status.init_container_statuses = Some(vec![sidecar]);
+        status.pod_ip = Some(address);
+        status.init_container_statuses = Some(copied.into_iter().chain([sidecar]).collect());
         status.container_statuses = Some(vec![seid]);
         status.conditions = Some(vec![ready(false)]);
     });
+}
+
+/// The first address that no pod has: that of a pod that is gone is given to the next one.
+fn free_address(world: &World) -> String {
+    let taken: BTreeSet<&str> = world.api.list(Kind::Pod).filter_map(|pod| pod.pod()?.address()).collect();
+    let mut all = (1..=255).map(|host| format!("10.0.0.{host}"));
+    all.find(|address| !taken.contains(address.as_str())).unwrap_or_default()
+}
+
+/// The pod that listens at an address.
+pub fn at(world: &World, address: IpAddr) -> Option<String> {
+    let listens = |pod: &&Rc<Object>| {
+        let here = pod.pod().and_then(PodFacts::address) == Some(address.to_string().as_str());
+        here && world.sidecars.has(pod.uid())
+    };
+    world.api.list(Kind::Pod).find(listens).map(|pod| pod.uid().to_owned())
+}
+
+/// What `sha256sum` prints of the file of a key.
+fn sha256sum(key: Fingerprint) -> String {
+    Sha256::digest(key.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The container of `seid` is started anew: it mounts what there is now. An open gate does not hold it back.
+pub fn restart_seid(world: &mut World, key: &Key) {
+    let Some(object) = world.api.get(key).map(Rc::clone) else { return };
+    if !world.sidecars.has(object.uid()) {
+        return;
+    }
+    world.say(|| format!("seid in {key} is started anew"));
+    world.ledger.restarted(&object, &world.secrets);
+    if world.sidecars.is_open(object.uid()) {
+        world.ledger.released(object.uid());
+    }
+    let id = format!("sim://{SEID}-{}", world.api.version());
+    change(world, key, |status| {
+        let seid = status.container_statuses.iter_mut().flatten().next();
+        seid.into_iter().for_each(|seid| {
+            seid.restart_count += 1;
+            seid.container_id = Some(id.clone());
+        });
+    });
+}
+
+/// The machine boots anew: everything in the pod runs from the beginning.
+pub fn reboot(world: &mut World, key: &Key) {
+    let Some(object) = world.api.get(key).map(Rc::clone) else { return };
+    if !world.sidecars.has(object.uid()) {
+        return;
+    }
+    world.say(|| format!("the machine of {key} boots anew"));
+    world.sidecars.restart(object.uid(), Farewell::AtOnce);
+    change(world, key, |status| status.pod_ip = None);
+    run(world, key, &object);
 }
 
 pub fn probe(world: &mut World, key: &Key) {
@@ -129,7 +210,8 @@ pub fn restart(world: &mut World, key: &Key, farewell: Farewell) {
     world.say(|| format!("the sidecar of {key} is started anew"));
     world.sidecars.restart(&uid, farewell);
     change(world, key, |status| {
-        let sidecar = status.init_container_statuses.iter_mut().flatten().next();
+        let mut containers = status.init_container_statuses.iter_mut().flatten();
+        let sidecar = containers.find(|container| container.name == SIDECAR);
         sidecar.into_iter().for_each(|sidecar| sidecar.restart_count += 1);
     });
 }

@@ -1,6 +1,7 @@
 //! What must hold once the world has come to rest: every node is where its newest spec wants it, or says why not; and
 //! what the conditions say is true.
 
+mod keys;
 mod rollout;
 
 use seinode_api::conditions::find;
@@ -84,6 +85,9 @@ impl Rested<'_> {
         }
         self.says("Paused", "False", "NotPaused")?;
         self.facts(intent)?;
+        if self.has_another_key(intent)? {
+            return Ok(());
+        }
         self.inherits()?;
         if self.truth("Adopted") == Some("False") && self.status.phase != Some(Phase::Running) {
             return self.is("a node that waits is not Ready", self.truth("Ready") == Some("False"));

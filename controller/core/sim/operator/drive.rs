@@ -43,7 +43,7 @@ pub fn step(world: &mut World, index: usize, node: &Key) {
         return;
     };
     loop {
-        let confirms = pending.request == Request::Confirm;
+        let confirms = matches!(pending.request, Request::Confirm | Request::Fetch(Query::Pod));
         if let Request::Done(done) = &pending.request {
             let now = world.now;
             world.say(|| format!("operator {index} is done with {node}: {:?} {:?}", done.wake, done.failure));
@@ -90,6 +90,10 @@ fn send(world: &mut World, index: usize, node: &Key, pending: &mut Pending) -> S
     let Pending { reconcile, request } = pending;
     let answered = |response| Sent::Answered(Box::new(response));
     match request {
+        // A fault is for the request after it.
+        Request::Fetch(Query::Pod) => {
+            answered(Response::Fetched(fetch(world, reconcile.subject(), reconcile.seen(), &Query::Pod)))
+        }
         Request::Fetch(query) => match world.fault.take_if(|fault| *fault != Fault::Conflict) {
             Some(Fault::CrashBefore | Fault::CrashAfter) => Sent::Dead,
             Some(_) => answered(Response::Fetched(unanswered(query))),
@@ -110,6 +114,7 @@ fn unanswered(query: &Query) -> Fetched {
     match query {
         Query::Task(id) => Fetched::Task(*id, Err(Unreachable::Timeout)),
         Query::Health => Fetched::Health(Err(Unreachable::Timeout)),
+        Query::RunningTasks => Fetched::RunningTasks(Err(Unreachable::Timeout)),
         _ => Fetched::Failed(no_answer()),
     }
 }

@@ -8,9 +8,9 @@ use seinode_core::{
     exclusive::{Resource, Rivals, StrayKey},
     import,
     intent::Intent,
-    keys::{Finding, Fingerprint},
+    keys::{Digest, Finding, Fingerprint, SigningKey},
     observation::{
-        DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, RivalsOf, ServiceView,
+        DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, Pod, RivalsOf, ServiceView,
         StatefulSetView,
     },
     query::{Fetched, Query},
@@ -21,7 +21,7 @@ use seinode_core::{
 
 use super::platform;
 use crate::{
-    fields,
+    actors, fields,
     objects::{Key, Kind},
     world::World,
 };
@@ -29,7 +29,8 @@ use crate::{
 /// The world's answer to a query.
 pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Query) -> Fetched {
     let node = &subject.node;
-    let pod = seen.host().filter(|pod| pod.ip.is_some()).map(|pod| pod.uid.as_str());
+    let pod = seen.host().and_then(|pod| pod.ip).and_then(|address| actors::at(world, address));
+    let pod = pod.as_deref();
     let here = |kind, name: &str| Key::new(kind, &node.namespace, name);
     let Ok(intent) = &subject.intent else { unreachable!("nothing is fetched for an invalid spec") };
     match query {
@@ -40,6 +41,14 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
         Query::Health => {
             let health = pod.map(|pod| world.sidecars.gate(pod));
             Fetched::Health(health.unwrap_or(Err(Unreachable::Refused)))
+        }
+        Query::RunningTasks => {
+            let running = pod.map(|pod| world.sidecars.running(pod));
+            Fetched::RunningTasks(running.unwrap_or(Err(Unreachable::Refused)))
+        }
+        Query::Pod => {
+            let live = seen.host().and_then(|pod| world.api.get(&here(Kind::Pod, &pod.name)));
+            Fetched::Pod(live.and_then(|pod| pod.pod()).map(Pod::of))
         }
         Query::Keys => Fetched::Keys(keys(world, subject, intent, seen)),
         Query::Import => {
@@ -110,11 +119,13 @@ fn persistent_volume(claim: &PersistentVolumeClaim) -> PersistentVolume {
 fn keys(world: &World, subject: &Subject, intent: &Intent, seen: &Observation) -> KeyCheck {
     let signing = intent.key_secrets().map(|(signing, _)| signing).unwrap_or_default();
     let signing = match secret(world, &subject.node.namespace, signing) {
-        Some(key) => Finding::Valid(key),
+        Some(fingerprint) => {
+            let file = Digest::of(fingerprint.to_string().as_bytes());
+            Finding::Valid(SigningKey { fingerprint, file })
+        }
         None => Finding::Missing(format!("Secret {signing} does not exist")),
     };
-    let pod = seen.pod().map(|pod| pod.version.clone());
-    KeyCheck { at: seen.now, pod, signing, node: Finding::Valid(()) }
+    KeyCheck::new(seen, signing, Finding::Valid(()))
 }
 
 fn secret(world: &World, namespace: &str, name: &str) -> Option<Fingerprint> {

@@ -12,6 +12,7 @@ use seinode_core::{
     edits::{self, Edit},
     effect::{Effect, JobRun, Outcome, Replicas, Submission},
     failure::{Class, Failure},
+    ids::TaskId,
     intent::Intent,
     node::{NodeRef, Owner},
     observation::{Job, Observation, ServiceView, StatefulSetView, Strategy, Volume},
@@ -23,9 +24,10 @@ use seinode_core::{
 
 use super::platform;
 use crate::{
+    actors,
     api_server::Propagation,
     fields,
-    invariants::brief,
+    invariants::{brief, keys},
     objects::{Key, Kind, Object},
     world::World,
 };
@@ -72,6 +74,7 @@ pub fn meddle(world: &mut World, key: &Key) {
 pub fn unanswered(effect: &Effect) -> Outcome {
     match effect {
         Effect::Submit(submission) => Outcome::Unreachable(submission.id, Unreachable::Timeout),
+        Effect::DropTask(id) => Outcome::TaskDropped(*id, Err(Unreachable::Timeout)),
         _ => Outcome::Failed(Failure { class: Class::Transient, message: "no answer".into() }),
     }
 }
@@ -185,6 +188,7 @@ impl Hands<'_> {
             Effect::DeletePod { name, uid, version } => self.delete_pod(name, uid, version),
             Effect::Submit(submission) => self.submit(submission),
             Effect::HandOver { child, uid, from, retention } => self.hand_over(*child, uid, from, *retention),
+            Effect::DropTask(id) => Outcome::TaskDropped(*id, self.drop_task(*id)),
             Effect::MarkVolume(_) | Effect::RemoveLegacyFinalizer => conflict(),
         }
     }
@@ -408,10 +412,22 @@ impl Hands<'_> {
         gone
     }
 
+    /// The pod that listens where the pod that was seen did.
+    fn host(&self) -> Option<String> {
+        actors::at(self.world, self.seen.host()?.ip?)
+    }
+
+    fn drop_task(&mut self, id: TaskId) -> Result<(), Unreachable> {
+        let pod = self.host().ok_or(Unreachable::Refused)?;
+        self.world.sidecars.drop_task(&pod, id)
+    }
+
     fn submit(&mut self, submission: &Submission) -> Outcome {
-        let pod = self.seen.host().filter(|pod| pod.ip.is_some());
-        let Some(pod) = pod else { return Outcome::Unreachable(submission.id, Unreachable::Refused) };
-        match self.world.sidecars.submit(&pod.uid, submission) {
+        let Some(pod) = self.host() else {
+            return Outcome::Unreachable(submission.id, Unreachable::Refused);
+        };
+        keys::submits(self.world, self.seen, &pod, submission);
+        match self.world.sidecars.submit(&pod, submission, self.world.now) {
             Ok(runs) => {
                 self.world.ledger.ran(submission, runs);
                 Outcome::Submitted(submission.task)

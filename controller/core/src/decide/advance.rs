@@ -5,13 +5,13 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{repair, turn::Turn};
+use super::{repair, turn::Turn, writers};
 use crate::{
     children, configuration,
     decision::Act,
-    exclusive::{self, Claim, Resource},
+    effect::Effect,
+    exclusive::{self, Claim},
     intent::Intent,
-    keys::Finding,
     observation::Observation,
     plan::{Chances, Plan, PlanKind},
     sidecar::Health,
@@ -83,6 +83,10 @@ fn take(turn: &mut Turn<'_>, plan: &mut Plan, step: Step) -> Option<Act> {
             return Some(turn.wait(plan, waits));
         }
         Step::UnderWay => plan.found_current(turn.seen.now),
+        Step::Note(why) => {
+            plan.note_current(&why);
+            return Some(store(turn, plan));
+        }
         Step::Reopen(why) => {
             plan.reopen(&why);
             // An attempt is stored before it is submitted.
@@ -133,7 +137,8 @@ fn open_before_replacing(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
     // Once the new revision is applied, only a pod that is known to be of another one is sure to be replaced.
     let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, turn.seen).is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
-    let proven = turn.seen.proven_pod(turn.next.sidecar.as_ref()).is_some();
+    let proven = turn.seen.proven_pod(turn.next.sidecar.as_ref());
+    let proven = proven.is_some_and(|pod| task::keys::may_be_opened(pod, turn.intent));
     if !(waits && is_shut && proven) || opens || stays {
         return None;
     }
@@ -141,15 +146,21 @@ fn open_before_replacing(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
     Some(store(turn, plan))
 }
 
-/// The next step of a task. An effect that needs the node's keys comes after them.
+/// The next step of a task. What stands in the way of its effect comes first: a writer of an earlier plan, then the node's
+/// keys, then, right before anything is submitted, the pod as it is now.
 fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
     let claims = exclusive::read(&turn.next.claims);
-    match step_of(turn, plan, task, &claims) {
-        Step::Do(effect) => {
-            task::keys::before(turn.subject, &effect, &claims, turn.seen).unwrap_or(Step::Do(effect))
+    let step = match step_of(turn, plan, task, &claims) {
+        Step::Do(Effect::Submit(submission)) => {
+            writers::before(plan, task, turn.seen).unwrap_or(Step::Do(Effect::Submit(submission)))
         }
         step => step,
-    }
+    };
+    let Step::Do(effect) = step else { return step };
+    let submits = matches!(effect, Effect::Submit(_));
+    task::keys::before(turn.subject, &effect, &claims, turn.seen)
+        .or_else(|| task::sidecar::moved(turn.seen).filter(|_| submits))
+        .unwrap_or(Step::Do(effect))
 }
 
 fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step {
@@ -234,9 +245,6 @@ fn settle(turn: &mut Turn<'_>, plan: &Plan) {
         let given = turn.next.configured.get_or_insert_default();
         given.config.get_or_insert_with(|| configuration::hash(turn.intent));
         given.peers.get_or_insert_with(|| configuration::peers_hash(&turn.seen.peers));
-    }
-    if let Some(Finding::Valid(key)) = turn.seen.keys.as_ref().map(|check| &check.signing) {
-        exclusive::only(&mut turn.next.claims, &Resource::SigningKey(*key));
     }
 }
 

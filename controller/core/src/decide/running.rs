@@ -18,12 +18,15 @@ use crate::{
     intent::VolumeSource,
     keys::Finding,
     node::Owner,
-    observation::{Container, Slot, StatefulSetView},
+    observation::{Container, KeySource, Pod, Run, Slot, StatefulSetView},
     plan::{Plan, PlanKind, init},
     query::Query,
     rate, repairs,
     sidecar::{Health, TaskReport},
-    task::Until,
+    task::{
+        Until,
+        keys::{self, PodKey},
+    },
     task_type::TaskType,
 };
 
@@ -126,7 +129,8 @@ fn look(turn: &mut Turn<'_>) -> Option<Act> {
 
 /// Rule: a gate that is shut is opened. Only a sidecar that flaps waits, two seconds at most.
 fn open_gate(turn: &mut Turn<'_>) -> Option<Act> {
-    if turn.seen.gate != Some(Ok(Health::NotReady)) {
+    let may_be_opened = turn.seen.pod().is_some_and(|pod| keys::may_be_opened(pod, turn.intent));
+    if turn.seen.gate != Some(Ok(Health::NotReady)) || !may_be_opened {
         return None;
     }
     if let Some(at) = turn.seen.mark_ready_at.filter(|at| turn.seen.now < *at) {
@@ -174,25 +178,51 @@ fn keys_due(turn: &Turn<'_>, last: Timestamp) -> Timestamp {
     last.saturating_add(rate::jitter(KEYS_INTERVAL, 10, &turn.subject.node.uid)).unwrap_or(Timestamp::MAX)
 }
 
-/// A pod that runs holds what it uses, whoever started it: a node of the earlier operator has claimed nothing. A key
-/// that was changed in its Secret after the pod began is not the one that the pod signs with.
+/// Rule: a node that runs holds what it uses, also while a plan waits.
+pub(super) fn hold_used(turn: &mut Turn<'_>) -> Option<Act> {
+    if turn.runs() {
+        hold_what_is_used(turn);
+    }
+    None
+}
+
+/// A pod that runs holds what it uses, whoever started it: a node of the earlier operator has claimed nothing. What it uses no
+/// more is let go.
 fn hold_what_is_used(turn: &mut Turn<'_>) {
     let Some(pod) = turn.seen.pod() else { return };
     let claims = exclusive::read(&turn.next.claims);
-    let holds = |like: fn(&Resource) -> bool| {
-        claims.iter().any(|claim| claim.hold == Hold::Held && like(&claim.resource))
-    };
     if let VolumeSource::Import(name) = &turn.intent.volume
-        && !holds(|it| matches!(it, Resource::Volume(_)))
+        && !claims.iter().any(|it| it.hold == Hold::Held && matches!(it.resource, Resource::Volume(_)))
     {
         turn.next.claims = exclusive::with(&claims, &Resource::Volume(name.clone()), Hold::Held);
     }
-    if let Some(Finding::Valid(key)) = turn.seen.keys.as_ref().map(|check| &check.signing)
-        && pod.signing_secret.is_some()
-        && !holds(|it| matches!(it, Resource::SigningKey(_)))
+    if let Some(check) = &turn.seen.keys
+        && let Finding::Valid(key) = &check.signing
+        && keys::has_the_secret(pod, turn.intent)
     {
-        let claims = exclusive::read(&turn.next.claims);
-        turn.next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
+        let has = keys::key_of(pod, turn.intent, key, check);
+        hold_key(turn, pod, &Resource::SigningKey(key.fingerprint), has);
+    }
+}
+
+/// A pod that mounts the Secret itself may sign with what is in there now as soon as its container is started again, before
+/// anybody looks: of two keys that it may have, the node holds both. A pod with a copy signs with nothing that its node did
+/// not hold when its gate was opened. When the pod is known to have the Secret's key, no other is used any more.
+fn hold_key(turn: &mut Turn<'_>, pod: &Pod, key: &Resource, has: PodKey) {
+    let claims = exclusive::read(&turn.next.claims);
+    let may_sign = match pod.key_source {
+        KeySource::Secret => matches!(has, PodKey::Secrets | PodKey::Unknown),
+        KeySource::Copy(_) => {
+            turn.seen.gate == Some(Ok(Health::Ready)) && exclusive::held_keys(&claims).next().is_none()
+        }
+        KeySource::None => false,
+    };
+    if may_sign && exclusive::hold(&claims, key) != Some(Hold::Held) {
+        turn.next.claims = exclusive::with(&claims, key, Hold::Held);
+    }
+    let is_alone = turn.seen.pods.iter().all(|other| other.uid == pod.uid || other.run == Run::Ended);
+    if has == PodKey::Secrets && is_alone {
+        exclusive::only(&mut turn.next.claims, key);
     }
 }
 
@@ -209,7 +239,8 @@ pub(super) fn hold_adopted_key(turn: &mut Turn<'_>) -> Option<Act> {
     match turn.seen.keys.as_ref().map(|check| &check.signing) {
         None => return Some(Act::Fetch(Query::Keys)),
         Some(Finding::Valid(key)) => {
-            turn.next.claims = exclusive::with(&claims, &Resource::SigningKey(*key), Hold::Held);
+            let key = Resource::SigningKey(key.fingerprint);
+            turn.next.claims = exclusive::with(&claims, &key, Hold::Held);
         }
         Some(Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_)) => {}
     }

@@ -4,6 +4,7 @@ mod failing;
 mod repairs;
 mod signing;
 mod world;
+mod writers;
 
 use jiff::{SignedDuration, Timestamp};
 use seinode_api::{conditions::find, status::PlanStatus};
@@ -170,6 +171,9 @@ fn a_new_spec_supersedes_the_plan_at_once() {
     let before = plan(&world.stored);
     world.slow.clear();
     world.edit(&full_node("  overrides: {evm.http_port: '1'}\n"));
+    world.settle();
+    assert_eq!(world.plans.len(), 2, "the earlier one is at an end, although its task is not");
+    world.finish_running();
     world.settle();
     assert_eq!(world.stored.phase, Some(Phase::Running));
     assert!(world.plans.len() == 2 && world.plans[0] == before.id, "{:?}", world.plans);

@@ -97,6 +97,7 @@ impl Turn<'_> {
             Some(
                 Step::Done
                 | Step::UnderWay
+                | Step::Note(_)
                 | Step::Do(_)
                 | Step::Failed(_)
                 | Step::Hopeless(_)

@@ -58,15 +58,17 @@ impl<'a> Bid<'a> {
         }
     }
 
-    /// Who is more in the right than a node that holds the thing itself: an older one that holds it too.
+    /// Who holds the thing that this node holds itself; the older of the two is more in the right, and both are told.
     #[must_use]
     pub fn disputed(&self, rivals: &Rivals) -> Option<String> {
-        let older = rivals.nodes.iter().find(|rival| {
-            self.is_about(rival)
-                && rival.hold(self.resource) == Some(Hold::Held)
-                && self.is_younger_than(rival)
-        })?;
-        Some(format!("{}: SeiNode {} is older and holds it too", self.resource, older.node))
+        let holds =
+            |rival: &&Contender| self.is_about(rival) && rival.hold(self.resource) == Some(Hold::Held);
+        let rival = rivals.nodes.iter().find(holds)?;
+        let age = if self.is_younger_than(rival) { "older" } else { "younger" };
+        Some(format!(
+            "{}: SeiNode {} is {age} and holds it too; pause one of the two, and delete it or put another key into its Secret",
+            self.resource, rival.node
+        ))
     }
 
     /// Why another node keeps this one from taking it.

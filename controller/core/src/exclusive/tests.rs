@@ -132,13 +132,14 @@ fn a_volume_is_contested_in_its_own_namespace_only() {
 }
 
 #[test]
-fn of_two_that_hold_it_the_younger_is_told() {
+fn of_two_that_hold_it_both_are_told() {
     let me = node("sei", "me");
     let resource = key(KEY);
     let bid = Bid { node: &me, created: at(100), signing_secret: None, resource: &resource };
     let holder = |second| one(Contender { claims: claims(&resource, Hold::Held), ..rival("other", second) });
     assert!(bid.disputed(&holder(99)).unwrap().contains("SeiNode sei/other is older"));
-    assert_eq!(bid.disputed(&holder(101)), None);
+    assert!(bid.disputed(&holder(101)).unwrap().contains("SeiNode sei/other is younger"));
+    assert_eq!(bid.disputed(&one(rival("other", 99))), None);
 }
 
 #[test]

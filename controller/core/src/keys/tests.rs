@@ -85,9 +85,12 @@ fn wrong_signing_keys() -> Vec<(String, &'static str)> {
 fn a_key_that_is_whole_is_known_by_its_address_however_that_is_written() {
     let find = |file: &str| signing_key("s", "ns", Some(&secret(SIGNING_KEY, file)));
     let found = find(&signing().to_string());
-    assert_eq!(found, Finding::Valid(Fingerprint::of(ADDRESS)));
-    assert_eq!(find(&changed(&signing(), "/address", &ADDRESS.to_lowercase())), found);
-    let Finding::Valid(fingerprint) = found else { panic!("{found:?}") };
+    let (fingerprint, file) = (Fingerprint::of(ADDRESS), Digest::of(signing().to_string().as_bytes()));
+    assert_eq!(found, Finding::Valid(SigningKey { fingerprint, file }));
+    let lower_case = find(&changed(&signing(), "/address", &ADDRESS.to_lowercase()));
+    let Finding::Valid(lower_case) = lower_case else { panic!("{lower_case:?}") };
+    assert_eq!(lower_case.fingerprint, fingerprint);
+    assert_ne!(lower_case.file, file);
     assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
     assert!(!fingerprint.to_string().to_uppercase().contains(&ADDRESS[..6]));
 }
@@ -170,5 +173,17 @@ fn no_word_about_a_key_comes_out_of_it() {
                 assert!(!said.contains(&private[at..at + 6]), "{said}");
             }
         }
+    }
+}
+
+#[test]
+fn the_output_of_sha256sum_is_read_and_nothing_else() {
+    // `printf abc | sha256sum`
+    let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let digest = Some(Digest::of(b"abc"));
+    assert_eq!(Digest::parse(&format!("{digits}  -\n")), digest);
+    assert_eq!(Digest::parse(&digits.to_uppercase()), digest);
+    for wrong in ["", "-", &digits[1..], &digits[2..], &format!("{digits}00"), &digits.replace('b', "+")] {
+        assert_eq!(Digest::parse(wrong), None, "{wrong}");
     }
 }

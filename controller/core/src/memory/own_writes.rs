@@ -66,6 +66,7 @@ impl OwnWrites {
             | Outcome::JobDeleted
             | Outcome::ServiceDeleted
             | Outcome::Submitted(_)
+            | Outcome::TaskDropped(..)
             | Outcome::Rejected(_)
             | Outcome::Unreachable(..)
             | Outcome::Failed(_) => {}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Deletion, Pod, Run, Serves, ServiceView, StatefulSetView, Strategy};
+use super::{Container, Deletion, KeySource, Pod, Run, Serves, ServiceView, StatefulSetView, Strategy};
 use crate::node::Owner;
 
 /// Our StatefulSet, of which its controller has seen everything.
@@ -45,6 +45,7 @@ pub(crate) fn pod() -> Pod {
         revision: Some("r1".into()),
         version: "1".into(),
         signing_secret: None,
+        key_source: KeySource::None,
         deletion: Deletion::Absent,
         going: None,
         run: Run::Lives,
@@ -52,6 +53,7 @@ pub(crate) fn pod() -> Pod {
         seid_image: Some("seid:1".into()),
         seid: Container::Up,
         seid_since: None,
+        seid_id: Some("containerd://seid".into()),
         sidecar: Container::Up,
         sidecar_restarts: 0,
         sidecar_since: None,

@@ -10,8 +10,10 @@ use seinode_api::names;
 use super::Deletion;
 use crate::time::after;
 
+mod key_source;
 mod trouble;
 
+pub use key_source::{KEY_COPY, KeySource};
 pub use trouble::Trouble;
 
 /// Name of the main container (crd-and-workload §3.2).
@@ -46,6 +48,8 @@ pub struct Pod {
     pub version: String,
     /// Name of the Secret that its signing key is from.
     pub signing_secret: Option<String>,
+    /// Where its `seid` reads that key.
+    pub key_source: KeySource,
     /// Whether it is being deleted.
     pub deletion: Deletion,
     /// When it was deleted, and when it should be gone.
@@ -60,6 +64,8 @@ pub struct Pod {
     pub seid: Container,
     /// Time at which the `seid` container was started, if it is up.
     pub seid_since: Option<Timestamp>,
+    /// Id of the container that `seid` runs in: each start has another one.
+    pub seid_id: Option<String>,
     /// State of the sidecar's container.
     pub sidecar: Container,
     /// How often the sidecar's container was restarted.
@@ -125,9 +131,9 @@ impl Pod {
         let init_states =
             status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
         let main_states = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-        let seid = main_states.iter().find(|container| container.name == SEID).and_then(running);
         let sidecar = init_states.iter().find(|container| container.name == SIDECAR);
         let ready = condition(status, "Ready");
+        let seid = main_states.iter().find(|container| container.name == SEID);
         Self {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid: pod.metadata.uid.clone().unwrap_or_default(),
@@ -136,6 +142,7 @@ impl Pod {
             revision: pod.metadata.labels.as_ref().and_then(|all| all.get(names::REVISION_LABEL)).cloned(),
             version: pod.metadata.resource_version.clone().unwrap_or_default(),
             signing_secret: spec.and_then(signing_secret),
+            key_source: spec.map_or(KeySource::None, |spec| KeySource::of(spec, init_states)),
             deletion: Deletion::of(&pod.metadata),
             going: going(pod),
             run: if has_ended(pod) { Run::Ended } else { Run::Lives },
@@ -144,8 +151,9 @@ impl Pod {
                 .iter()
                 .find(|container| container.name == SEID)
                 .and_then(|container| container.image.clone()),
-            seid: if seid.is_some() { Container::Up } else { Container::Down },
-            seid_since: seid.and_then(|it| it.started_at.as_ref()).map(|at| at.0),
+            seid: if seid.and_then(running).is_some() { Container::Up } else { Container::Down },
+            seid_since: seid.and_then(running).and_then(|it| it.started_at.as_ref()).map(|at| at.0),
+            seid_id: seid.and_then(|container| container.container_id.clone()),
             sidecar: match sidecar {
                 Some(state) if state.started == Some(true) && running(state).is_some() => Container::Up,
                 _ => Container::Down,

@@ -7,7 +7,7 @@ use seinode_api::SeiNodeStatus;
 
 use super::{Env, Reconcile, Request, Stored, Then, status_throttle};
 use crate::{
-    effect::{Effect, Outcome},
+    effect::Outcome,
     events,
     failure::{Class, Failure},
     fast_mark_ready,
@@ -28,10 +28,12 @@ impl Reconcile {
     }
 
     /// Makes sure of what was decided before it is acted upon: stores it, or reads live that the SeiNode is unchanged.
-    pub(super) fn settle(&mut self, env: &mut Env<'_>, effect: Option<Effect>) -> Request {
+    pub(super) fn settle(&mut self, env: &mut Env<'_>) -> Request {
         let now = env.now.monotonic;
         let hurries = env.memory.is_burst(now) || env.memory.node(&self.subject.node).flaps.is_flapping(now);
-        self.then = Then::Settle(effect);
+        self.then = Then::Settle;
+        // What was read live before a write is not live after it.
+        self.seen.live_pod = None;
         match hurries && self.is_only_begun() {
             true => Request::Confirm,
             false => self.store(env),
@@ -64,7 +66,7 @@ impl Reconcile {
                     Err(failure) => self.performed(env, Outcome::Failed(failure)),
                 }
             }
-            Then::Settle(effect) => {
+            Then::Settle => {
                 let version = self.object.metadata.resource_version.clone();
                 let unchanged =
                     live.and_then(|live| match live.is_some_and(|live| live.resource_version == version) {
@@ -74,7 +76,7 @@ impl Reconcile {
                 match unchanged {
                     Ok(()) => {
                         self.confirmed = true;
-                        self.go_on(env, effect)
+                        self.decide(env)
                     }
                     Err(failure) => self.fail(env, failure),
                 }
@@ -108,15 +110,7 @@ impl Reconcile {
         self.events.extend(events::between(&before, &self.status));
         match then {
             Then::Rest(rest) => self.finish(env, &rest),
-            Then::Settle(effect) => self.go_on(env, effect),
-            Then::Decide | Then::Create(_) => self.decide(env),
-        }
-    }
-
-    pub(super) fn go_on(&mut self, env: &mut Env<'_>, effect: Option<Effect>) -> Request {
-        match effect {
-            Some(effect) => self.perform(env, effect),
-            None => self.decide(env),
+            Then::Settle | Then::Decide | Then::Create(_) => self.decide(env),
         }
     }
 }

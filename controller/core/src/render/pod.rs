@@ -142,7 +142,12 @@ fn data_volume(node: &NodeRef, intent: &Intent) -> Volume {
 }
 
 fn data_mount() -> VolumeMount {
-    VolumeMount { name: DATA.into(), mount_path: HOME.into(), ..VolumeMount::default() }
+    mount(DATA, HOME)
+}
+
+/// A volume at a path.
+pub(super) fn mount(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: volume.into(), mount_path: path.into(), ..VolumeMount::default() }
 }
 
 fn requests(intent: &Intent, platform: &Platform) -> ResourceRequirements {

@@ -18,6 +18,18 @@ pub(super) fn init(chain_id: &str) -> String {
     )
 }
 
+/// The script of the init container that copies a key: the copy is of this run, readable by its owner alone, and its digest
+/// is the termination message.
+pub(super) fn copy_key(from: &str, to: &str, file: &str) -> String {
+    format!(
+        "set -e\n\
+         umask 0377\n\
+         rm -f {to}/{file}\n\
+         cat {from}/{file} > {to}/{file}\n\
+         sha256sum < {to}/{file} > /dev/termination-log\n"
+    )
+}
+
 /// The script of the main container: wait until the sidecar's gate is open, then become the node.
 pub(super) fn gated(sidecar_port: u16, process: &Process) -> String {
     let command = match process {

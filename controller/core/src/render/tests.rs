@@ -167,16 +167,31 @@ fn a_validators_keys_reach_seid_alone_as_single_files() {
     let secret = |volume: &str, name: &str, file: &str| json!({"name":volume,"secret":{"secretName":name,"defaultMode":256,"items":[{"key":file,"path":file}]}});
     assert_eq!(pod["volumes"][1], secret("signing-key", "s", "priv_validator_key.json"));
     assert_eq!(pod["volumes"][2], secret("node-key", "n", "node_key.json"));
+    assert_eq!(
+        pod["volumes"][3],
+        json!({"name":"signing-key-copy","emptyDir":{"medium":"Memory","sizeLimit":"1Mi"}})
+    );
     let mount = |volume: &str, file: &str| json!({"name":volume,"mountPath":format!("/sei/config/{file}"),"subPath":file,"readOnly":true});
     assert_eq!(
         pod["containers"][0]["volumeMounts"],
         json!([
             {"name":"data","mountPath":"/sei"},
-            mount("signing-key", "priv_validator_key.json"),
+            mount("signing-key-copy", "priv_validator_key.json"),
             mount("node-key", "node_key.json")
         ])
     );
-    for container in pod["initContainers"].as_array().unwrap() {
+    let init = pod["initContainers"].as_array().unwrap();
+    let names: Vec<_> = init.iter().map(|container| container["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["signing-key-copy", "seid-init", "sei-sidecar"]);
+    assert_eq!(
+        init[0]["volumeMounts"],
+        json!([
+            {"name":"signing-key","mountPath":"/signing-key/secret","readOnly":true},
+            {"name":"signing-key-copy","mountPath":"/signing-key/copy"}
+        ])
+    );
+    assert_eq!((&init[0]["image"], &init[0]["command"][0]), (&json!("seid:1"), &json!("/bin/sh")));
+    for container in &init[1..] {
         assert_eq!(container["volumeMounts"], json!([{"name":"data","mountPath":"/sei"}]));
     }
 }

@@ -78,7 +78,9 @@ fn spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> StatefulSetSpec
 fn pod_spec(node: &NodeRef, intent: &Intent, platform: &Platform) -> PodSpec {
     let mut spec = pod::spec(node, intent, platform);
     spec.volumes.get_or_insert_default().extend(keys::volumes(intent));
-    spec.init_containers = Some(vec![pod::init(intent, &intent.image), sidecar(intent, platform)]);
+    let init =
+        keys::copy(intent).into_iter().chain([pod::init(intent, &intent.image), sidecar(intent, platform)]);
+    spec.init_containers = Some(init.collect());
     spec.containers = vec![seid(intent, platform)];
     spec
 }

@@ -5,10 +5,11 @@
 use super::{Step, Until, secure, wait};
 use crate::{
     effect::{Effect, Replicas},
-    exclusive::{Claim, Hold, Resource, hold},
+    exclusive::{Bid, Claim, Contest, Hold, Resource, held_keys, hold},
     failure::Class,
-    keys::Finding,
-    observation::{KeyCheck, Observation, Run},
+    intent::Intent,
+    keys::{Finding, SigningKey},
+    observation::{KeyCheck, KeySource, Observation, Pod, Run},
     query::Query,
     subject::Subject,
     task_type::TaskType,
@@ -26,13 +27,13 @@ pub(crate) fn before(
     claims: &[Claim],
     seen: &Observation,
 ) -> Option<Step> {
-    let signs = subject.intent.as_ref().is_ok_and(|intent| intent.key_secrets().is_some());
-    let lets_it_sign = match effect {
+    let intent = subject.intent.as_ref().ok().filter(|intent| intent.key_secrets().is_some())?;
+    let opens = matches!(effect, Effect::Submit(it) if it.task == TaskType::MarkReady);
+    let gives_a_pod = match effect {
         Effect::ApplyStatefulSet
         | Effect::RepairStatefulSet(_)
         | Effect::Scale(Replicas::One)
         | Effect::DeletePod { .. } => true,
-        Effect::Submit(submission) => submission.task == TaskType::MarkReady,
         Effect::CreateVolume(_)
         | Effect::MarkVolume(_)
         | Effect::Scale(Replicas::Zero)
@@ -43,34 +44,105 @@ pub(crate) fn before(
         | Effect::SuspendJob(_)
         | Effect::DeleteJob(_)
         | Effect::DeleteService(_)
+        | Effect::Submit(_)
+        | Effect::DropTask(_)
         | Effect::RemoveLegacyFinalizer
         | Effect::HandOver { .. } => false,
     };
-    if !(signs && lets_it_sign) {
+    if !(opens || gives_a_pod) {
         return None;
     }
-    match signing(subject, claims, seen) {
-        Step::Done => Some(node(seen)).filter(|step| *step != Step::Done),
-        other => Some(other),
+    let not_done = [signing(subject, claims, seen), node(seen)].into_iter().find(|step| *step != Step::Done);
+    not_done.or_else(|| seen.pod().filter(|_| opens).and_then(|_| of_the_pod(intent, seen)))
+}
+
+/// Why the gate of the node's pod stays shut although the Secret is in order: the pod has another key, or nobody knows which.
+/// Judged by the pod as it was read live.
+fn of_the_pod(intent: &Intent, seen: &Observation) -> Option<Step> {
+    let Some(pod) = &seen.live_pod else { return Some(Step::Fetch(Query::Pod)) };
+    let (check, pod) = (of_this_pass(seen)?, pod.as_ref()?);
+    let Finding::Valid(key) = &check.signing else { return None };
+    let why = match key_of(pod, intent, key, check) {
+        PodKey::Secrets | PodKey::None => return None,
+        PodKey::Another => "the pod has another key than the Secret: its gate stays shut",
+        PodKey::Unknown => "it is not known which key the pod has: its gate stays shut",
+    };
+    // A change of the pod wakes the node.
+    Some(wait(why, Until::Retry(Class::User)))
+}
+
+/// The key that a pod has, compared with that in the Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PodKey {
+    /// The pod signs with none.
+    None,
+    /// The Secret's.
+    Secrets,
+    /// Another one than the Secret's now; or the same, in a file that was written anew.
+    Another,
+    /// Not known.
+    Unknown,
+}
+
+/// Compares the key of a pod with that in the Secret that the spec names.
+pub(crate) fn key_of(pod: &Pod, intent: &Intent, secrets: &SigningKey, check: &KeyCheck) -> PodKey {
+    let is = |same| if same { PodKey::Secrets } else { PodKey::Another };
+    match (pod.key_source, check.mounted) {
+        (KeySource::None, _) => PodKey::None,
+        _ if !has_the_secret(pod, intent) => PodKey::Another,
+        (KeySource::Copy(Some(digest)), _) => is(digest == secrets.file),
+        (KeySource::Secret, Some(mounted)) if check.seid_id == pod.seid_id => {
+            is(mounted == secrets.fingerprint)
+        }
+        (KeySource::Copy(None) | KeySource::Secret, _) => PodKey::Unknown,
     }
+}
+
+/// Whether a pod's key is from the Secret that the spec names.
+pub(crate) fn has_the_secret(pod: &Pod, intent: &Intent) -> bool {
+    let secret = intent.key_secrets().map(|(signing, _)| signing);
+    pod.signing_secret.as_deref() == secret
+}
+
+/// Whether the gate of a pod may be opened at all: a pod with a key from another Secret than the spec's is one to replace.
+pub(crate) fn may_be_opened(pod: &Pod, intent: &Intent) -> bool {
+    pod.signing_secret.is_none() || has_the_secret(pod, intent)
 }
 
 /// `validate-signing-key`.
 pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -> Step {
     let Some(check) = of_this_pass(seen) else { return Step::Fetch(Query::Keys) };
-    match &check.signing {
-        Finding::Valid(key) => {
-            let resource = Resource::SigningKey(*key);
-            match signs_with_another(subject, &resource, claims, seen) {
-                // The claim of the earlier key must not go while something signs with it.
-                true => {
-                    let why = "the Secret was changed, and the pod still signs with the earlier key";
-                    wait(why, Until::Retry(Class::User))
-                }
-                false => secure(subject, claims, seen, resource),
-            }
-        }
-        other => trouble(other),
+    let Finding::Valid(key) = &check.signing else { return trouble(&check.signing) };
+    let resource = Resource::SigningKey(key.fingerprint);
+    if signs_with_another(subject, &resource, claims, seen) {
+        // The claim of the earlier key must not go while something signs with it.
+        return wait(
+            "the Secret was changed, and the pod still has the earlier key",
+            Until::Retry(Class::User),
+        );
+    }
+    match secure(subject, claims, seen, resource.clone()) {
+        Step::Done => undisputed(subject, claims, seen, &resource),
+        step => step,
+    }
+}
+
+/// Nobody else holds the key that this node holds. One that it holds beside another may have been taken unseen, because its
+/// pod may sign with it: then everybody is looked at live.
+fn undisputed(subject: &Subject, claims: &[Claim], seen: &Observation, resource: &Resource) -> Step {
+    let bid = Bid::of(subject, resource);
+    if let Some(who) = bid.disputed(&seen.rivals) {
+        return wait(&who, Until::Retry(Class::Transient));
+    }
+    if held_keys(claims).count() < 2 {
+        return Step::Done;
+    }
+    match &seen.live_rivals {
+        Some((asked, rivals)) if asked == resource => match bid.against(rivals) {
+            Contest::Free => Step::Done,
+            Contest::Taken(who) | Contest::Yielded(who) => wait(&who, Until::Retry(Class::Transient)),
+        },
+        _ => Step::Fetch(Query::Rivals(resource.clone())),
     }
 }
 
@@ -86,17 +158,13 @@ pub(crate) fn node(seen: &Observation) -> Step {
 /// Whether a pod of the node lives that signs with another key from the same Secret. A pod with another Secret is one that
 /// the spec replaces: its key stays claimed until it is gone.
 fn signs_with_another(subject: &Subject, resource: &Resource, claims: &[Claim], seen: &Observation) -> bool {
-    let secret =
-        subject.intent.as_ref().ok().and_then(|intent| intent.key_secrets()).map(|(signing, _)| signing);
-    let holds_another = claims.iter().any(|claim| {
-        claim.hold == Hold::Held
-            && matches!(claim.resource, Resource::SigningKey(_))
-            && claim.resource != *resource
-    });
+    let holds_another = held_keys(claims).any(|it| it != resource);
     // With both held the pod may sign with either.
     holds_another
         && hold(claims, resource) != Some(Hold::Held)
-        && seen.pods.iter().any(|pod| pod.run == Run::Lives && pod.signing_secret.as_deref() == secret)
+        && subject.intent.as_ref().is_ok_and(|intent| {
+            seen.pods.iter().any(|pod| pod.run == Run::Lives && has_the_secret(pod, intent))
+        })
 }
 
 /// A plan is begun on keys as they are now, not as they were found minutes ago.

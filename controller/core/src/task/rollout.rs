@@ -69,13 +69,13 @@ pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observatio
     if pod.deletion == Deletion::Requested {
         return going(pod, seen);
     }
-    safe(seen).unwrap_or_else(|| {
-        Step::Do(Effect::DeletePod {
-            name: pod.name.clone(),
-            uid: pod.uid.clone(),
-            version: pod.version.clone(),
-        })
-    })
+    safe(seen).unwrap_or_else(|| delete(pod))
+}
+
+/// Deletes a pod, so that its StatefulSet makes another.
+pub(crate) fn delete(pod: &Pod) -> Step {
+    let (name, uid, version) = (pod.name.clone(), pod.uid.clone(), pod.version.clone());
+    Step::Do(Effect::DeletePod { name, uid, version })
 }
 
 fn going(pod: &Pod, seen: &Observation) -> Step {

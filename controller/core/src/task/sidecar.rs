@@ -12,7 +12,7 @@ use crate::{
     effect::{Effect, Replicas, Submission},
     failure::Class,
     intent::Intent,
-    node::NodeRef,
+    node::{Deletion, NodeRef},
     observation::{Observation, Pod},
     query::Query,
     sidecar::{Health, TaskReport, Unreachable},
@@ -101,6 +101,19 @@ fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -
     Step::Do(Effect::Submit(Submission { id: task.id, task: task.kind, params }))
 }
 
+/// The wait for a pod that is not, or is not there, as it was seen: nothing is submitted to an address that may lead to
+/// another pod's sidecar by now. `None` when the pod that was seen is there, read live.
+pub(crate) fn moved(seen: &Observation) -> Option<Step> {
+    let Some(live) = &seen.live_pod else { return Some(Step::Fetch(Query::Pod)) };
+    let is_the_same = |seen: &Pod, live: &Pod| {
+        seen.uid == live.uid && seen.ip == live.ip && live.deletion == Deletion::Absent
+    };
+    match seen.host().zip(live.as_ref()) {
+        Some((seen, live)) if is_the_same(seen, live) => None,
+        _ => Some(wait("the pod was replaced a moment ago", Until::Retry(Class::Transient))),
+    }
+}
+
 /// mark-ready is done when the gate is open, not when the task says so: the sidecar forgets its readiness
 /// with every restart, and a completed id does nothing when it is posted again.
 fn opened(pod: &Pod, seen: &Observation) -> Step {
@@ -115,7 +128,7 @@ fn opened(pod: &Pod, seen: &Observation) -> Step {
 }
 
 /// A sidecar that was just started is asked again at once: the node waits for nothing else.
-fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
+pub(crate) fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
     let why = pod.trouble(now).map_or_else(|| reason.to_string(), |trouble| trouble.message.clone());
     let young = pod.sidecar_since.is_some_and(|since| now.duration_since(since) < YOUTH);
     let until = match reason {
@@ -129,7 +142,7 @@ fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> Step {
 }
 
 /// When to read a running task again: soon while it is young, every 5 s when it takes its time.
-fn next_look(submitted_at: Timestamp, now: Timestamp) -> Timestamp {
+pub(crate) fn next_look(submitted_at: Timestamp, now: Timestamp) -> Timestamp {
     let pause = match now.duration_since(submitted_at).as_secs() {
         ..1 => SignedDuration::from_millis(20),
         1..3 => SignedDuration::from_millis(100),

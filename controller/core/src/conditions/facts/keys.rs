@@ -7,9 +7,13 @@ use crate::{
     exclusive::{self, Bid, Contest, Hold, Resource},
     intent::Intent,
     keys::Finding,
-    observation::Observation,
+    observation::{Container, KeySource, Observation, Pod},
     subject::Subject,
+    task::keys::{self, PodKey},
 };
+
+const CHANGED: &str = "SigningKeyChanged";
+const UNKNOWN: &str = "SigningKeyUnknown";
 
 /// SigningKeyReady.
 pub(super) fn signing(
@@ -23,29 +27,25 @@ pub(super) fn signing(
     let Some(check) = &seen.keys else { return before };
     let (status, reason, message) = match &check.signing {
         Finding::Valid(key) => {
-            let resource = Resource::SigningKey(*key);
-            let bid = Bid::of(subject, &resource);
+            let resource = Resource::SigningKey(key.fingerprint);
             let claims = exclusive::read(&next.claims);
-            let holds = |claim: &exclusive::Claim| {
-                claim.hold == Hold::Held && matches!(claim.resource, Resource::SigningKey(_))
-            };
-            match (exclusive::hold(&claims, &resource), claims.iter().any(holds)) {
-                (Some(Hold::Held), _) => match bid.disputed(&seen.rivals) {
-                    Some(who) => (Truth::False, "InUse", who),
-                    None => {
-                        let message =
-                            format!("the key in Secret {secret} is in order, and no other node uses it");
-                        (Truth::True, "SigningKeyValidated", message)
-                    }
-                },
-                (_, true) if seen.pod().is_some_and(|pod| pod.signing_secret.as_deref() == Some(secret)) => {
-                    let message = format!(
-                        "Secret {secret} was changed: the pod still signs with the earlier key, and its successor would \
-                         sign with another; put the earlier key back, or pause the node before it is replaced"
-                    );
-                    (Truth::False, "SigningKeyChanged", message)
+            let is_held = exclusive::hold(&claims, &resource) == Some(Hold::Held);
+            let pod = seen.pod().filter(|pod| keys::has_the_secret(pod, intent));
+            let of_pod =
+                pod.and_then(|pod| of_pod(pod, keys::key_of(pod, intent, key, check), is_held, secret));
+            let who =
+                exclusive::held_keys(&claims).find_map(|it| Bid::of(subject, it).disputed(&seen.rivals));
+            match (who, of_pod) {
+                (Some(who), _) => (Truth::False, "InUse", who),
+                (None, Some((reason, message))) if exclusive::held_keys(&claims).next().is_some() => {
+                    (Truth::False, reason, message)
                 }
-                (Some(Hold::Wanted) | None, _) => match super::contested(&bid, seen) {
+                (None, _) if is_held => {
+                    let message =
+                        format!("the key in Secret {secret} is in order, and no other node uses it");
+                    (Truth::True, "SigningKeyValidated", message)
+                }
+                (None, _) => match super::contested(&Bid::of(subject, &resource), seen) {
                     Contest::Taken(who) => (Truth::False, "InUse", who),
                     Contest::Free | Contest::Yielded(_) => return before,
                 },
@@ -54,6 +54,43 @@ pub(super) fn signing(
         other => refused(other, "SigningKeyNotReady", "SigningKeyInvalid"),
     };
     Some(Told::Is(Verdict { type_: types::SIGNING_KEY_READY, status, reason, message }))
+}
+
+/// What is wrong with the key of a pod: the reason, and what to do.
+fn of_pod(pod: &Pod, has: PodKey, is_held: bool, secret: &str) -> Option<(&'static str, String)> {
+    let copies = matches!(pod.key_source, KeySource::Copy(_));
+    let (reason, what) = match has {
+        PodKey::None => return None,
+        PodKey::Secrets if is_held => return None,
+        PodKey::Secrets => (
+            CHANGED,
+            "was changed: the pod has a key that this node does not hold, and its gate stays shut; put the earlier key back and \
+             delete the pod, or pause the node and let it run again to change over to the new key",
+        ),
+        PodKey::Another if is_held => (
+            CHANGED,
+            "was changed since the pod copied its key: the pod's gate is not opened again; put the earlier file back, or delete \
+             the pod, so that its successor copies the key anew",
+        ),
+        PodKey::Another => (
+            CHANGED,
+            "was changed: the pod still has the earlier key, and its gate is not opened again; put the earlier key back, or \
+             pause the node and let it run again to change over to the new key",
+        ),
+        // Until the sidecar is up the init container may still be at work.
+        PodKey::Unknown if copies && pod.sidecar == Container::Down => return None,
+        PodKey::Unknown if copies => (
+            UNKNOWN,
+            "may not hold the pod's key: the pod has not reported which key it copied, and its gate stays shut; delete the pod, \
+             so that its successor copies the key anew",
+        ),
+        PodKey::Unknown => (
+            UNKNOWN,
+            "was changed, and the pod may have started again since: it may have either key, this node holds both, and the pod's \
+             gate is not opened again; pause the node, put the right key into the Secret, and let the node run again",
+        ),
+    };
+    Some((reason, format!("Secret {secret} {what}")))
 }
 
 /// NodeKeyReady.

@@ -6,9 +6,11 @@ use seinode_api::status::{ChildrenStatus, StatefulSetStatus};
 use super::*;
 use crate::{
     effect::{Effect, Replicas},
-    exclusive::{self, Hold, Resource, Rivals},
-    keys::{Finding, Fingerprint},
-    observation::{Container, KeyCheck, Observation, Pod, StatefulSetView, examples},
+    exclusive::{self, Claim, Contender, DataVolume, Hold, Resource, Rivals, Signing},
+    keys::{Digest, Finding, Fingerprint, SigningKey},
+    memory::KeyFindings,
+    node::NodeRef,
+    observation::{Container, KeyCheck, KeySource, Observation, Pod, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
     subject::Subject,
 };
@@ -53,7 +55,10 @@ spec:
 
 fn found(seen: &mut Observation, key: Fingerprint) {
     let (at, pod) = (seen.now, None);
-    seen.keys = Some(KeyCheck { at, pod, signing: Finding::Valid(key), node: Finding::Valid(()) });
+    let signing =
+        Finding::Valid(SigningKey { fingerprint: key, file: Digest::of(key.to_string().as_bytes()) });
+    let (seid_id, mounted) = (None, None);
+    seen.keys = Some(KeyCheck { at, pod, seid_id, mounted, signing, node: Finding::Valid(()) });
 }
 
 #[test]
@@ -88,6 +93,7 @@ fn a_key_is_not_exchanged_while_a_pod_signs_with_the_earlier_one() {
     found(&mut seen, key(OTHER_KEY));
     seen.pods.push(Pod {
         signing_secret: Some("a".into()),
+        key_source: KeySource::Secret,
         deletion: Deletion::Requested,
         ip: None,
         seid_image: None,
@@ -98,4 +104,143 @@ fn a_key_is_not_exchanged_while_a_pod_signs_with_the_earlier_one() {
     let Decision { status: next, act } = decide(&subject, &status, &seen);
     assert!(matches!(act, Act::Rest(_)), "{act:?}");
     assert_eq!(next.claims, status.claims);
+}
+
+/// The digest of the file that [`found`] finds a key in.
+fn file_of(key_text: &str) -> Option<Digest> {
+    Some(Digest::of(key(key_text).to_string().as_bytes()))
+}
+
+/// A pod of the node whose gate is shut.
+fn pod_with(key_source: KeySource) -> Pod {
+    Pod { signing_secret: Some("a".into()), key_source, ..examples::pod() }
+}
+
+/// What becomes of a gate that is shut: the node's pod is `cached`, and `live` when it is read live; its Secret has `secrets`
+/// key.
+fn gate(
+    cached: &Pod,
+    live: Option<&Pod>,
+    secrets: &str,
+    claims: &[&str],
+    rivals: &Rivals,
+) -> (Act, SeiNodeStatus) {
+    let (mut subject, mut status, mut seen) = resumed();
+    subject.created = Timestamp::from_second(1_000).unwrap();
+    seen.stateful_set = Some(examples::workload());
+    seen.service = Some(examples::headless());
+    seen.pods = vec![cached.clone()];
+    seen.gate = Some(Ok(Health::NotReady));
+    seen.rivals = rivals.clone();
+    status.children = None;
+    status.claims = Vec::new();
+    for held in claims {
+        let before = exclusive::read(&status.claims);
+        status.claims = exclusive::with(&before, &Resource::SigningKey(key(held)), Hold::Held);
+    }
+    let mut findings = KeyFindings::default();
+    for _ in 0..20 {
+        let decision = decide(&subject, &status, &seen);
+        status = decision.status;
+        match decision.act {
+            Act::Store => {}
+            Act::Fetch(Query::Keys) => {
+                found(&mut seen, key(secrets));
+                let check = seen.keys.take().map(|check| KeyCheck {
+                    pod: Some("1".into()),
+                    seid_id: cached.seid_id.clone(),
+                    ..check
+                });
+                seen.keys = check.map(|check| findings.note(check, &exclusive::read(&status.claims)));
+            }
+            Act::Fetch(Query::Task(id)) => seen.report = Some((id, Ok(TaskReport::Unknown))),
+            Act::Fetch(Query::Pod) => seen.live_pod = Some(live.cloned()),
+            Act::Fetch(Query::Rivals(wanted)) => seen.live_rivals = Some((wanted, rivals.clone())),
+            act => return (act, status),
+        }
+    }
+    panic!("a decision without end: {status:#?}");
+}
+
+fn opens(act: &Act) -> bool {
+    matches!(act, Act::Perform(Effect::Submit(submission)) if submission.task == TaskType::MarkReady)
+}
+
+#[test]
+fn a_gate_opens_on_a_copy_of_the_held_key_alone() {
+    let copied = |text: &str| KeySource::Copy(file_of(text));
+    for (source, secrets, claims, expected) in [
+        (copied(KEY), KEY, &[KEY][..], None),
+        (copied(OTHER_KEY), KEY, &[KEY], Some("SigningKeyChanged")),
+        (copied(OTHER_KEY), OTHER_KEY, &[KEY], Some("SigningKeyChanged")),
+        (copied(KEY), OTHER_KEY, &[KEY], Some("SigningKeyChanged")),
+        (KeySource::Copy(None), KEY, &[KEY], Some("SigningKeyUnknown")),
+        // What the earlier operator made.
+        (KeySource::Secret, KEY, &[KEY], None),
+        (KeySource::Secret, OTHER_KEY, &[KEY], Some("SigningKeyUnknown")),
+        (KeySource::Secret, KEY, &[KEY, OTHER_KEY], Some("SigningKeyUnknown")),
+    ] {
+        let pod = pod_with(source);
+        let (act, status) = gate(&pod, Some(&pod), secrets, claims, &Rivals::default());
+        assert_eq!(opens(&act), expected.is_none(), "{source:?} {secrets} {claims:?}: {act:?}");
+        let reason = expected.unwrap_or("SigningKeyValidated");
+        assert_eq!(condition(&status, "SigningKeyReady").1, reason, "{source:?} {secrets} {claims:?}");
+    }
+}
+
+#[test]
+fn a_gate_opens_when_the_pod_is_there_as_it_was_seen() {
+    let seen = pod_with(KeySource::Copy(file_of(KEY)));
+    let live = |change: fn(&mut Pod)| {
+        let mut pod = seen.clone();
+        change(&mut pod);
+        Some(pod)
+    };
+    let opened = |live: Option<Pod>| opens(&gate(&seen, live.as_ref(), KEY, &[KEY], &Rivals::default()).0);
+    assert!(opened(live(|pod| pod.version = "2".into())), "what changed is of no concern");
+    assert!(!opened(None));
+    assert!(!opened(live(|pod| pod.uid = "another".into())));
+    assert!(!opened(live(|pod| pod.ip = Some([10, 0, 0, 8].into()))));
+    assert!(!opened(live(|pod| pod.deletion = Deletion::Requested)));
+    assert!(!opened(live(|pod| pod.key_source = KeySource::Copy(file_of(OTHER_KEY)))), "it was booted anew");
+}
+
+#[test]
+fn a_pod_that_mounts_the_secret_may_have_either_of_two_keys() {
+    let pod = pod_with(KeySource::Secret);
+    let (_, status) = gate(&pod, Some(&pod), OTHER_KEY, &[KEY], &Rivals::default());
+    let claims = exclusive::read(&status.claims);
+    for text in [KEY, OTHER_KEY] {
+        assert_eq!(exclusive::hold(&claims, &Resource::SigningKey(key(text))), Some(Hold::Held), "{text}");
+    }
+}
+
+#[test]
+fn a_key_that_the_pod_uses_no_more_is_released() {
+    let pod = pod_with(KeySource::Copy(file_of(OTHER_KEY)));
+    let (act, status) = gate(&pod, Some(&pod), OTHER_KEY, &[KEY, OTHER_KEY], &Rivals::default());
+    assert!(opens(&act), "{act:?}");
+    let only = Claim { resource: Resource::SigningKey(key(OTHER_KEY)), hold: Hold::Held };
+    assert_eq!(exclusive::read(&status.claims), [only]);
+}
+
+#[test]
+fn both_holders_of_a_key_keep_their_gates_shut_and_are_told() {
+    for (created, age) in [(0, "older"), (2_000_000, "younger")] {
+        let other = Contender {
+            node: NodeRef { namespace: "sei".into(), name: "n1".into(), uid: "uid-1".into() },
+            created: Timestamp::from_second(created).unwrap(),
+            claims: vec![Claim { resource: Resource::SigningKey(key(KEY)), hold: Hold::Held }],
+            signing: Signing::Examined,
+            volume: DataVolume::None,
+            pod: None,
+        };
+        let rivals = Rivals { nodes: vec![other], strays: Vec::new() };
+        let pod = pod_with(KeySource::Copy(file_of(KEY)));
+        let (act, status) = gate(&pod, Some(&pod), KEY, &[KEY], &rivals);
+        assert!(matches!(act, Act::Rest(_)), "{act:?}");
+        let (truth, reason, message) = condition(&status, "SigningKeyReady");
+        assert_eq!((truth, reason), ("False", "InUse"));
+        assert!(message.contains(&format!("SeiNode sei/n1 is {age} and holds it too")), "{message}");
+    }
 }

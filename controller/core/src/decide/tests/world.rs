@@ -10,10 +10,11 @@ use crate::{
     effect::{Effect, Outcome, Submission},
     fold::{fold_fetched, fold_outcome},
     ids::{PlanId, TaskId},
-    observation::{Binding, Mark, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples},
+    observation::{Binding, DataCheck, Mark, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
     query::Fetched,
     retention::Retention,
+    sidecar::RunningTask,
 };
 
 pub(super) fn full_node(rest: &str) -> String {
@@ -51,6 +52,8 @@ pub(super) struct World {
     pub(super) gate: Health,
     /// What the sidecar knows of its tasks.
     pub(super) reports: BTreeMap<TaskId, TaskReport>,
+    /// Tasks that the sidecar took, or that somebody else gave it.
+    pub(super) kinds: BTreeMap<TaskId, (String, Timestamp)>,
     /// How often the sidecar ran each task.
     pub(super) runs: BTreeMap<TaskId, u32>,
     /// Tasks that fail, with the words.
@@ -65,6 +68,8 @@ pub(super) struct World {
     pub(super) refusing: Option<Failure>,
     /// The sidecar restarts right after the first mark-ready.
     pub(super) restart_after_mark_ready: bool,
+    /// UID of the pod.
+    pub(super) pod_uid: String,
     /// Effects, in order.
     pub(super) done: Vec<String>,
     /// Plans, in order.
@@ -91,6 +96,8 @@ impl World {
             peers: BTreeSet::new(),
             gate: Health::NotReady,
             reports: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            pod_uid: examples::pod().uid,
             runs: BTreeMap::new(),
             failing: BTreeMap::new(),
             slow: BTreeSet::new(),
@@ -156,6 +163,7 @@ impl World {
     fn pod(&self, stateful_set_uid: &str) -> Pod {
         Pod {
             stateful_set_uid: Some(stateful_set_uid.to_owned()),
+            uid: self.pod_uid.clone(),
             ready: self.gate == Health::Ready,
             ..examples::pod()
         }
@@ -225,12 +233,27 @@ impl World {
         match (query, &self.silent) {
             (Query::Health, Some(silent)) => Fetched::Health(Err(silent.clone())),
             (Query::Task(id), Some(silent)) => Fetched::Task(*id, Err(silent.clone())),
+            (Query::RunningTasks, Some(silent)) => Fetched::RunningTasks(Err(silent.clone())),
+            (Query::RunningTasks, None) => Fetched::RunningTasks(Ok(self.running())),
+            (Query::Pod, _) => Fetched::Pod(self.observe().pods.pop()),
+            (Query::Data, _) => Fetched::Data(DataCheck::Safe),
             (Query::Health, None) => Fetched::Health(Ok(self.gate)),
             (Query::Task(id), None) => {
                 Fetched::Task(*id, Ok(self.reports.get(id).cloned().unwrap_or(TaskReport::Unknown)))
             }
             (other, _) => panic!("nobody here can answer {other:?}"),
         }
+    }
+
+    fn running(&self) -> Vec<RunningTask> {
+        let runs = |id: &TaskId| self.reports.get(id) == Some(&TaskReport::Running);
+        let running = self.kinds.iter().filter(|(id, _)| runs(id));
+        let read = |(id, (kind, at)): (&TaskId, &(String, Timestamp))| RunningTask {
+            id: *id,
+            kind: kind.clone(),
+            submitted_at: *at,
+        };
+        running.map(read).collect()
     }
 
     fn perform(&mut self, effect: &Effect) -> Outcome {
@@ -259,6 +282,18 @@ impl World {
                 Outcome::ServiceApplied(service, Vec::new())
             }
             Effect::Submit(submission) => self.take(submission),
+            Effect::DropTask(id) => {
+                self.note("drop-task");
+                self.kinds.remove(id);
+                Outcome::TaskDropped(*id, Ok(()))
+            }
+            Effect::DeletePod { uid, .. } => {
+                assert_eq!(*uid, self.pod_uid);
+                self.note("delete-pod");
+                self.pod_uid.push('+');
+                self.gate = Health::NotReady;
+                Outcome::PodDeleted(uid.clone())
+            }
             Effect::RemoveLegacyFinalizer => {
                 self.note("remove-finalizer");
                 Outcome::FinalizerRemoved(None)
@@ -290,6 +325,7 @@ impl World {
             }
         }
         self.reports.insert(*id, report);
+        self.kinds.insert(*id, (task.as_str().to_owned(), self.now));
         Outcome::Submitted(*task)
     }
 

@@ -130,7 +130,7 @@ fn an_imported_volume_is_bootstrapped_too() {
 
 #[test]
 fn a_validators_keys_never_reach_its_bootstrap() {
-    assert_eq!(own_pod_of(SIGNER)["volumes"].as_array().unwrap().len(), 3, "the node itself has them");
+    assert_eq!(own_pod_of(SIGNER)["volumes"].as_array().unwrap().len(), 4, "the node itself has them");
     let pod = pod_of(SIGNER);
     assert_eq!(pod["volumes"], json!([{"name":"data","persistentVolumeClaim":{"claimName":"data-n0"}}]));
     for containers in ["initContainers", "containers"] {

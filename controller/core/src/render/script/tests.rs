@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::keys::Digest;
 
 /// What a real shell makes of a quoted word.
 fn read_back(word: &str) -> String {
@@ -28,12 +29,40 @@ fn a_chain_id_cannot_inject_shell() {
 #[test]
 fn every_script_is_valid_shell() {
     let entrypoint = Process::Custom(vec!["seid".into(), "it's; $(id)".into()]);
-    for script in
-        [init("a'b"), gated(7777, &Process::Default), gated(1, &entrypoint), halting(7777, i64::MAX)]
-    {
+    for script in [
+        init("a'b"),
+        copy_key("/from", "/to", "key"),
+        gated(7777, &Process::Default),
+        gated(1, &entrypoint),
+        halting(7777, i64::MAX),
+    ] {
         let status = Command::new("bash").arg("-n").arg("-c").arg(&script).status().unwrap();
         assert!(status.success(), "{script}");
     }
+}
+
+#[test]
+fn a_key_is_copied_for_its_owner_alone_with_its_digest() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let home = std::env::temp_dir().join(format!("seinode-copy-{}", std::process::id()));
+    let (from, to, log) = (home.join("from"), home.join("to"), home.join("log"));
+    fs::create_dir_all(&from).unwrap();
+    fs::create_dir_all(&to).unwrap();
+    let script = copy_key(from.to_str().unwrap(), to.to_str().unwrap(), "key.json");
+    let script = script.replace("/dev/termination-log", log.to_str().unwrap());
+    let run = || Command::new("sh").arg("-c").arg(&script).status().unwrap().success();
+    assert!(!run(), "there is nothing to copy");
+    // A second run, as in another sandbox, copies what there is then.
+    for content in ["first\n", "second"] {
+        fs::write(from.join("key.json"), content).unwrap();
+        assert!(run());
+        let copy = to.join("key.json");
+        assert_eq!(fs::read_to_string(&copy).unwrap(), content);
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o400);
+        let reported = fs::read_to_string(&log).unwrap();
+        assert_eq!(Digest::parse(&reported), Some(Digest::of(content.as_bytes())), "{reported}");
+    }
+    fs::remove_dir_all(&home).unwrap();
 }
 
 /// The contract of the original's tests (crd-and-workload §3.5).

@@ -1,23 +1,44 @@
-//! The keys of a validator that signs, as `seid` gets them: single files from Secrets (crd-and-workload §3.2, §3.3).
+//! The keys of a validator that signs, as `seid` gets them: single files (crd-and-workload §3.2, §3.3).
+//!
+//! The P2P key comes from its Secret by `subPath`, which the kubelet binds anew whenever the container starts: it may be
+//! another one then. The consensus key must not be. An init container copies it once into memory that `seid` alone mounts,
+//! and reports the digest of the copy in its termination message: the gate is opened for this file and no other.
 
-use k8s_openapi::api::core::v1::{KeyToPath, SecretVolumeSource, Volume, VolumeMount};
+use k8s_openapi::{
+    api::core::v1::{Container, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount},
+    apimachinery::pkg::api::resource::Quantity,
+};
 
-use crate::{intent::Intent, observation::SIGNING_KEY, render::HOME};
+use super::pod;
+use crate::{
+    intent::Intent,
+    keys,
+    observation::{KEY_COPY, SIGNING_KEY},
+    render::{HOME, script},
+};
 
-const SIGNING: KeyFile = KeyFile { volume: SIGNING_KEY, file: "priv_validator_key.json" };
-const NODE: KeyFile = KeyFile { volume: "node-key", file: "node_key.json" };
+const SIGNING: KeyFile = KeyFile { volume: SIGNING_KEY, file: keys::SIGNING_KEY };
+const NODE: KeyFile = KeyFile { volume: "node-key", file: keys::NODE_KEY };
 /// Octal 0400: only the owner reads a key.
 const OWNER_READS: i32 = 0o400;
+/// Where the init container mounts the Secret.
+const SECRET: &str = "/signing-key/secret";
+/// Where the init container mounts the memory for the copy.
+const COPY: &str = "/signing-key/copy";
+/// More than a key file needs.
+const COPY_SIZE: &str = "1Mi";
 
-/// A key that reaches `seid` as a file from a Secret.
+/// A key that is in a Secret.
 struct KeyFile {
     volume: &'static str,
     file: &'static str,
 }
 
-/// The volumes, each with one file of one Secret.
+/// The volumes: one for each Secret, with one file of it, and memory for the copy.
 pub(super) fn volumes(intent: &Intent) -> impl Iterator<Item = Volume> {
-    files(intent).map(|(key, secret)| Volume {
+    let keys = intent.key_secrets();
+    let secrets = keys.into_iter().flat_map(|(signing, node)| [(SIGNING, signing), (NODE, node)]);
+    let secrets = secrets.map(|(key, secret)| Volume {
         name: key.volume.into(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret.to_owned()),
@@ -30,22 +51,39 @@ pub(super) fn volumes(intent: &Intent) -> impl Iterator<Item = Volume> {
             ..SecretVolumeSource::default()
         }),
         ..Volume::default()
+    });
+    let copy = keys.map(|_| Volume {
+        name: KEY_COPY.into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: Some("Memory".into()),
+            size_limit: Some(Quantity(COPY_SIZE.into())),
+        }),
+        ..Volume::default()
+    });
+    secrets.chain(copy)
+}
+
+/// The init container that copies the consensus key; `None` for a node that does not sign. It runs in the image of `seid`,
+/// which has a shell and the coreutils.
+pub(super) fn copy(intent: &Intent) -> Option<Container> {
+    intent.key_secrets().map(|_| Container {
+        name: KEY_COPY.into(),
+        image: Some(intent.image.clone()),
+        command: Some(vec!["/bin/sh".into(), "-c".into(), script::copy_key(SECRET, COPY, SIGNING.file)]),
+        volume_mounts: Some(vec![
+            VolumeMount { read_only: Some(true), ..pod::mount(SIGNING.volume, SECRET) },
+            pod::mount(KEY_COPY, COPY),
+        ]),
+        ..Container::default()
     })
 }
 
-/// Their mounts, for `seid` alone.
+/// The mounts of `seid`, which no other container has.
 pub(super) fn mounts(intent: &Intent) -> impl Iterator<Item = VolumeMount> {
-    // By subPath, which the kubelet never refreshes: editing the Secret cannot swap the key of a live validator.
-    files(intent).map(|(key, _)| VolumeMount {
-        name: key.volume.into(),
-        mount_path: format!("{HOME}/config/{}", key.file),
-        sub_path: Some(key.file.into()),
+    let files = [(KEY_COPY, SIGNING.file), (NODE.volume, NODE.file)];
+    intent.key_secrets().into_iter().flat_map(move |_| files).map(|(volume, file)| VolumeMount {
+        sub_path: Some(file.into()),
         read_only: Some(true),
-        ..VolumeMount::default()
+        ..pod::mount(volume, &format!("{HOME}/config/{file}"))
     })
-}
-
-/// The keys, each with its Secret.
-fn files(intent: &Intent) -> impl Iterator<Item = (KeyFile, &str)> {
-    intent.key_secrets().into_iter().flat_map(|(signing, node)| [(SIGNING, signing), (NODE, node)])
 }
