@@ -115,7 +115,10 @@ async fn the_keys_of_a_signer_are_only_in_its_pod(kit: Arc<Kit>) {
     let node = resumes(&ns).await;
     let pod = ns.api::<Pod>().get("n0-0").await.unwrap();
     let at = |path: &str| vec![("seid".to_owned(), path.to_owned())];
-    assert_eq!(mounts(&pod, "signing-key"), at("/sei/config/priv_validator_key.json"));
+    let copies = |path: &str| ("signing-key-copy".to_owned(), path.to_owned());
+    assert_eq!(mounts(&pod, "signing-key"), [copies("/signing-key/secret")]);
+    let seid = at("/sei/config/priv_validator_key.json");
+    assert_eq!(mounts(&pod, "signing-key-copy"), [&seid[..], &[copies("/signing-key/copy")]].concat());
     assert_eq!(mounts(&pod, "node-key"), at("/sei/config/node_key.json"));
     let claims: Vec<_> = node.status.iter().flat_map(|status| &status.claims).collect();
     let held: Vec<_> = claims.iter().map(|it| (it.resource.as_str(), it.state.as_str())).collect();

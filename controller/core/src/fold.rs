@@ -25,7 +25,7 @@ pub fn fold_fetched(seen: &mut Observation, fetched: Fetched) {
         Fetched::Task(id, answer) => seen.report = Some((id, answer)),
         Fetched::RunningTasks(answer) => seen.running_tasks = Some(answer),
         Fetched::Health(answer) => seen.gate = Some(answer),
-        Fetched::Pod(pod) => seen.live_pod = Some(pod),
+        Fetched::Pod(pod) => seen.live_pod = Some(pod.map(|pod| *pod)),
         Fetched::Keys(check) => seen.keys = Some(check),
         Fetched::Import(finding) => seen.import = Some(finding),
         Fetched::Rivals(resource, rivals) => seen.live_rivals = Some((resource, rivals)),

@@ -49,7 +49,7 @@ pub enum Fetched {
     /// State of the gate.
     Health(Answer<Health>),
     /// The pod; `None` when there is none of its name.
-    Pod(Option<Pod>),
+    Pod(Option<Box<Pod>>),
     /// Contents of the Secrets.
     Keys(KeyCheck),
     /// Fitness of the imported volume.

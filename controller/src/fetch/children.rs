@@ -58,7 +58,7 @@ pub(super) async fn service(context: &Context, node: &NodeRef, intent: &Intent) 
 pub(super) async fn pod(context: &Context, node: &NodeRef, seen: &Observation) -> Result<Fetched, Failure> {
     let Some(host) = seen.host() else { return Ok(Fetched::Pod(None)) };
     let pod = get::<core::Pod>(context, node, &host.name).await?;
-    Ok(Fetched::Pod(pod.as_ref().map(Pod::of)))
+    Ok(Fetched::Pod(pod.map(|pod| Box::new(Pod::of(&pod)))))
 }
 
 /// The data PVC, imported or not.

@@ -98,7 +98,10 @@ async fn a_new_height_waits_for_the_restore_under_way(kit: Arc<Kit>) {
     let _operator = ns.operator();
     let sidecar = ns.sidecar("n0");
     sidecar.behaviour().hold(TaskType::SnapshotRestore);
-    let yaml = full_node("n0", "").replace("{}", "{snapshot: {s3: {targetHeight: 100}}}");
+    let peer = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
+    let peers = format!("  peers: [{{static: {{addresses: ['{peer}']}}}}]\n");
+    let yaml =
+        full_node("n0", &peers).replace("fullNode: {}", "fullNode: {snapshot: {s3: {targetHeight: 100}}}");
     ns.create_yaml::<SeiNode>(&yaml).await;
     let restores = || {
         let executed = sidecar.executions().into_iter();

@@ -48,7 +48,7 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
         }
         Query::Pod => {
             let live = seen.host().and_then(|pod| world.api.get(&here(Kind::Pod, &pod.name)));
-            Fetched::Pod(live.and_then(|pod| pod.pod()).map(Pod::of))
+            Fetched::Pod(live.and_then(|pod| pod.pod()).map(|pod| Box::new(Pod::of(pod))))
         }
         Query::Keys => Fetched::Keys(keys(world, subject, intent, seen)),
         Query::Import => {

@@ -265,7 +265,7 @@ impl Container {
         self.starts += 1;
         self.sandbox = Some(sandbox);
         self.probed = Probed::default();
-        let id = digest(&format!("{}/{}/{}", self.pod, self.name, self.starts));
+        let id = digest(format!("{}/{}/{}", self.pod, self.name, self.starts));
         self.state = State::Running(Running { id, since: clock.now });
         clock.moved = true;
     }

@@ -235,7 +235,7 @@ impl World {
             (Query::Task(id), Some(silent)) => Fetched::Task(*id, Err(silent.clone())),
             (Query::RunningTasks, Some(silent)) => Fetched::RunningTasks(Err(silent.clone())),
             (Query::RunningTasks, None) => Fetched::RunningTasks(Ok(self.running())),
-            (Query::Pod, _) => Fetched::Pod(self.observe().pods.pop()),
+            (Query::Pod, _) => Fetched::Pod(self.observe().pods.pop().map(Box::new)),
             (Query::Data, _) => Fetched::Data(DataCheck::Safe),
             (Query::Health, None) => Fetched::Health(Ok(self.gate)),
             (Query::Task(id), None) => {
