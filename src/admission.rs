@@ -48,7 +48,7 @@ pub enum Unprepared {
     Clients {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the file.
         reason: BadAuthority,
     },
     /// A metric of ours is defined wrongly.

@@ -22,6 +22,8 @@ mod citations;
 mod decisions;
 #[path = "architecture/definition.rs"]
 mod definition;
+#[path = "architecture/doc_openings.rs"]
+mod doc_openings;
 #[path = "architecture/documents.rs"]
 mod documents;
 #[path = "architecture/golden.rs"]

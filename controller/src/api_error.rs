@@ -1,4 +1,4 @@
-//! What an error of the API server means: a class that says what may help, and words fit for status.
+//! Meaning of an error of the API server: a class that says what may help, and words fit for status.
 //!
 //! Total over every error there is. kube's own `Display` prints whole response objects; these words do not.
 

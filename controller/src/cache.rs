@@ -1,4 +1,4 @@
-//! What the watches have seen: one set of caches for each served namespace, or one for the whole cluster.
+//! Caches of what the watches have seen: one set for each served namespace, or one for the whole cluster.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) type Guarded = DeserializeGuard<SeiNode>;
 pub(crate) struct Fleet {
     /// One for each served namespace, or a single one.
     pub(crate) slices: Vec<Arc<Caches>>,
-    /// What this process remembers between reconciles: the only lock around it.
+    /// Memory of this process between reconciles: the only lock around it.
     pub(crate) memory: Mutex<Memory>,
 }
 
@@ -74,7 +74,7 @@ impl Fleet {
     }
 }
 
-/// What the watches have brought, for one node: its children from its own slice, everybody else from all of them.
+/// Objects from the watches, for one node: its children from its own slice, everybody else from all of them.
 pub(crate) struct Watches<'a> {
     pub(crate) caches: &'a Caches,
     pub(crate) fleet: &'a Fleet,

@@ -1,4 +1,4 @@
-//! What every reconcile needs: clients, caches, settings. Shared by all.
+//! Context of every reconcile: clients, caches, settings. Shared by all.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::{
     sidecar::Sidecars,
 };
 
-/// What every reconcile needs.
+/// Context of every reconcile.
 pub(crate) struct Context {
     /// Client of all requests but watches.
     pub(crate) client: Client,
-    /// Whether this process may change anything now. The client is behind it; sidecars are not.
+    /// Permission of this process to change anything now. The client is behind it; sidecars are not.
     pub(crate) fence: Fence,
     /// Platform settings.
     pub(crate) platform: Platform,

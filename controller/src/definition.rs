@@ -19,7 +19,7 @@ use crate::{
 
 /// Name of the CRD.
 const NAME: &str = "seinodes.sei.io";
-/// So many missing fields are named.
+/// Number of missing fields that are named.
 const NAMED: usize = 5;
 
 /// Says how the CRD stands whenever that changes, until it is dropped.
@@ -51,7 +51,7 @@ pub(crate) async fn watch(watch_client: Client, client: Client, outdated: IntGau
     }
 }
 
-/// Whether it could be judged.
+/// Judges the CRD; true if it could be judged.
 async fn judge(client: &Client, outdated: &IntGauge) -> bool {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     let installed = match crds.get(NAME).await {

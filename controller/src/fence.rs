@@ -1,4 +1,4 @@
-//! Whether this process may change anything right now. It is asked right before every request that would.
+//! Permission of this process to change anything right now. It is checked right before every request that would.
 
 mod moment;
 
@@ -8,7 +8,7 @@ use tokio::{sync::watch, time};
 
 pub(crate) use self::moment::Moment;
 
-/// What the fence of a process goes by.
+/// Reign that the fence of a process goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reign {
     /// There is no election: this process is the only one.
@@ -21,7 +21,7 @@ enum Reign {
     Over,
 }
 
-/// Whether this process may change anything. Clones are one fence.
+/// Permission of this process to change anything. Clones are one fence.
 #[derive(Clone, Debug)]
 pub struct Fence(watch::Receiver<Reign>);
 
@@ -35,20 +35,20 @@ pub struct Baton(watch::Sender<Reign>);
 pub struct NotLeading;
 
 impl Fence {
-    /// One that is always open: there is no election.
+    /// A fence that is always open: there is no election.
     #[must_use]
     pub fn open() -> Self {
         Self(watch::channel(Reign::Alone).1)
     }
 
-    /// One that is open while the process leads, and what it goes by.
+    /// A fence that is open while the process leads, and the baton that opens and shuts it.
     #[must_use]
     pub fn contested() -> (Self, Baton) {
         let (baton, fence) = watch::channel(Reign::Awaited);
         (Self(fence), Baton(baton))
     }
 
-    /// Whether this process may change anything now.
+    /// True if this process may change anything now.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.left().is_some()
@@ -70,7 +70,7 @@ impl Fence {
         }
     }
 
-    /// How long it may go on as far as is known; `None` when it may not.
+    /// Time for which it may go on as far as is known; `None` when it may not.
     fn left(&self) -> Option<Duration> {
         /// Long enough for those who wait for an end that does not come.
         const LONG: Duration = Duration::from_secs(3600);

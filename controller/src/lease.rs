@@ -1,4 +1,4 @@
-//! Which of several replicas works on nodes: the one that holds a Lease.
+//! Election of the replica that works on nodes: the one that holds a Lease.
 //!
 //! The holder writes the Lease every two seconds. Whoever sees it unchanged for as long as the Lease says takes it over;
 //! both measure by a clock that nobody can set, and the holder stops well before that. Every write names the version that
@@ -28,24 +28,24 @@ use crate::{
     readiness::Gate,
 };
 
-/// How long one request may take: one that hangs leaves time for another before the deadline.
+/// Longest time that one request may take: one that hangs leaves time for another before the deadline.
 const CALL: Duration = Duration::from_secs(5);
-/// How long letting go may take at the end: the others would only have to wait for the Lease to expire.
+/// Longest time that letting go may take at the end: the others would only have to wait for the Lease to expire.
 const LETTING_GO: Duration = Duration::from_secs(2);
 
-/// What a candidate is told.
+/// Settings of a candidate.
 pub struct Election {
     /// A client without a fence.
     pub client: Client,
-    /// Where the Lease is.
+    /// Namespace of the Lease.
     pub namespace: String,
     /// Name of the Lease.
     pub name: String,
-    /// Who this is: no other process may ever have the same.
+    /// Identity of this process: no other process may ever have the same.
     pub identity: String,
     /// The times that it goes by.
     pub terms: Terms,
-    /// What the fence of this process goes by.
+    /// Handle that opens and shuts the fence of this process.
     pub baton: Baton,
 }
 
@@ -61,9 +61,9 @@ pub(crate) struct Contest {
     baton: Baton,
     gate: Gate,
     transitions: IntGauge,
-    /// What went wrong last: the same words are said once.
+    /// Last trouble: the same words are logged once.
     trouble: Option<String>,
-    /// Who was said to hold the Lease.
+    /// Holder of the Lease that was logged last.
     holder: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be scraped. Counters belong to this process; gauges are read from the watched objects at scrape
+//! Metrics that can be scraped. Counters belong to this process; gauges are read from the watched objects at scrape
 //! time, so they can neither leak nor outlive their object (W11, W12).
 
 mod history;
@@ -23,7 +23,7 @@ use seinode_core::{
 use self::{history::History, leader::Leader, queue::Queue, watched::Watched, work::Work};
 use crate::{cache::Fleet, fence::Fence};
 
-/// What is counted; clones share the counters.
+/// Metrics of the controller; clones share the counters.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     errors: IntCounterVec,
@@ -36,9 +36,9 @@ pub(crate) struct Metrics {
     history: History,
     queue: Queue,
     work: Work,
-    /// How often the leader changed, as the Lease says.
+    /// Number of times that the leader changed, as the Lease says.
     pub(crate) transitions: IntGauge,
-    /// Whether the installed CRD is older than this operator.
+    /// Gauge: 1 if the installed CRD is older than this operator, else 0.
     pub(crate) outdated: IntGauge,
 }
 

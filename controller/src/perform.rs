@@ -127,7 +127,7 @@ fn wire(object: &impl Serialize, uid: Option<&str>, version: Option<&str>) -> Re
     Ok(value)
 }
 
-/// Whether the cache has the object: then the core has judged it already.
+/// Presence of the object in the cache: if it is there, the core has judged it already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,

@@ -9,7 +9,7 @@ pub struct Readiness {
     gates: Arc<Mutex<BTreeMap<String, GateState>>>,
 }
 
-/// Whether one gate is open.
+/// State of one gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateState {
     /// Shut, with the reason.
@@ -40,7 +40,7 @@ impl Readiness {
         self.lock().clone()
     }
 
-    /// Whether every gate is open.
+    /// True if every gate is open.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.lock().values().all(|state| *state == GateState::Ready)

@@ -158,7 +158,7 @@ async fn control(
         .await;
 }
 
-/// What a reconcile of one slice needs.
+/// Context of a reconcile of one slice.
 struct Step {
     context: Arc<Context>,
     caches: Arc<Caches>,

@@ -1,4 +1,4 @@
-//! What the controller is told at start.
+//! Settings of the controller, fixed at start.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use seinode_core::platform::Platform;
 
 use crate::{fence::Fence, lease::Election};
 
-/// What the controller is told at start.
+/// Settings of the controller, fixed at start.
 pub struct Settings {
     /// Client of the watches: no read timeout, the watcher has its own idle timeout.
     pub watch_client: kube::Client,
     /// Client of all other requests: with deadlines, without automatic retries. Behind `fence`: it sends nothing that
     /// changes anything while that is shut.
     pub client: kube::Client,
-    /// Whether this process may change anything.
+    /// Permission of this process to change anything.
     pub fence: Fence,
-    /// How it comes to lead; `None` when it is the only one.
+    /// Election in which it comes to lead; `None` when it is the only one.
     pub election: Option<Election>,
-    /// Which namespaces are served.
+    /// Namespaces that are served.
     pub scope: Scope,
     /// Platform settings.
     pub platform: Platform,
-    /// How a node's sidecar is reached.
+    /// Template of the URL at which a node's sidecar is reached.
     pub sidecar_url: SidecarUrl,
     /// Name of this process in events: the pod's name.
     pub instance: String,
-    /// How many nodes may be worked on at once.
+    /// Number of nodes that may be worked on at once.
     pub concurrency: u16,
-    /// How many nodes may be rolled out at once; 0 for no limit.
+    /// Number of nodes that may be rolled out at once; 0 for no limit.
     pub max_concurrent_rollouts: u16,
-    /// How often the sidecar of a node that runs is asked whether its gate is open.
+    /// Interval at which the sidecar of a node that runs is queried for the state of its gate.
     pub probe_interval: Duration,
-    /// How long running passes may go on after the shutdown began.
+    /// Longest time that running passes may go on after the shutdown began.
     pub drain: Duration,
 }
 
-/// Which namespaces are served.
+/// Namespaces that are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All.

@@ -22,11 +22,11 @@ use seinode_core::{
 
 use crate::settings::SidecarUrl;
 
-/// How long a sidecar may take to answer a probe.
+/// Longest time that a sidecar may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it may take to answer about tasks.
+/// Longest time that it may take to answer about tasks.
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may take: a pod's network answers at once or not at all.
+/// Longest time that a connection may take: a pod's network answers at once or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The sidecars of all nodes.

@@ -41,8 +41,8 @@ use crate::{
 /// A watch is re-opened at least this often, in seconds: some load balancers cut idle connections at 240 s,
 /// and a dead connection is noticed this much later at worst.
 pub(crate) const WATCH_SECONDS: u32 = 180;
-/// So many objects are listed at once. Each is cut down as soon as it is read: what is thrown away of a page lies between
-/// what stays, and of a long page that is most of the memory.
+/// Number of objects that are listed at once. Each is cut down as soon as it is read: what is thrown away of a page
+/// lies between what stays, and of a long page that is most of the memory.
 const PAGE: u32 = 100;
 
 /// One slice of the fleet: its caches, and the streams that fill them.
@@ -83,12 +83,12 @@ pub(crate) fn fleet(
     (fleet, slices, unsynced)
 }
 
-/// Where a slice's objects come from.
+/// Source of a slice's objects.
 struct Source<'a> {
     client: &'a Client,
     namespace: Option<&'a str>,
     readiness: &'a Readiness,
-    /// How often watches were opened anew.
+    /// Number of times that watches were opened anew.
     restarts: &'a IntCounterVec,
     unsynced: &'a Unsynced,
 }

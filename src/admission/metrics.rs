@@ -1,4 +1,4 @@
-//! What the certificates are doing, read from their report at the scrape.
+//! State of the certificates, read from their report at the scrape.
 
 use jiff::Timestamp;
 use prometheus::{

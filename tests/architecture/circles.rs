@@ -82,7 +82,7 @@ fn word(path: &str) -> Option<String> {
     word.starts_with(|first: char| first.is_ascii_lowercase()).then_some(word)
 }
 
-/// What is left when modules that use nothing that is left, or that nothing left uses, are taken away.
+/// Modules that are left when those that use nothing that is left, or that nothing left uses, are taken away.
 fn circle(mut uses: Uses) -> Uses {
     loop {
         let left: BTreeSet<_> = uses.keys().cloned().collect();

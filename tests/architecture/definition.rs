@@ -31,7 +31,7 @@ fn the_reference_has_every_rule_of_a_seinode() {
     assert_part(REFERENCE, "rules", &rules.concat());
 }
 
-/// Those below a schema, with it: its place and itself.
+/// Schemas right below a schema, each with its place.
 fn below<'a>(path: &str, schema: &'a Value) -> Vec<(String, &'a Value)> {
     let named = schema["properties"].as_object().into_iter().flatten();
     let named = named.map(|(name, schema)| (format!("{path}.{name}"), schema));

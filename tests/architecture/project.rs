@@ -29,7 +29,7 @@ pub fn assert_none(rule: &str, offences: &[String]) {
     assert!(offences.is_empty(), "{rule}\n  - {}\n", offences.join("\n  - "));
 }
 
-/// What a cargo command prints.
+/// Output of a cargo command.
 pub fn cargo(arguments: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| env!("CARGO").to_owned());
     let output = Command::new(cargo)
@@ -60,7 +60,7 @@ pub struct Edge {
     pub kind: Kind,
 }
 
-/// What a dependency is for.
+/// Purpose of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The product, or the script that builds it.

@@ -7,7 +7,7 @@ const LONGEST: usize = 500;
 /// Files that people write, by extension.
 const WRITTEN: [&str; 12] = ["rs", "toml", "md", "yaml", "yml", "sh", "go", "mod", "tpl", "json", "txt", ""];
 
-/// What the rooms that think may not say. Their `clippy.toml` bans the same by type.
+/// Words that the rooms that think may not contain. Their `clippy.toml` bans the same by type.
 const IMPURE: [(&str, &str); 11] = [
     ("async fn", "the core is synchronous"),
     ("async move", "the core is synchronous"),
@@ -158,7 +158,7 @@ pub fn product() -> Vec<File> {
         .collect()
 }
 
-/// Whether a file belongs to a `tests` module: `foo/tests/world.rs`.
+/// True if a file belongs to a `tests` module: `foo/tests/world.rs`.
 fn in_tests(path: &std::path::Path) -> bool {
     path.components().any(|component| component.as_os_str() == "tests")
 }

@@ -1,15 +1,15 @@
-//! What the packages pull in from outside: the thinking rooms stay free of I/O, and the lock file free of what the
+//! Packages that are pulled in from outside: the thinking rooms stay free of I/O, and the lock file free of what the
 //! product must never contain.
 
 use super::project::{assert_none, cargo, file};
 
 /// The rooms that think.
 const PURE: [&str; 2] = ["seinode-api", "seinode-core"];
-/// What does I/O or draws lots; a package named `x-…` belongs to `x`.
+/// Packages that do I/O or draw lots; a package named `x-…` belongs to `x`.
 const IMPURE: [&str; 9] =
     ["tokio", "hyper", "rustls", "tower", "reqwest", "axum", "kube-client", "rand", "getrandom"];
 
-/// What is in no build of ours, for any platform, not even in tests: each with the reason.
+/// Packages that are in no build of ours, for any platform, not even in tests: each with the reason.
 const BANNED: [(&str, &str); 7] = [
     ("aws-lc-rs", "one TLS provider in the whole tree, and that is ring"),
     ("aws-lc-sys", "one TLS provider in the whole tree, and that is ring"),

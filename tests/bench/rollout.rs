@@ -174,7 +174,7 @@ impl Comparison {
         Ours { over, reported, requests: Requests::settled(&self.world.cluster, begun).await }
     }
 
-    /// When the last gate was opened. Each was, since then: only a new pod has one that is shut.
+    /// Time until the last gate was opened. Each was opened since `begun`: only a new pod has one that is shut.
     fn opened(&self, nodes: &[SeiNode], begun: Timestamp) -> Duration {
         let last = |node: &SeiNode| {
             let runs = self.world.sidecars.node(&node.namespace().unwrap(), &node.name_any()).executions();
@@ -187,7 +187,7 @@ impl Comparison {
 
 /// A round of the operator.
 struct Ours {
-    /// When the last gate was open.
+    /// Time until the last gate was open.
     over: Duration,
     /// Time until every status reports it.
     reported: Duration,

@@ -9,7 +9,7 @@ use sidecar_sim::{Answer, Sidecars, TaskType};
 
 use crate::harness;
 
-/// When the slowest node got how far, from the beginning of the run.
+/// Times that the slowest node took to each stage, from the beginning of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// Its sidecar was asked for the first time, and may not have been there yet: the objects are applied, the pod

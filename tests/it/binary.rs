@@ -305,7 +305,7 @@ impl Running {
         timeout(PATIENCE, self.process.wait()).await.expect("it does not end").unwrap().code()
     }
 
-    /// What the log says until its end.
+    /// Lines of the log until its end.
     async fn rest(&mut self) -> Vec<Value> {
         let mut lines = Vec::new();
         while let Some(line) = self.log.next_line().await.unwrap() {

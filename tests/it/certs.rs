@@ -31,7 +31,7 @@ use self::{
 };
 use crate::kit::{Kit, eventually};
 
-/// How often authorities follow each other in the scenario of that; SEI_ROTATIONS may say another number.
+/// Number of times that authorities follow each other in their scenario; SEI_ROTATIONS may say another number.
 const ROTATIONS: usize = 3;
 
 #[scenario]

@@ -45,7 +45,7 @@ fn real_node() -> Result<Option<Completion>, Failed> {
     }
 }
 
-/// Whether it is a failure that this machine cannot have a real node.
+/// True if it is a failure that this machine cannot have a real node.
 fn required() -> bool {
     std::env::var_os("SEINODE_REQUIRE_REAL_NODE").is_some_and(|value| !value.is_empty())
 }

@@ -24,7 +24,7 @@ use rustls::{
 use thiserror::Error;
 use tokio::time::sleep;
 
-/// How often the file is read again. The kubelet itself updates a mounted file within a minute or so.
+/// Interval at which the file is read again. The kubelet itself updates a mounted file within a minute or so.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Reasons why a file is not an authority for client certificates.

@@ -9,7 +9,7 @@ use rustls::{
 use super::*;
 use crate::tests::fixtures::{DAY, HOUR, authority, names, on};
 
-/// What a client that trusts the authority says to the leaf.
+/// Verdict on the leaf by a client that trusts the authority.
 fn verdict(authority: &Authority, leaf: &Leaf, name: &str, now: Duration) -> Result<(), rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(authority.certificate().der().to_vec())).unwrap();

@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{rules, status::SeiNodeStatus};
 
-/// What this Sei node is to be. Set exactly one of fullNode, archive, replayer and validator: it says which
+/// Desired state of this Sei node. Set exactly one of fullNode, archive, replayer and validator: it says which
 /// kind of node this is, and cannot be exchanged for another later.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
@@ -158,7 +158,7 @@ pub struct SeiNodeSpec {
     /// Image with seid. A change takes effect in a new pod.
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
-    /// Where the node finds persistent peers; what all sources find is joined. A replayer needs at least one
+    /// Sources of the node's persistent peers; what all sources find is joined. A replayer needs at least one
     /// source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerSource>,
@@ -177,7 +177,7 @@ pub struct SeiNodeSpec {
     /// The label sei.io/node has no effect here. A change takes effect in a new pod.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pod_labels: BTreeMap<String, String>,
-    /// Where the data volume comes from. Absent: the operator makes a PVC, named data- and the node's name.
+    /// Source of the data volume. Absent: the operator makes a PVC, named data- and the node's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_volume: Option<DataVolume>,
     /// Set it to true to stop the node without losing anything: its pod goes, its plan waits, its data and its

@@ -16,14 +16,14 @@ use crate::schema;
 #[cfg(test)]
 mod tests;
 
-/// What the operator knows of a node.
+/// State of a node, as the operator reports it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SeiNodeStatus {
-    /// Where the node is in its life. Failed is no end: plan.nextAttempt says when it is tried again.
+    /// Stage of the node's life. Failed is not final: plan.nextAttempt is the time of the next attempt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub phase: Option<Phase>,
-    /// When phase last changed.
+    /// Time at which phase last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_transition_time: Option<Time>,
     /// The kind of node: fullNode, archive, replayer or validator.
@@ -41,7 +41,7 @@ pub struct SeiNodeStatus {
     /// The work under way, or the failed work that will be tried again.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub plan: Option<PlanStatus>,
-    /// What this node alone may use, and whether it does: its signing key, an imported volume.
+    /// Things that only this node may use, each Wanted or Held: its signing key, an imported volume.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
     pub claims: Vec<ClaimStatus>,
     /// The bootstrap Job that is done. A later plan for the same volume does not run it again.
@@ -53,8 +53,8 @@ pub struct SeiNodeStatus {
     /// Host names of the SeiNodes that spec.peers[].label selects, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_peers: Vec<String>,
-    /// What the spec asked for when the node was last brought up or updated: for each reason to update it a hash, as
-    /// version:hash. What differs from the present spec is rolled out.
+    /// Record of the spec that the node was last brought up or updated with: for each reason to update it a hash, as
+    /// version:hash. Parts that differ from the present spec are rolled out.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -80,19 +80,19 @@ pub struct SeiNodeStatus {
     /// What a SeiNode that is gone has left to this one, by the annotation sei.io/adopt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub adopted: Option<AdoptionStatus>,
-    /// What is known of the sidecar.
+    /// State of the sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<SidecarStatus>,
     /// Address that other nodes reach this one by, as host:port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_address: Option<String>,
-    /// What holds and what does not, and why.
+    /// Conditions that hold and conditions that do not, each with its reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
 }
 
-/// Where a node is in its life.
+/// Stage of a node's life.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Not begun.
@@ -114,16 +114,16 @@ pub struct PlanStatus {
     /// Identity of the plan, a UUID.
     #[serde(default)]
     pub id: String,
-    /// What kind of work, such as Init. Absent in plans of the original operator.
+    /// Kind of work, such as Init. Absent in plans of the original operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Active, Complete or Failed.
     #[serde(default)]
     pub phase: String,
-    /// What the plan leads to: a hash of the spec that it was made for.
+    /// Goal of the plan: a hash of the spec that it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// When the plan was made.
+    /// Time at which the plan was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
     /// The task that is next or under way, as config-apply (5/7).
@@ -132,10 +132,10 @@ pub struct PlanStatus {
     /// Why the plan failed or what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// How many plans for this target have failed in a row.
+    /// Number of plans for this target that have failed in a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<i32>,
-    /// When a failed plan is followed by the next.
+    /// Time at which a failed plan is followed by the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt: Option<Time>,
     /// Identity of the unfinished plan that this one took the place of, because the spec changed.
@@ -150,7 +150,7 @@ pub struct PlanStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskStatus {
-    /// What is done, as config-apply.
+    /// Type of the task, such as config-apply.
     #[serde(default, rename = "type")]
     pub type_: String,
     /// Identity of the present attempt, a UUID: the sidecar knows the task by it.
@@ -159,19 +159,19 @@ pub struct TaskStatus {
     /// Pending, Running, Complete or Failed.
     #[serde(default)]
     pub status: String,
-    /// When the present attempt was handed to the sidecar.
+    /// Time at which the present attempt was handed to the sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Time>,
     /// Earlier attempts that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_count: Option<i32>,
-    /// How often it may be tried again.
+    /// Number of times that the task may be retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<i32>,
     /// The present attempt is not made before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// What went wrong last.
+    /// Message of the last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -180,10 +180,10 @@ pub struct TaskStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimStatus {
-    /// What kind of thing: signing-key or volume.
+    /// Kind of the thing: signing-key or volume.
     #[serde(default)]
     pub resource: String,
-    /// Which one: the name of a volume, or a fingerprint of the key's public address.
+    /// Identity of the thing: the name of a volume, or a fingerprint of the key's public address.
     #[serde(default)]
     pub id: String,
     /// Wanted or Held. What is held by one node no other one takes.
@@ -195,7 +195,7 @@ pub struct ClaimStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BootstrapStatus {
-    /// When it was seen to be done.
+    /// Time at which the Job was seen to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
     /// Height that it ran up to.
@@ -210,16 +210,16 @@ pub struct BootstrapStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundStatus {
-    /// What is done: snapshot-upload or result-export.
+    /// Type of the task: snapshot-upload or result-export.
     #[serde(default, rename = "type")]
     pub type_: String,
     /// Identity of the present attempt, a UUID.
     #[serde(default)]
     pub id: String,
-    /// When it was handed to the sidecar.
+    /// Time at which the present attempt was handed to the sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Time>,
-    /// How often in a row it was lost or failed soon after it began.
+    /// Number of times in a row that the task was lost or failed soon after it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<i32>,
 }
@@ -258,7 +258,7 @@ pub struct StatefulSetStatus {
     /// metadata.generation: it grows with every change of its spec, whoever makes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
-    /// How many pods it asked for.
+    /// Number of pods that it asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
     /// Its labels that are ours.
@@ -294,7 +294,7 @@ pub struct RepairStatus {
     /// Field manager that changed it.
     #[serde(default)]
     pub manager: String,
-    /// When it was put back.
+    /// Times at which the field was put back.
     #[serde(default)]
     pub times: Vec<Time>,
 }
@@ -306,7 +306,7 @@ pub struct ScaledByHandStatus {
     /// Field manager that did it.
     #[serde(default)]
     pub manager: String,
-    /// When it was noticed.
+    /// Time at which the stop was noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }
@@ -338,11 +338,11 @@ pub struct AdoptionStatus {
     pub volume_uid: Option<String>,
 }
 
-/// What is known of the sidecar.
+/// State of the sidecar.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SidecarStatus {
-    /// When its readiness was last lost, to the microsecond: it may be lost twice in a second.
+    /// Time at which its readiness was last lost, to the microsecond: it may be lost twice in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<MicroTime>,
     /// UID of the pod whose gate was last seen open: what it was configured with has worked.
@@ -351,7 +351,7 @@ pub struct SidecarStatus {
     /// Time since which that gate is open, as far as was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<MicroTime>,
-    /// When its readiness last came back.
+    /// Time at which its readiness last came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_healed: Option<MicroTime>,
 }

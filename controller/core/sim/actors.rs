@@ -1,4 +1,4 @@
-//! Who is at work in the world beside the operator. Each actor offers what it could do now, and does it when its turn
+//! Actors at work in the world beside the operator. Each actor offers what it could do now, and does it when its turn
 //! comes; it never does more than one thing at a time.
 
 mod collector;

@@ -37,7 +37,7 @@ pub struct Change {
     pub object: Option<Rc<Object>>,
 }
 
-/// How dependents go when an object is deleted.
+/// Order in which dependents go when an object is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Propagation {
     /// After it.
@@ -63,7 +63,7 @@ impl ApiServer {
         self.objects.values()
     }
 
-    /// What has become of a kind, from the beginning.
+    /// Changes of a kind, from the beginning.
     pub fn changes(&self, kind: Kind) -> &[Change] {
         self.changes.get(&kind).map_or(&[], Vec::as_slice)
     }
@@ -159,7 +159,7 @@ impl ApiServer {
         });
     }
 
-    /// What an object owns is nobody's from now on.
+    /// Leaves what an object owns without an owner.
     fn orphan(&mut self, key: &Key) {
         let Some(uid) = self.objects.get(key).map(|object| object.uid().to_owned()) else { return };
         let owned = self
@@ -203,7 +203,7 @@ fn bind(pvc: &mut PersistentVolumeClaim) {
         Some(PersistentVolumeClaimStatus { phase, capacity, ..PersistentVolumeClaimStatus::default() });
 }
 
-/// Whether an object waits for its dependents to go first.
+/// True if an object waits for its dependents to go first.
 pub fn waits_for_dependents(object: &Object) -> bool {
     object.is_going() && object.meta().finalizers.iter().flatten().any(|it| it == FOREGROUND)
 }

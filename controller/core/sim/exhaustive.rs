@@ -67,7 +67,7 @@ impl Way {
     }
 }
 
-/// How a way begins.
+/// Beginning of a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Beginning {
     /// The nodes have just been created.
@@ -113,7 +113,7 @@ impl Beginning {
     }
 }
 
-/// Which of the points are taken.
+/// Points that are taken.
 #[derive(Clone, Copy, Debug)]
 enum Points {
     All,
@@ -177,7 +177,7 @@ fn every_point(way: Way, troubles: &[Trouble], points: Points) -> usize {
     ways
 }
 
-/// Whether there was anything to strike. A fault of a request is one only when a request comes next.
+/// True if there was anything to strike. A fault of a request is one only when a request comes next.
 fn strikes(world: &mut World, trouble: Trouble, node: &Key, way: Way) -> bool {
     if !trouble.strike(world, node) {
         return false;

@@ -1,5 +1,5 @@
-//! Who owns which field of a child (Kubernetes: server-side apply, field management), as far as hand edits go: its labels,
-//! its annotations and its spec.
+//! Owners of the fields of a child (Kubernetes: server-side apply, field management), as far as hand edits go: its
+//! labels, its annotations and its spec.
 //!
 //! A list whose items all have a name is taken apart by name; any other list is one field, and so is a selector.
 
@@ -16,7 +16,7 @@ use crate::objects::Object;
 type Path = Vec<String>;
 type Owners = BTreeMap<String, BTreeSet<Path>>;
 
-/// Whether an object's fields have owners here.
+/// True if an object's fields have owners here.
 fn is_managed(object: &Object) -> bool {
     matches!(object, Object::Set(_) | Object::Service(_))
 }
@@ -29,7 +29,7 @@ pub fn created(object: &mut Object, manager: &str) {
     }
 }
 
-/// Whoever changes a field by an ordinary request owns it alone.
+/// Makes the author of a change by an ordinary request the only owner of the field.
 pub fn edited(before: &Object, after: &mut Object, manager: &str) {
     if !is_managed(after) {
         return;

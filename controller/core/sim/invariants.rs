@@ -1,4 +1,4 @@
-//! What must hold whatever happens, after every step of the world.
+//! Invariants that must hold whatever happens, after every step of the world.
 //!
 //! The ledger remembers what cannot be seen in the world any more: which plans were stored, which tasks were run. What
 //! must hold once the world has come to rest is in `settled`.
@@ -49,7 +49,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What the invariants remember.
+/// Memory of the invariants.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// Every plan that was ever stored.
@@ -67,7 +67,7 @@ pub struct Ledger {
     released: BTreeSet<String>,
     /// UIDs of children that were ours once.
     ours: BTreeSet<String>,
-    /// What people did.
+    /// Record of what people did.
     pub people: People,
     /// Two operators lead. Between the look of one and its hand-over the other may hand the task over, and it may fail: the
     /// sidecar's contract leaves no way to guard against that. One that is behind may do again what the other has done,
@@ -81,7 +81,7 @@ pub struct Ledger {
     violation: Option<Violation>,
 }
 
-/// What people did by hand, and what is not our doing therefore.
+/// Record of what people did by hand, and what is not our doing therefore.
 #[derive(Clone, Debug, Default)]
 pub struct People {
     /// StatefulSets whose spec a person changed last.
@@ -94,7 +94,7 @@ pub struct People {
     pub orphaned: BTreeSet<Key>,
     /// Nodes of the earlier operator, of which this one knows nothing at first.
     pub adopted: BTreeSet<Key>,
-    /// Those of them that hold nothing yet.
+    /// Adopted nodes that hold nothing yet.
     pub unclaimed: BTreeSet<Key>,
     /// Nodes in whose Secret somebody has put another key at some time.
     pub swapped: BTreeSet<Key>,
@@ -110,7 +110,7 @@ pub struct Touch<'a> {
 }
 
 impl Ledger {
-    /// How many effects there were.
+    /// Number of effects so far.
     pub fn effects(&self) -> u64 {
         self.effects
     }
@@ -252,7 +252,7 @@ impl Ledger {
     }
 }
 
-/// Whether the stored plan has its Service already: one that was as it should be is not recorded.
+/// True if the stored plan has its Service already: one that was as it should be is not recorded.
 fn has_applied_service(status: &SeiNodeStatus) -> bool {
     let plan = status.plan.as_ref().and_then(Plan::read);
     let is_it = |task: &Task| task.kind == TaskType::ApplyService && task.progress == Progress::Complete;
@@ -281,7 +281,7 @@ pub fn brief(status: &SeiNodeStatus) -> String {
     format!("phase {:?}, plan {plan:?}, claims {claims:?}, {}", status.phase, said.join(" "))
 }
 
-/// Whether an effect is what a task is for.
+/// True if an effect is what a task is for.
 fn asks_for(task: TaskType, effect: &Effect) -> bool {
     match effect {
         Effect::CreateVolume(_) => task == TaskType::EnsureDataPvc,

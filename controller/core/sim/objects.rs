@@ -153,7 +153,7 @@ impl Object {
     }
 }
 
-/// What of a pod the world looks at.
+/// Facts of a pod that the world looks at.
 pub trait PodFacts {
     /// Its processes have ended, for good or ill.
     fn has_ended(&self) -> bool;

@@ -35,14 +35,14 @@ use crate::{
 pub struct Operator {
     caches: Caches,
     memory: Memory,
-    /// When to reconcile each node.
+    /// Time of each node's next reconcile.
     due: BTreeMap<Key, Timestamp>,
     /// Reconciles under way: at most one of each node.
     pending: BTreeMap<Key, Pending>,
     /// The turn at which each node was served last.
     turns: BTreeMap<Key, u64>,
     turn: u64,
-    /// How many rollouts it lets go on at once; 0 for no limit.
+    /// Number of rollouts that it lets go on at once; 0 for no limit.
     slot_limit: usize,
     /// It believes that many gates are shut at once.
     pub burst: bool,
@@ -63,7 +63,7 @@ impl Operator {
         self.slot_limit
     }
 
-    /// How many of the newest changes of a kind its watch holds back.
+    /// Sets how many of the newest changes of a kind its watch holds back.
     pub fn lag(&mut self, kind: Kind, changes: usize) {
         self.caches.lag.insert(kind, changes);
     }
@@ -91,7 +91,7 @@ impl Operator {
         self.turns.get(node).copied().unwrap_or_default()
     }
 
-    /// When it wants to look at a node next.
+    /// Time of its next look at a node.
     pub fn due(&self) -> Option<Timestamp> {
         if self.retiring { None } else { self.due.values().min().copied() }
     }

@@ -25,7 +25,7 @@ impl Prng {
         usize::try_from(self.draw() % bound).unwrap()
     }
 
-    /// Whether it happens, once in so many times.
+    /// True once in so many times.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -9,7 +9,7 @@ use crate::{
 
 /// More steps than any run needs.
 const MAX_STEPS: usize = 20_000;
-/// So often people have to help at most: a volume that is deleted goes, and then a new one is asked for.
+/// Most times that people have to help: a volume that is deleted goes, and then a new one is asked for.
 const MOST_HELP: usize = 5;
 
 /// Runs a world until it rests.

@@ -1,4 +1,4 @@
-//! What people ask for: one scenario for every kind of plan that there is, and for nodes that want the same thing.
+//! Requests of people: one scenario for every kind of plan that there is, and for nodes that want the same thing.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use seinode_api::SeiNode;

@@ -20,11 +20,11 @@ pub struct Sidecars {
     processes: BTreeMap<String, Process>,
     /// By UID of the PVC.
     stores: BTreeMap<String, BTreeMap<TaskId, Record>>,
-    /// What each task wrote into the configuration last, by UID of the PVC.
+    /// Parameters that each task last wrote into the configuration, by UID of the PVC.
     written: BTreeMap<(String, TaskType), Option<Value>>,
-    /// How often tasks of a type are still to fail.
+    /// Number of times that tasks of a type are still to fail.
     pub failing: BTreeMap<TaskType, u32>,
-    /// How many requests are not answered.
+    /// Number of requests that are not answered.
     pub deaf: u32,
     changes: u64,
 }
@@ -42,14 +42,14 @@ struct Record {
     kind: TaskType,
     params: Option<Value>,
     state: TaskReport,
-    /// How often a POST has run it.
+    /// Number of times that a POST has run it.
     runs: u32,
     submitted_at: Timestamp,
     /// Its row is deleted, and it is at work all the same.
     dropped: bool,
 }
 
-/// How a process ends.
+/// End of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// On SIGTERM: what was under way is stored as failed.
@@ -114,13 +114,13 @@ impl Sidecars {
         self.processes.contains_key(pod)
     }
 
-    /// What a sidecar says of its gate.
+    /// Answer of a sidecar about its gate.
     pub fn gate(&mut self, pod: &str) -> Result<Health, Unreachable> {
         self.listens()?;
         self.processes.get(pod).map(|process| process.gate).ok_or(Unreachable::Refused)
     }
 
-    /// What a sidecar says of a task.
+    /// Answer of a sidecar about a task.
     pub fn report(&mut self, pod: &str, id: TaskId) -> Result<TaskReport, Unreachable> {
         self.listens()?;
         let process = self.processes.get(pod).ok_or(Unreachable::Refused)?;
@@ -233,7 +233,7 @@ impl Sidecars {
         Some((record.kind, record.state.clone()))
     }
 
-    /// What a task wrote into the configuration on a volume last.
+    /// Parameters that a task last wrote into the configuration on a volume.
     pub fn written(&self, volume: &str, kind: TaskType) -> Option<&Option<Value>> {
         self.written.get(&(volume.to_owned(), kind))
     }
@@ -243,12 +243,12 @@ impl Sidecars {
         self.processes.get(pod).map(|process| process.volume.as_str())
     }
 
-    /// What a sidecar would say of its gate, without being asked.
+    /// Answer that a sidecar would give about its gate, without being asked.
     pub fn would_say(&self, pod: &str) -> Result<Health, Unreachable> {
         self.processes.get(pod).map(|process| process.gate).ok_or(Unreachable::Refused)
     }
 
-    /// Whether a store has a task of this type that failed.
+    /// True if a store has a task of this type that failed.
     pub fn has_failed(&self, volume: &str, kind: TaskType) -> bool {
         let store = self.stores.get(volume).into_iter().flatten();
         store.into_iter().any(|(_, it)| it.kind == kind && matches!(it.state, TaskReport::Failed(_)))

@@ -1,4 +1,4 @@
-//! What may come in between: faults of the machinery, and people who change their minds.
+//! Troubles that may come in between: faults of the machinery, and people who change their minds.
 
 mod people;
 
@@ -86,7 +86,7 @@ pub enum After {
 }
 
 impl Trouble {
-    /// What may happen to a node that comes up.
+    /// All that may happen to a node that comes up.
     pub const ALL: [Self; 20] = [
         Self::Takeover,
         Self::Evict,
@@ -110,7 +110,7 @@ impl Trouble {
         Self::OrphanAndAdopt,
     ];
 
-    /// What may happen to a node that runs.
+    /// All that may happen to a node that runs.
     pub const RUNNING: [Self; 38] = [
         Self::Takeover,
         Self::Evict,
@@ -242,7 +242,7 @@ impl Trouble {
         self == Self::Deafen || world.stirrings() != before
     }
 
-    /// What follows once the world has come to rest.
+    /// Lifts the trouble once the world has come to rest, and returns whether that changed anything.
     pub fn lift(self, world: &mut World, node: &Key) -> bool {
         let before = world.stirrings();
         world.stir();

@@ -86,7 +86,7 @@ impl Walk {
         }
     }
 
-    /// Whatever can happen may be next; time may pass although somebody could act.
+    /// Chooses among all that can happen next; time may pass although somebody could act.
     fn choose(&mut self) -> Option<Deed> {
         let offers = self.world.offers();
         let waits = offers.is_empty() || self.prng.once_in(20);
@@ -96,7 +96,7 @@ impl Walk {
         }
     }
 
-    /// What people have stopped goes on, what they have left lying about goes, and requests are answered again.
+    /// Makes go on what people have stopped, removes what they have left lying about, and has requests answered again.
     fn make_peace(&mut self) {
         self.world.say(|| "--- peace".to_owned());
         self.world.fault = None;
@@ -140,7 +140,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Where chance begins in the ordinary `cargo test`: the caller says so, or it is the same every time.
+/// Seed of chance in the ordinary `cargo test`: set by the caller, or the same every time.
 pub(crate) fn seed() -> u64 {
     number("SIM_SEED").unwrap_or(1)
 }

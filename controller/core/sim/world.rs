@@ -36,20 +36,20 @@ pub struct World {
     /// The controller of StatefulSets acts on what it knows before it looks again.
     pub slow_controllers: bool,
     pub operators: Vec<Operator>,
-    /// What the invariants remember.
+    /// Memory of the invariants.
     pub ledger: Ledger,
     pub now: Timestamp,
-    /// What goes wrong with the operator's next request.
+    /// Fault of the operator's next request.
     pub fault: Option<Fault>,
     /// Steps so far.
     steps: u64,
-    /// When anything last changed, and how much had changed until then.
+    /// Time of the last change, and how much had changed until then.
     stirred: (Timestamp, u64),
-    /// What happened, if somebody wants to know.
+    /// Log of what happened, if somebody wants it.
     trace: Option<Vec<String>>,
 }
 
-/// Whose turn it is where several could act.
+/// Precedence where several could act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The operator goes on as far as it can before anything else happens.
@@ -133,7 +133,7 @@ impl World {
         first.or(second).cloned().or_else(|| self.waiting())
     }
 
-    /// Whose step was longest ago goes first: passes over several nodes run side by side.
+    /// Turn of the last step: the one longest ago goes first, so passes over several nodes run side by side.
     fn turn(&self, deed: &Deed) -> u64 {
         match deed {
             Deed::Operate(index, node) => self.operators[*index].last_turn(node),
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// What happens when nobody can do anything now: a watch catches up, or time passes.
+    /// Next event when nobody can do anything now: a watch catches up, or time passes.
     pub fn waiting(&self) -> Option<Deed> {
         if let Some(index) = self.behind() {
             return Some(Deed::CatchUp(index));
@@ -221,7 +221,7 @@ impl World {
         self.stirred.0 = self.now;
     }
 
-    /// How much has changed since the beginning.
+    /// Number of changes since the beginning.
     pub fn stirrings(&self) -> u64 {
         self.api.version() + self.sidecars.changes() + self.ledger.effects()
     }

@@ -1,4 +1,4 @@
-//! What is legal and likely wrong, and what a deletion will do: words for people, refusing nothing.
+//! Advice on what is legal and likely wrong, and on what a deletion will do: words for people, refusing nothing.
 
 use seinode_api::names;
 
@@ -7,7 +7,7 @@ use crate::{
     retention::Retention,
 };
 
-/// What a person should hear of a spec that is accepted.
+/// Advice that a person should hear of a spec that is accepted.
 #[must_use]
 pub fn of(intent: &Intent) -> Vec<String> {
     let validates = matches!(intent.mode, Mode::Validator { .. });
@@ -56,7 +56,7 @@ pub fn deletion_of_importer(name: &str, pvc: &str) -> String {
     format!("SeiNode {name} goes; PVC {pvc} stays, because it was imported")
 }
 
-/// What an image is called by.
+/// Kind of the name that an image is called by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tag {
     /// A digest: always the same image.

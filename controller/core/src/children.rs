@@ -1,4 +1,4 @@
-//! What our last writes of StatefulSet and Service returned, kept in status: whatever differs from it was changed by
+//! Objects that our last writes of StatefulSet and Service returned, kept in status: any difference was made by
 //! somebody else. Never compared with what would be rendered today: a newer operator changes nothing by itself.
 
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ pub(crate) fn started_by_hand(status: &mut SeiNodeStatus, set: &StatefulSetView)
     }
 }
 
-/// What is known of a child may not be what it should be: it is looked at again.
+/// Marks what is known of a child as doubtful: it is looked at again.
 pub(crate) fn doubt(status: &mut SeiNodeStatus, kind: &str) {
     let Some(children) = &mut status.children else { return };
     match (kind, &mut children.stateful_set, &mut children.service) {
@@ -100,12 +100,12 @@ pub(crate) fn restored(before: &SeiNodeStatus, after: &SeiNodeStatus) -> impl It
     pairs.filter(|(_, (old, new))| old.is_some() && new.is_some() && old != new).map(|(kind, _)| kind)
 }
 
-/// What our last write of the StatefulSet returned.
+/// The StatefulSet as our last write of it returned it.
 pub(crate) fn recorded_set(status: &SeiNodeStatus) -> Option<&StatefulSetStatus> {
     status.children.as_ref()?.stateful_set.as_ref()
 }
 
-/// How a child differs from what our last write of it returned.
+/// Difference of a child from what our last write of it returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
     /// It does not, as far as can be told.
@@ -116,7 +116,7 @@ pub(crate) enum Difference {
     Changed,
 }
 
-/// How the StatefulSet differs. One that is older than what we wrote does not count: the watch is behind.
+/// Difference of the StatefulSet. One that is older than what we wrote does not count: the watch is behind.
 pub(crate) fn stateful_set_differs(status: &SeiNodeStatus, set: &StatefulSetView) -> Difference {
     let record = recorded_set(status);
     let Some(record) = record else { return Difference::Unknown };
@@ -129,7 +129,7 @@ pub(crate) fn stateful_set_differs(status: &SeiNodeStatus, set: &StatefulSetView
     }
 }
 
-/// How the Service differs.
+/// Difference of the Service.
 pub(crate) fn service_differs(status: &SeiNodeStatus, service: &ServiceView) -> Difference {
     let record = status.children.as_ref().and_then(|children| children.service.as_ref());
     let Some(record) = record else { return Difference::Unknown };
@@ -144,7 +144,7 @@ fn holds(ours: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> 
     ours.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// Those of an object's labels that we give it.
+/// Labels of an object that we give it.
 fn ours(subject: &Subject, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let Ok(intent) = &subject.intent else { return BTreeMap::new() };
     let rendered = render::child_labels(&subject.node, intent);

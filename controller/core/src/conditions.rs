@@ -15,7 +15,7 @@ use seinode_api::{
 
 use crate::{decision::Act, observation::Observation, subject::Subject, text};
 
-/// What one condition says.
+/// Content of one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) type_: &'static str,
@@ -24,12 +24,12 @@ pub(crate) struct Verdict {
     pub(crate) message: String,
 }
 
-/// What is told of one condition.
+/// Report of one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// This.
     Is(Verdict),
-    /// What was told before: it was not looked at in this pass.
+    /// The same as before: it was not looked at in this pass.
     AsBefore(&'static str),
 }
 

@@ -35,7 +35,7 @@ pub fn peers_hash(peers: &BTreeSet<String>) -> String {
     drift::short(&json!(peers))
 }
 
-/// What we choose before the user does (plans-tasks-sidecar §6.1).
+/// Values that we choose before the user does (plans-tasks-sidecar §6.1).
 fn ours(mode: &Mode) -> BTreeMap<&str, String> {
     let chosen: &[(&str, &str)] = match mode {
         Mode::FullNode { snapshots: Some(_), .. } => &[

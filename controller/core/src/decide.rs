@@ -108,7 +108,7 @@ fn delete(subject: &Subject, seen: &Observation) -> Act {
     rest("garbage collection removes the node's children", Until::Event)
 }
 
-/// Whether the node takes nothing now, so that it must not keep others from what it only wants.
+/// True if the node takes nothing now, so that it must not keep others from what it only wants.
 fn releases_wanted(subject: &Subject) -> bool {
     let runs = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
     subject.suspension == Suspension::On || !runs

@@ -33,8 +33,8 @@ pub enum Act {
 /// The end of a reconcile: the reason to wait, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// What the node waits for; `None` when it waits for nothing.
+    /// Reason that the node waits; `None` when it waits for nothing.
     pub why: Option<String>,
-    /// When to reconcile again.
+    /// Time of the next reconcile.
     pub until: Until,
 }

@@ -1,4 +1,4 @@
-//! Whether the installed CRD keeps what this operator writes. Pure; it never asks anybody to install anything.
+//! Comparison of the installed CRD with what this operator writes. Pure; it never asks anybody to install anything.
 //!
 //! A CRD that is older drops fields without a word. One that is newer has them all, so a field that is missing tells the two
 //! apart; the schema hash only says that they differ.
@@ -11,7 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use seinode_api::{crd, names};
 
-/// How the installed CRD stands to ours.
+/// Comparison of the installed CRD with ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Definition {
     /// It is ours.

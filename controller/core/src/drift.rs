@@ -62,13 +62,13 @@ reasons! {
 }
 
 impl Reason {
-    /// How a value of it is recorded.
+    /// Entry of the record for a value of it.
     pub(crate) fn entry(self, value: &Value) -> String {
         format!("{}:{}", self.version(), short(value))
     }
 }
 
-/// What a spec asks for now: a hash for each reason.
+/// Hashes of what a spec asks for now, one for each reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecHashes(BTreeMap<Reason, String>);
 
@@ -80,8 +80,8 @@ impl SpecHashes {
         Self(Reason::ALL.iter().map(hash).collect())
     }
 
-    /// What of it has changed since `record` was made. A reason that the record lacks, or has in another version, has
-    /// not: the present value is its baseline.
+    /// Reasons whose part has changed since `record` was made. A reason that the record lacks, or has in another
+    /// version, has not: the present value is its baseline.
     #[must_use]
     pub fn drift(&self, record: &BTreeMap<String, String>) -> Vec<Reason> {
         let has_changed = |reason: &Reason| {

@@ -1,4 +1,4 @@
-//! Who changed what of a child: read from its `metadata.managedFields` (Kubernetes: server-side apply, field management).
+//! Edits of a child by others, read from `metadata.managedFields` (Kubernetes: server-side apply, field management).
 //!
 //! A field that somebody else changed is owned by their field manager from then on, and no longer by ours. What is owned
 //! by both has the value that we gave it, and is no edit.
@@ -20,7 +20,7 @@ pub struct Edit {
     pub object: &'static str,
     /// The field as people read it, such as `spec.template.spec.containers[seid].image`; never longer than a person reads.
     pub field: String,
-    /// Who changed it.
+    /// Field manager that changed it.
     pub manager: String,
     /// The way to the field, as FieldsV1 writes it.
     pub path: Vec<String>,
@@ -202,7 +202,7 @@ fn pointer(place: &[String]) -> String {
     place.iter().map(|token| format!("/{}", token.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
-/// Whether we own a field, or something in it.
+/// True if we own a field, or something in it.
 fn covers(ours: &BTreeSet<Path>, path: &Path) -> bool {
     ours.range(path.clone()..).next().is_some_and(|next| next.starts_with(path))
 }
@@ -300,7 +300,7 @@ fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value>
     object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// What is empty may be left out by the API server.
+/// True if a value is empty: the API server may leave it out.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -80,7 +80,7 @@ pub enum Replicas {
     One,
 }
 
-/// Whether a Job is to have a pod.
+/// Run of a Job: it is to have a pod, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobRun {
     /// It is.

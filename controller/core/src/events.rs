@@ -1,4 +1,4 @@
-//! What people should hear: events, told from the status before and the status after a write.
+//! Events that people should hear, derived from the status before and the status after a write.
 //!
 //! Comparing two stored statuses says each thing once: nothing is announced that was not written, and a
 //! restarted operator does not repeat what an earlier one announced (W8, W9, W37).
@@ -18,17 +18,17 @@ use crate::{
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Whether somebody should look.
+    /// Severity: good to know, or somebody should look.
     pub severity: Severity,
     /// Machine-readable reason: a contract for those who filter.
     pub reason: &'static str,
-    /// What the operator was doing.
+    /// Action of the operator at the time.
     pub action: &'static str,
-    /// What happened, for people.
+    /// Description of what happened, for people.
     pub note: String,
 }
 
-/// Whether somebody should look.
+/// Severity of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Good to know.
@@ -37,7 +37,7 @@ pub enum Severity {
     Warning,
 }
 
-/// What changed between two statuses that were stored one after the other.
+/// Events for the change between two statuses that were stored one after the other.
 #[must_use]
 pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     let mut all = plans(before.plan.as_ref(), after.plan.as_ref(), after.phase);
@@ -164,7 +164,7 @@ fn blocked(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     })
 }
 
-/// What people did to the children by hand, and what became of it.
+/// Events for changes that people made to the children by hand, and for what became of them.
 fn hands(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     let warning = |reason, note| Event { severity: Severity::Warning, reason, action: "Repair", note };
     let mut all = Vec::new();

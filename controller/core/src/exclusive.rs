@@ -1,4 +1,4 @@
-//! What only one node may use at a time: a signing key, an imported volume.
+//! Things that only one node may use at a time: a signing key, an imported volume.
 //!
 //! Two pods with one signing key get their validator slashed; two pods on one volume corrupt it. So a node first
 //! *wants* a thing (stored in its status), then looks at everybody else, live, and only then *holds* it (stored
@@ -32,7 +32,7 @@ pub enum Resource {
     Volume(String),
 }
 
-/// How far a node has come with a thing.
+/// Progress of a node towards having a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// It wants it, and has to look at the others first.
@@ -46,11 +46,11 @@ pub enum Hold {
 pub struct Claim {
     /// The thing.
     pub resource: Resource,
-    /// How far.
+    /// Progress of the node with it.
     pub hold: Hold,
 }
 
-/// Who else may use what a node wants.
+/// Others that may use what a node wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rivals {
     /// All other SeiNodes that use something exclusive, or may.
@@ -62,21 +62,21 @@ pub struct Rivals {
 /// Another SeiNode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contender {
-    /// Which.
+    /// Identity of the node.
     pub node: NodeRef,
-    /// When it was created.
+    /// Time at which the SeiNode was created.
     pub created: Timestamp,
-    /// What it says of itself.
+    /// Claims that it reports.
     pub claims: Vec<Claim>,
-    /// Whether it signs, and what is known of its key.
+    /// Use of a signing key, and knowledge of that key.
     pub signing: Signing,
     /// The PVC that its data is in, and whether it needs a claim for it.
     pub volume: DataVolume,
-    /// What its pod uses now.
+    /// Things that its pod uses now.
     pub pod: Option<PodUse>,
 }
 
-/// Whether a node signs, and what is known of its key.
+/// Use of a signing key by a node, and knowledge of that key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signing {
     /// It has no signing key.
@@ -90,15 +90,15 @@ pub enum Signing {
 /// The PVC that a node's data is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataVolume {
-    /// One that was made for it.
+    /// The PVC that was made for it.
     Own(String),
-    /// One that it imports.
+    /// The PVC that it imports.
     Imported(String),
     /// None: its spec cannot be carried out.
     None,
 }
 
-/// What a pod uses.
+/// Things that a pod uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodUse {
     /// Name of the Secret that its signing key is from.
@@ -116,7 +116,7 @@ pub struct Stray {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// What it uses.
+    /// Things that it uses.
     pub uses: PodUse,
     /// The key that it signs with.
     pub key: StrayKey,
@@ -133,7 +133,7 @@ pub enum StrayKey {
     Unknown,
 }
 
-/// How far a node with these claims has come with a thing.
+/// Progress of a node with these claims towards having a thing.
 #[must_use]
 pub fn hold(claims: &[Claim], resource: &Resource) -> Option<Hold> {
     claims.iter().find(|claim| claim.resource == *resource).map(|claim| claim.hold)

@@ -3,13 +3,13 @@
 /// Why a request failed, and what may help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What may help.
+    /// Remedy that may help.
     pub class: Class,
-    /// What happened, in words fit for status.
+    /// Description of what happened, in words fit for status.
     pub message: String,
 }
 
-/// What may help after an error: total over every error there is.
+/// Remedy that may help after an error: total over every error there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Somebody else was first: look again and decide anew.
@@ -20,6 +20,6 @@ pub enum Class {
     Denied,
     /// The request itself is refused: a person has to change the spec or the platform.
     User,
-    /// What cannot be: a defect of this operator.
+    /// An impossible state: a defect of this operator.
     Invariant,
 }

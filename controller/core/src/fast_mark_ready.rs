@@ -18,7 +18,7 @@ const OF_READINESS: [&str; 5] = [
     conditions::SIDECAR_READY,
 ];
 
-/// Whether the status has nothing new but that the sidecar, and with it the node, is ready or is not.
+/// True if the status has nothing new but that the sidecar, and with it the node, is ready or is not.
 #[must_use]
 pub fn only_readiness(stored: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
     stored.plan.is_none() && next.plan.is_none() && stored != next && besides(stored) == besides(next)
@@ -52,7 +52,7 @@ fn opens(status: &SeiNodeStatus) -> bool {
     plan.is_some_and(|plan| plan.kind == PlanKind::MarkReady && plan.phase == PlanPhase::Active)
 }
 
-/// What is said besides readiness and the plan.
+/// The status without readiness and the plan.
 fn besides(status: &SeiNodeStatus) -> SeiNodeStatus {
     let mut status = status.clone();
     status.plan = None;

@@ -23,7 +23,7 @@ pub struct PlanId(Uuid);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(Uuid);
 
-/// What a plan leads to: a hash of the spec that it was made for.
+/// Goal of a plan: a hash of the spec that it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(Uuid);
 

@@ -1,4 +1,4 @@
-//! Whether a volume that the user brings may hold a node's data (plans-tasks-sidecar §4.6, crd-and-workload §4.3).
+//! Fitness of a volume that the user brings to hold a node's data (plans-tasks-sidecar §4.6, crd-and-workload §4.3).
 //!
 //! The rules are checked in a fixed order and the first broken one is told, with what to change at the PVC or its
 //! PV so that the node goes on. Words never ask to give up the node, and hold nothing that changes while the
@@ -13,7 +13,7 @@ use crate::{
     quantity::{BadQuantity, Quantity},
 };
 
-/// What was found of an imported volume.
+/// Finding about an imported volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportFinding {
     /// It may be used.
@@ -94,7 +94,7 @@ impl Claim<'_> {
         Err(self.not_ready("is being deleted", &remedy))
     }
 
-    /// What has an owner is deleted with it, and the data with that.
+    /// Checks that the PVC has no owner: it would be deleted with its owner, and the data with it.
     fn is_nobodys(&self) -> Result<(), ImportFinding> {
         let Some(owner) = self.pvc.metadata.owner_references.iter().flatten().next() else { return Ok(()) };
         let rule = format!("is owned by {}/{}, and is deleted together with it", owner.kind, owner.name);
@@ -224,7 +224,7 @@ impl Claim<'_> {
     }
 }
 
-/// How a PV whose PVC is gone is given to a new one of the same name.
+/// Steps that give a PV whose PVC is gone to a new one of the same name.
 const AGAIN: &str =
     "remove spec.claimRef.uid of the PV and create the PVC again with the PV's name in spec.volumeName";
 

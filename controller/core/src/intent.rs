@@ -1,4 +1,4 @@
-//! What a spec asks for, parsed once into types that cannot hold a contradiction.
+//! Intent of a spec, parsed once into types that cannot hold a contradiction.
 //!
 //! Later stages never see the raw spec. The same parser serves the controller and the admission webhook, so a
 //! rule has one wording (architecture: rooms). All violations are found at once.
@@ -24,7 +24,7 @@ pub const DEFAULT_SIDECAR_IMAGE: &str =
 /// The sidecar's port when a spec names none.
 pub const DEFAULT_SIDECAR_PORT: u16 = 7777;
 
-/// What a spec asks for.
+/// Intent of a spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Intent {
     /// Chain that the node joins.
@@ -35,7 +35,7 @@ pub struct Intent {
     pub mode: Mode,
     /// Sources of peers, in the order written.
     pub peers: Vec<PeerSource>,
-    /// What the `seid` container runs once the gate is open.
+    /// Process of the `seid` container once the gate is open.
     pub process: Process,
     /// sei-config keys that the user sets.
     pub overrides: BTreeMap<String, String>,
@@ -43,11 +43,11 @@ pub struct Intent {
     pub sidecar: SidecarIntent,
     /// Extra labels of pod and children.
     pub pod_labels: BTreeMap<String, String>,
-    /// Where the data lives.
+    /// Place of the data.
     pub volume: VolumeSource,
-    /// Whether the node is to run.
+    /// Activity of the node: it is to run, or is paused.
     pub activity: Activity,
-    /// What hashes are made of, when one is asked for. Nothing else reads it.
+    /// Source of the hashes, when one is asked for. Nothing else reads it.
     read_from: ReadFrom,
 }
 
@@ -70,12 +70,12 @@ pub enum PeerSource {
     Label {
         /// All must match.
         selector: BTreeMap<String, String>,
-        /// Where they are sought.
+        /// Namespace that is searched.
         namespace: String,
     },
 }
 
-/// What the `seid` container runs once the gate is open.
+/// Process of the `seid` container once the gate is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Process {
     /// `seid start --home /sei`.
@@ -95,7 +95,7 @@ pub struct SidecarIntent {
     pub resources: Option<ResourceRequirements>,
 }
 
-/// Where the data lives.
+/// Place of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VolumeSource {
     /// In the PVC `data-<name>` that we make.
@@ -113,7 +113,7 @@ pub struct Bootstrap<'a> {
     pub target_height: i64,
 }
 
-/// Whether a node is to run.
+/// Activity of a node: it is to run, or is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// It is.

@@ -1,4 +1,4 @@
-//! What is found in the Secrets of a validator's keys: the shape of the files, and that their parts belong together.
+//! Findings in the Secrets of a validator's keys: the shape of the files, and that their parts belong together.
 //!
 //! A key is looked at and let go: what leaves this module is a finding, and no word of it comes out of a key. Nothing
 //! in here can be printed that holds a private part. Sei validators sign with Ed25519 (files as `seid init` writes
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 const FINGERPRINT_NAMESPACE: Uuid = uuid!("0b6ad0a9-3c1e-4f0e-9a5d-6a1c1c1f7f5e");
 /// Where a Secret holds the consensus key, and the name of its file in a pod.
 pub(crate) const SIGNING_KEY: &str = "priv_validator_key.json";
-/// Where a Secret holds the P2P key.
+/// Entry of a Secret that holds the P2P key.
 pub(crate) const NODE_KEY: &str = "node_key.json";
 
 /// Stands for the public address of a consensus key, without showing it: two keys are the same if their fingerprints are.
@@ -39,7 +39,7 @@ pub struct SigningKey {
     pub file: Digest,
 }
 
-/// What was found of a key.
+/// Finding about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding<T> {
     /// It is in order.
@@ -54,7 +54,7 @@ pub enum Finding<T> {
     Unread(Failure),
 }
 
-/// What is found of the consensus key in a Secret: in order are its shape, and that address and public key derive from
+/// Checks the consensus key in a Secret: its shape is in order, and its address and public key derive from
 /// the private one.
 #[must_use]
 pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<SigningKey> {
@@ -64,7 +64,7 @@ pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Find
     })
 }
 
-/// What is found of the P2P key in a Secret.
+/// Checks the P2P key in a Secret.
 #[must_use]
 pub fn node_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<()> {
     look(name, namespace, secret, NODE_KEY, file::node)

@@ -1,4 +1,4 @@
-//! What the operator thinks: pure, synchronous, total.
+//! Decisions of the operator: pure, synchronous, total.
 //!
 //! All knowledge enters as a value ([`observation::Observation`]), all intent leaves as a value
 //! ([`decision::Decision`]). Nothing in here can reach a client, a clock, randomness or `async`; the crate's

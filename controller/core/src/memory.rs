@@ -1,4 +1,4 @@
-//! What one process remembers between reconciles, and forgets when it ends. No locks: the controller holds one around it.
+//! Memory of one process between reconciles, forgotten when it ends. No locks: the controller holds one around it.
 //!
 //! Everything that must survive a restart is in status instead. A new leader begins with an empty memory, and a lost one
 //! costs a reconcile, never a repeated effect.
@@ -34,7 +34,7 @@ use crate::{
     sidecar::{Answer, Health},
 };
 
-/// What one process remembers.
+/// Memory of one process.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     nodes: BTreeMap<NodeName, NodeMemory>,
@@ -48,22 +48,22 @@ pub struct Memory {
     healed: Vec<Duration>,
 }
 
-/// What is remembered of one node.
+/// Memory of one node.
 #[derive(Clone, Debug, Default)]
 pub struct NodeMemory {
     /// The UID of the SeiNode: a namesake of a deleted node has no memory.
     uid: String,
-    /// What our last writes returned.
+    /// Objects that our last writes returned.
     pub own_writes: OwnWrites,
     /// Its status write that is deferred.
     pub status_writes: StatusWrites,
-    /// How often its gate was opened lately.
+    /// Times at which its gate was opened lately.
     pub flaps: Flaps,
-    /// What was last found in the Secrets of its keys.
+    /// Last findings in the Secrets of its keys.
     pub keys: KeyFindings,
     /// Fruitless retries in a row.
     pub retries: Retries,
-    /// What its sidecar answered last; absent while nobody probes it.
+    /// Last answer of its sidecar; absent while nobody probes it.
     pub sidecar: Option<Sidecar>,
 }
 
@@ -117,7 +117,7 @@ impl Memory {
         }
     }
 
-    /// How many status writes are deferred, of all nodes.
+    /// Number of status writes that are deferred, of all nodes.
     #[must_use]
     pub fn deferred_writes(&self) -> usize {
         self.nodes.values().filter(|memory| memory.status_writes.is_deferring()).count()
@@ -161,7 +161,7 @@ impl Memory {
         std::mem::take(&mut self.healed)
     }
 
-    /// Whether many gates shut a moment ago: others may follow.
+    /// True if many gates shut a moment ago: others may follow.
     #[must_use]
     pub fn is_burst(&self, now: Monotonic) -> bool {
         self.burst.is_on(now)

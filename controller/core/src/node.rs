@@ -57,7 +57,7 @@ impl Deletion {
     }
 }
 
-/// Whether a node carries `sei.io/seinode-finalizer`.
+/// Finalizer of the earlier operator: a node carries `sei.io/seinode-finalizer`, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyFinalizer {
     /// It does not.
@@ -66,7 +66,7 @@ pub enum LegacyFinalizer {
     Present,
 }
 
-/// Whether annotation `sei.io/suspend` keeps the operator from changing anything for a node.
+/// Suspension: annotation `sei.io/suspend` keeps the operator from changing anything for a node, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
     /// It does not.
@@ -81,7 +81,7 @@ impl fmt::Display for NodeRef {
     }
 }
 
-/// Whose an object is, seen by its controller reference.
+/// Owner of an object, seen by its controller reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// This very SeiNode's.
@@ -118,7 +118,7 @@ impl NodeRef {
         }
     }
 
-    /// Whose an object with this metadata is.
+    /// Owner of an object with this metadata.
     #[must_use]
     pub fn owner_of(&self, meta: &ObjectMeta) -> Owner {
         let references = meta.owner_references.iter().flatten();

@@ -1,4 +1,4 @@
-//! What was seen of a node's world, as values. Whoever reads it need not know where it came from.
+//! Observation of a node's world, as values. A reader need not know where they came from.
 //!
 //! Kubernetes objects are read here once, into types that say what a decision needs and nothing more.
 
@@ -38,7 +38,7 @@ use crate::{
     sidecar::{Answer, Health, RunningTask, TaskReport},
 };
 
-/// What was seen of a node's world in one pass.
+/// Observation of a node's world in one pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     /// The time of the pass.
@@ -55,33 +55,33 @@ pub struct Observation {
     pub job: Option<Job>,
     /// Addresses of the SeiNodes that the label sources select.
     pub peers: BTreeSet<String>,
-    /// Who else may use what the node wants, as far as the watches know.
+    /// Others that may use what the node wants, as far as the watches know.
     pub rivals: Rivals,
     /// The same, asked live for one thing.
     pub live_rivals: Option<(Resource, Rivals)>,
-    /// What was last found in the Secrets of its keys.
+    /// Last findings in the Secrets of its keys.
     pub keys: Option<KeyCheck>,
     /// The pod that tasks are submitted to, read live in this pass; `None` in it when there is none of its name.
     pub live_pod: Option<Option<Pod>>,
-    /// What was found of the volume that it imports, in this pass.
+    /// Finding about the volume that it imports, in this pass.
     pub import: Option<ImportFinding>,
-    /// What the API server said of the bootstrap Job in this pass, whatever the watches know.
+    /// The bootstrap Job as the API server reported it in this pass, whatever the watches know.
     pub live_job: Option<Option<Job>>,
     /// The StatefulSet and what was changed of it by hand, asked live in this pass.
     pub live_stateful_set: Option<LiveStatefulSet>,
     /// The Service, and what was changed of it by hand, asked live in this pass.
     pub live_service: Option<LiveService>,
-    /// Whether the node's pod can go without its data going too, asked live in this pass.
+    /// Safety of the node's data if its pod goes, fetched live in this pass.
     pub data: Option<DataCheck>,
     /// Children under the node's name that a SeiNode which is gone may have left, asked live in this pass.
     pub left_behind: Option<Estate>,
-    /// Whether this node may begin a rollout, if that was asked in this pass.
+    /// Slot for a rollout of this node, if one was asked for in this pass.
     pub slot: Option<Slot>,
-    /// What would be rendered today.
+    /// Hashes of what would be rendered today.
     pub rendering: Option<Rendering>,
     /// The sidecar flaps: its gate is not opened again before this time.
     pub mark_ready_at: Option<Timestamp>,
-    /// Where replayers export their results to.
+    /// Destination of replayers' results.
     pub export: ResultExport,
     /// Data volumes that outlive their nodes.
     pub retention: RetentionPolicy,
@@ -91,7 +91,7 @@ pub struct Observation {
     pub running_tasks: Option<Answer<Vec<RunningTask>>>,
     /// The sidecar's answer about its gate.
     pub gate: Option<Answer<Health>>,
-    /// What went wrong with an effect of this pass.
+    /// Failure of an effect of this pass.
     pub failed_request: Option<Failure>,
 }
 
@@ -100,7 +100,8 @@ pub struct Observation {
 pub struct LiveStatefulSet {
     /// The StatefulSet; `None` when there is none.
     pub stateful_set: Option<StatefulSetView>,
-    /// What of it was changed by hand.
+    /// Fields that were changed by hand.
+    /// Fields that were changed by hand.
     pub edits: Vec<Edit>,
     /// The field manager that set its replicas last; `None` when that was us.
     pub scaled_by: Option<String>,
@@ -115,7 +116,7 @@ pub struct LiveService {
     pub edits: Vec<Edit>,
 }
 
-/// Whether a node may begin a rollout (`--max-concurrent-rollouts`).
+/// Slot for a rollout (`--max-concurrent-rollouts`): a node may begin one, or has to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// It may, and has its slot.
@@ -124,7 +125,7 @@ pub enum Slot {
     Taken(Vec<String>),
 }
 
-/// What would be rendered today, to be compared with what there is.
+/// Hashes of what would be rendered today, to be compared with what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
     /// Hash of the StatefulSet.
@@ -138,17 +139,17 @@ pub struct Rendering {
 pub struct Job {
     /// Its UID: its pods name it as their owner.
     pub uid: String,
-    /// Whose it is.
+    /// Owner of the Job.
     pub owner: Owner,
-    /// Whether it is being deleted.
+    /// State of the Job's deletion.
     pub deletion: Deletion,
-    /// What it was made for.
+    /// Target that the Job was made for.
     pub target: Option<String>,
-    /// How far it has come.
+    /// Progress of the Job.
     pub progress: JobProgress,
 }
 
-/// How far a Job has come.
+/// Progress of a Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobProgress {
     /// It runs, or is about to.
@@ -161,10 +162,10 @@ pub enum JobProgress {
     Failed(String),
 }
 
-/// What was found in the Secrets of a validator's keys.
+/// Findings in the Secrets of a validator's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCheck {
-    /// When they were read.
+    /// Time at which the Secrets were read.
     pub at: Timestamp,
     /// The version of the node's pod at that time.
     pub pod: Option<String>,

@@ -26,7 +26,7 @@ use crate::{
 /// Reads one object.
 pub type Read<'a, K> = &'a mut dyn FnMut(&K);
 
-/// What the watches have brought. Each method calls `read` with the objects that there are.
+/// Objects that the watches have brought. Each method calls `read` with the objects that there are.
 pub trait View {
     /// The StatefulSet of this name.
     fn stateful_set(&self, namespace: &str, name: &str, read: Read<'_, StatefulSet>);

@@ -26,7 +26,7 @@ pub fn address(node: &NodeRef, intent: &Intent, candidate: &ObjectMeta) -> Optio
     is_peer.then(|| format!("{name}-0.{name}.{namespace}.svc.cluster.local"))
 }
 
-/// Whether a SeiNode has a label source that selects another of this namespace with these labels: when that
+/// True if a SeiNode has a label source that selects another of this namespace with these labels: when that
 /// one comes, goes or is relabelled, this one has to look again (W19).
 #[must_use]
 pub fn depends_on(object: &SeiNode, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
@@ -37,7 +37,7 @@ pub fn depends_on(object: &SeiNode, namespace: &str, labels: &BTreeMap<String, S
     })
 }
 
-/// Whether labels fulfil an equality selector.
+/// True if labels fulfil an equality selector.
 fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

@@ -20,15 +20,15 @@ use crate::{
 pub struct Plan {
     /// Its identity.
     pub id: PlanId,
-    /// What kind of work it is.
+    /// Kind of work.
     pub kind: PlanKind,
-    /// Whether it goes on.
+    /// Phase of the plan: active or failed.
     pub phase: PlanPhase,
     /// The spec that it was made for. Another spec supersedes it (architecture: newest spec wins at once).
     pub target: Target,
-    /// When it was made.
+    /// Time at which the plan was made.
     pub started_at: Timestamp,
-    /// How many plans for this target have failed in a row, this one included.
+    /// Number of plans for this target that have failed in a row, this one included.
     pub failures: u32,
     /// The unfinished plan that it took the place of, because the spec changed.
     pub supersedes: Option<PlanId>,
@@ -36,7 +36,7 @@ pub struct Plan {
     pub tasks: Vec<Task>,
 }
 
-/// What kind of work a plan is.
+/// Kind of work of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanKind {
     /// Bring a new node up.
@@ -49,7 +49,7 @@ pub enum PlanKind {
     NodeUpdate,
 }
 
-/// Whether a plan goes on.
+/// Phase of a stored plan: it goes on, or has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanPhase {
     /// It does.
@@ -58,7 +58,7 @@ pub enum PlanPhase {
     Failed {
         /// Why, in the words of what failed.
         message: String,
-        /// When another plan is made; `None` when a person has to ask for it.
+        /// Time at which another plan is made; `None` when a person has to ask for it.
         next_attempt: Option<Timestamp>,
     },
 }
@@ -128,7 +128,7 @@ impl Plan {
         self
     }
 
-    /// Where the current task's sidecar is.
+    /// The pod that the current task's sidecar is in.
     pub(crate) fn place(&self) -> Place {
         let left = self.tasks.iter().filter(|task| task.progress != Progress::Complete);
         match left.into_iter().any(|task| task.kind == TaskType::AwaitBootstrapComplete) {
@@ -203,7 +203,7 @@ impl Plan {
         self.phase == PlanPhase::Active
     }
 
-    /// Whether a task of the plan is done.
+    /// True if a task of the plan is done.
     pub(crate) fn has_done(&self, kind: TaskType) -> bool {
         self.tasks.iter().any(|task| task.kind == kind && task.progress == Progress::Complete)
     }
@@ -257,7 +257,7 @@ impl Plan {
     }
 }
 
-/// Whether a plan went back to an earlier task.
+/// Return of a plan to an earlier task: it went back, or could not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rewind {
     /// It did.
@@ -266,7 +266,7 @@ pub(crate) enum Rewind {
     NotMine,
 }
 
-/// Whether another attempt at a task may turn out otherwise.
+/// Chances of another attempt at a task: it may turn out otherwise, or would fail alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chances {
     /// It may.

@@ -27,11 +27,11 @@ pub struct Platform {
     pub resources_default: Requests,
     /// Requests of the `seid` container of archive nodes.
     pub resources_archive: Requests,
-    /// Where the sidecar finds snapshots.
+    /// Bucket in which the sidecar finds snapshots.
     pub snapshot_bucket: Bucket,
-    /// Where the sidecar finds genesis files.
+    /// Bucket in which the sidecar finds genesis files.
     pub genesis_bucket: Bucket,
-    /// Where a replayer's sidecar puts what it found.
+    /// Destination of a replayer's results.
     pub result_export: ResultExport,
 }
 
@@ -53,11 +53,11 @@ pub struct Bucket {
     pub region: String,
 }
 
-/// Where results of a replay go: parameters of the sidecar's task `result-export`.
+/// Destination of a replay's results: parameters of the sidecar's task `result-export`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultExport {
     /// The bucket.
     pub bucket: Bucket,
-    /// What every key in it begins with, exactly as it was set: a prefix that is meant as a folder ends with `/`.
+    /// Prefix of every key in it, exactly as it was set: a prefix that is meant as a folder ends with `/`.
     pub prefix: String,
 }

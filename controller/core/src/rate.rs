@@ -54,19 +54,19 @@ impl Window {
         }
     }
 
-    /// How often it happened within the span, up to the limit.
+    /// Number of times that it happened within the span, up to the limit.
     #[must_use]
     pub fn count(&self, now: Monotonic) -> usize {
         self.times.iter().filter(|time| now.since(**time) < self.span).count()
     }
 
-    /// Whether it happened at least `limit` times within the span.
+    /// True if it happened at least `limit` times within the span.
     #[must_use]
     pub fn is_full(&self, now: Monotonic) -> bool {
         self.count(now) >= self.limit
     }
 
-    /// When it happened last.
+    /// Time at which it happened last.
     #[must_use]
     pub fn last(&self) -> Option<Monotonic> {
         self.times.back().copied()

@@ -50,17 +50,17 @@ pub struct Reconcile {
     status: SeiNodeStatus,
     seen: Observation,
     steps: u32,
-    /// What the response is awaited for.
+    /// Continuation after the response.
     then: Then,
-    /// Whether the SeiNode was found unchanged by a live read, so that a plan that is not stored may be carried out.
+    /// True if the SeiNode was found unchanged by a live read, so that a plan that is not stored may be carried out.
     confirmed: bool,
-    /// Whether the node was being rolled out when the reconcile began.
+    /// True if the node was being rolled out when the reconcile began.
     had_slot: bool,
     /// Events of the statuses that were stored and are not taken yet.
     events: Vec<Event>,
 }
 
-/// What happens after the response.
+/// Continuation after the response.
 #[derive(Clone, Debug)]
 enum Then {
     Decide,
@@ -119,7 +119,7 @@ impl Reconcile {
         &self.status
     }
 
-    /// What was observed.
+    /// Observation of this reconcile.
     #[must_use]
     pub fn seen(&self) -> &Observation {
         &self.seen

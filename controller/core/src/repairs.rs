@@ -1,4 +1,4 @@
-//! How often a field was put back after somebody changed it by hand: two who never agree must not go on for ever.
+//! Count of how often a field was put back after a change by hand: two who never agree must not go on for ever.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{edits::Edit, time::stored};
 
 /// Repairs of the same field that are further apart than this are no dispute.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// So often a field is put back within that time.
+/// Number of times that a field is put back within that time.
 const MOST: usize = 2;
 /// A field with so many times is contested.
 const CONTESTED: usize = 3;
@@ -66,7 +66,7 @@ pub(crate) fn contested(repairs: &[RepairStatus]) -> impl Iterator<Item = &Repai
     repairs.iter().filter(|repair| is_contested(repair))
 }
 
-/// When the next of them is forgotten.
+/// Time at which the next of them is forgotten.
 pub(crate) fn next(repairs: &[RepairStatus]) -> Option<Timestamp> {
     contested(repairs)
         .filter_map(|repair| repair.times.first())

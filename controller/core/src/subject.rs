@@ -13,17 +13,17 @@ use crate::{
 /// The subject of a reconcile: the node's identity and what its object asks for, parsed once.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Which node.
+    /// Identity of the node.
     pub node: NodeRef,
-    /// When it was created: the older of two nodes that want the same thing gets it.
+    /// Time of its creation: the older of two nodes that want the same thing gets it.
     pub created: Timestamp,
     /// Generation of the spec.
     pub generation: i64,
-    /// Whether it is being deleted.
+    /// State of its deletion.
     pub deletion: Deletion,
-    /// Whether it still carries the earlier operator's finalizer.
+    /// The earlier operator's finalizer, if the node still carries it.
     pub finalizer: LegacyFinalizer,
-    /// Whether a person wants nothing to be changed for it.
+    /// Suspension by a person, who wants nothing to be changed for the node.
     pub suspension: Suspension,
     /// The value of annotation `sei.io/retry`.
     pub retry: Option<String>,
@@ -33,7 +33,7 @@ pub struct Subject {
     pub adopt: Option<String>,
     /// Its data volume, as far as the spec can be read.
     pub data_volume: DataVolume,
-    /// What it asks for, or every rule that its spec breaks.
+    /// Intent of its spec, or every rule that the spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
 }
 

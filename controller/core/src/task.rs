@@ -30,28 +30,28 @@ pub(crate) const LOST_BY_THE_SIDECAR: &str = "the sidecar no longer knew the tas
 /// One task of a plan and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// What it does.
+    /// Type of the task.
     pub kind: TaskType,
     /// Identity of the present attempt.
     pub id: TaskId,
-    /// How far it has come.
+    /// Progress of the task.
     pub progress: Progress,
     /// Number of the present attempt, from 0.
     pub attempt: u32,
     /// The present attempt is not made before this time.
     pub not_before: Option<Timestamp>,
-    /// What went wrong last.
+    /// Message of the last error.
     pub error: Option<String>,
 }
 
-/// How far a task has come.
+/// Progress of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Not begun.
     Pending,
     /// Handed to the sidecar at this time.
     Running {
-        /// When.
+        /// Time of the hand-over.
         submitted_at: Timestamp,
     },
     /// Done.
@@ -60,7 +60,7 @@ pub enum Progress {
     Failed,
 }
 
-/// Which pod the sidecar of a task is in.
+/// The pod that the sidecar of a task is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// That of the bootstrap Job.
@@ -69,7 +69,7 @@ pub(crate) enum Place {
     Node,
 }
 
-/// What a task wants next, seen the present facts.
+/// Next step of a task, given the present facts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// It is done.
@@ -136,16 +136,16 @@ fn starting(pod: &Pod, now: Timestamp) -> Step {
 /// Why a task does nothing now, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
-    /// What is waited for, in words without numbers that change.
+    /// Reason to wait, in words without numbers that change.
     pub(crate) why: String,
-    /// When to look again.
+    /// Time of the next look.
     pub(crate) until: Until,
 }
 
-/// When to look again at a node that rests.
+/// Time of the next look at a node that rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// When something changes that is watched.
+    /// The next change of something that is watched.
     Event,
     /// At this time, or when something changes.
     At(Timestamp),

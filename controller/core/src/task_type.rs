@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-/// Who carries a task out.
+/// Executor of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// This operator, through the API server.
@@ -15,7 +15,7 @@ pub enum By {
     Background,
 }
 
-/// Who may have a failed task run again.
+/// Authority that may have a failed task run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rerun {
     /// The operator, by itself.
@@ -36,7 +36,7 @@ pub enum Writes {
 /// Makes the tasks out of one table: name, who carries it out, how often it is tried again before its plan fails.
 macro_rules! tasks {
     ($($(#[$doc:meta])+ $id:ident: $name:literal, $by:ident, $retries:literal;)+) => {
-        /// What a task does. The names are a contract (plans-tasks-sidecar §4.1): people and sidecars read them.
+        /// Type of a task. The names are a contract (plans-tasks-sidecar §4.1): people and sidecars read them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum TaskType {
             $($(#[$doc])+ $id,)+
@@ -51,13 +51,13 @@ macro_rules! tasks {
                 match self { $(Self::$id => $name,)+ }
             }
 
-            /// Who carries it out.
+            /// Executor of the task.
             #[must_use]
             pub fn by(self) -> By {
                 match self { $(Self::$id => By::$by,)+ }
             }
 
-            /// How often a failed task is tried again before its plan fails (plans-tasks-sidecar §3.4).
+            /// Number of times that a failed task is retried before its plan fails (plans-tasks-sidecar §3.4).
             #[must_use]
             pub fn max_retries(self) -> u32 {
                 match self { $(Self::$id => $retries,)+ }
@@ -127,7 +127,7 @@ impl TaskType {
         Self::ALL.iter().copied().find(|task| task.as_str() == name)
     }
 
-    /// Whether a task that failed may be run again, by a further attempt or by another plan.
+    /// Authority that may have a failed task run again, by a further attempt or by another plan.
     #[must_use]
     pub fn rerun(self) -> Rerun {
         match self {
@@ -156,7 +156,7 @@ impl TaskType {
         }
     }
 
-    /// Whether it only looks whether what others provide is there: nothing of the node has been made before it is done.
+    /// True if it only checks that what others provide is there: nothing of the node has been made before it is done.
     #[must_use]
     pub fn is_precondition(self) -> bool {
         matches!(self, Self::EnsureDataPvc | Self::ValidateSigningKey | Self::ValidateNodeKey)

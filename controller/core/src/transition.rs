@@ -1,5 +1,5 @@
-//! What a change of a SeiNode may not do, whatever the spec that comes of it: swap the data, the chain or the keys
-//! under a node that exists (crd-and-workload §1.2).
+//! Changes of a SeiNode that are not allowed, whatever the spec that comes of them: to swap the data, the chain or the
+//! keys under a node that exists (crd-and-workload §1.2).
 //!
 //! Only admission sees both the old and the new object, so only there these rules can be held. Most of them stand as
 //! CEL beside the fields too; what CEL cannot hold is said at the rule.
@@ -8,7 +8,7 @@ use seinode_api::{SeiNode, SeiNodeSpec, names::MAX_NAME_LENGTH, spec};
 
 use crate::violation::Violation;
 
-/// What is wrong with a new object beyond what [`crate::intent::Intent::parse`] says of every object.
+/// Violations by a new object beyond those that [`crate::intent::Intent::parse`] finds in every object.
 #[must_use]
 pub fn creation(new: &SeiNode) -> Vec<Violation> {
     let name = new.metadata.name.as_deref().unwrap_or_default();

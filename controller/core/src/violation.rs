@@ -9,7 +9,7 @@ pub struct Violation {
     pub field: String,
     /// The rule that it breaks.
     pub rule: String,
-    /// What to do.
+    /// Remedy: what to do.
     pub remedy: String,
 }
 

@@ -25,7 +25,7 @@ struct Series {
     /// Name of the first event.
     first: String,
     count: i32,
-    /// When the count was reported last.
+    /// Time at which the count was reported last.
     told: Instant,
 }
 
@@ -40,13 +40,13 @@ pub(super) enum Repetition {
     Reported {
         /// Name of the first event.
         first: String,
-        /// How often it happened.
+        /// Number of times that it happened.
         count: i32,
     },
 }
 
 impl Dedup {
-    /// Whether the event is a repetition; from now on it is one.
+    /// Records the event, and returns whether it is a repetition; from now on it is one.
     pub(super) fn repetition(&mut self, event: &Event, now: Instant) -> Repetition {
         let of = event.regarding.as_ref().and_then(|it| it.uid.clone()).unwrap_or_default();
         let key = (of, event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default());

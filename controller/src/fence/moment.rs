@@ -15,17 +15,17 @@ impl Moment {
         Self(Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or(Duration::MAX))
     }
 
-    /// So much later.
+    /// The moment that is `later` after this one.
     pub(crate) fn plus(self, later: Duration) -> Self {
         Self(self.0.saturating_add(later))
     }
 
-    /// How long after `earlier` this is; zero when it is before.
+    /// Time from `earlier` until this; zero when this is before it.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// So long after the start of the machine.
+    /// The moment at this time after the start of the machine.
     #[cfg(test)]
     pub(crate) fn of(since_start: Duration) -> Self {
         Self(since_start)

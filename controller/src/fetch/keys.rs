@@ -29,7 +29,7 @@ pub(super) async fn read(context: &Context, node: &NodeRef, intent: &Intent, see
     Fetched::Keys(KeyCheck::new(seen, signing, p2p))
 }
 
-/// What is found of the signing key in a Secret.
+/// Finding about the signing key in a Secret.
 pub(super) async fn signing_key(context: &Context, namespace: &str, secret: &str) -> Finding<SigningKey> {
     find(context, namespace, secret, keys::signing_key).await
 }

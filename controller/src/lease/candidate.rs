@@ -18,16 +18,16 @@ use crate::fence::Moment;
 /// The times of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// How long others wait for a renewal before they take over.
+    /// Time that others wait for a renewal before they take over.
     pub duration: Duration,
-    /// How long after its last renewal a leader acts; less than `duration`.
+    /// Time after its last renewal for which a leader acts; less than `duration`.
     pub renew_deadline: Duration,
     /// The pause between two looks, and between two renewals.
     pub retry: Duration,
 }
 
 impl Default for Terms {
-    /// Those of controller-runtime, which the original operator has.
+    /// The times of controller-runtime, which the original operator has.
     fn default() -> Self {
         Self {
             duration: Duration::from_secs(15),
@@ -37,7 +37,7 @@ impl Default for Terms {
     }
 }
 
-/// How a candidate stands.
+/// Standing of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Another leads, or nobody.
@@ -72,15 +72,15 @@ pub(crate) struct Candidate {
     version: Option<Version>,
     /// Right before the last write that was stored was sent: since then it leads.
     renewed: Option<Moment>,
-    /// Who took the Lease from it.
+    /// Identity of the process that took the Lease from it.
     usurper: Option<String>,
 }
 
-/// What the Lease said last.
+/// Last record that was read from the Lease.
 #[derive(Clone, Debug)]
 struct Seen {
     record: Record,
-    /// When that was seen first.
+    /// Time at which the record was seen first.
     since: Moment,
 }
 
@@ -93,12 +93,12 @@ impl Candidate {
         &self.terms
     }
 
-    /// What the Lease said last.
+    /// Last record that was read from the Lease.
     pub(crate) fn record(&self) -> Option<&Record> {
         self.seen.as_ref().map(|seen| &seen.record)
     }
 
-    /// How it stands now.
+    /// Present standing of the candidate.
     pub(crate) fn standing(&self, now: Moment) -> Standing {
         match (&self.usurper, self.renewed) {
             (Some(holder), _) => Standing::Deposed(Deposed::Taken(holder.clone())),

@@ -1,4 +1,4 @@
-//! What a Lease says, in client-go's form (`resourcelock.LeaderElectionRecord`), as values.
+//! Content of a Lease, in client-go's form (`resourcelock.LeaderElectionRecord`), as values.
 //!
 //! Reading never fails: what is missing or makes no sense takes the value that keeps the reader waiting longer.
 
@@ -11,18 +11,18 @@ use k8s_openapi::{
 };
 use serde_json::{Value, json};
 
-/// What a Lease says.
+/// Content of a Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// Who holds it; empty for nobody.
+    /// Identity of the holder; empty for nobody.
     pub(crate) holder: String,
-    /// How long it is good for after a renewal; `None` where it does not say.
+    /// Validity after a renewal; `None` where the Lease does not say.
     pub(crate) duration: Option<Duration>,
-    /// When the holder got it, by its wall clock. For people only.
+    /// Time at which the holder got it, by its wall clock. For people only.
     pub(crate) acquired: Option<Timestamp>,
-    /// When the holder wrote it last, by its wall clock. For people; and it tells one renewal from another.
+    /// Time at which the holder wrote it last, by its wall clock. For people; and it tells one renewal from another.
     pub(crate) renewed: Option<Timestamp>,
-    /// How often the holder changed.
+    /// Number of times that the holder changed.
     pub(crate) transitions: i32,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Write {
     pub(crate) over: Option<Version>,
 }
 
-/// What became of a write.
+/// Outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     /// It is stored, as this version.

@@ -1,4 +1,4 @@
-//! What is counted and measured when a status is stored: phases, plans, losses of readiness (plans-tasks-sidecar §7).
+//! Metrics counted and measured when a status is stored: phases, plans, losses of readiness (plans-tasks-sidecar §7).
 
 use jiff::Timestamp;
 use kube::ResourceExt;

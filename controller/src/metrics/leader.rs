@@ -1,4 +1,4 @@
-//! Whether this replica leads, read from its fence at the scrape.
+//! Leadership of this replica, read from its fence at the scrape.
 
 use prometheus::{
     IntGauge, Opts,

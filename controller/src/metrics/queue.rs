@@ -15,7 +15,7 @@ use prometheus::{
 /// Since when each node waits, by namespace and name.
 type Waiting = Arc<Mutex<BTreeMap<(String, String), Instant>>>;
 
-/// Who waits for a reconcile. Clones share it.
+/// Nodes that wait for a reconcile. Clones share it.
 #[derive(Clone)]
 pub(super) struct Queue {
     waiting: Waiting,

@@ -50,7 +50,7 @@ struct Gauges {
     blocked: GaugeVec,
     /// 1 while the gate is open, as far as is known.
     ready: GaugeVec,
-    /// How many nodes have a plan that goes on.
+    /// Number of nodes that have a plan that goes on.
     active: GaugeVec,
 }
 

@@ -1,4 +1,4 @@
-//! Whether what takes hours gets on: when a sidecar last said that it is at work, and which bootstraps have a pod that runs.
+//! Progress of what takes hours: the last time that a sidecar said it is at work, and the bootstraps whose pod runs.
 //!
 //! In memory only. After a restart a node that restores is known again with the first answer, within seconds.
 
@@ -21,11 +21,11 @@ const HEARD: Duration = Duration::from_secs(30);
 /// Namespace and name of a node.
 type Name = (String, String);
 
-/// When sidecars said last that they are at work. Clones share it.
+/// Times at which sidecars last said that they are at work. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Work(Arc<Mutex<BTreeMap<Name, Instant>>>);
 
-/// What gets on at the moment of a scrape.
+/// Work that progresses at the moment of a scrape.
 pub(super) struct AtWork {
     sidecars: BTreeSet<Name>,
     bootstraps: BTreeSet<Name>,
@@ -42,7 +42,7 @@ impl Work {
         self.lock().remove(&(namespace.to_owned(), name.to_owned()));
     }
 
-    /// What gets on now.
+    /// Work that progresses now.
     pub(super) fn now(&self, fleet: &Fleet) -> AtWork {
         let heard = self.lock();
         let lately = heard.iter().filter(|(_, since)| since.elapsed() < HEARD);
@@ -55,7 +55,7 @@ impl Work {
 }
 
 impl AtWork {
-    /// Whether a task that takes hours gets on; `None` for one that does not take long.
+    /// Progress of a task that takes hours: true if it does progress; `None` for one that does not take long.
     pub(super) fn on(&self, task: TaskType, namespace: &str, name: &str) -> Option<bool> {
         let node = (namespace.to_owned(), name.to_owned());
         match task {

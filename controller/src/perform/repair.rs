@@ -1,5 +1,5 @@
-//! What server-side apply cannot put right: fields that others put beside ours, or in the place of ours. JSON patches, each
-//! for the one version of the object that was read.
+//! Repairs that server-side apply cannot make: of fields that others put beside ours, or in the place of ours. JSON
+//! patches, each for the one version of the object that was read.
 
 use std::fmt::Debug;
 
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::{api_error, context::Context};
 
-/// How often an apply is repeated that a write of another field made late.
+/// Number of times that an apply is repeated that a write of another field made late.
 const CHANCES: usize = 5;
 
 /// Takes fields out of a child.

@@ -1,4 +1,4 @@
-//! When a sidecar is probed again.
+//! Schedule by which a sidecar is probed again.
 
 use std::time::{Duration, Instant};
 
@@ -26,9 +26,9 @@ const CROWD: usize = 100;
 pub(super) struct Schedule {
     /// Since when it does not answer.
     silent_since: Option<Instant>,
-    /// How often it did not, in a row, after the hurry.
+    /// Number of times in a row that it did not, after the hurry.
     slow: u32,
-    /// How often it answered since a container was started or stopped.
+    /// Number of times that it answered since a container was started or stopped.
     answered: u32,
 }
 
@@ -38,7 +38,7 @@ impl Schedule {
         Self { silent_since: None, slow: 0, answered: 0 }
     }
 
-    /// Whether it is asked as fast as useful.
+    /// True if it is asked as fast as useful.
     pub(super) fn is_hurried(&self) -> bool {
         self.silent_since.is_some_and(|since| since.elapsed() < HURRY)
     }

@@ -16,7 +16,7 @@ const MAX_BODY: usize = 1 << 20;
 /// More than any message that a person wants to read in status.
 const MAX_WORDS: usize = 1_000;
 
-/// What the sidecar says of a task.
+/// Report of the sidecar on a task.
 #[derive(Deserialize)]
 struct Task {
     status: String,

@@ -1,4 +1,4 @@
-//! How far the watches are: which have listed everything once, and what is wrong with those that have not.
+//! Progress of the watches: which have listed everything once, and what is wrong with those that have not.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::trouble;
 use crate::readiness::Gate;
 
-/// How many watches have not listed everything once. A pass waits for zero: before that an object that is
+/// Number of watches that have not listed everything once. A pass waits for zero: before that an object that is
 /// only not listed yet would look as if it did not exist.
 #[derive(Clone)]
 pub(crate) struct Unsynced(Arc<Sender<usize>>);
@@ -29,10 +29,10 @@ pub(super) struct Progress {
     gate: Gate,
     unsynced: Unsynced,
     plural: String,
-    /// How often it was opened anew.
+    /// Number of times that it was opened anew.
     restarts: IntCounter,
     listed: Listed,
-    /// What was wrong last; the same trouble is logged once, however often it is met.
+    /// Last trouble; the same trouble is logged once, however often it is met.
     trouble: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a watch, in words that say what to do.
+//! Trouble of a watch, in words that say what to do.
 
 use kube::{core::Status, runtime::watcher};
 

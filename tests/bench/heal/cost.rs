@@ -8,7 +8,7 @@ use crate::{fleet::Fleet, harness::Verdict, requests::Requests};
 
 /// Percent of one core, with probes every 5 s.
 const CPU: f64 = 3.0;
-/// So long it is watched.
+/// Time for which the fleet is watched.
 const WINDOW: Duration = Duration::from_secs(60);
 
 pub async fn at_rest(fleet: &Fleet<'_>) -> [Verdict; 2] {

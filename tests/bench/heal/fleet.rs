@@ -118,7 +118,7 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// When the process began to answer that began last, and when mark-ready came to it.
+/// Time at which the newest process began to answer, and time at which mark-ready came to it.
 fn healed(sidecar: &sidecar_sim::Node, since: Timestamp) -> Option<(Timestamp, Timestamp)> {
     let began = sidecar.starts().last().copied().filter(|at| *at >= since)?;
     let runs = sidecar.executions();

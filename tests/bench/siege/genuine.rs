@@ -24,7 +24,7 @@ const WITHIN: Duration = Duration::from_secs(1);
 const PROBE: Duration = Duration::from_millis(100);
 const PROBE_MOST: Duration = Duration::from_secs(5);
 
-/// What became of the reviews.
+/// Outcome of the reviews.
 pub struct Tally {
     pub sent: u32,
     pub late: u32,

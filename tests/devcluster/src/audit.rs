@@ -30,7 +30,7 @@ pub struct Request {
     pub stage: Stage,
     /// The HTTP status.
     pub code: u16,
-    /// When the request came in.
+    /// Time at which the request came in.
     pub received: Timestamp,
 }
 

@@ -33,7 +33,7 @@ pub enum Event {
     },
     /// Official release files are being downloaded. Repeated every second.
     Downloading {
-        /// How many of them are not complete.
+        /// Number of them that are not complete.
         files: usize,
         /// Bytes of all files so far.
         received: u64,
@@ -67,7 +67,7 @@ pub enum Event {
         tools: Vec<Tool>,
         /// It is the `number`th of `of` builds, counted from 1.
         number: usize,
-        /// How many builds there are.
+        /// Number of builds.
         of: usize,
         /// Since this build began; zero in the first event.
         elapsed: Duration,

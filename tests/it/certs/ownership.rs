@@ -1,4 +1,4 @@
-//! Who owns the fields of a configuration: its entries belong to whoever installs them, with server-side apply too.
+//! Owners of the fields of a configuration: its entries belong to whoever installs them, with server-side apply too.
 
 use std::sync::Arc;
 

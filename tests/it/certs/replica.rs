@@ -29,7 +29,7 @@ use crate::kit::{eventually, wait::DEADLINE};
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// What a replica is started with.
+/// Settings that a replica is started with.
 #[derive(Clone)]
 pub struct ReplicaSettings {
     pub client: Client,
@@ -41,7 +41,7 @@ pub struct ReplicaSettings {
 
 pub struct Replica {
     pub handle: Handle,
-    /// How many seconds its wall clock is ahead.
+    /// Number of seconds that its wall clock is ahead.
     pub ahead: Arc<AtomicI64>,
     pub address: SocketAddr,
     _ends_with_it: DropGuard,

@@ -32,7 +32,7 @@ impl Dashboard {
         self.content["panels"].as_array().unwrap().iter()
     }
 
-    /// Where each query is, and what it is, with values in place of variables.
+    /// Place and text of each query, with values in place of variables.
     pub fn queries(&self) -> impl Iterator<Item = (String, String)> {
         self.panels().flat_map(move |panel| {
             let place = format!("{}, {}", self.name, panel["title"]);

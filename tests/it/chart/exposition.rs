@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::kit::Operator;
 
-/// How often it is looked: what is there for a moment only has to be seen as well.
+/// Interval between two looks: what is there for a moment only has to be seen as well.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// One series: what it is called and what it is of.
@@ -45,7 +45,7 @@ impl Seen {
         Self { all, looking }
     }
 
-    /// What was seen so far.
+    /// Series that were seen so far.
     pub fn so_far(&self) -> Vec<Series> {
         self.all.lock().unwrap().keys().cloned().collect()
     }

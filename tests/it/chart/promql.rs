@@ -1,4 +1,4 @@
-//! What expressions select, as the parser of Prometheus itself reads them.
+//! Selectors of expressions, as the parser of Prometheus itself reads them.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::exposition::Series;
 
-/// What an expression selects.
+/// Selection of an expression.
 #[derive(Debug, Deserialize)]
 pub struct Expression {
     /// Each is a list of matchers that all have to hold.
@@ -23,7 +23,7 @@ pub struct Expression {
     error: String,
 }
 
-/// What is asked of one label.
+/// Condition on one label.
 #[derive(Deserialize)]
 pub struct Matcher {
     label: String,
@@ -57,7 +57,7 @@ impl fmt::Debug for Matcher {
 }
 
 impl Matcher {
-    /// Whether a series fulfils it; a label that it does not have is empty.
+    /// True if a series fulfils it; a label that it does not have is empty.
     pub fn takes(&self, series: &Series) -> bool {
         let value = match self.label.as_str() {
             "__name__" => &series.name,

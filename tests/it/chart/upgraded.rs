@@ -125,12 +125,12 @@ impl Load {
     }
 }
 
-/// What is tried: each answer shows whether a webhook was asked.
+/// Call that is tried: each answer shows whether a webhook was asked.
 #[derive(Clone, Copy)]
 enum Call {
     /// A SeiNode is created, and labelled.
     Created,
-    /// One that runs gets another spec.
+    /// A SeiNode that runs gets another spec.
     Changed,
     /// A StatefulSet that rolls by itself is made OnDelete.
     Rolled,

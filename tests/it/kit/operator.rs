@@ -127,7 +127,7 @@ impl Operator {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
-    /// Where its endpoint `health`, `metrics` or `webhooks` listens.
+    /// Address at which its endpoint `health`, `metrics` or `webhooks` listens.
     pub async fn address(&self, endpoint: &str) -> String {
         eventually(&format!("{endpoint} listens"), async || {
             let log = self.log();

@@ -23,7 +23,7 @@ use super::World;
 
 const SIDECARS: &str = "/sidecars";
 
-/// When the operator is stopped.
+/// Moment at which the operator is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The request does not reach its goal, or late.

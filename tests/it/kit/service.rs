@@ -18,7 +18,7 @@ use super::{Operator, eventually};
 /// Period of readiness checks; that of a kubelet is a few seconds.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// Where connections go, and until when.
+/// Service that routes connections to its members until it is dropped.
 pub struct Service {
     pub port: u16,
     routes: Arc<Routes>,

@@ -1,4 +1,4 @@
-//! What a scenario runs: a function of its fixture, waiting or blocking.
+//! Body of a scenario: a function of its fixture, waiting or blocking.
 
 use std::any::{Any, type_name};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Body {
     }
 }
 
-/// What a scenario may return.
+/// Return value of a scenario.
 pub trait Outcome {
     /// The outcome as the runner reports it.
     ///

@@ -17,7 +17,7 @@ pub struct Scenario {
     pub(crate) tier: Tier,
 }
 
-/// When a scenario begins. Within one order it is alphabetical.
+/// Turn of a scenario. Within one order it is alphabetical.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Order {
     First,
@@ -25,7 +25,7 @@ pub(crate) enum Order {
     Last,
 }
 
-/// Which command runs a scenario.
+/// Command that runs a scenario.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
     /// `cargo test`.

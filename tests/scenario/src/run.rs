@@ -11,10 +11,10 @@ use crate::registry::{self, Scenario, Tier};
 use crate::timing::Times;
 use crate::{Body, Fixture, seed};
 
-/// How a program runs its scenarios.
+/// Settings by which a program runs its scenarios.
 #[derive(Default)]
 pub struct Settings {
-    /// How many scenarios run side by side, unless `--test-threads` says otherwise; 0 for as many as there are cores.
+    /// Number of scenarios that run side by side, unless `--test-threads` says otherwise; 0 for one per core.
     pub at_once: usize,
     /// Looks whether this machine can run the scenarios at all.
     pub precondition: Option<Precondition>,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many scenarios the report names.
+/// Number of scenarios that the report names.
 const REPORTED: usize = 10;
 
 /// The durations of the scenarios that have ended.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::home::made_up_node_id;
 
-/// Whom a sidecar reaches.
+/// Hosts that a sidecar reaches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
     /// Hosts that the simulation knows.

@@ -32,9 +32,9 @@ pub struct Limits {
     pub inline: usize,
     /// Most bodies that are reviewed on the blocking pool at once. One core is left for small bodies where there are several.
     pub pool: usize,
-    /// How long to go on serving after the stop.
+    /// Time to go on serving after the stop.
     pub grace: Duration,
-    /// How long requests that are under way may take after that.
+    /// Longest time that requests under way may take after that.
     pub finish: Duration,
     /// Pause when the machine has no file descriptor left.
     pub exhausted: Duration,

@@ -56,7 +56,7 @@ impl State {
     }
 }
 
-/// When a phase times out; `None` where something else bounds it.
+/// Time at which a phase times out; `None` where something else bounds it.
 pub(super) fn end_of((phase, since): (Phase, Instant), limits: &Limits) -> Option<Instant> {
     let lasts: Option<Duration> = match phase {
         Phase::Handshake => Some(limits.handshake),

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Ending {
     /// After the summary.
     AtOnce,
-    /// When somebody asks for it.
+    /// At somebody's request.
     OnInterrupt,
 }
 

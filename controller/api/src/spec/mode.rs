@@ -39,12 +39,12 @@ pub struct Archive {
 pub struct Replayer {
     /// State to replay from: an S3 snapshot. Used only when the node first comes up.
     pub snapshot: Snapshot,
-    /// What to do with the results. Absent: nothing.
+    /// Use of the results. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_export: Option<ResultExport>,
 }
 
-/// What to do with a replayer's results.
+/// Use of a replayer's results.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::stricter(

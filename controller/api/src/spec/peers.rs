@@ -1,4 +1,4 @@
-//! Where a node finds its peers.
+//! Sources of a node's peers.
 
 use std::collections::BTreeMap;
 

@@ -27,11 +27,11 @@ pub struct Snapshot {
     /// Tendermint state sync: the state comes from peers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_sync: Option<StateSync>,
-    /// How long the light client trusts a header, as a duration such as 336h or 168h30m. Absent: the sidecar's
-    /// default.
+    /// Time for which the light client trusts a header, as a duration such as 336h or 168h30m. Absent: the
+    /// sidecar's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_period: Option<String>,
-    /// How many blocks before the snapshot to fetch after it was restored. Absent or 0: none.
+    /// Number of blocks before the snapshot to fetch after it was restored. Absent or 0: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub backfill_blocks: Option<i64>,
@@ -77,7 +77,7 @@ pub struct SnapshotGeneration {
      publish"
 ).field_path(".keepRecent"))]
 pub struct TendermintGeneration {
-    /// How many snapshots to keep on the volume; older ones are deleted. At least 2 with publish.
+    /// Number of snapshots to keep on the volume; older ones are deleted. At least 2 with publish.
     #[schemars(range(min = 1))]
     pub keep_recent: i32,
     /// Set it to {} to have snapshots uploaded to the platform's bucket.

@@ -57,10 +57,10 @@ pub struct GenesisCeremony {
     /// Chain that is founded.
     #[schemars(length(min = 1))]
     pub chain_id: String,
-    /// What the validator stakes on itself, in coin notation such as 10000000usei.
+    /// Self-delegation of the validator, in coin notation such as 10000000usei.
     #[schemars(length(min = 1))]
     pub staking_amount: String,
-    /// What the validator's account holds at genesis, in coin notation.
+    /// Balance of the validator's account at genesis, in coin notation.
     #[schemars(length(min = 1))]
     pub account_balance: String,
     /// Genesis parameters to set, as the text of a JSON object with dotted keys.
@@ -71,7 +71,7 @@ pub struct GenesisCeremony {
     pub index: i32,
 }
 
-/// Where a key comes from. A Secret is the only kind of source so far.
+/// Source of a key. A Secret is the only kind of source so far.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::rule("has(self.secret)", "this key has no source; set secret.secretName")

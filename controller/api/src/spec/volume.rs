@@ -1,11 +1,11 @@
-//! Where the data volume comes from.
+//! Source of the data volume.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rules;
 
-/// Where the data volume comes from, and whether it outlives the node.
+/// Source of the data volume, and whether it outlives the node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::stricter(

@@ -1,4 +1,4 @@
-//! What an earlier operator left in a status is read as far as it is understood, and never in the way.
+//! Leftovers of an earlier operator in a status are read as far as they are understood, and never in the way.
 
 use serde_json::{Value, json};
 

@@ -52,7 +52,7 @@ fn has_dependents(world: &World, uid: &str) -> bool {
     world.api.all().any(|object| blocks(object))
 }
 
-/// What is deleted for an owner that waits is deleted with its own dependents first.
+/// Deletes an object whose owner is deleted: for an owner that waits, with its own dependents first.
 pub fn collect(world: &mut World, key: &Key) {
     let Some(object) = world.api.get(key) else { return };
     let mut owners = object.meta().owner_references.iter().flatten();

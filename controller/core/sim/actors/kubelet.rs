@@ -23,7 +23,7 @@ use crate::{
     world::World,
 };
 
-/// How `seid` of a bootstrap pod exits.
+/// Exit code of `seid` in a bootstrap pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Zero,

@@ -49,7 +49,7 @@ fn for_set(world: &World, object: &Rc<Object>) -> Vec<Deed> {
     }
 }
 
-/// What is to be done about the pods of a set, as its controller knows it.
+/// Next deed about the pods of a set, as its controller knows it.
 fn on_pods(world: &World, object: &Rc<Object>) -> Option<Deed> {
     let (key, set) = (object.key(), object.set()?);
     let spec = set.spec.as_ref()?;
@@ -127,7 +127,7 @@ pub fn is_finished(job: &Job) -> bool {
         .any(|it| ["Complete", "Failed"].contains(&it.type_.as_str()) && it.status == "True")
 }
 
-/// What a pod means for its Job: success, or failure with the words of a condition.
+/// Result that a pod means for its Job: success, or failure with the words of a condition.
 fn counts(pod: &Object) -> Option<Result<(), &'static str>> {
     let phase = pod.pod()?.status.as_ref().and_then(|status| status.phase.as_deref());
     match phase {
@@ -140,7 +140,7 @@ fn counts(pod: &Object) -> Option<Result<(), &'static str>> {
     }
 }
 
-/// Whether a Job has still to take note of how its pod ended: until then a finalizer keeps the pod.
+/// True if a Job has still to take note of how its pod ended: until then a finalizer keeps the pod.
 pub fn is_awaited(world: &World, pod: &Object) -> bool {
     let job = pod.controller().filter(|owner| owner.kind == "Job");
     let job = job.and_then(|owner| world.api.list(Kind::Job).find(|job| job.uid() == owner.uid));

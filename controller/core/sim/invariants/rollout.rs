@@ -1,4 +1,4 @@
-//! What must hold of rollouts, whatever happens.
+//! Invariants of rollouts, which must hold whatever happens.
 
 use seinode_api::names;
 use seinode_core::{
@@ -59,7 +59,7 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
 const REVISION: &str = names::REVISION_LABEL;
 const TEMPLATE_HASH: &str = names::TEMPLATE_HASH_ANNOTATION;
 
-/// Whether a pod is what its StatefulSet would make now. Where a person changed the set since we applied it, or a second
+/// True if a pod is what its StatefulSet would make now. If a person changed the set since we applied it, or a second
 /// operator did, nobody can know in time.
 fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
     let key = node.beside(Kind::Set, &node.name);
@@ -75,7 +75,7 @@ fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
         })
 }
 
-/// Whether the set is what the spec asks for now, whoever has stored that it is.
+/// True if the set is what the spec asks for now, whoever has stored that it is.
 fn is_as_rendered(world: &World, touch: &Touch<'_>) -> bool {
     let Ok(intent) = &touch.subject.intent else { return false };
     let set = world.api.get(&touch.node.beside(Kind::Set, &touch.node.name));
@@ -97,7 +97,7 @@ fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     broken("no pod goes while its volume would go with it", format!("{:?} and {key}", touch.effect))
 }
 
-/// What is handed to the sidecar of a node that is being rolled out.
+/// Checks a task that is handed to the sidecar of a node that is being rolled out.
 fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<(), Violation> {
     let plan =
         touch.status.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate);
@@ -130,10 +130,11 @@ fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<
     Ok(())
 }
 
-/// What is on the volume already may be written again although the gate is open. That is what happens when the spec goes
-/// back before its pod was replaced: whether the configuration in between got to the volume cannot be told, the pod is
-/// already of the revision that is wanted, and a pod of the present revision is never deleted. The peers are written
-/// after config-apply, which overwrites them: their addresses are no part of a revision, so any may be written then.
+/// True if this was written to the volume before: then it may be written again although the gate is open. That is what
+/// happens when the spec goes back before its pod was replaced: whether the configuration in between got to the volume
+/// cannot be told, the pod is already of the revision that is wanted, and a pod of the present revision is never
+/// deleted. The peers are written after config-apply, which overwrites them: their addresses are no part of a revision,
+/// so any may be written then.
 fn is_written(world: &World, pod: &Object, submission: &Submission) -> bool {
     let Some(volume) = world.sidecars.volume(pod.uid()) else { return true };
     let config = world.sidecars.written(volume, TaskType::ConfigApply);

@@ -1,5 +1,5 @@
-//! What must hold once the world has come to rest: every node is where its newest spec wants it, or says why not; and
-//! what the conditions say is true.
+//! Invariants that must hold once the world has come to rest: every node is where its newest spec wants it, or says why
+//! not; and what the conditions say is true.
 
 mod keys;
 mod rollout;
@@ -134,7 +134,7 @@ impl Rested<'_> {
         }
     }
 
-    /// What is said of the pod and its sidecar is true.
+    /// Checks that what is said of the pod and its sidecar is true.
     fn facts(&self, intent: &Intent) -> Result<(), Violation> {
         // One that nothing controls is no pod of the node: a person orphaned it.
         let pod = self.pod().filter(|pod| pod.controller().is_some() && !self.has_a_foreign_set());
@@ -190,7 +190,7 @@ impl Rested<'_> {
         }
     }
 
-    /// What keeps the node from running, seen from outside, and how it has to say so.
+    /// Obstacle that keeps the node from running, seen from outside, and how it has to say so.
     fn obstacle(&self, intent: &Intent) -> Option<Obstacle> {
         if self.status.phase == Some(Phase::Running) {
             // It was adopted, and its pod was orphaned before it held its key.
@@ -350,11 +350,11 @@ impl Rested<'_> {
     }
 }
 
-/// What keeps a node from running, and how it has to say so.
+/// Obstacle that keeps a node from running, and how it has to say so.
 struct Obstacle {
     condition: &'static str,
     reason: &'static str,
-    /// What the message has to name.
+    /// Names that the message has to contain.
     names: String,
 }
 

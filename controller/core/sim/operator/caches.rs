@@ -1,4 +1,4 @@
-//! What the watches have brought: one for each kind, each of which may be behind by some changes.
+//! Caches of what the watches have brought: one for each kind, each of which may be behind by some changes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,13 +25,13 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Caches {
     objects: BTreeMap<Key, Rc<Object>>,
-    /// How many changes of each kind were brought.
+    /// Number of changes of each kind that were brought.
     read: BTreeMap<Kind, usize>,
-    /// How many of the newest changes of each kind are held back.
+    /// Number of the newest changes of each kind that are held back.
     pub lag: BTreeMap<Kind, usize>,
 }
 
-/// What is to be done about a change.
+/// Consequences of a change.
 #[derive(Clone, Debug, Default)]
 pub struct News {
     /// Nodes that need a pass.
@@ -42,7 +42,7 @@ pub struct News {
     pub node: Option<Rc<Object>>,
 }
 
-/// Whether a change that is held back may be brought.
+/// Decision on a change that is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
     Stays,
@@ -98,7 +98,7 @@ impl Caches {
         self.read.get(&kind).copied().unwrap_or_default()
     }
 
-    /// Whom a change concerns (`controller/src/watch.rs`).
+    /// Consequences of a change for the nodes that it concerns (`controller/src/watch.rs`).
     fn news(&self, key: &Key, before: Option<&Object>, now: Option<&Object>) -> News {
         if key.kind != Kind::Node {
             // A label that was changed by hand names another node than the one that owns the child.

@@ -24,7 +24,7 @@ pub struct Pending {
     request: Request,
 }
 
-/// What became of a request.
+/// Outcome of a request.
 enum Sent {
     Answered(Box<Response>),
     /// The process died.

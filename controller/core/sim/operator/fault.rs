@@ -1,6 +1,6 @@
-//! What may go wrong with a request, and with the process that sends it.
+//! Faults of a request, and of the process that sends it.
 
-/// What goes wrong with the operator's next request that changes something.
+/// Fault of the operator's next request that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The process dies before it sends it.

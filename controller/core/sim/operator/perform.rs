@@ -32,7 +32,7 @@ use crate::{
     world::World,
 };
 
-/// What became of a status write.
+/// Outcome of a status write.
 pub enum Written {
     Stored(Rc<Object>),
     Gone,
@@ -83,7 +83,7 @@ fn conflict() -> Outcome {
     Outcome::Failed(Failure { class: Class::Conflict, message: "the object is another one now".into() })
 }
 
-/// Whether the cache has the object: then the core has judged it already.
+/// Presence of the object in the cache: if it is there, the core has judged it already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,
@@ -292,7 +292,7 @@ impl Hands<'_> {
         self.apply_service(&render::service(self.node, self.intent).into(), left)
     }
 
-    /// One that was seen is named by its UID.
+    /// Applies the Service. One that was seen is named by its UID.
     fn apply_service(&mut self, wanted: &Object, left: &[Edit]) -> Outcome {
         let seen = self.seen.service.as_ref();
         let live = self.world.api.get(&wanted.key()).map(|live| live.uid().to_owned());

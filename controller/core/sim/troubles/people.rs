@@ -1,4 +1,4 @@
-//! What people change: of the spec, and by hand of what was made from it.
+//! Changes that people make: of the spec, and by hand of what was made from it.
 
 use k8s_openapi::{
     api::apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSetSpec},
@@ -15,7 +15,7 @@ use crate::{
     world::World,
 };
 
-/// What a person wants of a node now.
+/// Wish of a person for a node now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     Image(&'static str),
@@ -63,7 +63,7 @@ impl Wish {
     }
 }
 
-/// What a person changes by hand.
+/// Change that a person makes by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
     /// The image in the pod template.

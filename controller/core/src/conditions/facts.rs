@@ -1,4 +1,4 @@
-//! What each condition says of the present facts.
+//! Content of each condition, from the present facts.
 
 mod adoption;
 mod keys;
@@ -76,7 +76,7 @@ pub(super) fn told(
     all
 }
 
-/// Whether somebody else has what the node wants: asked live if it was, else as far as the watches know.
+/// Contest for what the node wants: from the live answer if it was asked for, else as far as the watches know.
 fn contested(bid: &Bid<'_>, seen: &Observation) -> Contest {
     match &seen.live_rivals {
         Some((asked, rivals)) if asked == bid.resource => bid.against(rivals),

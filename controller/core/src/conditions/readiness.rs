@@ -1,4 +1,4 @@
-//! When a sidecar lost its readiness, and when it had it back: told from the condition before and after (W8).
+//! Times at which a sidecar lost its readiness and had it back: told from the condition before and after (W8).
 //!
 //! A restart that we ourselves caused is no loss: a pod that our plan made, or that goes on after a pause.
 
@@ -40,12 +40,12 @@ pub(super) fn note(next: &mut SeiNodeStatus, before: Option<&Condition>, now: &V
     }
 }
 
-/// What is read back from status is what was written.
+/// Rounds a time so that what is read back from status is what was written.
 fn microseconds(at: Timestamp) -> MicroTime {
     MicroTime(Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
 }
 
-/// Whether a loss has not been healed yet.
+/// True if a loss has not been healed yet.
 fn is_outstanding(sidecar: Option<&SidecarStatus>) -> bool {
     let Some(sidecar) = sidecar else { return false };
     match (&sidecar.last_lost, &sidecar.last_healed) {
@@ -55,7 +55,7 @@ fn is_outstanding(sidecar: Option<&SidecarStatus>) -> bool {
     }
 }
 
-/// Whether a rollout under way, or one that failed, has made the pod.
+/// True if a rollout under way, or one that failed, has made the pod.
 fn replaced_its_pod(next: &SeiNodeStatus) -> bool {
     let plan = next.plan.as_ref().and_then(Plan::read);
     plan.is_some_and(|plan| match (plan.kind, &plan.phase) {

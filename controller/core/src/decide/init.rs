@@ -67,7 +67,7 @@ pub(super) fn fetch_imported_volume(turn: &mut Turn<'_>) -> Option<Act> {
     }
 }
 
-/// Whether the volume that the node uses has been through the bootstrap that the spec asks for (W7).
+/// Bootstrap of the volume that the node uses: it has been through the one that the spec asks for, or has not (W7).
 fn bootstrapped(turn: &Turn<'_>) -> Bootstrapped {
     if adoption::keeps_data(turn.next, turn.seen.volume_uid(&turn.intent.volume)) {
         return Bootstrapped::Adopted;

@@ -179,7 +179,7 @@ fn verdict(turn: &mut Turn<'_>, edits: &[Edit]) -> Verdict {
     Verdict::Accept
 }
 
-/// Whether the StatefulSet is the one that we wrote last: somebody may have removed our owner reference.
+/// True if the StatefulSet is the one that we wrote last: somebody may have removed our owner reference.
 fn is_known(next: &SeiNodeStatus, sts: &StatefulSetView) -> bool {
     let record = children::recorded_set(next);
     sts.owner == Owner::Nobody && record.is_some_and(|record| record.uid == sts.uid)

@@ -83,7 +83,7 @@ pub(super) fn wait_out(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
     repair::children(turn).or_else(|| Some(turn.report_failure(plan)))
 }
 
-/// What a suspended node still reports, without changing anything.
+/// Reports what a suspended node still can, without changing anything.
 pub(super) fn look_only(turn: &mut Turn<'_>) -> Act {
     look(turn).unwrap_or_else(|| Act::Rest(Rest { why: None, until: next_look(turn) }))
 }
@@ -160,7 +160,7 @@ fn idle(turn: &mut Turn<'_>) -> Option<Act> {
     Some(Act::Rest(Rest { why, until: next_look(turn) }))
 }
 
-/// When to reconcile again. A change of the sidecar's answer is found by the prober, and wakes the node.
+/// Time of the next reconcile. A change of the sidecar's answer is found by the prober, and wakes the node.
 fn next_look(turn: &Turn<'_>) -> Until {
     let keys = turn.seen.keys.as_ref().filter(|_| turn.intent.key_secrets().is_some());
     let keys = keys.map(|check| keys_due(turn, check.at));
@@ -271,7 +271,7 @@ fn background(turn: &mut Turn<'_>) -> Background {
     }
 }
 
-/// When a lost background task is submitted again: ever later when it is lost at once.
+/// Time at which a lost background task is submitted again: ever later when it is lost at once.
 fn resubmitted_at(task: &mut BackgroundStatus, now: Timestamp) -> Timestamp {
     let submitted_at = task.submitted_at.as_ref().map_or(now, |time| time.0);
     if now.duration_since(submitted_at) >= STEADY {

@@ -14,7 +14,7 @@ use crate::{
     task::{self, Step, Until, Wait},
 };
 
-/// What the rules read, and the status that they write.
+/// Facts that the rules read, and the status that they write.
 pub(super) struct Turn<'a> {
     pub(super) subject: &'a Subject,
     pub(super) intent: &'a Intent,
@@ -22,11 +22,11 @@ pub(super) struct Turn<'a> {
     pub(super) seen: &'a Observation,
     /// Failures in a row before the next plan, counted by the plan that it replaces.
     pub(super) failures: u32,
-    /// Whether a person has asked for another attempt.
+    /// Request of a person for another attempt.
     pub(super) retry: Retry,
 }
 
-/// Whether a person has asked for another attempt, by annotation `sei.io/retry`.
+/// Request of a person for another attempt, by annotation `sei.io/retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     Requested,

@@ -33,8 +33,8 @@ pub(super) fn roll_out(turn: &mut Turn<'_>) -> Option<Act> {
     })
 }
 
-/// What of the spec is to be rolled out. A node without a record takes what it has as its baseline: of an adopted one only
-/// an image that its pod does not run is news.
+/// Reasons to roll the spec out. A node without a record takes what it has as its baseline: of an adopted one only an
+/// image that its pod does not run is news.
 fn drift(intent: &Intent, next: &mut SeiNodeStatus, seen: &Observation) -> Vec<Reason> {
     let spec_hashes = intent.spec_hashes();
     next.baseline = adopt(&spec_hashes, &next.baseline, seen);
@@ -61,7 +61,7 @@ fn adopt(
     complete
 }
 
-/// Whether the pod was made from a template which somebody changed. One of the present revision is never replaced for it.
+/// True if the pod is from a template that somebody changed. One of the present revision is never replaced for it.
 fn runs_another_image(intent: &Intent, seen: &Observation) -> bool {
     let revision = seen.stateful_set.as_ref().and_then(|sts| sts.update_revision.as_ref());
     seen.pod().is_some_and(|pod| {
@@ -96,9 +96,9 @@ pub(super) fn begin(turn: &mut Turn<'_>, supersedes: Option<PlanId>) -> Act {
     Act::Store
 }
 
-/// Whether the sidecar has to be given the configuration: because the spec changed it, or because peers or our own part of
-/// it changed since it was given last, which starts no plan but goes with the next. An empty set of peers is not
-/// brought: an empty list is waited for (W19), and the node would be stuck meanwhile.
+/// Need to give the sidecar the configuration: because the spec changed it, or because peers or our own part of it
+/// changed since it was given last, which starts no plan but goes with the next. An empty set of peers is not brought:
+/// an empty list is waited for (W19), and the node would be stuck meanwhile.
 fn configuration(
     intent: &Intent,
     next: &SeiNodeStatus,

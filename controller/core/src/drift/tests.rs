@@ -1,4 +1,4 @@
-//! What is a reason to update a node, and what is none.
+//! Reasons to update a node, and changes that are none.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Who changed what, as the API server records it.
+//! Authors of changes, as the API server records them.
 
 use serde_json::json;
 

@@ -1,11 +1,11 @@
-//! Whether a node may take what it wants, seen everybody else. What cannot be told counts as taken.
+//! Contest for a thing that a node wants, given everybody else. What cannot be told counts as taken.
 
 use jiff::Timestamp;
 
 use super::{Contender, DataVolume, Hold, Resource, Rivals, Signing, Stray, StrayKey, hold};
 use crate::{node::NodeRef, subject::Subject};
 
-/// Whether a node may take a thing.
+/// Contest for a thing: a node may take it, or may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contest {
     /// It may.
@@ -19,9 +19,9 @@ pub enum Contest {
 /// A thing that a node wants to take.
 #[derive(Clone, Copy, Debug)]
 pub struct Bid<'a> {
-    /// Who wants it.
+    /// The node that wants it.
     pub node: &'a NodeRef,
-    /// When that node was created.
+    /// Time at which that node was created.
     pub created: Timestamp,
     /// The Secret that its signing key is from.
     pub signing_secret: Option<&'a str>,
@@ -42,7 +42,7 @@ impl<'a> Bid<'a> {
         }
     }
 
-    /// Whether it may be taken, seen everybody else.
+    /// Contest for the thing, given everybody else.
     #[must_use]
     pub fn against(&self, rivals: &Rivals) -> Contest {
         let holders = rivals.nodes.iter().filter_map(|rival| self.holds(rival));
@@ -136,7 +136,7 @@ impl<'a> Bid<'a> {
         }
     }
 
-    /// Whether what a rival does can concern the thing at all.
+    /// True if what a rival does can concern the thing at all.
     fn is_about(&self, rival: &Contender) -> bool {
         rival.node != *self.node
             && match self.resource {

@@ -1,4 +1,4 @@
-//! Who gets a thing that several nodes want.
+//! Winners of things that several nodes want.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn stray(namespace: &str, secret: &str, key: StrayKey) -> Rivals {
     Rivals { nodes: vec![], strays: vec![stray] }
 }
 
-/// What becomes of a bid against a younger node that wants the same: it is waited for.
+/// Checks that a bid waits for a younger node that wants the same.
 #[track_caller]
 fn yielded(resource: &Resource, rivals: &Rivals) {
     let me = node("sei", "me");

@@ -14,7 +14,7 @@ struct Fault {
     /// Makes it, in a PVC and a PV that are sound or have later faults.
     make: fn(&mut World),
     told: Told,
-    /// What the rule and the remedy must say.
+    /// Words that the rule and the remedy must contain.
     words: &'static [&'static str],
 }
 
@@ -218,7 +218,7 @@ fn of_two_faults_the_earlier_is_told() {
     assert!(compared > 100, "only {compared} pairs of faults were compared");
 }
 
-/// What is told, whether or not the PVC still names its PV.
+/// The finding in words, whether or not the PVC still names its PV.
 fn anonymous(world: &World) -> (Told, String) {
     let finding = world.judge();
     let (told, text) = words(&finding);

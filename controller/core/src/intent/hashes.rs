@@ -6,7 +6,7 @@ use seinode_api::spec::SeiNodeSpec;
 use super::Intent;
 use crate::{drift::SpecHashes, ids::Target};
 
-/// What an intent was read from.
+/// Source that an intent was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReadFrom {
     pub(super) spec: Box<SeiNodeSpec>,
@@ -29,7 +29,7 @@ impl Intent {
         Target::of(&serde_json::to_vec(&spec).unwrap_or_default())
     }
 
-    /// What a node that runs follows, part by part.
+    /// Hashes of what a node that runs follows, part by part.
     #[must_use]
     pub fn spec_hashes(&self) -> SpecHashes {
         SpecHashes::of(&self.read_from.spec, &self.read_from.namespace)

@@ -13,7 +13,7 @@ use crate::violation::Violation;
 pub enum Mode {
     /// Follows the chain and serves its API.
     FullNode {
-        /// How it gets its first state.
+        /// Source of its first state.
         start: Start,
         /// The snapshots that it makes.
         snapshots: Option<SnapshotProduction>,
@@ -25,21 +25,21 @@ pub enum Mode {
     },
     /// Replays the chain from a snapshot.
     Replayer {
-        /// How it gets its first state: always from S3.
+        /// Source of its first state: always S3.
         start: Start,
         /// RPC of the canonical chain that its results are compared with.
         canonical_rpc: Option<String>,
     },
     /// May sign blocks.
     Validator {
-        /// How it gets its first state; block sync in a ceremony.
+        /// Source of its first state; block sync in a ceremony.
         start: Start,
-        /// What it does as a validator.
+        /// Role of the validator.
         role: Role,
     },
 }
 
-/// How a node gets its first state.
+/// Source of a node's first state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Block by block from genesis.
@@ -69,11 +69,11 @@ pub enum Start {
 pub struct SnapshotProduction {
     /// Snapshots to keep.
     pub keep_recent: i32,
-    /// Whether they are uploaded.
+    /// True if they are uploaded.
     pub publish: bool,
 }
 
-/// What a validator does.
+/// Role of a validator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It has no keys yet and does not sign.
@@ -116,7 +116,7 @@ pub enum ModeName {
 }
 
 impl Mode {
-    /// How a node of this mode gets its first state. An archive always block-syncs.
+    /// Source of the first state of a node of this mode. An archive always block-syncs.
     #[must_use]
     pub fn start(&self) -> &Start {
         match self {

@@ -22,7 +22,7 @@ const SUGGESTIONS: usize = 20;
 /// Keys that the registry lists but that no override can set: their types are not text (sidecar contract).
 const UNSETTABLE: [&str; 2] = ["metrics.global_labels", "consensus.unsafe_bypass_commit_timeout_override"];
 
-/// Whether keys that the registry lacks may pass, for sidecars that are newer than it.
+/// Treatment of keys that the registry lacks: they may pass for sidecars that are newer than it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     Refused,

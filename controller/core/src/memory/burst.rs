@@ -1,4 +1,4 @@
-//! Whether a whole fleet restarts at once.
+//! Detection of the restart of a whole fleet at once.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Burst {
         self.0.note(now);
     }
 
-    /// Whether a burst is on.
+    /// True if a burst is on.
     #[must_use]
     pub fn is_on(&self, now: Monotonic) -> bool {
         self.0.is_full(now)

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 16;
 const SPAN: Duration = Duration::from_mins(1);
 const SPACING: Backoff = Backoff::new(Duration::from_millis(250), 2, Duration::from_secs(2));
 
-/// When the gate of a node was opened lately.
+/// Times at which the gate of a node was opened lately.
 #[derive(Clone, Debug)]
 pub struct Flaps(Window);
 
@@ -31,19 +31,19 @@ impl Flaps {
         self.0.note(now);
     }
 
-    /// How often the gate was opened within the span.
+    /// Number of times that the gate was opened within the span.
     #[must_use]
     pub fn count(&self, now: Monotonic) -> usize {
         self.0.count(now)
     }
 
-    /// Whether the sidecar flaps: a heal is then reported later, and its plan is not stored before it.
+    /// True if the sidecar flaps: a heal is then reported later, and its plan is not stored before it.
     #[must_use]
     pub fn is_flapping(&self, now: Monotonic) -> bool {
         self.count(now) >= FLAPPING
     }
 
-    /// How long the next mark-ready has to wait.
+    /// Time that the next mark-ready has to wait.
     #[must_use]
     pub fn pause(&self, now: Monotonic) -> Duration {
         let Some(extra) = self.count(now).checked_sub(FREE) else { return Duration::ZERO };

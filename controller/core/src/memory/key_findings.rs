@@ -13,7 +13,7 @@ use crate::{
     rate::Now,
 };
 
-/// What was last found in the Secrets of one node.
+/// Last findings in the Secrets of one node.
 #[derive(Clone, Debug, Default)]
 pub struct KeyFindings(Option<KeyCheck>);
 
@@ -42,7 +42,7 @@ impl KeyFindings {
         }
     }
 
-    /// What was last found. A time in the future, from before a clock was set back, counts as a moment ago.
+    /// Last findings. A time in the future, from before a clock was set back, counts as a moment ago.
     #[must_use]
     pub fn last(&self, now: Timestamp) -> Option<KeyCheck> {
         let check = self.0.clone()?;

@@ -18,7 +18,7 @@ use crate::{
 /// No watch is further behind than this. Afterwards it is believed: somebody may have deleted what we made.
 const BEHIND: Duration = Duration::from_secs(5);
 
-/// What our last writes of a node and its children returned, until the watches have caught up.
+/// Objects that our last writes of a node and its children returned, until the watches have caught up.
 #[derive(Clone, Debug, Default)]
 pub struct OwnWrites {
     sei_node: Option<Arc<SeiNode>>,
@@ -105,7 +105,7 @@ impl OwnWrites {
     }
 }
 
-/// Whether `ours` is a later version of the same object. Resource versions of one object can be compared as numbers
+/// True if `ours` is a later version of the same object. Resource versions of one object can be compared as numbers
 /// (KEP-5504); what is not a number is taken as older.
 fn is_newer<K: ResourceExt>(ours: &SeiNode, cached: &K) -> bool {
     ours.uid() == cached.uid() && number(ours.resource_version()) > number(cached.resource_version())

@@ -40,7 +40,7 @@ pub struct Sidecar {
     shut_since: Option<Monotonic>,
 }
 
-/// What an answer changed.
+/// Change that an answer made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     None,
@@ -81,7 +81,7 @@ impl Sidecar {
     }
 }
 
-/// What the prober has to do after a reconcile.
+/// Task of the prober after a reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probing {
     /// Go on as before.

@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 /// The slots of all rollouts.
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
-    /// How many there are; 0 for no limit.
+    /// Number of slots; 0 for no limit.
     limit: usize,
     /// Nodes that were granted a slot and have not stored their plan yet.
     granted: BTreeSet<NodeRef>,
@@ -33,7 +33,7 @@ impl Slots {
         Self { limit, ..Self::default() }
     }
 
-    /// Whether slots are counted at all.
+    /// True if slots are counted at all.
     #[must_use]
     pub fn are_limited(&self) -> bool {
         self.limit != 0

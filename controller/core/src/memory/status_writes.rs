@@ -17,9 +17,9 @@ const READINESS_WRITES: usize = 3;
 #[derive(Clone, Debug)]
 pub struct StatusWrites {
     deferred: Option<Deferred>,
-    /// How many waits of a plan were reported.
+    /// Number of waits of a plan that were reported.
     reported: Option<(PlanId, u32)>,
-    /// When the status was written lately because readiness changed.
+    /// Times at which the status was written lately because readiness changed.
     readiness: Window,
 }
 
@@ -40,7 +40,7 @@ impl Default for StatusWrites {
 }
 
 impl StatusWrites {
-    /// Whether a write is deferred.
+    /// True if a write is deferred.
     #[must_use]
     pub fn is_deferring(&self) -> bool {
         self.deferred.is_some()
@@ -55,7 +55,7 @@ impl StatusWrites {
         self.deferred.as_ref().map(|deferred| deferred.status.clone())
     }
 
-    /// When the deferred write is due.
+    /// Time at which the deferred write is due.
     pub(crate) fn due(&self) -> Option<Monotonic> {
         self.deferred.as_ref().map(|deferred| deferred.due)
     }
@@ -71,7 +71,7 @@ impl StatusWrites {
         self.deferred = None;
     }
 
-    /// How many waits of this plan were reported.
+    /// Number of waits of this plan that were reported.
     pub(crate) fn reports(&self, plan: PlanId) -> u32 {
         self.reported.filter(|(id, _)| *id == plan).map_or(0, |(_, count)| count)
     }
@@ -84,7 +84,7 @@ impl StatusWrites {
         self.readiness.note(now);
     }
 
-    /// When readiness was written last, if it was written as often as it may be at once.
+    /// Time at which readiness was written last, if it was written as often as it may be at once.
     pub(crate) fn last_of_many_readiness_writes(&self, now: Monotonic) -> Option<Monotonic> {
         self.readiness.last().filter(|_| self.readiness.is_full(now))
     }

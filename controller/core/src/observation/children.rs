@@ -1,4 +1,4 @@
-//! What a decision needs to know of a node's children: StatefulSet, Service, data PVC.
+//! Facts about a node's children that decisions need: StatefulSet, Service, data PVC.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,11 @@ pub struct StatefulSetView {
     pub uid: String,
     /// Changes with every change of it.
     pub version: String,
-    /// Whose it is.
+    /// Owner of the StatefulSet.
     pub owner: Owner,
-    /// Whether it is being deleted.
+    /// State of its deletion.
     pub deletion: Deletion,
-    /// How many pods it asks for.
+    /// Number of pods that it asks for.
     pub replicas: i32,
     /// Changes with every change of its spec.
     pub generation: i64,
@@ -40,7 +40,7 @@ pub struct StatefulSetView {
     pub observed_generation: i64,
     /// The revision that a new pod is made from, once its controller has said so.
     pub update_revision: Option<String>,
-    /// Who replaces its pod.
+    /// Agent that replaces its pod.
     pub strategy: Strategy,
     /// Hash of what we rendered, if we made it.
     pub template_hash: Option<String>,
@@ -48,10 +48,10 @@ pub struct StatefulSetView {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Who replaces the pod of a StatefulSet whose template has changed.
+/// Agent that replaces the pod of a StatefulSet whose template has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// Whoever deletes it.
+    /// A person or the operator, by deleting the pod.
     OnDelete,
     /// Its controller, at once.
     Rolling,
@@ -64,11 +64,11 @@ pub struct ServiceView {
     pub uid: String,
     /// Changes with every change of it.
     pub version: String,
-    /// Whose pods it names.
+    /// Owner of the pods that it names.
     pub serves: Serves,
-    /// Whose it is.
+    /// Owner of the Service.
     pub owner: Owner,
-    /// Whether it is being deleted.
+    /// State of its deletion.
     pub deletion: Deletion,
     /// Hash of what of its spec is rendered.
     pub digest: String,
@@ -76,7 +76,7 @@ pub struct ServiceView {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Whose pods a Service names.
+/// Owner of the pods that a Service names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
     /// The StatefulSet's.
@@ -90,15 +90,15 @@ pub enum Serves {
 pub struct Volume {
     /// Its UID.
     pub uid: String,
-    /// Whose it is.
+    /// Owner of the PVC.
     pub owner: Owner,
-    /// Whether it is being deleted.
+    /// State of its deletion.
     pub deletion: Deletion,
-    /// Whether it has a PersistentVolume.
+    /// Binding to a PersistentVolume.
     pub binding: Binding,
-    /// Whether it names us as its controller: then it goes with the SeiNode.
+    /// Controller reference to us: with it, the PVC goes with the SeiNode.
     pub owner_ref: OwnerRef,
-    /// Whether annotation `sei.io/owner-uid` names us.
+    /// Annotation `sei.io/owner-uid` that names us.
     pub mark: Mark,
     /// UID of the SeiNode that it was made for, if it says so.
     pub made_for: Option<String>,
@@ -108,7 +108,7 @@ pub struct Volume {
     pub tracking: BTreeMap<String, String>,
 }
 
-/// Whether a PVC has a PersistentVolume.
+/// Binding of a PVC to a PersistentVolume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Binding {
     /// It is bound to the one of this name.
@@ -117,7 +117,7 @@ pub enum Binding {
     Unbound,
 }
 
-/// Whether a PVC names its SeiNode as its controller.
+/// Reference of a PVC to its owner: it names its SeiNode as its controller, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerRef {
     /// It does: garbage collection takes it with the SeiNode.
@@ -126,7 +126,7 @@ pub enum OwnerRef {
     Absent,
 }
 
-/// Whether a PVC is annotated with the UID of its SeiNode.
+/// Mark of a PVC: it is annotated with the UID of its SeiNode, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// It is.
@@ -135,7 +135,7 @@ pub enum Mark {
     Unmarked,
 }
 
-/// Whether a node's pod can go without its data going too: what the API server says of the PVC, imported or not.
+/// Safety of a node's data if its pod goes: what the API server reports of the PVC, imported or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataCheck {
     /// The PVC stays, and is bound.

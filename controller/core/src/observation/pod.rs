@@ -1,4 +1,4 @@
-//! What a decision needs to know of a pod.
+//! Facts about a pod that decisions need.
 
 use std::net::IpAddr;
 
@@ -50,11 +50,11 @@ pub struct Pod {
     pub signing_secret: Option<String>,
     /// Where its `seid` reads that key.
     pub key_source: KeySource,
-    /// Whether it is being deleted.
+    /// State of its deletion.
     pub deletion: Deletion,
-    /// When it was deleted, and when it should be gone.
+    /// Time at which it was deleted, and time at which it should be gone.
     pub going: Option<(Timestamp, Timestamp)>,
-    /// Whether it may still run something.
+    /// State of the pod: it may still run something, or not.
     pub run: Run,
     /// Its address, once it has one.
     pub ip: Option<IpAddr>,
@@ -68,7 +68,7 @@ pub struct Pod {
     pub seid_id: Option<String>,
     /// State of the sidecar's container.
     pub sidecar: Container,
-    /// How often the sidecar's container was restarted.
+    /// Number of restarts of the sidecar's container.
     pub sidecar_restarts: i32,
     /// Since when the sidecar's container is up.
     pub sidecar_since: Option<Timestamp>,
@@ -82,7 +82,7 @@ pub struct Pod {
     pub trouble: Option<Trouble>,
 }
 
-/// Whether a pod may still run something.
+/// State of a pod: it may still run something, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
     /// It runs, or is about to.
@@ -168,7 +168,7 @@ impl Pod {
     }
 }
 
-/// Whether a pod has ended for good: then it uses nothing any more.
+/// True if a pod has ended for good: then it uses nothing any more.
 pub(super) fn has_ended(pod: &k8s::Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))

@@ -42,7 +42,7 @@ struct Other {
     examined: Examined,
 }
 
-/// What is known of a node's key and volume without its pod.
+/// Facts about a node's key and volume without its pod.
 #[derive(Clone, Copy)]
 struct Examined {
     signs: bool,
@@ -52,7 +52,7 @@ struct Examined {
     imports: bool,
 }
 
-/// What may still make a pod.
+/// Object that may still make a pod.
 struct Maker {
     owners: Vec<String>,
     stray: Stray,
@@ -136,8 +136,8 @@ impl<'a> RivalsOf<'a> {
     }
 }
 
-/// Whether its Secret was read on the way up. Of a node that is up the condition proves nothing: the earlier operator writes
-/// the same, and a node that it stopped by hand has a key and no claim.
+/// True if its Secret was read on the way up. Of a node that is up the condition proves nothing: the earlier operator
+/// writes the same, and a node that it stopped by hand has a key and no claim.
 fn is_looked_at(status: Option<&SeiNodeStatus>) -> bool {
     status.is_some_and(|status| {
         status.phase != Some(Phase::Running)
@@ -182,13 +182,13 @@ impl Other {
         }
     }
 
-    /// Whether a pod that names this node is its own, and not a namesake's from before.
+    /// True if a pod that names this node is its own, and not a namesake's from before.
     fn owns(&self, pod: &Seen) -> bool {
         let same_key = pod.uses.signing_secret.is_none() || pod.uses.signing_secret == self.signing_secret;
         self.created.is_none_or(|created| created <= pod.created) && same_key
     }
 
-    /// What is known of it, with its pod.
+    /// The contender, with its pod.
     fn contender(self) -> Contender {
         let Self { mut contender, examined, .. } = self;
         let Examined { signs, claimed, looked_at, rests, imports } = examined;

@@ -1,4 +1,4 @@
-//! How Kubernetes objects are read.
+//! Reading of Kubernetes objects.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;

@@ -5,7 +5,7 @@ use crate::{
     task_type::TaskType,
 };
 
-/// What an earlier plan may have left behind.
+/// Objects that an earlier plan may have left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leftovers {
     /// A bootstrap Job.
@@ -14,7 +14,7 @@ pub(crate) struct Leftovers {
     pub(crate) stateful_set: bool,
 }
 
-/// Whether the node's volume has been through the bootstrap that its spec asks for.
+/// Bootstrap of the node's volume: it has been through the one that its spec asks for, or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bootstrapped {
     /// It has: it is not done again (W7).
@@ -71,7 +71,7 @@ pub(crate) fn background(mode: &Mode) -> Option<TaskType> {
     }
 }
 
-/// Whether the chain's state has still to come onto the volume.
+/// State of the chain: it has still to come onto the volume, or is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It has.

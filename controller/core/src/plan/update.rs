@@ -6,7 +6,7 @@ use crate::{
     task_type::TaskType,
 };
 
-/// Whether the sidecar has to be given the configuration anew.
+/// Need of the sidecar: it has to be given the configuration anew, or has it already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Configuration {
     /// It has.
@@ -15,7 +15,7 @@ pub(crate) enum Configuration {
     Same,
 }
 
-/// Whether the task that the sidecar carries on with has to be handed over for the first time.
+/// Task that the sidecar carries on with: it has to be handed over for the first time, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Background {
     /// It has.
@@ -44,7 +44,7 @@ pub(crate) fn tasks(intent: &Intent, configuration: Configuration, background: B
     tasks
 }
 
-/// What writes the node's peers: config-apply overwrites them.
+/// Task that writes the node's peers: config-apply overwrites them.
 fn peers(intent: &Intent) -> Option<TaskType> {
     if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
         return Some(TaskType::SetGenesisPeers);

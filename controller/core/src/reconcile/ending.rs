@@ -22,20 +22,20 @@ use crate::{
 /// The end of a reconcile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
-    /// When the node is reconciled again.
+    /// Time of the node's next reconcile.
     pub wake: Wake,
-    /// What failed, for the log and the metrics: status may not tell it.
+    /// Failure, for the log and the metrics: status may not tell it.
     pub failure: Option<Failure>,
-    /// What the prober has to do.
+    /// Task of the prober.
     pub probing: Probing,
     /// Other nodes to reconcile now: a rollout slot is free.
     pub others: Vec<NodeRef>,
 }
 
-/// When a node is reconciled again. It cannot lie in the past: a pause is made from a time that is still to come.
+/// Time of a node's next reconcile. It cannot lie in the past: a pause is made from a time that is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// When something changes that is watched.
+    /// The next change of something that is watched.
     OnChange,
     /// After this pause, or when something changes.
     After(Duration),

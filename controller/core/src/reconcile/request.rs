@@ -18,9 +18,9 @@ use crate::{
 
 /// Surroundings of one step, borrowed from the driver.
 pub struct Env<'a> {
-    /// What the process remembers.
+    /// Memory of the process.
     pub memory: &'a mut Memory,
-    /// What the watches have brought.
+    /// Objects that the watches have brought.
     pub view: &'a dyn View,
     /// The platform settings.
     pub platform: &'a Platform,
@@ -28,7 +28,7 @@ pub struct Env<'a> {
     pub now: Now,
 }
 
-/// What the driver is to do next.
+/// The driver's next request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// Fetch a fact.
@@ -43,7 +43,7 @@ pub enum Request {
     Done(Done),
 }
 
-/// What came of a request.
+/// Outcome of a request.
 #[derive(Clone, Debug)]
 pub enum Response {
     /// Of `Fetch`.
@@ -56,7 +56,7 @@ pub enum Response {
     Performed(Outcome),
 }
 
-/// What became of a status write.
+/// Outcome of a status write.
 #[derive(Clone, Debug)]
 pub enum Stored {
     /// It is stored; this is the object now.

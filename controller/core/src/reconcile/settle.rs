@@ -21,7 +21,7 @@ impl Reconcile {
         }
     }
 
-    /// Whether the plan that opens the gate is the only news: then a live read may stand for its write.
+    /// True if the plan that opens the gate is the only news: then a live read may stand for its write.
     pub(super) fn is_only_begun(&self) -> bool {
         let stored = self.object.status.clone().unwrap_or_default();
         fast_mark_ready::only_begins(&stored, &self.status)
@@ -115,8 +115,8 @@ impl Reconcile {
     }
 }
 
-/// Whether the API server kept all that a later reconcile builds on. It prunes what its CRD does not know, and a plan or a
-/// claim that is not kept would be made anew by every reconcile.
+/// True if the API server kept all that a later reconcile builds on. It prunes what its CRD does not know, and a plan
+/// or a claim that is not kept would be made anew by every reconcile.
 fn keeps(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
     let memory = |status: &SeiNodeStatus| {
         let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());

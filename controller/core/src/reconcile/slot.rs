@@ -26,7 +26,7 @@ impl Reconcile {
     }
 }
 
-/// Whether a node is being rolled out, as far as is stored.
+/// True if a node is being rolled out, as far as is stored.
 #[must_use]
 pub fn is_rolling(node: &SeiNode) -> bool {
     let plan = node.status.as_ref().and_then(|status| status.plan.as_ref()).and_then(Plan::read);

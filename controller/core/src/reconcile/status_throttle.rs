@@ -1,4 +1,4 @@
-//! Which status writes may wait, and for how long.
+//! Status writes that may wait, and for how long.
 //!
 //! A write that only reports what a plan waits for is deferred: most such waits are over by then, and the status would be
 //! written several times a second. So is a write that only reports readiness while a whole fleet restarts, or while one
@@ -40,7 +40,7 @@ pub(super) struct Write<'a> {
     /// The status as it should be.
     pub(super) next: &'a SeiNodeStatus,
     pub(super) rest: &'a Rest,
-    /// Whether somebody else was first, so that everything is decided anew in a moment.
+    /// True if somebody else was first, so that everything is decided anew in a moment.
     pub(super) overtaken: bool,
     pub(super) burst: bool,
     pub(super) flapping: bool,
@@ -79,7 +79,7 @@ pub(super) fn written(
     }
 }
 
-/// What a plan waits for, and that somebody else was first.
+/// News of what a plan waits for, and that somebody else was first.
 fn defer_wait(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Option<(Monotonic, Duration)> {
     if !(write.overtaken || only_waits(write)) {
         return None;
@@ -128,7 +128,7 @@ fn stored(object: &SeiNode) -> SeiNodeStatus {
     object.status.clone().unwrap_or_default()
 }
 
-/// Whether the status has nothing new but how far a plan has come and what it waits for.
+/// True if the status has nothing new but how far a plan has come and what it waits for.
 fn only_waits(write: &Write<'_>) -> bool {
     let (before, next) = (&stored(write.object), write.next);
     // An attempt is stored before it is made, and the failure of the last one at once.

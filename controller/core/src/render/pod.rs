@@ -1,4 +1,4 @@
-//! What the node's own pod and the pod of its bootstrap have in common (crd-and-workload §3.2–§3.7, §4.4).
+//! Common part of the node's own pod and the pod of its bootstrap (crd-and-workload §3.2–§3.7, §4.4).
 //!
 //! No key of a validator is in here: only [`super::workload`] adds them.
 

@@ -1,4 +1,4 @@
-//! What is rendered, against the reference (crd-and-workload §3–§4), written out.
+//! Rendered objects against the reference (crd-and-workload §3–§4), written out.
 
 use serde_json::{Value, json};
 

@@ -40,7 +40,7 @@ pub fn stateful_set(node: &NodeRef, intent: &Intent, platform: &Platform) -> Sta
     StatefulSet { metadata, spec: Some(spec), ..StatefulSet::default() }
 }
 
-/// What tells today's StatefulSet and Service from those that were applied.
+/// Hashes that tell today's StatefulSet and Service from those that were applied.
 #[must_use]
 pub fn rendering(node: &NodeRef, intent: &Intent, platform: &Platform) -> Rendering {
     let annotations = stateful_set(node, intent, platform).metadata.annotations;

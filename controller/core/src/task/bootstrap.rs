@@ -55,8 +55,8 @@ fn alone(seen: &Observation) -> Option<Step> {
         .then(|| wait("the node's pod is going, and has its volume until then", Until::Event))
 }
 
-/// What the Job says of itself before any of its sidecar's tasks is looked at (W22). That it is gone is believed of the API
-/// server alone: the watch may not have seen yet what we have just made.
+/// Report of the Job on itself before any of its sidecar's tasks is looked at (W22). That it is gone is believed of the
+/// API server alone: the watch may not have seen yet what we have just made.
 pub(crate) fn verdict(seen: &Observation) -> Verdict {
     let job = match (&seen.job, &seen.live_job) {
         (Some(job), _) => job,
@@ -75,7 +75,7 @@ pub(crate) fn verdict(seen: &Observation) -> Verdict {
     }
 }
 
-/// What a bootstrap Job says of itself.
+/// Report of a bootstrap Job on itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     NotSeen,
@@ -156,7 +156,7 @@ pub(crate) fn teardown(seen: &Observation) -> Step {
     }
 }
 
-/// How a Job goes; `None` for one that is not ours.
+/// Step that removes a Job; `None` for one that is not ours.
 pub(super) fn remove(job: &Job) -> Option<Step> {
     match (ownership(&job.owner, job.deletion), job.deletion) {
         (Ownership::Foreign, _) => None,

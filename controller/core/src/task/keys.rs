@@ -155,8 +155,8 @@ pub(crate) fn node(seen: &Observation) -> Step {
     }
 }
 
-/// Whether a pod of the node lives that signs with another key from the same Secret. A pod with another Secret is one that
-/// the spec replaces: its key stays claimed until it is gone.
+/// True if a pod of the node lives that signs with another key from the same Secret. A pod with another Secret is one
+/// that the spec replaces: its key stays claimed until it is gone.
 fn signs_with_another(subject: &Subject, resource: &Resource, claims: &[Claim], seen: &Observation) -> bool {
     let holds_another = held_keys(claims).any(|it| it != resource);
     // With both held the pod may sign with either.

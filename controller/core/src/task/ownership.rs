@@ -1,9 +1,9 @@
-//! Whether an object that has our child's name is our child. One that is not is never touched (W6).
+//! Ownership of an object that has our child's name. One that is not our child is never touched (W6).
 
 use super::{Step, Until, wait};
 use crate::{failure::Class, node::Deletion, node::Owner};
 
-/// Whether an object that has our child's name may be used.
+/// Ownership of an object that has our child's name: it may be used, or may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
     /// It may.
@@ -22,13 +22,13 @@ pub(crate) fn ownership(owner: &Owner, deletion: Deletion) -> Ownership {
     }
 }
 
-/// What has our child's name goes, and is waited for.
+/// Waits for what has our child's name and is going.
 pub(super) fn leaving(kind: &str) -> Step {
     let why = format!("the {kind} of a deleted SeiNode is still being removed");
     wait(&why, Until::Retry(Class::Transient))
 }
 
-/// What has our child's name is somebody else's, and stays as it is.
+/// Leaves an object alone that has our child's name and is somebody else's.
 pub(super) fn foreign(kind: &str) -> Step {
     let why = format!("a {kind} of this name exists and belongs to somebody else");
     wait(&why, Until::Retry(Class::User))

@@ -45,8 +45,8 @@ fn is_outdated(pod: &Pod, set: &StatefulSetView, revision: &str) -> bool {
         && pod.revision.as_deref().is_some_and(|made_from| made_from != revision)
 }
 
-/// Whether the StatefulSet makes pods of another image, because it was rendered from another spec: a request of ours that was
-/// late, or another leader whose watch was behind, has applied it after the plan did.
+/// True if the StatefulSet makes pods of another image, because it was rendered from another spec: a request of ours
+/// that was late, or another leader whose watch was behind, has applied it after the plan did.
 pub(crate) fn is_of_another_spec(intent: &Intent, seen: &Observation) -> bool {
     let (Some(set), Some(rendering)) = (&seen.stateful_set, &seen.rendering) else { return false };
     let made = |pod: &Pod| pod.revision.is_some() && pod.revision == set.update_revision;

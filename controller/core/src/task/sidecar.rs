@@ -24,10 +24,10 @@ use crate::{
 const LOST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// For so long after its start a sidecar may be about to listen.
 const YOUTH: SignedDuration = SignedDuration::from_secs(30);
-/// How often it is asked then: a refused connection costs next to nothing.
+/// Interval at which it is asked then: a refused connection costs next to nothing.
 const GLANCE: SignedDuration = SignedDuration::from_millis(100);
 
-/// What a sidecar task wants next.
+/// Next step of a sidecar task.
 pub(crate) fn step(node: &NodeRef, task: &Task, place: Place, intent: &Intent, seen: &Observation) -> Step {
     let pod = match pod(place, seen) {
         Ok(pod) => pod,
@@ -141,7 +141,7 @@ pub(crate) fn unreachable(reason: &Unreachable, pod: &Pod, now: Timestamp) -> St
     wait(&why, until)
 }
 
-/// When to read a running task again: soon while it is young, every 5 s when it takes its time.
+/// Time of the next reading of a running task: soon while it is young, every 5 s when it takes its time.
 pub(crate) fn next_look(submitted_at: Timestamp, now: Timestamp) -> Timestamp {
     let pause = match now.duration_since(submitted_at).as_secs() {
         ..1 => SignedDuration::from_millis(20),

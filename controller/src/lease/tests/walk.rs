@@ -62,7 +62,7 @@ struct Travelling {
     arrives: u64,
     /// Its answer, once it took effect; `None` for one that gets lost.
     answer: Option<(u64, Written)>,
-    /// How long its answer takes; `None` when it gets lost.
+    /// Time that its answer takes; `None` when it gets lost.
     back: Option<u64>,
     done: bool,
 }

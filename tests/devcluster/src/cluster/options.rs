@@ -121,7 +121,7 @@ pub enum ServiceAccounts {
 /// that exists takes the right to delete it, and to block the deletion of the owner the right to update its finalizers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owners {
-    /// Whoever may change an object may change its owners, as Kubernetes has it by default.
+    /// A user who may change an object may change its owners, as Kubernetes has it by default.
     #[default]
     Free,
     /// As OpenShift has it.

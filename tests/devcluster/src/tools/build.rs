@@ -10,7 +10,7 @@ use super::{Tool, ToolError, Version, expected, list};
 use crate::progress::{Event, Progress};
 use crate::supervisor::Guard;
 
-/// How often progress is reported.
+/// Interval at which progress is reported.
 const TICK: Duration = Duration::from_secs(1);
 /// Lines of a failed build's output that an error shows.
 const TAIL: usize = 30;

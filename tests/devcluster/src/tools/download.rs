@@ -22,7 +22,7 @@ use crate::progress::{Event, Progress};
 const LARGEST: u64 = 1 << 30;
 /// Bytes above which a file of checksums is refused.
 const LARGEST_LIST: usize = 1 << 20;
-/// How often progress is reported.
+/// Interval at which progress is reported.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The time-out of all downloads together: as long as `bytes` arrive within every `time`, they go on.

@@ -7,7 +7,7 @@ use reqwest::Url;
 /// Names the base URL of a mirror, which serves `https://HOST/PATH` as `BASE/HOST/PATH`; `off` downloads nothing.
 pub(super) const VARIABLE: &str = "SEINODE_DEVCLUSTER_MIRROR";
 
-/// Where release files come from.
+/// Source of release files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mirror {
     /// Nothing is downloaded.

@@ -15,7 +15,7 @@ use super::{Tool, ToolError, expected};
 use crate::progress::{Event, Progress};
 use crate::supervisor::Guard;
 
-/// How often waiting for another process is reported.
+/// Interval at which waiting for another process is reported.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The missing tools of one module, which nobody else obtains meanwhile.

@@ -255,7 +255,7 @@ fn descendants() -> Vec<u32> {
     })
 }
 
-/// Whoever carries our mark, or a child's.
+/// Processes that carry our mark, or a child's.
 fn marked_by_us() -> Vec<u32> {
     let mark = format!("DEVCLUSTER_OWNER={}-", std::process::id());
     processes(|pid| {

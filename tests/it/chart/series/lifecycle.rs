@@ -95,7 +95,7 @@ async fn fails(ns: &Namespace, seen: &Seen) {
     shows(seen, "sei_controller_seinode_condition_reason", &[("name", "n1"), ("reason", "PlanFailed")]).await;
 }
 
-/// What takes hours and gets on: a restore in the node's own pod, and a bootstrap whose `seid` runs.
+/// Work that takes hours and progresses: a restore in the node's own pod, and a bootstrap whose `seid` runs.
 async fn restores(ns: &Namespace, seen: &Seen) {
     let node = |name: &str, bootstrap: &str| {
         format!(

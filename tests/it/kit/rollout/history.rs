@@ -42,9 +42,9 @@ pub struct PodStory {
     pub image: String,
     /// UID of its StatefulSet.
     pub owner: Option<String>,
-    /// When its `seid` container was first seen running.
+    /// Time at which its `seid` container was first seen running.
     pub ran: Option<Moment>,
-    /// When somebody deleted it.
+    /// Time at which somebody deleted it.
     pub deleted: Option<Moment>,
 }
 

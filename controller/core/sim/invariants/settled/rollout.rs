@@ -1,4 +1,4 @@
-//! What must hold of a node that was rolled out, or whose rollout waits, once the world has come to rest.
+//! Invariants of a node that was rolled out, or whose rollout waits, once the world has come to rest.
 
 use k8s_openapi::api::core::v1::PodSpec;
 use seinode_api::{conditions::find, names, status::Phase};
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Rested<'_> {
-    /// Whether it is an emergency stop that keeps the node from running; then it has to say so.
+    /// True if it is an emergency stop that keeps the node from running; then it has to say so.
     pub(super) fn is_stopped(&self) -> Result<bool, Violation> {
         let replicas = self.set().and_then(|set| set.set()?.spec.as_ref()?.replicas);
         // A request to go on that came before the stop was noticed does not count.
@@ -38,7 +38,7 @@ impl Rested<'_> {
         Ok(true)
     }
 
-    /// What keeps a node that runs from its newest spec, and how it has to say so.
+    /// True if something keeps a node that runs from its newest spec; then it has to say so.
     pub(super) fn is_blocked(&self, intent: &Intent) -> Result<bool, Violation> {
         let plan = self.status.plan.as_ref().and_then(Plan::read);
         let updates = plan.is_some_and(|plan| plan.kind == PlanKind::NodeUpdate);
@@ -150,7 +150,7 @@ impl Rested<'_> {
         )
     }
 
-    /// What was written to the volume last is what the spec asks for, its peers included.
+    /// Checks that what was written to the volume last is what the spec asks for, its peers included.
     fn is_configured(&self, intent: &Intent) -> Result<(), Violation> {
         let volume = self.pod().and_then(|pod| self.world.sidecars.volume(pod.uid()));
         let Some(volume) = volume else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What is to be said of a validator's keys. Never what is in them.
+//! Conditions of a validator's keys. They never contain any part of a key.
 
 use seinode_api::{SeiNodeStatus, conditions as types};
 

@@ -118,7 +118,7 @@ fn why_not_ready(
     }
 }
 
-/// What a plan that goes on keeps the node from.
+/// Reason that a node is not Ready while a plan goes on.
 fn working(kind: Option<PlanKind>, phase: Option<Phase>) -> &'static str {
     match (kind, phase) {
         (Some(PlanKind::MarkReady), _) => "SidecarNotReady",

@@ -1,4 +1,4 @@
-//! What is to be said of rollouts: whether one is under way, what keeps it, and whether the node is as it would be rendered
+//! Conditions of rollouts: whether one is under way, what keeps it, and whether the node is as it would be rendered
 //! today.
 
 use seinode_api::{SeiNodeStatus, conditions as types};

@@ -1,4 +1,4 @@
-//! What is to be said of the data volume: whether it can be used, whose it is, and what becomes of it.
+//! Conditions of the data volume: whether it can be used, whose it is, and what becomes of it.
 
 use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
@@ -102,7 +102,7 @@ fn foreign(name: &str, volume: &Volume) -> String {
     )
 }
 
-/// What was found of an imported volume before its pod was to go.
+/// Finding about an imported volume before its pod was to go.
 fn checked(name: &str, seen: &Observation) -> Option<Verdict> {
     let (reason, message) = match seen.data.as_ref()? {
         DataCheck::Safe | DataCheck::Unread(_) => return None,

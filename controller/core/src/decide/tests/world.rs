@@ -50,11 +50,11 @@ pub(super) struct World {
     pub(super) volume: Option<Volume>,
     pub(super) peers: BTreeSet<String>,
     pub(super) gate: Health,
-    /// What the sidecar knows of its tasks.
+    /// Reports of the sidecar on its tasks.
     pub(super) reports: BTreeMap<TaskId, TaskReport>,
     /// Tasks that the sidecar took, or that somebody else gave it.
     pub(super) kinds: BTreeMap<TaskId, (String, Timestamp)>,
-    /// How often the sidecar ran each task.
+    /// Number of times that the sidecar ran each task.
     pub(super) runs: BTreeMap<TaskId, u32>,
     /// Tasks that fail, with the words.
     pub(super) failing: BTreeMap<TaskType, String>,

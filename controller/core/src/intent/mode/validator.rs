@@ -1,4 +1,4 @@
-//! What a validator is to do: observe, sign, or found a chain; and how its keys go together.
+//! Role of a validator: to observe, to sign, or to found a chain; and how its keys go together.
 
 use seinode_api::spec;
 

@@ -17,7 +17,7 @@ pub struct Trouble {
     pub since: Option<Timestamp>,
 }
 
-/// So long a volume may take until its pod's containers can be made.
+/// Longest time that a volume may take until its pod's containers can be made.
 const ATTACH: SignedDuration = SignedDuration::from_secs(30);
 
 /// The first thing that keeps a pod from running.

@@ -1,4 +1,4 @@
-//! What may wait, and for how long.
+//! Writes that may wait, and for how long.
 
 use super::*;
 use crate::{

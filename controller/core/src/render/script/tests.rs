@@ -5,7 +5,7 @@ use std::process::Command;
 use super::*;
 use crate::keys::Digest;
 
-/// What a real shell makes of a quoted word.
+/// Text that a real shell makes of a quoted word.
 fn read_back(word: &str) -> String {
     let script = format!("printf %s {}", quote(word));
     let output = Command::new("bash").arg("-c").arg(script).output().unwrap();

@@ -1,4 +1,4 @@
-//! When a pod is replaced, and when its successor is what was asked for.
+//! Replacement of a pod, and the check that its successor is what was asked for.
 
 use jiff::Timestamp;
 use seinode_api::SeiNode;
