@@ -112,7 +112,9 @@ impl Digest {
         let digits = output.split_ascii_whitespace().next()?.as_bytes();
         let (pairs, rest) = digits.as_chunks::<2>();
         let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+        let bytes = pairs
+            .iter()
+            .map(|[high, low]| Some(digit(*high)?.saturating_mul(16).saturating_add(digit(*low)?)));
         let bytes = bytes.collect::<Option<Vec<_>>>().filter(|_| rest.is_empty())?;
         bytes.try_into().ok().map(Self)
     }

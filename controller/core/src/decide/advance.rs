@@ -14,6 +14,7 @@ use crate::{
     intent::Intent,
     observation::Observation,
     plan::{Chances, Plan, PlanKind},
+    query::Query,
     sidecar::Health,
     task::{self, Progress, Step, Task, Until, Wait, rollout, serving::Crash},
     task_type::{By, TaskType},
@@ -158,9 +159,12 @@ fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
     };
     let Step::Do(effect) = step else { return step };
     let submits = matches!(effect, Effect::Submit(_));
-    task::keys::before(turn.subject, &effect, &claims, turn.seen)
-        .or_else(|| task::sidecar::moved(turn.seen).filter(|_| submits))
-        .unwrap_or(Step::Do(effect))
+    let keys = task::keys::before(turn.subject, &effect, &claims, turn.seen);
+    // A gate that stays shut is reported as it is.
+    if submits && matches!(keys, Some(Step::Wait(_))) && turn.seen.gate.is_none() {
+        return Step::Fetch(Query::Health);
+    }
+    keys.or_else(|| task::sidecar::moved(turn.seen).filter(|_| submits)).unwrap_or(Step::Do(effect))
 }
 
 fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step {
