@@ -19,7 +19,6 @@ use crate::{
     rate::Now,
     render,
     subject::Subject,
-    task::{Progress, Task},
     task_type::TaskType,
 };
 
@@ -112,19 +111,16 @@ fn is_bootstrap_pod(node: &NodeRef, pod: &core::Pod) -> bool {
         && label(names::COMPONENT_LABEL) == Some(names::BOOTSTRAP_COMPONENT)
 }
 
-/// What the prober heard last of the pod's sidecar. Once a mark-ready is submitted, what the sidecar answered before it does
-/// not count; and while `seid` is awaited behind the gate, only an answer of this reconcile does.
+/// Last answer that the prober heard of the pod's sidecar. While its gate is opened and `seid` is awaited behind it, only an
+/// answer of this reconcile counts.
 fn gate(
     own: &NodeMemory,
     seen: &Observation,
     status: &SeiNodeStatus,
 ) -> Option<crate::sidecar::Answer<crate::sidecar::Health>> {
     let plan = status.plan.as_ref().and_then(Plan::read);
-    let counts_no_more = |task: &Task| match task.kind {
-        TaskType::MarkReady => matches!(task.progress, Progress::Running { .. }),
-        kind => kind == TaskType::ObserveSeid,
-    };
-    if plan.is_some_and(|plan| plan.current().is_some_and(counts_no_more)) {
+    let current = plan.as_ref().and_then(Plan::current).map(|task| task.kind);
+    if matches!(current, Some(TaskType::MarkReady | TaskType::ObserveSeid)) {
         return None;
     }
     let pod = seen.pod()?;
