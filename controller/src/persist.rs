@@ -46,7 +46,10 @@ where
     let position = object.finalizers().iter().position(|finalizer| finalizer == names::LEGACY_FINALIZER);
     let Some(position) = position else { return Ok(Some(Arc::new(object.clone()))) };
     let path = PointerBuf::from_tokens(["metadata", "finalizers", &position.to_string()]);
+    // A namesake may have been created since.
+    let uid = PointerBuf::from_tokens(["metadata", "uid"]);
     let patch = JsonPatch(vec![
+        PatchOperation::Test(TestOperation { path: uid, value: object.uid().into() }),
         PatchOperation::Test(TestOperation { path: path.clone(), value: names::LEGACY_FINALIZER.into() }),
         PatchOperation::Remove(RemoveOperation { path }),
     ]);

@@ -82,7 +82,7 @@ pub(crate) fn volume(pvc: &mut PersistentVolumeClaim) {
     });
 }
 
-/// A pod keeps its images, the volume and the key that it uses and where its containers mount that, and their state.
+/// A pod keeps its machine, its images, the volume and the key that it uses and where its containers mount that, and their state.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
     if let Some(spec) = pod.spec.take() {
@@ -93,7 +93,8 @@ pub(crate) fn pod(pod: &mut Pod) {
             ..Container::default()
         });
         let volumes = Some(used(spec.volumes));
-        pod.spec = Some(PodSpec { containers: images.collect(), volumes, ..PodSpec::default() });
+        let node_name = spec.node_name;
+        pod.spec = Some(PodSpec { containers: images.collect(), volumes, node_name, ..PodSpec::default() });
     }
     if let Some(status) = pod.status.take() {
         pod.status = Some(PodStatus {

@@ -103,8 +103,9 @@ impl Check {
         match self {
             Self::Node { .. } => node(json!({})),
             Self::WrongNode => node(json!({"evm.http_prot": "8545"})),
-            Self::TwoReplicas => set(2),
-            Self::MadeOnDelete => set(1),
+            // With nothing else that the policy refuses first.
+            Self::TwoReplicas => set(2, "OnDelete"),
+            Self::MadeOnDelete => set(1, "RollingUpdate"),
         }
     }
 
@@ -186,12 +187,13 @@ fn node(overrides: Value) -> Value {
     })
 }
 
-fn set(replicas: u8) -> Value {
+fn set(replicas: u8, strategy: &str) -> Value {
     let labels = json!({"sei.io/node": NAME});
     json!({
         "apiVersion": "apps/v1", "kind": STATEFUL_SET.kind, "metadata": {"name": NAME, "labels": labels},
         "spec": {
             "replicas": replicas, "serviceName": NAME, "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": strategy},
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {"containers": [{"name": "seid", "image": "example.com/seid:v1"}]},

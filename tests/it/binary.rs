@@ -134,12 +134,12 @@ async fn an_endpoint_can_be_switched_off() {
 /// The kubelet's probes have 5 s; see the Deployment of the chart.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// Five thousand connections to each endpoint, of which none sends a byte, while the process may open 256 files.
+/// Five thousand connections to each endpoint, of which none sends a byte, while the process may open 1024 files.
 #[scenario]
 async fn silent_connections_starve_neither_probes_nor_scrapes() {
     const SILENT: usize = 5000;
     let home = tempfile::tempdir().unwrap();
-    let operator = Running::start_with_files(home.path(), 256).await;
+    let operator = Running::start_with_files(home.path(), 1024).await;
     let both = [operator.health, operator.metrics];
     let flood = stream::iter((0..2 * SILENT).map(|number| TcpStream::connect(both[number % 2])))
         .buffer_unordered(512)
@@ -227,8 +227,8 @@ fn unreachable(directory: &std::path::Path) -> std::path::PathBuf {
     path
 }
 
-/// Asks up to three times, as the kubelet does before it restarts a container: with 32 slots a flood evicts a client that
-/// takes more than a few milliseconds from its connection to its first byte.
+/// Asks up to three times, as the kubelet does before it restarts a container: a flood evicts a client that takes longer
+/// from its connection to its first byte than the flood needs for all slots.
 async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut error = None;
     for _ in 0..3 {

@@ -216,6 +216,8 @@ impl Trouble {
                 edit(world, node, |spec| spec.paused = Some(true));
             }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "true"),
+            // What is left behind has a copy that nobody knows.
+            Self::SwapKey(_) if world.ledger.people.unclaimed.contains(node) => return false,
             Self::SwapKey(after) => {
                 if swap_key(world, node) {
                     after.happen(world, node);
@@ -457,6 +459,10 @@ fn orphan_and_adopt(world: &mut World, node: &Key) {
 fn recreate(world: &mut World, node: &Key) {
     let Some(before) = world.api.get(node).map(Rc::clone) else { return };
     let Some(old) = before.node() else { return };
+    // Its deletion would wait for us.
+    if old.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty()) {
+        return;
+    }
     let mut next = SeiNode::new(&node.name, old.spec.clone());
     next.metadata.namespace = Some(node.namespace.to_string());
     next.metadata.labels.clone_from(&old.metadata.labels);

@@ -25,12 +25,16 @@ struct Scene {
     node: NodeRef,
 }
 
+/// Clients, with the crypto provider that the binary installs; another test may have been first.
+fn clients(url: SidecarUrl) -> Result<Sidecars, reqwest::Error> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    Sidecars::new(url)
+}
+
 impl Scene {
     async fn new() -> Self {
-        // Another test may have been first.
-        rustls::crypto::ring::default_provider().install_default().ok();
         let simulated = Simulated::standalone().await.unwrap();
-        let sidecars = Sidecars::new(SidecarUrl::parse(&simulated.url_template()).unwrap()).unwrap();
+        let sidecars = clients(SidecarUrl::parse(&simulated.url_template()).unwrap()).unwrap();
         let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
         let scene = Self { simulated, sidecars, node };
         scene.process().start_process();
@@ -173,7 +177,7 @@ async fn nobody_there_is_refused() {
     let scene = Scene::new().await;
     scene.process().stop_process();
     assert_eq!(scene.health().await, Err(Unreachable::Refused));
-    let closed = Sidecars::new(SidecarUrl::parse("http://{podIP}:1").unwrap()).unwrap();
+    let closed = clients(SidecarUrl::parse("http://{podIP}:1").unwrap()).unwrap();
     let sidecar = closed.of(&scene.node, &pod("pod-0"), 7777).unwrap();
     assert_eq!(sidecar.health().await, Err(Unreachable::Refused));
 }
@@ -182,7 +186,7 @@ async fn nobody_there_is_refused() {
 async fn a_host_that_does_not_resolve_is_told() {
     let template = SidecarUrl::parse("http://{name}.{namespace}.invalid:{port}").unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
-    let sidecar = Sidecars::new(template).unwrap().of(&node, &pod("pod-0"), 7777).unwrap();
+    let sidecar = clients(template).unwrap().of(&node, &pod("pod-0"), 7777).unwrap();
     assert_eq!(sidecar.health().await, Err(Unreachable::NoSuchHost));
 }
 
@@ -197,7 +201,7 @@ async fn a_pod_without_address_has_no_sidecar() {
 async fn a_connection_ends_with_its_request() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let sidecars = Sidecars::new(SidecarUrl::parse("http://{podIP}:{port}").unwrap()).unwrap();
+    let sidecars = clients(SidecarUrl::parse("http://{podIP}:{port}").unwrap()).unwrap();
     let node = NodeRef { namespace: "ns".into(), name: "n0".into(), uid: "u".into() };
     let sidecar = sidecars.of(&node, &pod("pod-0"), port).unwrap();
     for _ in 0..2 {

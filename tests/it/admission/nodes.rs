@@ -97,7 +97,7 @@ async fn kubectl_shows_labels_errors_and_warnings_of_nodes(kit: Arc<Kit>) {
     assert!(!labels().await.contains_key("sei.io/foreign"));
 
     let (done, output) = setup.kubectl(&["delete", "seinode/n0"]);
-    assert!(done && output.contains("Warning: PVC data-n0 and its data go with SeiNode n0"), "{output}");
+    assert!(done && output.contains("Warning: PVC data-n0 is deleted with SeiNode n0"), "{output}");
     drop(operator);
 
     // Without an operator a node cannot be created, but those that exist can be deleted.

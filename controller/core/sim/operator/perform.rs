@@ -109,6 +109,9 @@ pub fn perform(world: &mut World, subject: &Subject, seen: &Observation, effect:
     let node = &subject.node;
     if *effect == Effect::RemoveLegacyFinalizer {
         let key = Key::new(Kind::Node, &node.namespace, &node.name);
+        if world.api.get(&key).is_some_and(|live| live.uid() != node.uid) {
+            return conflict();
+        }
         let kept = world.api.update(&key, |node| {
             node.meta_mut().finalizers.get_or_insert_default().retain(|it| it != names::LEGACY_FINALIZER);
         });

@@ -3,25 +3,30 @@
 use super::{Env, Reconcile, Request, Then};
 use crate::{
     effect::{Effect, Replicas},
+    node::{Deletion, Owner},
     plan::{Plan, PlanKind},
+    retention::Retention,
     task_type::TaskType,
 };
 
 impl Reconcile {
-    /// Before anything is created that can start a pod, the SeiNode is read live: same UID, same generation, not being
-    /// deleted. Its watch may be behind, and a pod of a node that is gone would have a volume or a key that a successor has
-    /// a right to.
+    /// Before anything is created that can start a pod, or is tied to the SeiNode, that is read live: same UID, same
+    /// generation, not being deleted. Its watch may be behind. A pod of a node that is gone would have a volume or a key
+    /// that a successor has a right to, and what is tied to one that is gone is garbage.
     pub(super) fn perform(&mut self, env: &mut Env<'_>, effect: Effect) -> Request {
-        let creates = match &effect {
+        let is_risky = match &effect {
             // One that is there has its pod already.
             Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => {
-                self.seen.stateful_set.as_ref().is_none_or(|sts| sts.replicas == 0)
+                self.seen.stateful_set.as_ref().is_none_or(|sts| sts.replicas == 0 || sts.owner != Owner::Us)
             }
-            Effect::ApplyService => self.seen.service.is_none(),
+            Effect::ApplyService | Effect::RepairService(_) => {
+                self.seen.service.as_ref().is_none_or(|service| service.owner != Owner::Us)
+            }
             Effect::Scale(Replicas::One) | Effect::CreateJob => true,
+            Effect::MarkVolume(Retention::GoesWithTheNode) => self.subject.deletion == Deletion::Absent,
             _ => false,
         };
-        if creates {
+        if is_risky {
             self.then = Then::Create(effect);
             return Request::Confirm;
         }

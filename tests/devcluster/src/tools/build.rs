@@ -35,9 +35,10 @@ pub(super) async fn build(
 ) -> Result<(), ToolError> {
     let sources = cache.sources(module)?;
     check_go(module, tools, &sources).await?;
-    let mut command = Command::new("go");
+    // Scenarios may be running beside it.
+    let mut command = Command::new("nice");
     command
-        .args(["build", "-o"])
+        .args(["go", "build", "-o"])
         // With a slash at its end, `go` takes it for a directory, also for one program.
         .arg(scratch.join(""))
         .args(build_arguments(module, tools))
