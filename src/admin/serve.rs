@@ -115,6 +115,7 @@ async fn hold(stream: Arc<TcpStream>, slot: Slot, transport: Transport, limits: 
             return;
         }
         slot.heard();
+        slot.enter(Phase::Asking);
         // Nobody else has the socket now.
         let Some(stream) = Arc::into_inner(stream) else { return };
         match transport.open(stream).await {

@@ -135,7 +135,7 @@ async fn an_endpoint_can_be_switched_off() {
 const PROBE: Duration = Duration::from_secs(5);
 
 /// Five thousand connections to each endpoint, of which none sends a byte, while the process may open 1024 files.
-#[scenario]
+#[scenario(exhaustive)]
 async fn silent_connections_starve_neither_probes_nor_scrapes() {
     const SILENT: usize = 5000;
     let home = tempfile::tempdir().unwrap();
