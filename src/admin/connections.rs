@@ -118,23 +118,16 @@ impl Open {
 }
 
 impl Slot {
-    /// Notes that something was read: the socket is asked no more.
-    pub fn heard(&self) {
-        let mut open = self.open.lock();
-        let phase = self.phase_in(&open);
-        if let Some(connection) = phase.and_then(|phase| open.connections.get_mut(&(phase, self.number))) {
-            connection.unread = None;
-        }
-    }
-
-    /// Notes the progress of the connection. One that is answered may take the place of another answer.
+    /// Notes the progress of a connection of which something was read. One that is answered may take the place of another
+    /// answer.
     pub fn enter(&self, phase: Phase) {
         let mut open = self.open.lock();
         // An evicted connection is no longer among them.
-        let Some(connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number)))
+        let Some(mut connection) = self.phase_in(&open).and_then(|before| open.remove((before, self.number)))
         else {
             return;
         };
+        connection.unread = None;
         if phase == Phase::Answering {
             if open.answering >= Connections::ANSWERED {
                 open.evict_from(Phase::Answering);
@@ -219,7 +212,7 @@ mod tests {
         }
         connections.evict();
         assert_eq!(evicted(&slots), [1]);
-        slots[2].heard();
+        slots[2].enter(Phase::Silent);
         connections.evict();
         assert_eq!(evicted(&slots), [1, 2], "what it had sent was read");
         connections.evict();

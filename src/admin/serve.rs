@@ -114,8 +114,8 @@ async fn hold(stream: Arc<TcpStream>, slot: Slot, transport: Transport, limits: 
         if stream.readable().await.is_err() {
             return;
         }
-        slot.heard();
-        slot.enter(Phase::Asking);
+        // A handshake that is not complete is worth no more than silence.
+        slot.enter(if matches!(transport, Transport::Plain) { Phase::Asking } else { Phase::Silent });
         // Nobody else has the socket now.
         let Some(stream) = Arc::into_inner(stream) else { return };
         match transport.open(stream).await {
