@@ -106,7 +106,7 @@ impl Sidecar {
     pub(crate) async fn running(&self) -> Answer<Vec<RunningTask>> {
         let response = wire::send(self.client.get(format!("{}/v0/tasks", self.base))).await?;
         match response.status() {
-            StatusCode::OK => wire::running(&wire::body(response).await?),
+            StatusCode::OK => wire::running(&wire::beginning(response).await?),
             other => Err(wire::unexpected(other)),
         }
     }

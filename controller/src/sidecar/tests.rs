@@ -198,6 +198,25 @@ async fn a_pod_without_address_has_no_sidecar() {
 }
 
 #[tokio::test]
+async fn a_long_list_of_large_tasks_is_read() {
+    let scene = Scene::new().await;
+    // As config-apply with the addresses of a thousand peers.
+    let params = json!({"overrides": {"p2p.persistent-peers": "x".repeat(64 << 10)}});
+    for attempt in 0..40 {
+        let task = TaskType::ConfigApply;
+        let submission = Submission { id: id(attempt), task, params: Some(params.clone()) };
+        assert_eq!(scene.client().submit(&submission).await, Outcome::Submitted(task));
+    }
+    scene.process().settled(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(scene.client().running().await, Ok(vec![]));
+    scene.process().behaviour().hold(sidecar_sim::TaskType::ConfigApply);
+    let newest = Submission { id: id(40), task: TaskType::ConfigApply, params: Some(params) };
+    scene.client().submit(&newest).await;
+    let running = scene.client().running().await.unwrap();
+    assert_eq!(running.iter().map(|task| task.id).collect::<Vec<_>>(), [id(40)]);
+}
+
+#[tokio::test]
 async fn a_connection_ends_with_its_request() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -59,13 +59,21 @@ pub(super) async fn send(request: RequestBuilder) -> Answer<Response> {
     request.send().await.map_err(|error| unreachable(&error))
 }
 
-pub(super) async fn body(mut response: Response) -> Answer<Vec<u8>> {
+pub(super) async fn body(response: Response) -> Answer<Vec<u8>> {
+    let body = beginning(response).await?;
+    match body.len() > MAX_BODY {
+        true => Err(Unreachable::Unexpected("more than 1 MiB".into())),
+        false => Ok(body),
+    }
+}
+
+/// A body as far as it is read: one that is longer than `MAX_BODY` goes on.
+pub(super) async fn beginning(mut response: Response) -> Answer<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
+    while body.len() <= MAX_BODY
+        && let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))?
+    {
         body.extend_from_slice(&chunk);
-        if body.len() > MAX_BODY {
-            return Err(Unreachable::Unexpected("more than 1 MiB".into()));
-        }
     }
     Ok(body)
 }
@@ -81,9 +89,13 @@ pub(super) fn report(body: &[u8]) -> Answer<TaskReport> {
     }
 }
 
-/// The running ones of its list, which has the newest hundred tasks.
-pub(super) fn running(body: &[u8]) -> Answer<Vec<RunningTask>> {
-    let listed: Vec<Listed> = parse(body)?;
+/// The running ones of its list, which has the newest hundred tasks with their parameters. Of a list that is too long, those
+/// at its beginning: a node whose tasks are large must not wait for ever.
+pub(super) fn running(beginning: &[u8]) -> Answer<Vec<RunningTask>> {
+    let listed = match beginning.len() > MAX_BODY {
+        true => whole_rows(beginning),
+        false => parse(beginning)?,
+    };
     let running = listed.into_iter().filter(|task| task.status == "running");
     let read = running.map(|Listed { id, kind, status: _, submitted_at }| {
         let id = TaskId::parse(&id)
@@ -91,6 +103,19 @@ pub(super) fn running(body: &[u8]) -> Answer<Vec<RunningTask>> {
         Ok(RunningTask { id, kind, submitted_at })
     });
     read.collect()
+}
+
+/// The rows of a list that are there as a whole.
+fn whole_rows(beginning: &[u8]) -> Vec<Listed> {
+    let mut rest = beginning.trim_ascii_start().strip_prefix(b"[").unwrap_or_default();
+    std::iter::from_fn(|| {
+        let mut rows = serde_json::Deserializer::from_slice(rest).into_iter();
+        let row = rows.next()?.ok()?;
+        let behind = rest.get(rows.byte_offset()..)?.trim_ascii_start();
+        rest = behind.strip_prefix(b",").unwrap_or_default();
+        Some(row)
+    })
+    .collect()
 }
 
 pub(super) fn accepted(body: &[u8], sent: &Submission) -> Answer<Outcome> {
