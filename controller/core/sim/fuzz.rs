@@ -9,7 +9,7 @@ mod keys;
 mod lives;
 mod objects;
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use hostile::{Choices, Effort, Target};
 use jiff::SignedDuration;
@@ -29,8 +29,6 @@ const SECRETS: Target =
     Target { corpus: concat!(env!("CARGO_MANIFEST_DIR"), "/sim/fuzz/corpus/secrets"), longest: CHOICES };
 /// Inputs in the ordinary `cargo test`.
 const FEW: Effort = Effort::Inputs(200);
-/// As long as `cargo prove` tries.
-const MINUTE: Effort = Effort::Time(Duration::from_secs(60));
 /// A request takes this long.
 const STEP: SignedDuration = SignedDuration::from_millis(1);
 /// More steps of the operators than they take within so many seconds while nobody else acts: polls of a task take fewer.
@@ -102,7 +100,7 @@ fn hostile_objects_harm_only_themselves() {
 #[test]
 #[ignore = "cargo prove tries for a minute"]
 fn hostile_objects_harm_only_themselves_for_a_minute() {
-    OBJECTS.play(MINUTE, play);
+    OBJECTS.play(Effort::MINUTE, play);
 }
 
 #[test]
@@ -113,5 +111,5 @@ fn hostile_secrets_are_findings() {
 #[test]
 #[ignore = "cargo prove tries for a minute"]
 fn hostile_secrets_are_findings_for_a_minute() {
-    SECRETS.play(MINUTE, keys::play);
+    SECRETS.play(Effort::MINUTE, keys::play);
 }

@@ -112,7 +112,7 @@ pub struct LiveStatefulSet {
 pub struct LiveService {
     /// The Service; `None` when there is none.
     pub service: Option<ServiceView>,
-    /// What of it was changed by hand.
+    /// Its changes by hand.
     pub edits: Vec<Edit>,
 }
 
@@ -180,7 +180,7 @@ pub struct KeyCheck {
 }
 
 impl KeyCheck {
-    /// What was found just now. Which key the pod mounts is for [`crate::memory`] to say.
+    /// The findings of just now. Which key the pod mounts is for [`crate::memory`] to say.
     #[must_use]
     pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<()>) -> Self {
         let (pod, seid_id) =
@@ -258,6 +258,14 @@ impl Observation {
     pub(crate) fn proven_pod(&self, sidecar: Option<&SidecarStatus>) -> Option<&Pod> {
         let opened = sidecar.and_then(|sidecar| sidecar.opened_pod.as_ref())?;
         self.pod().filter(|pod| pod.uid == *opened)
+    }
+
+    /// The first pod whose deletion hangs, with the time of its deletion, and that at which it should have been gone.
+    pub(crate) fn hanging_pod(&self) -> Option<(&Pod, Timestamp, Timestamp)> {
+        self.pods.iter().filter(|pod| pod.hangs(self.now)).find_map(|pod| {
+            let (since, end) = pod.going?;
+            Some((pod, since, end))
+        })
     }
 
     /// The next time at which the pods are judged otherwise although nothing has changed.

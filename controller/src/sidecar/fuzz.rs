@@ -1,7 +1,5 @@
 //! Fuzzing: answers of sidecars of which a few members are others. Never a panic, and words that fit a status.
 
-use std::time::Duration;
-
 use hostile::{Choices, Effort, Target, mutate};
 use seinode_core::{
     effect::{Outcome, Submission},
@@ -19,8 +17,6 @@ const TARGET: Target =
     Target { corpus: concat!(env!("CARGO_MANIFEST_DIR"), "/src/sidecar/fuzz/corpus"), longest: CHOICES };
 /// Inputs in the ordinary `cargo test`.
 const FEW: Effort = Effort::Inputs(2000);
-/// As long as `cargo prove` tries.
-const MINUTE: Effort = Effort::Time(Duration::from_secs(60));
 /// Most bytes of a sidecar's words in a status.
 const WORDS: usize = 5_000;
 
@@ -45,6 +41,10 @@ fn play(bytes: &[u8]) {
     assert!(said.len() < WORDS, "{said}");
     let refusal = format!("{:?}", wire::refusal(&body(json!({"error": "bad params", "code": 400}), choices)));
     assert!(refusal.len() < WORDS, "{refusal}");
+    let listed =
+        json!([{"id": ID, "type": "config-apply", "status": status, "submittedAt": "2027-01-15T08:00:00Z"}]);
+    let running = wire::running(&body(listed, choices));
+    assert!(running.is_err() || running.is_ok_and(|running| running.len() < WORDS));
     let Some(id) = TaskId::parse(ID) else { panic!("{ID} is no id") };
     let submission = Submission { id, task: TaskType::ConfigApply, params: None };
     let accepted = wire::accepted(&body(json!({"id": ID}), choices), &submission);
@@ -59,5 +59,5 @@ fn hostile_answers_are_words_or_none() {
 #[test]
 #[ignore = "cargo prove tries for a minute"]
 fn hostile_answers_are_words_or_none_for_a_minute() {
-    TARGET.play(MINUTE, play);
+    TARGET.play(Effort::MINUTE, play);
 }

@@ -1,7 +1,5 @@
 //! Fuzzing: watched objects of which a few members are others. What is read of an object is the same after it is cut down.
 
-use std::time::Duration;
-
 use hostile::{Choices, Effort, Target, mutate};
 use seinode_core::{
     node::NodeRef,
@@ -18,8 +16,6 @@ const TARGET: Target =
     Target { corpus: concat!(env!("CARGO_MANIFEST_DIR"), "/src/trim/fuzz/corpus"), longest: CHOICES };
 /// Inputs in the ordinary `cargo test`.
 const FEW: Effort = Effort::Inputs(1000);
-/// As long as `cargo prove` tries.
-const MINUTE: Effort = Effort::Time(Duration::from_secs(60));
 
 fn play(bytes: &[u8]) {
     let choices = &mut Choices::of(bytes);
@@ -141,5 +137,5 @@ fn hostile_objects_read_the_same_when_cut_down() {
 #[test]
 #[ignore = "cargo prove tries for a minute"]
 fn hostile_objects_read_the_same_when_cut_down_for_a_minute() {
-    TARGET.play(MINUTE, play);
+    TARGET.play(Effort::MINUTE, play);
 }

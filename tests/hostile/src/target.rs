@@ -13,13 +13,18 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
 };
 
-/// How long a target is tried.
+/// Extent to which a target is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// So many inputs, the same every time: for `cargo test`.
+    /// This number of inputs, the same every time: for `cargo test`.
     Inputs(u32),
-    /// So long, with other inputs each time: for `cargo prove`.
+    /// This time, with other inputs each time: for `cargo prove`.
     Time(Duration),
+}
+
+impl Effort {
+    /// The effort of `cargo prove`.
+    pub const MINUTE: Self = Self::Time(Duration::from_secs(60));
 }
 
 /// Inputs of a target.

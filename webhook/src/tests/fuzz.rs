@@ -1,7 +1,5 @@
 //! Fuzzing: real reviews of which a few members are others. Never a panic, always a well-formed response of bounded length.
 
-use std::time::Duration;
-
 use hostile::{Choices, Effort, Target, mutate};
 use serde_json::{Value, json};
 
@@ -14,8 +12,6 @@ const TARGET: Target =
     Target { corpus: concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/fuzz/corpus"), longest: CHOICES };
 /// Inputs in the ordinary `cargo test`.
 const FEW: Effort = Effort::Inputs(2000);
-/// As long as `cargo prove` tries.
-const MINUTE: Effort = Effort::Time(Duration::from_secs(60));
 /// Most bytes of a response, whatever the request holds.
 const LONGEST: usize = 1 << 20;
 
@@ -75,5 +71,5 @@ fn hostile_reviews_get_a_well_formed_response() {
 #[test]
 #[ignore = "cargo prove tries for a minute"]
 fn hostile_reviews_get_a_well_formed_response_for_a_minute() {
-    TARGET.play(MINUTE, play);
+    TARGET.play(Effort::MINUTE, play);
 }

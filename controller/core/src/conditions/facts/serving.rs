@@ -13,8 +13,7 @@ pub(super) const CATCHING_UP: &str = "CatchingUp";
 
 /// A deletion that takes longer than it should: only a person can tell whether the machine is off.
 pub(super) fn hangs(seen: &Observation) -> Option<WhyNot> {
-    let pod = seen.pods.iter().find(|pod| pod.hangs(seen.now))?;
-    let (since, end) = pod.going?;
+    let (pod, since, end) = seen.hanging_pod()?;
     let machine = pod.machine.as_deref().unwrap_or("unknown");
     let signer = match pod.signing_secret {
         Some(_) => {
@@ -34,14 +33,13 @@ pub(super) fn hangs(seen: &Observation) -> Option<WhyNot> {
 
 /// A pod that is being deleted, in its time.
 pub(super) fn going(seen: &Observation) -> Option<WhyNot> {
-    let pod = seen.pods.iter().find(|pod| pod.going.is_some())?;
-    let (since, end) = pod.going?;
+    let (pod, (since, end)) = seen.pods.iter().find_map(|pod| Some((pod, pod.going?)))?;
     let message =
         format!("pod {} is being deleted since {since} and is gone at {end} at the latest", pod.name);
     Some(WhyNot { reason: "Terminating", message, outlook: Outlook::Moving })
 }
 
-/// What the scheduler or the kubelet says against a pod.
+/// Trouble of a pod in the words of the scheduler or the kubelet.
 pub(super) fn trouble(pod: &Pod, now: Timestamp) -> Option<WhyNot> {
     let trouble = pod.trouble(now)?;
     let (reason, outlook) = match trouble.reason {

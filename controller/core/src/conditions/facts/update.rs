@@ -69,9 +69,7 @@ pub(in crate::conditions) fn why_blocked(
     let plan = next.plan.as_ref().and_then(Plan::read)?;
     let rolls = plan.kind == PlanKind::NodeUpdate && plan.phase == PlanPhase::Active;
     let task = plan.current().filter(|_| rolls)?.kind;
-    if let Some((pod, (since, end))) =
-        seen.pods.iter().find(|pod| pod.hangs(seen.now)).and_then(|pod| pod.going.map(|times| (pod, times)))
-    {
+    if let Some((pod, since, end)) = seen.hanging_pod() {
         let message = format!(
             "pod {} is being deleted since {since} and should have been gone at {end}; look at its finalizers and at its \
              machine. It is never deleted by force",
