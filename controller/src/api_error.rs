@@ -39,17 +39,17 @@ pub(crate) fn read_guarded(error: &kube::Error, what: &str) -> Failure {
     failure
 }
 
-/// Whether the object is not there. An admission webhook may deny with any code and reason, and says nothing of that.
+/// True if the object is not there. An admission webhook may deny with any code and reason, and says nothing of that.
 pub(crate) fn is_missing(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found() && !is_denial(status))
 }
 
-/// Whether an object of the name is there already.
+/// True if an object of the name is there already.
 pub(crate) fn is_taken(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_already_exists() && !is_denial(status))
 }
 
-/// Whether somebody else wrote the object meanwhile, or made it.
+/// True if somebody else wrote the object meanwhile, or made it.
 pub(crate) fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409 && !is_denial(status))
 }
@@ -74,7 +74,7 @@ fn refused(status: &Status, what: &str) -> Failure {
     failure(class, format!("{what}: {}{remedy}", bounds::words(&status.message)))
 }
 
-/// Whether an admission webhook or a policy denied the request. Code and reason are of its own choice then; the API server
+/// True if an admission webhook or a policy denied the request. Code and reason are of its own choice then; the API server
 /// begins the message (Kubernetes: `ToStatusErr` of the admission webhooks, `Validate` of ValidatingAdmissionPolicy).
 fn is_denial(status: &Status) -> bool {
     let by = |who: &str, what: &str| {
@@ -84,7 +84,7 @@ fn is_denial(status: &Status) -> bool {
     by("admission webhook \"", "denied the request") || by("ValidatingAdmissionPolicy '", "denied request")
 }
 
-/// Whether what is forbidden is the object, by a quota or a Pod Security level, and not a right that its writer lacks.
+/// True if it is the object that is forbidden, by a quota or a Pod Security level, and not a right that its writer lacks.
 fn is_refused_by_admission(status: &Status) -> bool {
     let reason = status.message.split_once(" is forbidden: ").map(|(_, reason)| reason);
     reason.is_some_and(|reason| !reason.starts_with("User "))

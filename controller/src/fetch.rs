@@ -74,7 +74,7 @@ pub(crate) async fn fetch(
     }
 }
 
-/// What a SeiNode that is gone has left under the node's name. First everybody who may use it: who comes later sees the node.
+/// Remains of a SeiNode that is gone under the node's name. First everybody who may use it: who comes later sees the node.
 async fn left_behind(
     context: &Context,
     subject: &Subject,

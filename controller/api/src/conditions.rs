@@ -18,7 +18,7 @@ pub const DATA_VOLUME_READY: &str = "DataVolumeReady";
 pub const IMPORT_PVC_READY: &str = "ImportPVCReady";
 /// The data volume outlives the SeiNode, or goes with it.
 pub const VOLUME_RETAINED: &str = "VolumeRetained";
-/// What a SeiNode that is gone has left is this one's; only with annotation `sei.io/adopt`.
+/// All that a SeiNode that is gone has left is this one's; only with annotation `sei.io/adopt`.
 pub const ADOPTED: &str = "Adopted";
 /// The signing key may be used; only with `validator.signingKey`.
 pub const SIGNING_KEY_READY: &str = "SigningKeyReady";

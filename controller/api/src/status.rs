@@ -77,7 +77,7 @@ pub struct SeiNodeStatus {
     /// The PVC that the node was brought up on.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub data_volume: Option<DataVolumeStatus>,
-    /// What a SeiNode that is gone has left to this one, by the annotation sei.io/adopt.
+    /// Inheritance from a SeiNode that is gone, by the annotation sei.io/adopt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
     pub adopted: Option<AdoptionStatus>,
     /// State of the sidecar.
@@ -323,14 +323,14 @@ pub struct DataVolumeStatus {
     pub capacity: Option<String>,
 }
 
-/// What a SeiNode that is gone has left to another one.
+/// Inheritance from a SeiNode that is gone.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AdoptionStatus {
     /// UID of the SeiNode that is gone.
     #[serde(default)]
     pub uid: String,
-    /// When all that it has left was handed over. Absent while it is in progress.
+    /// Time at which all that it has left was handed over. Absent while it is in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
     /// UID of the PVC that was handed over. Its data is taken as it is: no snapshot is restored on it.

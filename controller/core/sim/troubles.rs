@@ -75,7 +75,7 @@ pub enum Trouble {
     OrphanAndAdopt,
 }
 
-/// What happens after a key was swapped.
+/// Event after the swap of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     Nothing,

@@ -29,7 +29,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 pub struct World {
     pub api: ApiServer,
     pub sidecars: Sidecars,
-    /// What the Secrets hold.
+    /// Contents of the Secrets.
     pub secrets: Secrets,
     /// The StatefulSets as their controller saw them last.
     pub known_sets: BTreeMap<Key, Rc<Object>>,

@@ -44,7 +44,7 @@ impl Child {
     }
 }
 
-/// Whose a child is, seen from the SeiNode that wants it.
+/// Owner of a child, seen from the SeiNode that wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heritage {
     /// It is this SeiNode's already.
@@ -83,9 +83,9 @@ pub struct Found {
     pub child: Child,
     /// Its UID.
     pub uid: String,
-    /// Whose it is.
+    /// Its owner.
     pub heritage: Heritage,
-    /// Whether it is being deleted.
+    /// Its deletion.
     pub deletion: Deletion,
 }
 
@@ -102,7 +102,7 @@ impl Found {
     }
 }
 
-/// What was found of the predecessor, live.
+/// Remains of the predecessor, read live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estate {
     /// Everybody who may own or use it.
@@ -117,7 +117,7 @@ pub fn volume(node: &NodeRef) -> Resource {
     Resource::Volume(names::data_volume(&node.name))
 }
 
-/// Whether the data volume that is seen was handed over: its data is taken as it is.
+/// True if the data volume that is seen was handed over: its data is taken as it is.
 pub(crate) fn keeps_data(status: &SeiNodeStatus, volume: Option<&str>) -> bool {
     let handed_over = status.adopted.as_ref().and_then(|record| record.volume_uid.as_deref());
     handed_over.is_some() && handed_over == volume

@@ -31,7 +31,7 @@ pub fn of(intent: &Intent) -> Vec<String> {
     of_images.chain(of_keys).collect()
 }
 
-/// What becomes of the volume of a node that is deleted, and how its data can be kept. `None` where its retention is not
+/// Fate of the volume of a node that is deleted, and how its data can be kept. `None` where its retention is not
 /// known: nobody has said, and the operator has not looked at it yet.
 #[must_use]
 pub fn deletion(name: &str, retention: Option<Retention>) -> String {
@@ -50,7 +50,7 @@ pub fn deletion(name: &str, retention: Option<Retention>) -> String {
     }
 }
 
-/// What becomes of the imported volume of a node that is deleted.
+/// Fate of the imported volume of a node that is deleted.
 #[must_use]
 pub fn deletion_of_importer(name: &str, pvc: &str) -> String {
     format!("SeiNode {name} goes; PVC {pvc} stays, because it was imported")

@@ -94,7 +94,7 @@ pub fn panicked(
     status
 }
 
-/// Whether conditions of this type are written here.
+/// True if conditions of this type are written here.
 pub(crate) fn is_ours(type_: &str) -> bool {
     facts::TYPES.contains(&type_)
 }

@@ -24,7 +24,7 @@ pub struct Edit {
     pub manager: String,
     /// The way to the field, as FieldsV1 writes it.
     pub path: Vec<String>,
-    /// What is there now; `None` when the field was removed.
+    /// Its value now; `None` when the field was removed.
     pub value: Option<Value>,
 }
 
@@ -99,7 +99,7 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
     edits
 }
 
-/// Whether a path says whose a child is: children of earlier versions lack some of it.
+/// True if a path is about the owner of a child: children of earlier versions lack some of it.
 fn is_ownership(shown: &str) -> bool {
     shown.contains("ownerReferences")
         || shown.contains(names::OWNER_UID_ANNOTATION)
@@ -126,7 +126,7 @@ pub fn grafted(mut rendered: Value, left: &[Edit]) -> Value {
     rendered
 }
 
-/// Those edits that an object still has.
+/// The edits that an object still has.
 #[must_use]
 pub fn kept(edits: &[Edit], live: &Value) -> Vec<Edit> {
     edits.iter().filter(|edit| find(live, &edit.path) == edit.value.as_ref()).cloned().collect()
@@ -140,7 +140,7 @@ fn bounded(field: String) -> String {
     }
 }
 
-/// Whether a field is in a port of a Service that others added under a name of their own.
+/// True if a field is in a port of a Service that others added under a name of their own.
 fn is_port_of_theirs(live: &Value, rendered: &Value, field: &Owned) -> bool {
     let [spec, ports, index, ..] = &field.place[..] else { return false };
     let name = |port: &Value| port["name"].as_str().map(str::to_owned);
@@ -228,7 +228,7 @@ fn owners(live: &Value) -> (BTreeSet<Path>, BTreeMap<String, Vec<Owned>>) {
     (ours, others)
 }
 
-/// What fields are in.
+/// Path above a field.
 #[derive(Clone, Copy)]
 struct Above<'a> {
     path: &'a [String],

@@ -66,7 +66,7 @@ pub enum Effect {
         uid: String,
         /// UID of the SeiNode that is gone.
         from: String,
-        /// Whether the volume outlives its new owner.
+        /// Its volume's fate at the end of its new owner.
         retention: Retention,
     },
 }

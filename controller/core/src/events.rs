@@ -139,7 +139,7 @@ fn readiness(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
     all
 }
 
-/// What a SeiNode that is gone has left is this one's.
+/// All that a SeiNode that is gone has left is this one's.
 fn adoption(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     let adopted = after.adopted.as_ref().filter(|record| record.completed_at.is_some())?;
     (before.adopted.as_ref() != Some(adopted)).then(|| Event {

@@ -1,4 +1,4 @@
-//! What comes next of the handover that annotation `sei.io/adopt` asks for, and why nothing is handed over.
+//! The next step of the handover that annotation `sei.io/adopt` asks for, and the reasons why nothing is handed over.
 
 use seinode_api::{SeiNodeStatus, names, status::Phase};
 
@@ -11,7 +11,7 @@ use crate::{
     subject::{DataVolume, Subject},
 };
 
-/// What comes next of a handover.
+/// The next step of a handover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A fact is missing.
@@ -33,7 +33,7 @@ pub(crate) enum Refusal {
     AlreadyRunning,
     /// The SeiNode of that UID, named here, exists.
     OwnerExists(String),
-    /// Who uses the volume, in words.
+    /// User of the volume, in words.
     InUse(String),
     /// The predecessor's bootstrap Job is there.
     Bootstrapping,
@@ -44,7 +44,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// What is wrong, and what to do; `from` is the predecessor's UID.
+    /// The trouble, and what to do; `from` is the predecessor's UID.
     pub(crate) fn message(&self, from: &str) -> String {
         let annotation = names::ADOPT_ANNOTATION;
         match self {
@@ -73,7 +73,7 @@ impl Refusal {
     }
 }
 
-/// What comes next of the handover that the annotation asks for. `None` without one, or when it was completed before.
+/// The next step of the handover that the annotation asks for. `None` without one, or when it was completed before.
 pub(crate) fn next(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> Option<Next> {
     let from = subject.adopt.as_deref()?;
     let record = status.adopted.as_ref().filter(|record| record.uid == from);
@@ -127,7 +127,7 @@ fn alive(from: &str, rivals: &Rivals) -> Option<Refusal> {
     Some(Refusal::OwnerExists(owner.node.to_string()))
 }
 
-/// Whether another node uses the data, or a pod without a node does: two pods on one volume corrupt it.
+/// Refusal if another node uses the data, or a pod without a node does: two pods on one volume corrupt it.
 fn in_use(subject: &Subject, rivals: &Rivals) -> Option<Refusal> {
     if subject.data_volume == DataVolume::Imported {
         return None;
@@ -144,7 +144,7 @@ fn in_use(subject: &Subject, rivals: &Rivals) -> Option<Refusal> {
     }
 }
 
-/// Whether the predecessor's bootstrap Job, or a pod of it, is there: it writes to the volume, or has left it half restored.
+/// Refusal if the predecessor's bootstrap Job, or a pod of it, is there: it writes to the volume, or has left it half restored.
 fn bootstrapping(seen: &Observation) -> Option<Refusal> {
     let is_left = match &seen.job {
         Some(job) => job.owner != Owner::Us,

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 /// Namespace of fingerprints; ours, nobody else derives them.
 const FINGERPRINT_NAMESPACE: Uuid = uuid!("0b6ad0a9-3c1e-4f0e-9a5d-6a1c1c1f7f5e");
-/// Where a Secret holds the consensus key, and the name of its file in a pod.
+/// Key of the consensus key in a Secret, and the name of its file in a pod.
 pub(crate) const SIGNING_KEY: &str = "priv_validator_key.json";
 /// Entry of a Secret that holds the P2P key.
 pub(crate) const NODE_KEY: &str = "node_key.json";

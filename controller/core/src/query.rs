@@ -64,7 +64,7 @@ pub enum Fetched {
     Service(LiveService),
     /// The data PVC.
     Data(DataCheck),
-    /// Those children, and everybody who may own or use them.
+    /// The children, and everybody who may own or use them.
     LeftBehind(Estate),
     /// The API server did not answer.
     Failed(Failure),

@@ -16,7 +16,7 @@ const MOST: usize = 2;
 const CONTESTED: usize = 3;
 /// Fields of a StatefulSet that are never left as somebody else wants them.
 const GUARDED: [&str; 3] = ["spec.replicas", "spec.ordinals", "spec.updateStrategy"];
-/// So many fields are remembered at most, the newest.
+/// Most fields that are remembered, the newest.
 const FIELDS: usize = 32;
 
 /// Forgets what is over. Returns the kinds of the children that were left as somebody else wanted them until now.
@@ -30,7 +30,7 @@ pub(crate) fn forget(repairs: &mut Vec<RepairStatus>, now: Timestamp) -> BTreeSe
     objects
 }
 
-/// Whether a field was put back as often as it may be. Fields that could give the node a second pod always are.
+/// True if a field was put back as often as it may be. Fields that could give the node a second pod always are.
 pub(crate) fn is_exhausted(repairs: &[RepairStatus], edit: &Edit) -> bool {
     let is_guarded = GUARDED.iter().any(|field| edit.field.starts_with(field));
     !is_guarded && repairs.iter().any(|repair| is_of(repair, edit) && repair.times.len() >= MOST)

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use seinode_api::spec::SeiNodeSpec;
 use thiserror::Error;
 
-/// Whether the data volume outlives its node.
+/// Fate of the data volume at the end of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
     /// It stays when the SeiNode is deleted.

@@ -29,7 +29,7 @@ pub struct RunningTask {
     pub id: TaskId,
     /// Name of its type, which this operator may not know.
     pub kind: String,
-    /// When it was submitted.
+    /// Time at which it was submitted.
     pub submitted_at: Timestamp,
 }
 

@@ -24,7 +24,7 @@ pub enum Rerun {
     ByAPerson,
 }
 
-/// What a task of the sidecar changes.
+/// Changes of a task of the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
     /// Files of the node.
@@ -137,7 +137,7 @@ impl TaskType {
         }
     }
 
-    /// What it changes while it runs.
+    /// Its changes while it runs.
     #[must_use]
     pub fn writes(self) -> Writes {
         match (self.by(), self) {
@@ -146,7 +146,7 @@ impl TaskType {
         }
     }
 
-    /// How long after its submission it is waited for by a plan that takes the place of its own.
+    /// Time after its submission for which a plan that takes the place of its own waits for it.
     #[must_use]
     pub fn deadline(self) -> SignedDuration {
         match self {

@@ -34,7 +34,7 @@ async fn replace_pod(ns: &Namespace) -> String {
     .await
 }
 
-/// How often a mark-ready was submitted to a pod.
+/// Number of mark-readys that were submitted to a pod.
 fn opened(ns: &Namespace, pod: &str) -> usize {
     let submitted = ns.sidecar("n0").submissions().into_iter();
     submitted.filter(|it| it.pod_uid == pod && it.task == TaskType::MarkReady).count()

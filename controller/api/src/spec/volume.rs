@@ -17,7 +17,7 @@ pub struct DataVolume {
     /// once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportVolume>,
-    /// Whether the data volume stays when the SeiNode is deleted. Absent: as the platform has it for this kind of node; by
+    /// True to keep the data volume when the SeiNode is deleted. Absent: as the platform has it for this kind of node; by
     /// default true for archives and for validators with a signing key, whose volume holds what keeps them from signing
     /// twice, and false for all others. May change at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -157,7 +157,7 @@ pub fn at(world: &World, address: IpAddr) -> Option<String> {
     world.api.list(Kind::Pod).find(listens).map(|pod| pod.uid().to_owned())
 }
 
-/// What `sha256sum` prints of the file of a key.
+/// Output of `sha256sum` for the file of a key.
 fn sha256sum(key: Fingerprint) -> String {
     Sha256::digest(key.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! What must hold of signing keys, and of what is submitted to sidecars.
+//! Invariants of signing keys, and of what is submitted to sidecars.
 
 use k8s_openapi::api::core::v1::Pod;
 use seinode_core::{
@@ -38,7 +38,7 @@ impl Ledger {
         self.released.insert(pod.to_owned());
     }
 
-    /// Whether `seid` of a pod has passed its gate since it started.
+    /// True if `seid` of a pod has passed its gate since it started.
     pub fn has_passed_its_gate(&self, pod: &str) -> bool {
         self.released.contains(pod)
     }
@@ -85,7 +85,7 @@ fn node_of(world: &World, pod: &Object) -> Option<Key> {
     (pod.is_controlled_by(set.uid()) && set.is_controlled_by(node.uid())).then(|| node.key())
 }
 
-/// Whether a node holds a key, as is stored.
+/// True if a node holds a key, as is stored.
 pub fn holds(world: &World, node: &Key, key: Fingerprint) -> bool {
     let status = world.api.get(node).and_then(|node| node.node()?.status.clone()).unwrap_or_default();
     exclusive::hold(&exclusive::read(&status.claims), &Resource::SigningKey(key)) == Some(Hold::Held)

@@ -1,4 +1,4 @@
-//! What must hold of data that is to outlive its node.
+//! Invariants of data that is to outlive its node.
 
 use seinode_api::{SeiNode, names};
 use seinode_core::{retention::Retention, retention::RetentionWish};

@@ -169,7 +169,7 @@ impl Rested<'_> {
         set.is_some_and(|set| !set.is_controlled_by(&self.subject.node.uid))
     }
 
-    /// What its predecessor has left is the node's own, unless somebody else uses it.
+    /// Checks that all that its predecessor has left is the node's own, unless somebody else uses it.
     fn inherits(&self) -> Result<(), Violation> {
         let Some(from) = &self.subject.adopt else { return Ok(()) };
         if self.truth("Adopted") == Some("False") {

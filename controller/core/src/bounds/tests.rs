@@ -1,4 +1,4 @@
-//! Whatever is said, a status can be stored.
+//! A status can be stored, whatever is said.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

@@ -160,7 +160,7 @@ fn service(turn: &mut Turn<'_>) -> Option<Act> {
     }
 }
 
-/// What becomes of edits by hand.
+/// Fate of edits by hand.
 #[derive(PartialEq)]
 enum Verdict {
     /// They are reverted, but for those that were reverted too often.

@@ -37,7 +37,7 @@ pub(super) fn volume(subject: &Subject, seen: &Observation) -> Option<Effect> {
     is_due.then_some(Effect::MarkVolume(retention))
 }
 
-/// Whether a volume has a label of a GitOps tool that the spec has spread: an earlier version let it through.
+/// True if a volume has a label of a GitOps tool that the spec has spread: an earlier version let it through.
 fn is_tracked(subject: &Subject, volume: &Volume) -> bool {
     let spread = |label: &String, value: &String| {
         subject.intent.as_ref().is_ok_and(|intent| intent.pod_labels.get(label) == Some(value))

@@ -58,7 +58,7 @@ impl<'a> Bid<'a> {
         }
     }
 
-    /// Who holds the thing that this node holds itself; the older of the two is more in the right, and both are told.
+    /// Another holder of the thing that this node holds itself; the older of the two is more in the right, and both are told.
     #[must_use]
     pub fn disputed(&self, rivals: &Rivals) -> Option<String> {
         let holds =

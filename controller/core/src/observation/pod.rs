@@ -48,7 +48,7 @@ pub struct Pod {
     pub version: String,
     /// Name of the Secret that its signing key is from.
     pub signing_secret: Option<String>,
-    /// Where its `seid` reads that key.
+    /// Source of that key for its `seid`.
     pub key_source: KeySource,
     /// State of its deletion.
     pub deletion: Deletion,

@@ -98,13 +98,13 @@ pub(crate) fn key_of(pod: &Pod, intent: &Intent, secrets: &SigningKey, check: &K
     }
 }
 
-/// Whether a pod's key is from the Secret that the spec names.
+/// True if a pod's key is from the Secret that the spec names.
 pub(crate) fn has_the_secret(pod: &Pod, intent: &Intent) -> bool {
     let secret = intent.key_secrets().map(|(signing, _)| signing);
     pod.signing_secret.as_deref() == secret
 }
 
-/// Whether the gate of a pod may be opened at all: a pod with a key from another Secret than the spec's is one to replace.
+/// True if the gate of a pod may be opened at all: a pod with a key from another Secret than the spec's is one to replace.
 pub(crate) fn may_be_opened(pod: &Pod, intent: &Intent) -> bool {
     pod.signing_secret.is_none() || has_the_secret(pod, intent)
 }

@@ -1,4 +1,4 @@
-//! What must hold of a signer in whose Secret somebody has put another key, once the world has come to rest.
+//! A signer in whose Secret somebody has put another key, once the world has come to rest.
 
 use seinode_core::{
     exclusive::{self, Resource},
@@ -9,7 +9,7 @@ use super::{Rested, Violation};
 use crate::{invariants::keys::holds, objects::PodFacts, world::World};
 
 impl Rested<'_> {
-    /// Whether the pod's key is in question; then the node has to say so, and nothing signs with a key that it does not hold.
+    /// True if the pod's key is in question; then the node has to say so, and nothing signs with a key that it does not hold.
     pub(super) fn has_another_key(&self, intent: &Intent) -> Result<bool, Violation> {
         let Some((secret, _)) = intent.key_secrets() else { return Ok(false) };
         let World { secrets, ledger, .. } = self.world;

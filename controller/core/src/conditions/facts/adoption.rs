@@ -1,4 +1,4 @@
-//! What is to be said of a handover that annotation `sei.io/adopt` asks for.
+//! The condition of a handover that annotation `sei.io/adopt` asks for.
 
 use seinode_api::{SeiNodeStatus, conditions as types};
 

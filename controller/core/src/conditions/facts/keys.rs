@@ -56,7 +56,7 @@ pub(super) fn signing(
     Some(Told::Is(Verdict { type_: types::SIGNING_KEY_READY, status, reason, message }))
 }
 
-/// What is wrong with the key of a pod: the reason, and what to do.
+/// Trouble with the key of a pod: the reason, and what to do.
 fn of_pod(pod: &Pod, has: PodKey, is_held: bool, secret: &str) -> Option<(&'static str, String)> {
     let copies = matches!(pod.key_source, KeySource::Copy(_));
     let (reason, what) = match has {

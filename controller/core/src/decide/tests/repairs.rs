@@ -145,7 +145,7 @@ fn the_third_repair_of_a_field_within_ten_minutes_is_not_made_until_they_are_ove
     assert!(!contested(&node));
 }
 
-/// What people hear of the repairs since an earlier status.
+/// Events of the repairs since an earlier status.
 fn heard(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<(&'static str, String)> {
     let events = crate::events::between(before, after);
     events

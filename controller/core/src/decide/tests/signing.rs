@@ -116,7 +116,7 @@ fn pod_with(key_source: KeySource) -> Pod {
     Pod { signing_secret: Some("a".into()), key_source, ..examples::pod() }
 }
 
-/// What becomes of a gate that is shut: the node's pod is `cached`, and `live` when it is read live; its Secret has `secrets`
+/// Fate of a gate that is shut: the node's pod is `cached`, and `live` when it is read live; its Secret has `secrets`
 /// key.
 fn gate(
     cached: &Pod,

@@ -1,4 +1,4 @@
-//! Where a pod's `seid` reads its signing key.
+//! Source of the signing key of a pod's `seid`.
 
 use k8s_openapi::api::core::v1 as k8s;
 
@@ -8,7 +8,7 @@ use crate::keys::Digest;
 /// Name of the volume with the copy of the consensus key, and of the init container that makes the copy.
 pub const KEY_COPY: &str = "signing-key-copy";
 
-/// Where a pod's `seid` reads its signing key.
+/// Source of the signing key of a pod's `seid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// Nowhere: it signs with none.

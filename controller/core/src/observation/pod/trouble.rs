@@ -92,7 +92,7 @@ fn crashed_again(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble
 /// Characters of a container's last words that are repeated.
 const WORDS: usize = 300;
 
-/// How a container ended: its exit code, the kubelet's reason where that says more, and its last words.
+/// The end of a container: its exit code, the kubelet's reason where that says more, and its last words.
 fn ending(exit: &k8s::ContainerStateTerminated) -> String {
     let code = exit.exit_code;
     let reason = exit.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("error"));

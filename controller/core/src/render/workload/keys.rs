@@ -21,9 +21,9 @@ const SIGNING: KeyFile = KeyFile { volume: SIGNING_KEY, file: keys::SIGNING_KEY 
 const NODE: KeyFile = KeyFile { volume: "node-key", file: keys::NODE_KEY };
 /// Octal 0400: only the owner reads a key.
 const OWNER_READS: i32 = 0o400;
-/// Where the init container mounts the Secret.
+/// Mount path of the Secret in the init container.
 const SECRET: &str = "/signing-key/secret";
-/// Where the init container mounts the memory for the copy.
+/// Mount path of the memory for the copy in the init container.
 const COPY: &str = "/signing-key/copy";
 /// More than a key file needs.
 const COPY_SIZE: &str = "1Mi";
