@@ -15,6 +15,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Lines of a failed build's output that an error shows.
 const TAIL: usize = 30;
 
+/// Not looked up on `PATH`, which may lead to `go` alone.
+const NICE: &str = "/usr/bin/nice";
+
 /// Position of a build among all that are needed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
@@ -35,10 +38,9 @@ pub(super) async fn build(
 ) -> Result<(), ToolError> {
     let sources = cache.sources(module)?;
     check_go(module, tools, &sources).await?;
-    // Scenarios may be running beside it.
-    let mut command = Command::new("nice");
+    let mut command = nice("go");
     command
-        .args(["go", "build", "-o"])
+        .args(["build", "-o"])
         // With a slash at its end, `go` takes it for a directory, also for one program.
         .arg(scratch.join(""))
         .args(build_arguments(module, tools))
@@ -65,6 +67,16 @@ pub(super) async fn build(
     }
     progress.report(&Event::Built { tools: tools.to_vec(), elapsed: begin.elapsed() });
     Ok(())
+}
+
+/// The command of `program`, at a low priority where this machine has POSIX' `nice`: scenarios may be running beside it.
+fn nice(program: &str) -> Command {
+    if !Path::new(NICE).exists() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(NICE);
+    command.arg(program);
+    command
 }
 
 /// In the module's directory `go` reports the version that it would use there: a Go of 1.21 or later that may download
