@@ -1,6 +1,11 @@
 //! Receives the body of a request within bounds.
 
-use axum::body::{Body, BodyDataStream, HttpBody};
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
@@ -19,19 +24,39 @@ pub(super) enum Unread {
     Evicted,
 }
 
+/// Number of requests that wait for the first byte of their body.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(AtomicUsize);
+
+/// One of them, until it is dropped.
+struct OneOf<'a>(&'a AtomicUsize);
+
+impl Waiting {
+    fn enter(&self) -> OneOf<'_> {
+        self.0.fetch_add(1, Relaxed);
+        OneOf(&self.0)
+    }
+}
+
+impl Drop for OneOf<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Receives a body. One that is too large is received on for as much again and discarded: a client that is still writing
 /// would not see the answer.
 pub(super) async fn receive(
     body: Body,
     limits: &Limits,
+    waiting: &Waiting,
     share: &Share,
     slot: &Slot,
 ) -> Result<Vec<u8>, Unread> {
     let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
     let most = announced.map_or(limits.body, |announced| announced.min(limits.body));
     let mut parts = body.into_data_stream();
-    let first = timeout(limits.first_byte, parts.next()).await.map_err(|_| Unread::Late)?;
-    let mut next = first;
+    let mut next = first(&mut parts, limits, waiting).await?;
     let mut kept = Vec::new();
     while let Some(part) = next {
         let part = part.map_err(|_| Unread::Broken)?;
@@ -56,6 +81,24 @@ pub(super) async fn receive(
         };
     }
     Ok(kept)
+}
+
+/// The first part of a body; `None` when there is none.
+async fn first(
+    parts: &mut BodyDataStream,
+    limits: &Limits,
+    waiting: &Waiting,
+) -> Result<Option<Result<Bytes, axum::Error>>, Unread> {
+    let (_one, began) = (waiting.enter(), Instant::now());
+    let mut part = pin!(parts.next());
+    loop {
+        match timeout(limits.first_byte, part.as_mut()).await {
+            Ok(part) => return Ok(part),
+            Err(_) if waiting.0.load(Relaxed) > limits.few => return Err(Unread::Late),
+            Err(_) if began.elapsed() >= limits.first_byte_of_few => return Err(Unread::Late),
+            Err(_) => {}
+        }
+    }
 }
 
 async fn discard(mut parts: BodyDataStream, most: usize) {

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    body::{self, Unread},
+    body::{self, Unread, Waiting},
     budget::{Budget, Share},
     connections::Slot,
     limits::Limits,
@@ -32,6 +32,7 @@ pub(super) struct Handler {
     limits: Limits,
     metrics: Metrics,
     large: Budget,
+    waiting: Waiting,
     /// Permits for [`Limits::pool`].
     pool: Arc<Semaphore>,
 }
@@ -56,6 +57,7 @@ impl Handler {
             limits: limits.clone(),
             metrics,
             large: Budget::new(limits.large),
+            waiting: Waiting::default(),
             pool: Arc::new(Semaphore::new(pool)),
         }
     }
@@ -89,7 +91,7 @@ impl Handler {
         let now = Instant::now();
         let until = now.checked_add(deadline(request.uri().query(), self.limits.deadline)).unwrap_or(now);
         let share = self.large.open(now);
-        let receiving = body::receive(request.into_body(), &self.limits, &share, slot);
+        let receiving = body::receive(request.into_body(), &self.limits, &self.waiting, &share, slot);
         let received = timeout_at(until, receiving).await.map_err(|_| Rejection::Slow)?;
         let body = received.map_err(|unread| match unread {
             Unread::TooLarge => Rejection::TooLarge,

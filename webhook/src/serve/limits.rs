@@ -11,8 +11,13 @@ pub struct Limits {
     pub handshake: Duration,
     /// From the first byte of a request to the end of its header.
     pub header: Duration,
-    /// From the header of a request to the first byte of its body. API servers send both at once.
+    /// From the header of a request to the first byte of its body, while more than [`Limits::few`] requests wait for theirs.
     pub first_byte: Duration,
+    /// The same while no more than that wait. API servers write header and body apart, and one that is short of CPU takes a
+    /// while in between: its calls must not fail for what strangers do only in crowds.
+    pub first_byte_of_few: Duration,
+    /// Requests that may wait for the first byte of their body without haste.
+    pub few: usize,
     /// Between two requests. Longer than API servers keep theirs (90 s, Go's `IdleConnTimeout`), so that it is they
     /// who close: a request that meets a closing connection fails.
     pub idle: Duration,
@@ -47,6 +52,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(5),
             first_byte: Duration::from_millis(250),
+            first_byte_of_few: Duration::from_secs(2),
+            few: 16,
             idle: Duration::from_secs(120),
             age: Duration::from_secs(600),
             deadline: Duration::from_millis(2700),

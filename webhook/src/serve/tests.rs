@@ -30,6 +30,7 @@ fn patient() -> Limits {
         handshake: long,
         header: long,
         first_byte: long,
+        first_byte_of_few: long,
         idle: long,
         age: long,
         deadline: long,

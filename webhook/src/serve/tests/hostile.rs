@@ -1,6 +1,6 @@
 //! Clients that send late, slowly, or less than they announce.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     MIB,
@@ -10,9 +10,32 @@ use super::{
 };
 use crate::serve::Limits;
 
+/// A first byte is late soon, in a crowd.
+const SOON: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn a_first_byte_may_be_late_unless_many_are_waited_for() {
+    let served = Served::start(Limits { first_byte: SOON, few: 1, ..patient() }, allow).await;
+    let (mut one, mut other) = (Client::connect(&served).await, Client::connect(&served).await);
+    one.begin(2, b"").await;
+    other.begin(2, b"").await;
+    let (late, mut last) = tokio::select! {
+        response = one.response() => (response, other),
+        response = other.response() => (response, one),
+    };
+    assert_eq!(late.status, 408, "two are more than one");
+    let begin = Instant::now();
+    while begin.elapsed() < 4 * SOON {
+        Client::connect(&served).await.post(&vec![b' '; MIB]).await;
+    }
+    last.finish(b"{}").await;
+    assert_eq!(last.response().await.status, 200);
+}
+
 #[tokio::test]
 async fn a_first_byte_that_is_late_times_out() {
-    let served = Served::start(Limits { first_byte: Duration::from_millis(50), ..patient() }, allow).await;
+    let limits = Limits { first_byte: SOON, first_byte_of_few: SOON, ..patient() };
+    let served = Served::start(limits, allow).await;
     let mut silent = Client::connect(&served).await;
     silent.begin(5, b"").await;
     assert_eq!(silent.response().await.status, 408);
