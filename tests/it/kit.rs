@@ -32,47 +32,64 @@ use kube::{
     runtime::wait::await_condition,
 };
 use sidecar_sim::Sidecars;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 pub use namespace::Namespace;
 pub use operator::Operator;
 pub use wait::{eventually, within};
+
+/// Clusters of scenarios' own at a time: more of them keep one another from answering in time.
+const PRIVATE: usize = 2;
 
 /// Starts the cluster with the first scenario that needs it, and stops it after the last.
 pub struct Kit {
     guard: Guard,
     shared: OnceCell<Arc<World>>,
     names: Mutex<u32>,
+    private: Arc<Semaphore>,
 }
 
 /// A cluster with our CRD, and the sidecars of its nodes.
 pub struct World {
     pub cluster: Cluster,
     pub sidecars: Sidecars,
+    /// Lets another scenario have a cluster of its own when this one is gone.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Kit {
     pub fn new(guard: Guard) -> Self {
-        Self { guard, shared: OnceCell::new(), names: Mutex::new(0) }
+        Self {
+            guard,
+            shared: OnceCell::new(),
+            names: Mutex::new(0),
+            private: Arc::new(Semaphore::new(PRIVATE)),
+        }
     }
 
     /// The cluster that scenarios share.
     pub async fn shared(&self) -> Arc<World> {
         let start = || async {
             let crds = vec![seinode_api::crd::seinode()];
-            Arc::new(self.private(Options { audit: Audit::On, crds, ..xtask::platform::options() }).await)
+            let options = Options { audit: Audit::On, crds, ..xtask::platform::options() };
+            Arc::new(self.start(options, None).await)
         };
         Arc::clone(self.shared.get_or_init(start).await)
     }
 
     /// A cluster of a scenario's own, without our CRD: for what would disturb the others.
     pub async fn private(&self, options: Options) -> World {
+        let place = Arc::clone(&self.private).acquire_owned().await.unwrap();
+        self.start(options, Some(place)).await
+    }
+
+    async fn start(&self, options: Options, place: Option<OwnedSemaphorePermit>) -> World {
         let options = Options { progress: Progress::lines(), ..options };
         let cluster = Cluster::start(options, &self.guard).await.unwrap_or_else(|error| panic!("{error}"));
         let sidecars = Sidecars::start(cluster.client()).await.unwrap();
         let probed = sidecars.clone();
         cluster.answer_probes(move |probe| probed.answers_probe(probe.pod, probe.port, probe.path));
-        World { cluster, sidecars }
+        World { cluster, sidecars, _place: place }
     }
 
     /// A program that no control plane needs. May have to be built first.
