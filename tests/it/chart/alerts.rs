@@ -71,12 +71,12 @@ async fn alerts_fire_in_time_resolve_and_stay_quiet_otherwise(kit: Arc<Kit>) {
     let rules: Vec<_> = alerts.values().collect();
     write("rules.yaml", &json!({"groups": [{"name": "all", "rules": rules}]}));
     run(&promtool, place.path(), &["check", "rules", "--lint=all", "--lint-fatal", "rules.yaml"]);
-    // promtool evaluates all of a file at one pace.
-    let paces: BTreeSet<_> = cases.values().map(|it| &it.every).collect();
-    for pace in paces {
-        let of_this_pace = cases.iter().filter(|(_, it)| it.every == *pace);
-        let tests: Vec<_> = of_this_pace.flat_map(|(name, it)| tests(name, it, &alerts[name])).collect();
-        let file = json!({"rule_files": ["rules.yaml"], "evaluation_interval": pace, "tests": tests});
+    // promtool evaluates all rules of a file for each test of it, every minute of hours: each alert has files of its own.
+    for (name, cases) in &cases {
+        let rule = &alerts[name];
+        write("rules.yaml", &json!({"groups": [{"name": "all", "rules": [rule]}]}));
+        let tests = tests(name, cases, rule);
+        let file = json!({"rule_files": ["rules.yaml"], "evaluation_interval": cases.every, "tests": tests});
         write("tests.yaml", &file);
         run(&promtool, place.path(), &["test", "rules", "tests.yaml"]);
     }
