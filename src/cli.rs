@@ -76,7 +76,7 @@ pub struct SelftestArgs {
     pub metrics_token: PathBuf,
 
     /// Seconds for which a failing check is retried.
-    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(..=3600))]
     pub within: u64,
 }
 

@@ -3,6 +3,9 @@
 //! The command line selects a command, whose outcome becomes an exit code: 0 after success or a stop by a signal, 2 when a
 //! setting is wrong, 1 otherwise. Nothing about nodes is decided here.
 
+// Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
+
 mod admin;
 mod admission;
 mod cli;

@@ -73,18 +73,19 @@ pub async fn run(
     let client = clients::connect(Source::of(environment), &requests, &Fence::open()).await?.request;
     let scraper = Scraper::new(arguments)?;
     let namespace = arguments.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
-    let until = Instant::now() + Duration::from_secs(arguments.within);
+    let begun = Instant::now();
+    let until = begun.checked_add(Duration::from_secs(arguments.within)).unwrap_or(begun);
 
     let checks = check::of(&arguments.guards);
-    let (mut failed, all) = (0, checks.len() + 1);
+    let (mut failed, all) = (0_usize, checks.len().saturating_add(1));
     for check in checks {
         let found =
             eventually(until, async || check.evaluate(&dry_run(&client, &namespace, check).await)).await;
-        failed += print(check.claim(), &found)?;
+        failed = failed.saturating_add(print(check.claim(), &found)?);
     }
     let found =
         eventually(until, async || scrape::evaluate(&replicas(&scraper, &arguments.metrics).await)).await;
-    failed += print(scrape::CLAIM, &found)?;
+    failed = failed.saturating_add(print(scrape::CLAIM, &found)?);
     if failed == 0 { Ok(()) } else { Err(SelftestError::Failed { failed, all }) }
 }
 

@@ -141,7 +141,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
             }
         }
     });
-    parts.until_stopped(signals, &gate, DRAIN + OVERDUE).await
+    parts.until_stopped(signals, &gate, DRAIN.saturating_add(OVERDUE)).await
 }
 
 /// A candidate for the Lease. Its identity is new with each process: one that was restarted in its pod is another.

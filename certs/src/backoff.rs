@@ -19,7 +19,7 @@ impl Backoff {
             return regular;
         }
         let pause = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
         pause.min(regular)
     }
 }

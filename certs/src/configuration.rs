@@ -92,7 +92,14 @@ impl Live {
     pub fn of(configuration: Configuration, object: Option<&DynamicObject>) -> Self {
         let found = object.map(|object| Found {
             version: object.metadata.resource_version.clone().unwrap_or_default(),
-            webhooks: object.data["webhooks"].as_array().into_iter().flatten().map(webhook).collect(),
+            webhooks: object
+                .data
+                .get("webhooks")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(webhook)
+                .collect(),
             applied: applied(object),
         });
         Self { configuration, found }
@@ -189,10 +196,10 @@ fn updated(entry: &ManagedFieldsEntry, webhooks: &[Webhook]) -> Value {
 }
 
 fn webhook(entry: &Value) -> Webhook {
-    let bundle = entry["clientConfig"]["caBundle"].clone();
+    let bundle = entry.pointer("/clientConfig/caBundle").cloned().unwrap_or_default();
     let text = serde_json::from_value::<ByteString>(bundle).map(|bytes| bytes.0).unwrap_or_default();
     Webhook {
-        name: entry["name"].as_str().unwrap_or_default().to_owned(),
+        name: entry.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
         bundle: Bundle::salvage(&text),
         text,
     }

@@ -160,7 +160,11 @@ impl Reloader {
                 continue;
             }
             match self.injector.inject(&live, &bundle).await? {
-                Injected::Done(now_there) => self.live[at] = now_there,
+                Injected::Done(now_there) => {
+                    if let Some(live) = self.live.get_mut(at) {
+                        *live = now_there;
+                    }
+                }
                 Injected::Overtaken => self.outdated = true,
             }
         }

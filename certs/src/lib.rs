@@ -26,6 +26,9 @@
 //!
 //! Never belongs here: a private key in a log line, an event, a status, a report or an error message.
 
+// Numbers, texts and lists of others cannot make it panic: arithmetic saturates or is checked, and nothing is indexed.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::string_slice))]
+
 mod announce;
 mod backoff;
 mod certificate;

@@ -26,8 +26,8 @@ impl Default for Lifetimes {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
-            authority: 365 * 24 * HOUR,
-            leaf: 7 * 24 * HOUR,
+            authority: HOUR.saturating_mul(365 * 24),
+            leaf: HOUR.saturating_mul(7 * 24),
             back_dating: HOUR,
             settling: Duration::from_secs(60),
             margin: HOUR,
@@ -37,10 +37,15 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
+    /// The part of an authority's life in which its successor is made.
+    pub(crate) fn last_third(&self) -> Duration {
+        self.authority.checked_div(3).unwrap_or_default()
+    }
+
     /// Time that a replica must itself have seen an authority trusted before it assumes that the others have left
     /// the one before. The wall clock alone may have jumped; each replica follows within two looks at it.
     pub(crate) fn patience(&self) -> Duration {
-        10 * self.settling.max(self.check)
+        self.settling.max(self.check).saturating_mul(10)
     }
 }
 

@@ -62,8 +62,8 @@ impl Default for Report {
 impl Renewals {
     pub(crate) fn count<T, E>(&mut self, outcome: &Result<T, E>) {
         match outcome {
-            Ok(_) => self.succeeded += 1,
-            Err(_) => self.failed += 1,
+            Ok(_) => self.succeeded = self.succeeded.saturating_add(1),
+            Err(_) => self.failed = self.failed.saturating_add(1),
         }
     }
 }

@@ -206,7 +206,7 @@ impl Rotator {
     /// expire.
     fn serve_stale(&mut self) -> Result<(), Error> {
         let Settings { clock, lifetimes, .. } = &self.settings;
-        let until = later(clock.now(), 2 * lifetimes.margin);
+        let until = later(clock.now(), lifetimes.margin.saturating_mul(2));
         let runs_out = self.leaf.as_ref().is_some_and(|leaf| leaf.held.not_after <= until);
         match self.decide() {
             Act::Mint(why) if why.is_urgent() || runs_out => self.mint(why),

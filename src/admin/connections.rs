@@ -83,7 +83,7 @@ impl Connections {
         };
         let evicted = CancellationToken::new();
         let mut open = self.open.lock();
-        open.accepted += 1;
+        open.accepted = open.accepted.wrapping_add(1);
         let number = open.accepted;
         let connection = Connection { evicted: evicted.clone(), unread: Some(Box::new(unread)) };
         open.connections.insert((Phase::Silent, number), connection);
@@ -111,7 +111,7 @@ impl Open {
     fn remove(&mut self, key: (Phase, u64)) -> Option<Connection> {
         let removed = self.connections.remove(&key);
         if removed.is_some() && key.0 == Phase::Answering {
-            self.answering -= 1;
+            self.answering = self.answering.saturating_sub(1);
         }
         removed
     }
@@ -132,7 +132,7 @@ impl Slot {
             if open.answering >= Connections::ANSWERED {
                 open.evict_from(Phase::Answering);
             }
-            open.answering += 1;
+            open.answering = open.answering.saturating_add(1);
         }
         open.connections.insert((phase, self.number), connection);
     }

@@ -47,12 +47,12 @@ fn detail(query: Option<&str>) -> Detail {
 /// The kubelet quotes the text in its event, so that a failure lists the failing checks in any case.
 fn report(gates: &BTreeMap<String, GateState>, detail: Detail) -> (StatusCode, String) {
     let mut text = String::new();
-    let mut shut = 0;
+    let mut shut = 0_usize;
     for (name, state) in gates {
         // Writing to a String cannot fail.
         let _ = match (state, detail) {
             (GateState::Waiting(reason), _) => {
-                shut += 1;
+                shut = shut.saturating_add(1);
                 writeln!(text, "[-]{name}: {reason}")
             }
             (GateState::Ready, Detail::Verbose) => writeln!(text, "[+]{name} ok"),

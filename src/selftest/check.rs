@@ -134,13 +134,13 @@ impl Check {
             }
             (Self::Node { labelled: false }, Response::Accepted(_)) => Ok("it is".to_owned()),
             (Self::Node { labelled: true }, Response::Accepted(object)) => {
-                let chain = object["metadata"]["labels"]["sei.io/chain"].as_str();
+                let chain = object.pointer("/metadata/labels/sei.io~1chain").and_then(Value::as_str);
                 chain.map(|chain| format!("sei.io/chain is {chain}")).ok_or_else(|| {
                     failure(format!("it came back without the label sei.io/chain, {NOBODY_ASKED}"), LOOK)
                 })
             }
             (Self::MadeOnDelete, Response::Accepted(object)) => {
-                match object["spec"]["updateStrategy"]["type"].as_str() {
+                match object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) {
                     Some("OnDelete") => Ok("it is".to_owned()),
                     other => Err(failure(
                         format!("it is still {}, {NOBODY_ASKED}", other.unwrap_or("nothing")),

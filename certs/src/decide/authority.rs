@@ -38,7 +38,7 @@ pub(super) fn decide(seen: &Seen<'_>, lifetimes: &Lifetimes) -> Option<Rotation>
         (Validity::Valid, Some(_)) => retire(seen, stored, lifetimes),
         (Validity::Valid, None) if next.is_some() => Some(Rotation::Stage(Due::SuccessorInvalid)),
         // By what is left of its life: how far it was back-dated does not count.
-        (Validity::Valid, None) if seen.now >= earlier(signer.not_after, lifetimes.authority / 3) => {
+        (Validity::Valid, None) if seen.now >= earlier(signer.not_after, lifetimes.last_third()) => {
             Some(Rotation::Stage(Due::Aged))
         }
         (Validity::Valid, None) => retire(seen, stored, lifetimes),
