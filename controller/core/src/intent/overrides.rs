@@ -1,14 +1,14 @@
 //! `spec.overrides`: only keys that sei-config knows, so that a typo is told when the spec is read and not by a
 //! node that does not start (W2; registry of sei-config v0.0.14: plans-tasks-sidecar §6.4).
 
-mod registry;
-
 use std::collections::BTreeMap;
 
 use seinode_api::names;
 
-use self::registry::KEYS;
 use crate::violation::Violation;
+
+/// The keys that sei-config knows, by table.
+const REGISTRY: &str = include_str!("overrides/registry.txt");
 
 /// A suggestion is made only for a key at least this alike (Jaro-Winkler, 1 is the same).
 const ALIKE: f64 = 0.85;
@@ -57,20 +57,25 @@ pub(super) fn strangers(overrides: &BTreeMap<String, String>) -> impl Iterator<I
 
 /// Without spelling out the registry: every review of a SeiNode asks this for each of its keys.
 fn is_known(key: &str) -> bool {
-    let (above, last) = match key.rsplit_once('.') {
+    let (table, last) = match key.rsplit_once('.') {
         Some(("", _)) => return false,
         Some(parts) => parts,
         None => ("", key),
     };
-    let mut groups = KEYS.iter().filter(|(prefix, _)| *prefix == above);
-    groups.any(|(_, names)| names.split_whitespace().any(|name| name == last))
+    let mut of_table = tables().filter(|(name, _)| *name == table);
+    of_table.any(|(_, keys)| keys.split_ascii_whitespace().any(|key| key == last))
+}
+
+/// The tables of the registry, with the keys of each.
+fn tables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REGISTRY.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "))
 }
 
 fn all() -> impl Iterator<Item = String> {
-    KEYS.iter().flat_map(|(prefix, names)| {
-        names.split_whitespace().map(move |name| match *prefix {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}.{name}"),
+    tables().flat_map(|(table, keys)| {
+        keys.split_ascii_whitespace().map(move |key| match table {
+            "" => key.to_owned(),
+            table => format!("{table}.{key}"),
         })
     })
 }
