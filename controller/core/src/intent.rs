@@ -4,6 +4,7 @@
 //! rule has one wording (architecture: rooms). All violations are found at once.
 
 mod hashes;
+mod labels;
 mod limits;
 mod mode;
 mod overrides;
@@ -139,6 +140,7 @@ impl Intent {
         let process = process(spec.entrypoint.as_ref(), &mut found);
         let sidecar = sidecar(spec.sidecar.as_ref(), &mut found);
         let volume = volume(spec.data_volume.as_ref(), &mut found);
+        labels::check(&spec.pod_labels, &mut found);
         overrides::check(&spec.overrides, unknown_overrides(object), &mut found);
         match mode {
             Some(mode) if found.is_empty() => Ok(Self {

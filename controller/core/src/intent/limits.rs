@@ -104,7 +104,7 @@ pub(super) fn resources(resources: Option<&ResourceRequirements>, found: &mut Ve
 }
 
 /// `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.bytes().all(inside) && !text.is_empty() && !text.starts_with('-') && !text.ends_with('-')
 }
