@@ -197,7 +197,8 @@ async fn a_node_waits_for_what_it_is_to_take_over(kit: Arc<Kit>) {
     let _operator = ns.operator();
     ns.create_yaml::<SeiNode>(&adopting(&full_node("n0", ""), "0a1b2c3d")).await;
     ns.reports("n0", ("Adopted", "False", "NothingFound"), &["0a1b2c3d", "remove annotation"]).await;
-    ns.reports("n0", ("Ready", "False", "Pending"), &["0a1b2c3d"]).await;
+    ns.reports("n0", ("Ready", "False", "AdoptionRefused"), &["0a1b2c3d"]).await;
+    ns.reports("n0", ("Stalled", "True", "AdoptionRefused"), &["remove annotation"]).await;
     assert!(ns.api::<PersistentVolumeClaim>().get_opt("data-n0").await.unwrap().is_none(), "it began empty");
     ns.kubectl(&["annotate", "seinode", "n0", "sei.io/adopt-"]);
     ns.running("n0").await;

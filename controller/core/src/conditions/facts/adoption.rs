@@ -1,7 +1,8 @@
 //! The condition of a handover that annotation `sei.io/adopt` asks for.
 
-use seinode_api::{SeiNodeStatus, conditions as types};
+use seinode_api::{SeiNodeStatus, conditions as types, status::Phase};
 
+use super::why_not::{Outlook, WhyNot};
 use crate::{
     conditions::{Told, Truth, Verdict},
     handover::{self, Next, Refusal},
@@ -26,6 +27,21 @@ pub(super) fn adopted(subject: &Subject, next: &SeiNodeStatus, seen: &Observatio
         }
         Some(Next::Fetch(_) | Next::Complete) => Some(Told::AsBefore(types::ADOPTED)),
     }
+}
+
+/// Why a node that waits for a handover is not Ready. One that runs needs nothing handed over.
+pub(super) fn refused(subject: &Subject, next: &SeiNodeStatus, seen: &Observation) -> Option<WhyNot> {
+    let from = subject.adopt.as_deref().filter(|_| next.phase != Some(Phase::Running))?;
+    let Some(Next::Refused(refusal)) = handover::next(subject, next, seen) else { return None };
+    let outlook = match &refusal {
+        Refusal::InUse(_) | Refusal::BeingDeleted(_) => Outlook::Moving,
+        Refusal::OwnUid
+        | Refusal::AlreadyRunning
+        | Refusal::OwnerExists(_)
+        | Refusal::Bootstrapping
+        | Refusal::NothingFound => Outlook::Stuck,
+    };
+    Some(WhyNot { reason: "AdoptionRefused", message: refusal.message(from), outlook })
 }
 
 fn reason(refusal: &Refusal) -> &'static str {

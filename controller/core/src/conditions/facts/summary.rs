@@ -8,7 +8,7 @@ use seinode_api::{
 };
 
 use super::{
-    GATE_SHUT, serving,
+    GATE_SHUT, adoption, serving,
     why_not::{Outlook, WhyNot},
 };
 use crate::{
@@ -62,6 +62,9 @@ fn why_not_ready(
         return not("Paused", "the StatefulSet was scaled to 0 by hand: see Paused".into(), Outlook::Resting);
     }
     if let Some(why) = serving::hangs(seen) {
+        return Some(why);
+    }
+    if let Some(why) = adoption::refused(subject, next, seen) {
         return Some(why);
     }
     if let Some(plan) = &next.plan {
