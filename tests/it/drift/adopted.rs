@@ -1,10 +1,11 @@
 //! Nodes of the original operator: adopted as they run, and updated on a change of their spec.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use devcluster::kubelet::Exit;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Pod, Service},
+    core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
 };
 use kube::{
     ResourceExt,
@@ -13,9 +14,17 @@ use kube::{
 use scenario::scenario;
 use seinode_api::SeiNode;
 use serde_json::{Value, json};
+use sidecar_sim::TaskType;
 
 use super::UP_TO_DATE;
-use crate::kit::{Kit, Namespace, plans::PlanWatch, pods::PodWatch, wait::DEADLINE};
+use crate::kit::{
+    Kit, Namespace, eventually,
+    fixtures::validator,
+    keys::{FIRST, NODE_KEY, SECOND},
+    plans::PlanWatch,
+    pods::PodWatch,
+    wait::DEADLINE,
+};
 
 const ADOPTED: (&str, &str, &str) = ("TemplateOutdated", "True", "Adopted");
 const V1: &str = "registry.example.com/seid:v1";
@@ -38,14 +47,37 @@ const REASONS: [&str; 10] = [
 
 /// Creates node `n0` of image [`V1`] as the original operator leaves it: its pod runs, its gate is open.
 async fn original(ns: &Namespace, strategy: &str) -> Value {
-    let node = ns.full_node("n0", "").await;
-    let finalizer = json!({"metadata": {"finalizers": ["sei.io/seinode-finalizer"]}});
-    ns.patch("n0", finalizer).await;
+    let left = children(&ns.full_node("n0", "").await, strategy);
+    leave(ns, &left).await;
+    left
+}
+
+/// Creates validator `n0` as the original operator leaves it: its pod mounts the Secret of its signing key.
+async fn original_signer(ns: &Namespace) {
+    ns.keys("n0", &FIRST.file(), NODE_KEY).await;
+    let mut left = children(&ns.create_yaml(&validator("n0", "")).await, ON_DELETE);
+    let pod = &mut left["set"]["spec"]["template"]["spec"];
+    let volumes = [("signing-key", "priv_validator_key.json"), ("node-key", "node_key.json")];
+    for (volume, file) in volumes {
+        let secret = json!({"secretName": format!("n0-{volume}"), "items": [{"key": file, "path": file}], "defaultMode": 256});
+        pod["volumes"].as_array_mut().unwrap().push(json!({"name": volume, "secret": secret}));
+        let mount = json!({"name": volume, "mountPath": format!("/sei/config/{file}"), "subPath": file, "readOnly": true});
+        pod["containers"][0]["volumeMounts"].as_array_mut().unwrap().push(mount);
+    }
+    leave(ns, &left).await;
+}
+
+/// What the original operator makes of a node, and leaves in its status.
+fn children(node: &SeiNode, strategy: &str) -> Value {
     let yaml = include_str!("original.yaml");
     let words = [("NODE", "n0"), ("UID", &node.uid().unwrap()), ("IMAGE", V1), ("STRATEGY", strategy)];
     let yaml = words.iter().fold(yaml.to_owned(), |yaml, (word, value)| yaml.replace(word, value));
-    let left: Value = serde_norway::from_str(&yaml).unwrap();
+    serde_norway::from_str(&yaml).unwrap()
+}
 
+async fn leave(ns: &Namespace, left: &Value) {
+    let finalizer = json!({"metadata": {"finalizers": ["sei.io/seinode-finalizer"]}});
+    ns.patch("n0", finalizer).await;
     let volume = serde_json::from_value(left["volume"].clone()).unwrap();
     ns.api::<PersistentVolumeClaim>().create(&PostParams::default(), &volume).await.unwrap();
     ns.apply_as::<StatefulSet>("seinode-controller", "n0", left["set"].clone()).await;
@@ -57,7 +89,6 @@ async fn original(ns: &Namespace, strategy: &str) -> Value {
     reqwest::Client::new().post(tasks).json(&json!({"type": "mark-ready"})).send().await.unwrap();
     sidecar.until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
     write_status(ns, &left["status"]).await;
-    left
 }
 
 async fn write_status(ns: &Namespace, status: &Value) {
@@ -191,4 +222,39 @@ async fn an_adopted_node_stopped_by_hand_stays_stopped(kit: Arc<Kit>) {
     ns.retry("n0", "go on").await;
     ns.running("n0").await;
     ns.pod_runs("n0", V1).await;
+}
+
+#[scenario]
+async fn an_adopted_signer_that_restarts_on_a_new_key_is_unknown(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    original_signer(&ns).await;
+    let _operator = ns.operator();
+    let keys = async |held: usize| {
+        eventually("the keys that it holds", async || {
+            let claims = ns.api::<SeiNode>().get("n0").await.unwrap().status.unwrap().claims;
+            let ids: BTreeSet<_> =
+                claims.iter().filter(|claim| claim.state == "Held").map(|it| it.id.clone()).collect();
+            if ids.len() == held { Ok(()) } else { Err(claims) }
+        })
+        .await;
+    };
+    keys(1).await;
+    ns.reports("n0", ("SigningKeyReady", "True", "SigningKeyValidated"), &[]).await;
+    let (pod, sidecar) = (ns.pod_uid("n0").await, ns.sidecar("n0"));
+    let opened = || sidecar.submissions().into_iter().filter(|it| it.task == TaskType::MarkReady).count();
+    let before = opened();
+
+    let file = json!({"stringData": {"priv_validator_key.json": SECOND.file()}});
+    let secrets = ns.api::<Secret>();
+    secrets.patch("n0-signing-key", &PatchParams::default(), &Patch::Merge(file)).await.unwrap();
+    let kubelet = ns.world.cluster.kubelet().unwrap();
+    kubelet.pod(&ns.name, "n0-0").exit("seid", Exit::new(1, "out of memory"));
+    ns.reports("n0", ("SigningKeyReady", "False", "SigningKeyUnknown"), &["holds both", "pause the node"])
+        .await;
+    keys(2).await;
+    // Its gate is lost as well, and stays shut: nobody knows what would sign behind it.
+    sidecar.restart_process();
+    ns.reports("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
+    ns.retry("n0", "somebody tries").await;
+    assert_eq!((opened(), ns.pod_uid("n0").await), (before, pod));
 }
