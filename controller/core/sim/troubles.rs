@@ -216,8 +216,6 @@ impl Trouble {
                 edit(world, node, |spec| spec.paused = Some(true));
             }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "true"),
-            // What is left behind has a copy that nobody knows.
-            Self::SwapKey(_) if world.ledger.people.unclaimed.contains(node) => return false,
             Self::SwapKey(after) => {
                 if swap_key(world, node) {
                     after.happen(world, node);

@@ -16,7 +16,10 @@ use seinode_api::status::ClaimStatus;
 
 pub use bid::{Bid, Contest};
 
-use crate::{keys::Fingerprint, node::NodeRef};
+use crate::{
+    keys::{Digest, Fingerprint},
+    node::NodeRef,
+};
 
 const SIGNING_KEY: &str = "signing-key";
 const VOLUME: &str = "volume";
@@ -99,10 +102,12 @@ pub enum DataVolume {
 }
 
 /// Things that a pod uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodUse {
     /// Name of the Secret that its signing key is from.
     pub signing_secret: Option<String>,
+    /// The key file that it copied when it started: its Secret may hold another one by now.
+    pub copied: Option<Digest>,
     /// Name of the PVC that it mounts.
     pub volume: Option<String>,
 }
@@ -129,7 +134,7 @@ pub enum StrayKey {
     NotRead,
     /// This one.
     Is(Fingerprint),
-    /// Its Secret is gone, or unreadable.
+    /// Its Secret is gone, unreadable, or holds another file than the pod copied.
     Unknown,
 }
 

@@ -138,7 +138,7 @@ fn in_use(subject: &Subject, rivals: &Rivals) -> Option<Refusal> {
     rivals.strays.retain(|stray| {
         !(stray.kind == "StatefulSet" && stray.namespace == node.namespace && stray.name == node.name)
     });
-    match Bid::of(subject, &adoption::volume(node)).against(&rivals) {
+    match Bid::of(subject, &adoption::volume(node), None).against(&rivals) {
         Contest::Free => None,
         Contest::Taken(who) | Contest::Yielded(who) => Some(Refusal::InUse(who)),
     }

@@ -66,10 +66,14 @@ pub(super) async fn live(
 async fn examine(context: &Context, stray: &mut Stray) {
     let Some(secret) = &stray.uses.signing_secret else { return };
     stray.key = match keys::signing_key(context, &stray.namespace, secret).await {
-        Finding::Valid(key) => StrayKey::Is(key.fingerprint),
-        Finding::Missing(_) | Finding::Going(_) | Finding::Invalid(_) | Finding::Unread(_) => {
-            StrayKey::Unknown
+        Finding::Valid(key) if stray.uses.copied.is_none_or(|copied| copied == key.file) => {
+            StrayKey::Is(key.fingerprint)
         }
+        Finding::Valid(_)
+        | Finding::Missing(_)
+        | Finding::Going(_)
+        | Finding::Invalid(_)
+        | Finding::Unread(_) => StrayKey::Unknown,
     };
 }
 

@@ -119,13 +119,15 @@ fn persistent_volume(claim: &PersistentVolumeClaim) -> PersistentVolume {
 fn keys(world: &World, subject: &Subject, intent: &Intent, seen: &Observation) -> KeyCheck {
     let signing = intent.key_secrets().map(|(signing, _)| signing).unwrap_or_default();
     let signing = match secret(world, &subject.node.namespace, signing) {
-        Some(fingerprint) => {
-            let file = Digest::of(fingerprint.to_string().as_bytes());
-            Finding::Valid(SigningKey { fingerprint, file })
-        }
+        Some(fingerprint) => Finding::Valid(SigningKey { fingerprint, file: file_of(fingerprint) }),
         None => Finding::Missing(format!("Secret {signing} does not exist")),
     };
     KeyCheck::new(seen, signing, Finding::Valid(()))
+}
+
+/// The digest of the file that a key is in.
+fn file_of(key: Fingerprint) -> Digest {
+    Digest::of(key.to_string().as_bytes())
 }
 
 fn secret(world: &World, namespace: &str, name: &str) -> Option<Fingerprint> {
@@ -145,7 +147,9 @@ fn rivals(world: &World, subject: &Subject, seen: &Observation, resource: &Resou
         for stray in &mut rivals.strays {
             let Some(name) = &stray.uses.signing_secret else { continue };
             let key = secret(world, &stray.namespace, name);
-            stray.key = key.map_or(StrayKey::Unknown, StrayKey::Is);
+            let is_copied =
+                |key: &Fingerprint| stray.uses.copied.is_none_or(|copied| copied == file_of(*key));
+            stray.key = key.filter(is_copied).map_or(StrayKey::Unknown, StrayKey::Is);
         }
     }
     rivals

@@ -2,8 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{Contender, DataVolume, Hold, Resource, Rivals, Signing, Stray, StrayKey, hold};
-use crate::{node::NodeRef, subject::Subject};
+use super::{Contender, DataVolume, Hold, PodUse, Resource, Rivals, Signing, Stray, StrayKey, hold};
+use crate::{
+    keys::{Digest, Finding},
+    node::NodeRef,
+    observation::KeyCheck,
+    subject::Subject,
+};
 
 /// Contest for a thing: a node may take it, or may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +30,27 @@ pub struct Bid<'a> {
     pub created: Timestamp,
     /// The Secret that its signing key is from.
     pub signing_secret: Option<&'a str>,
+    /// The file that the key is in, where that is known.
+    pub file: Option<Digest>,
     /// The thing.
     pub resource: &'a Resource,
 }
 
 impl<'a> Bid<'a> {
-    /// The bid of a node for a thing.
+    /// The bid of a node for a thing. For a key, the finding about its Secret tells the file.
     #[must_use]
-    pub fn of(subject: &'a Subject, resource: &'a Resource) -> Self {
+    pub fn of(subject: &'a Subject, resource: &'a Resource, keys: Option<&KeyCheck>) -> Self {
         let secrets = subject.intent.as_ref().ok().and_then(|intent| intent.key_secrets());
         Self {
             node: &subject.node,
             created: subject.created,
             signing_secret: secrets.map(|(signing, _)| signing),
+            file: keys.and_then(|check| match (&check.signing, resource) {
+                (Finding::Valid(key), Resource::SigningKey(mine)) => {
+                    (key.fingerprint == *mine).then_some(key.file)
+                }
+                _ => None,
+            }),
             resource,
         }
     }
@@ -79,6 +92,11 @@ impl<'a> Bid<'a> {
         let who = format!("SeiNode {}", rival.node);
         match (rival.hold(self.resource), self.is_younger_than(rival)) {
             (Some(Hold::Held), _) => return Some(format!("{who} holds it; {}", self.remedy())),
+            _ if rival.pod.as_ref().is_some_and(|pod| self.is_copied_by(pod)) => {
+                return Some(format!(
+                    "the pod of {who} copied it when it started, whatever its Secret holds now; delete that pod"
+                ));
+            }
             (Some(Hold::Wanted), true) => {
                 return Some(format!("{who} is older and wants it too; {}", self.remedy()));
             }
@@ -120,20 +138,26 @@ impl<'a> Bid<'a> {
             Resource::Volume(name) => (here && stray.uses.volume.as_ref() == Some(name)).then(until_gone),
             Resource::SigningKey(mine) => {
                 let secret = stray.uses.signing_secret.as_deref()?;
-                if here && Some(secret) == self.signing_secret {
+                if self.is_copied_by(&stray.uses) || (here && Some(secret) == self.signing_secret) {
                     return Some(until_gone());
                 }
                 match stray.key {
                     StrayKey::Is(key) => (key == *mine).then(until_gone),
                     StrayKey::Unknown => Some(format!(
                         "{} {}/{} has no SeiNode, and whether it signs with the same key cannot be told: its Secret {secret} \
-                         cannot be read",
+                         cannot be read, or was changed since; delete that {0}",
                         stray.kind, stray.namespace, stray.name
                     )),
                     StrayKey::NotRead => None,
                 }
             }
         }
+    }
+
+    /// True if a pod has a copy of this very key file. Of a copy of another file it cannot be told: the same key may be written
+    /// in two ways.
+    fn is_copied_by(&self, pod: &PodUse) -> bool {
+        matches!(self.resource, Resource::SigningKey(_)) && self.file.is_some() && pod.copied == self.file
     }
 
     /// True if what a rival does can concern the thing at all.

@@ -34,7 +34,7 @@ fn claims(resource: &Resource, hold: Hold) -> Vec<Claim> {
 }
 
 fn stray(namespace: &str, secret: &str, key: StrayKey) -> Rivals {
-    let uses = PodUse { signing_secret: Some(secret.into()), volume: Some("data-gone".into()) };
+    let uses = PodUse { signing_secret: Some(secret.into()), copied: None, volume: Some("data-gone".into()) };
     let stray = Stray { kind: "pod", namespace: namespace.into(), name: "gone-0".into(), uses, key };
     Rivals { nodes: vec![], strays: vec![stray] }
 }
@@ -43,7 +43,7 @@ fn stray(namespace: &str, secret: &str, key: StrayKey) -> Rivals {
 #[track_caller]
 fn yielded(resource: &Resource, rivals: &Rivals) {
     let me = node("sei", "me");
-    let bid = Bid { node: &me, created: at(100), signing_secret: None, resource };
+    let bid = Bid { node: &me, created: at(100), signing_secret: None, file: None, resource };
     let contest = bid.against(rivals);
     assert!(matches!(contest, Contest::Yielded(_)), "{contest:?}");
 }
@@ -52,7 +52,8 @@ fn yielded(resource: &Resource, rivals: &Rivals) {
 #[track_caller]
 fn check(resource: &Resource, rivals: &Rivals, expected: Option<&str>) {
     let me = node("sei", "me");
-    let bid = Bid { node: &me, created: at(100), signing_secret: Some("consensus"), resource };
+    let file = Some(Digest::of(b"mine"));
+    let bid = Bid { node: &me, created: at(100), signing_secret: Some("consensus"), file, resource };
     match (bid.against(rivals), expected) {
         (Contest::Free, None) => {}
         (Contest::Taken(words), Some(part)) => assert!(words.contains(part), "{words}"),
@@ -91,7 +92,7 @@ fn a_key_that_nobody_looked_at_counts_as_this_one_where_it_may_be() {
     let unexamined = |second| Contender { signing: Signing::Unexamined, ..rival("other", second) };
     check(&key(KEY), &one(unexamined(99)), Some("is older and its key was not examined yet"));
     check(&key(KEY), &one(unexamined(101)), None);
-    let pod = PodUse { signing_secret: Some("s".into()), volume: None };
+    let pod = PodUse { signing_secret: Some("s".into()), ..PodUse::default() };
     let runs = Contender { pod: Some(pod), ..unexamined(101) };
     check(&key(KEY), &one(runs), Some("signs with a key that was not examined yet"));
     let examined = Contender { signing: Signing::Examined, ..rival("other", 1) };
@@ -110,13 +111,38 @@ fn a_pod_without_node_keeps_its_key_until_it_is_gone_and_an_unknown_key_counts()
 }
 
 #[test]
+fn a_pod_that_copied_the_key_has_it_whatever_its_secret_holds_now() {
+    let copied = |file: &str| PodUse {
+        signing_secret: Some("s".into()),
+        copied: Some(Digest::of(file.as_bytes())),
+        volume: None,
+    };
+    for second in [1, 200] {
+        let examined = Contender {
+            signing: Signing::Examined,
+            claims: claims(&key(OTHER_KEY), Hold::Held),
+            ..rival("other", second)
+        };
+        let with = |file| one(Contender { pod: Some(copied(file)), ..examined.clone() });
+        check(&key(KEY), &with("mine"), Some("the pod of SeiNode sei/other copied it"));
+        check(&key(KEY), &with("theirs"), None);
+        check(&Resource::Volume("history".into()), &with("mine"), None);
+    }
+    let other = StrayKey::Is(Fingerprint::parse(OTHER_KEY).unwrap());
+    let mut gone = stray("b", "s", other);
+    check(&key(KEY), &gone, None);
+    gone.strays[0].uses = copied("mine");
+    check(&key(KEY), &gone, Some("pod b/gone-0 still uses it"));
+}
+
+#[test]
 fn a_volume_is_contested_in_its_own_namespace_only() {
     let volume = Resource::Volume("history".into());
     let imports =
         |second| Contender { volume: DataVolume::Imported("history".into()), ..rival("other", second) };
     check(&volume, &one(imports(99)), Some("SeiNode sei/other imports it"));
     check(&volume, &one(imports(101)), None);
-    let pod = PodUse { signing_secret: None, volume: Some("history".into()) };
+    let pod = PodUse { volume: Some("history".into()), ..PodUse::default() };
     check(&volume, &one(Contender { pod: Some(pod), ..imports(101) }), Some("imports it"));
     let held = Contender { claims: claims(&volume, Hold::Held), ..imports(101) };
     check(&volume, &one(held.clone()), Some("holds it"));
@@ -135,7 +161,7 @@ fn a_volume_is_contested_in_its_own_namespace_only() {
 fn of_two_that_hold_it_both_are_told() {
     let me = node("sei", "me");
     let resource = key(KEY);
-    let bid = Bid { node: &me, created: at(100), signing_secret: None, resource: &resource };
+    let bid = Bid { node: &me, created: at(100), signing_secret: None, file: None, resource: &resource };
     let holder = |second| one(Contender { claims: claims(&resource, Hold::Held), ..rival("other", second) });
     assert!(bid.disputed(&holder(99)).unwrap().contains("SeiNode sei/other is older"));
     assert!(bid.disputed(&holder(101)).unwrap().contains("SeiNode sei/other is younger"));

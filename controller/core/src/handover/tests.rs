@@ -131,7 +131,7 @@ fn a_volume_that_somebody_uses_is_not_taken() {
     let rivals = Rivals { nodes: vec![importer], strays: Vec::new() };
     check_in_use(next(&subject(""), &begun(), &seen(rivals, children())), "SeiNode sei/other imports it");
 
-    let uses = PodUse { signing_secret: None, volume: Some("data-n0".into()) };
+    let uses = PodUse { volume: Some("data-n0".into()), ..PodUse::default() };
     let (namespace, key) = ("sei".to_owned(), StrayKey::NotRead);
     let stray = |kind, name: &str| Stray {
         kind,

@@ -14,7 +14,7 @@ use k8s_openapi::{
 use kube::ResourceExt;
 use seinode_api::{SeiNode, SeiNodeStatus, conditions, names, status::Phase};
 
-use super::pod;
+use super::{KeySource, pod};
 use crate::{
     exclusive::{self, Contender, DataVolume, PodUse, Rivals, Signing, Stray, StrayKey},
     intent::{Activity, Intent, VolumeSource},
@@ -108,7 +108,7 @@ impl<'a> RivalsOf<'a> {
                 kind,
                 namespace: meta.namespace.clone().unwrap_or_default(),
                 name: meta.name.clone().unwrap_or_default(),
-                uses: uses(pod),
+                uses: uses(pod, &[]),
                 key: StrayKey::NotRead,
             },
         });
@@ -208,12 +208,13 @@ impl Other {
     }
 }
 
-fn uses(pod: &k8s::PodSpec) -> PodUse {
-    PodUse { signing_secret: pod::signing_secret(pod), volume: pod::data_claim(pod) }
-}
-
-fn nothing() -> PodUse {
-    PodUse { signing_secret: None, volume: None }
+/// Things that a pod of this spec uses, with what its init containers did.
+fn uses(pod: &k8s::PodSpec, init_states: &[k8s::ContainerStatus]) -> PodUse {
+    let copied = match KeySource::of(pod, init_states) {
+        KeySource::Copy(copied) => copied,
+        KeySource::None | KeySource::Secret => None,
+    };
+    PodUse { signing_secret: pod::signing_secret(pod), copied, volume: pod::data_claim(pod) }
 }
 
 /// A pod of some node, running or on its way.
@@ -234,6 +235,9 @@ impl Seen {
             return None;
         }
         let created = object.metadata.creation_timestamp.as_ref();
+        let status = object.status.as_ref();
+        let init_states =
+            status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
         let namespace = object.namespace().unwrap_or_default();
         Some(Self {
             name: object.name_any(),
@@ -244,7 +248,7 @@ impl Seen {
             namespace,
             controller: pod::controller(object).map(|owner| owner.uid.clone()),
             created: created.map_or(Timestamp::MIN, |time| time.0),
-            uses: object.spec.as_ref().map_or_else(nothing, uses),
+            uses: object.spec.as_ref().map(|spec| uses(spec, init_states)).unwrap_or_default(),
         })
     }
 

@@ -6,7 +6,11 @@ use seinode_core::{
 };
 
 use super::{Rested, Violation};
-use crate::{invariants::keys::holds, objects::PodFacts, world::World};
+use crate::{
+    invariants::keys::{holds, tells_its_key},
+    objects::PodFacts,
+    world::World,
+};
 
 impl Rested<'_> {
     /// True if the pod's key is in question; then the node has to say so, and nothing signs with a key that it does not hold.
@@ -31,7 +35,8 @@ impl Rested<'_> {
             return Ok(false);
         }
         if ledger.has_passed_its_gate(pod.uid()) {
-            self.is("a node holds the key that its pod signs with", holds(self.world, &self.key, reads))?;
+            let is_known = holds(self.world, &self.key, reads) || tells_its_key(self.world, &self.key, pod);
+            self.is("a node holds the key that its pod signs with", is_known)?;
         }
         self.is("a key in question is told", self.truth("SigningKeyReady") == Some("False"))?;
         Ok(true)

@@ -133,7 +133,7 @@ pub(super) fn import(
 fn imported(subject: &Subject, name: &str, next: &SeiNodeStatus, seen: &Observation) -> Option<Told> {
     let before = Some(Told::AsBefore(types::IMPORT_PVC_READY));
     let resource = Resource::Volume(name.to_owned());
-    let bid = Bid::of(subject, &resource);
+    let bid = Bid::of(subject, &resource, None);
     let held = exclusive::hold(&exclusive::read(&next.claims), &resource);
     let (status, reason, message) = match (&seen.import, held) {
         (Some(ImportFinding::NotReady(why)), _) => (Truth::False, "PVCNotReady", why.clone()),

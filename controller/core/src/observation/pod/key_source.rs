@@ -22,7 +22,7 @@ pub enum KeySource {
 
 impl KeySource {
     /// Reads the volumes, the mounts of `seid`, and what the init container reported.
-    pub(super) fn of(spec: &k8s::PodSpec, init_states: &[k8s::ContainerStatus]) -> Self {
+    pub(in crate::observation) fn of(spec: &k8s::PodSpec, init_states: &[k8s::ContainerStatus]) -> Self {
         let seid = spec.containers.iter().filter(|container| container.name == SEID);
         let mounts: Vec<_> = seid.flat_map(|seid| seid.volume_mounts.iter().flatten()).collect();
         let mounts = |volume: &str| mounts.iter().any(|mount| mount.name == volume);
