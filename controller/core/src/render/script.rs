@@ -62,7 +62,9 @@ fn gate(sidecar_port: u16) -> String {
 
 /// Runs `seid` up to a height and ends with 0 exactly when it got there.
 ///
-/// At the height `seid` sends itself SIGINT and ends with 130. Hence `set -m`: without job control bash starts what
+/// At the height `seid` sends itself SIGINT and SIGTERM. It ends with 0 or 130; since sei-chain v6.3.3 also with 143, where
+/// the second signal meets it while it closes its stores. Nobody but bash sends `seid` a signal, so a 143 that bash did not
+/// ask for is the height. Hence `set -m`: without job control bash starts what
 /// runs in the background with SIGINT ignored. It runs there so that bash can pass the kubelet's SIGTERM on: `wait`
 /// ends early on a signal, so it is repeated until the process is gone. A `seid` that was told to stop may end with
 /// 0, which must not pass for the height.
@@ -81,6 +83,7 @@ fn run_up_to(height: i64) -> String {
          while wait \"$!\"; code=$?; kill -0 \"$!\" 2>/dev/null; do :; done\n\
          if [ \"$code\" -eq 130 ]; then exit 0; fi\n\
          if [ -n \"$stopped\" ]; then exit 143; fi\n\
+         if [ \"$code\" -eq 143 ]; then exit 0; fi\n\
          exit \"$code\"\n"
     )
 }

@@ -122,7 +122,9 @@ fn seid_is_run_up_to_the_height() {
 fn a_halt_at_the_height_is_a_success_and_every_other_end_is_told_as_it_is() {
     // As seid halts. Were the signal ignored, it would go on to the 9.
     assert_eq!(ends_with("kill -INT $$; exit 9").0, Some(0));
-    for (code, told) in [(130, 0), (0, 0), (1, 1), (3, 3), (137, 137), (143, 143)] {
+    // Since v6.3.3 the second signal may meet it while it closes its stores.
+    assert_eq!(ends_with("trap : INT; kill -INT $$; kill -TERM $$; exit 9").0, Some(0));
+    for (code, told) in [(130, 0), (0, 0), (1, 1), (3, 3), (137, 137), (143, 0)] {
         assert_eq!(ends_with(&format!("exit {code}")).0, Some(told), "{code}");
     }
 }
