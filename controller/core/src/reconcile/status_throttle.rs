@@ -107,8 +107,21 @@ fn defer_flapping(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> O
     let before = stored(write.object);
     let flaps = fast_mark_ready::only_readiness(&before, write.next)
         || (write.flapping && fast_mark_ready::only_gate(&before, write.next));
+    let flaps = flaps && !is_another_attempt(&before, write.next);
     let last = writes.last_of_many_readiness_writes(now).filter(|_| flaps)?;
     Some((last.after(READINESS_SPACING), Duration::MAX))
+}
+
+/// True if the plan that is stored goes on with another attempt at a task, which is stored before it is made.
+fn is_another_attempt(before: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
+    let attempts = |status: &SeiNodeStatus| {
+        let plan = status.plan.as_ref().and_then(Plan::read)?;
+        Some((plan.id, plan.tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()))
+    };
+    match (attempts(before), attempts(next)) {
+        (Some((plan, before)), Some((same, next))) => plan == same && before != next,
+        _ => false,
+    }
 }
 
 /// The delay of the first wait of a plan, and of each further one.

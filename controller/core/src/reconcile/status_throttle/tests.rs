@@ -194,3 +194,18 @@ fn the_first_losses_are_written_at_once() {
     }
     assert_eq!(scene.defer(&lost(15), 15_000), Some(5_000), "ten seconds after the last one");
 }
+
+#[test]
+fn another_attempt_is_stored_while_a_sidecar_flaps() {
+    let mut scene = Scene { flapping: true, ..Scene::of(lost(0)) };
+    for second in 1..8 {
+        scene.write(&lost(second), u64::try_from(second).unwrap() * 100);
+    }
+    assert!(scene.defer(&opening(), 900).is_some(), "it flaps");
+    scene.write(&opening(), 1_000);
+    let mut again = opening();
+    again.plan.as_mut().unwrap().tasks[0].id =
+        TaskId::derive(PlanId::parse(&again.plan.as_ref().unwrap().id).unwrap(), TaskType::MarkReady, 0, 1)
+            .to_string();
+    assert_eq!(scene.defer(&again, 1_100), None);
+}
