@@ -4,6 +4,8 @@ mod children;
 mod keys;
 mod rivals;
 
+use std::time::Instant;
+
 use k8s_openapi::{
     api::{
         batch::v1 as batch,
@@ -50,7 +52,12 @@ pub(crate) async fn fetch(
         }),
         Query::Pod => children::pod(context, node, seen).await.unwrap_or_else(Fetched::Failed),
         Query::Health => Fetched::Health(match sidecar(context, node, intent, seen) {
-            Ok(sidecar) => sidecar.health().await,
+            Ok(sidecar) => {
+                let begun = Instant::now();
+                let answer = sidecar.health().await;
+                context.metrics.probe(&node.namespace, &answer, begun.elapsed());
+                answer
+            }
             Err(unreachable) => Err(unreachable),
         }),
         Query::Keys => keys::read(context, node, intent, seen).await,

@@ -3,6 +3,7 @@
 
 mod history;
 mod leader;
+mod namespaces;
 mod queue;
 mod watched;
 mod work;
@@ -20,7 +21,7 @@ use seinode_core::{
     sidecar::{Answer, Health, TaskReport},
 };
 
-use self::{history::History, leader::Leader, queue::Queue, watched::Watched, work::Work};
+use self::{history::History, leader::Leader, namespaces::Namespaces, queue::Queue, watched::Watched, work::Work};
 use crate::{cache::Fleet, fence::Fence};
 
 /// Metrics of the controller; clones share the counters.
@@ -34,6 +35,7 @@ pub(crate) struct Metrics {
     heal_seconds: Histogram,
     panics: IntCounter,
     history: History,
+    namespaces: Namespaces,
     queue: Queue,
     work: Work,
     /// Number of times that the leader changed, as the Lease says.
@@ -97,6 +99,7 @@ impl Metrics {
                 "Reconciles that panicked: a defect of the operator. Only that node is affected.",
             )?,
             history: History::register(registry)?,
+            namespaces: Namespaces::default(),
             queue: Queue::register(registry)?,
             work: Work::default(),
             transitions: IntGauge::with_opts(Opts::new(
@@ -155,8 +158,11 @@ impl Metrics {
         self.effects.with_label_values(&[kind(effect), outcome]).inc();
     }
 
-    /// A sidecar was probed.
+    /// A sidecar was probed, by whomever. Nothing is counted for a namespace that has no nodes any more.
     pub(crate) fn probe(&self, namespace: &str, answer: &Answer<Health>, took: Duration) {
+        if !self.namespaces.has(namespace) {
+            return;
+        }
         let outcome = match answer {
             Ok(Health::Ready) => "ready",
             Ok(Health::NotReady) => "not_ready",
@@ -178,12 +184,17 @@ impl Metrics {
 
     /// A node was seen: what is counted for it begins at 0, so that the first loss is an increase.
     pub(crate) fn seen(&self, namespace: &str, name: &str) {
+        self.namespaces.seen(namespace, name);
         self.history.seen(namespace, name);
     }
 
-    /// A node is gone, and its series with it.
+    /// A node is gone, and its series with it; with the last one of a namespace those of the namespace.
     pub(crate) fn forget(&self, namespace: &str, name: &str) {
         self.history.forget(namespace, name);
+        if self.namespaces.gone(namespace, name) {
+            namespaces::remove(&self.probes, namespace);
+            self.history.forget_namespace(namespace);
+        }
         self.queue.forget(namespace, name);
         self.work.forget(namespace, name);
     }

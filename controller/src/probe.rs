@@ -149,6 +149,7 @@ impl Probes {
                     });
                 },
                 Some(probe) = answers.recv() => {
+                    self.metrics.probe(&probe.node.namespace, &probe.answer, probe.took);
                     let waiting = probed.values().filter(|probed| probed.schedule.is_hurried()).count();
                     let Some(probed) = probed.get_mut(&probe.node) else { continue };
                     if probe.incarnation != probed.incarnation {
@@ -166,8 +167,7 @@ impl Probes {
 
     /// Remembers an answer, and wakes the node if it is another one than before.
     fn answered(&self, probe: Probe) {
-        let Probe { node, incarnation, answer, took } = probe;
-        self.metrics.probe(&node.namespace, &answer, took);
+        let Probe { node, incarnation, answer, took: _ } = probe;
         let is_news = {
             let mut memory = self.fleet.memory.lock();
             let is_news = memory.answered(&node, &incarnation, answer, clock::now());

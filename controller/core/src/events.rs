@@ -40,7 +40,7 @@ pub enum Severity {
 /// Events for the change between two statuses that were stored one after the other.
 #[must_use]
 pub fn between(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Vec<Event> {
-    let mut all = plans(before.plan.as_ref(), after.plan.as_ref(), after.phase);
+    let mut all = plans(before.plan.as_ref(), after);
     all.extend(phase(before.phase, after.phase));
     all.extend(failing(before, after));
     all.extend(refusals(before, after));
@@ -72,15 +72,21 @@ fn failing(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<Event> {
     })
 }
 
-fn plans(before: Option<&PlanStatus>, after: Option<&PlanStatus>, phase: Option<Phase>) -> Vec<Event> {
-    let (old, new) = (before.and_then(Plan::read), after.and_then(Plan::read));
+/// True if the sidecar carries on with what a plan gave it. Otherwise the plan went with its spec.
+fn is_handed_over(plan: &Plan, after: &SeiNodeStatus) -> bool {
+    after.background.iter().any(|known| plan.tasks.iter().any(|task| task.id.to_string() == known.id))
+}
+
+fn plans(before: Option<&PlanStatus>, after: &SeiNodeStatus) -> Vec<Event> {
+    let (old, new) = (before.and_then(Plan::read), after.plan.as_ref().and_then(Plan::read));
     let normal = |reason, note| Event { severity: Severity::Normal, reason, action: "Plan", note };
     let mut all = Vec::new();
     match (&old, &new) {
         (Some(old), None)
             if old.phase == PlanPhase::Active
-                && phase == Some(Phase::Running)
-                && old.kind != PlanKind::MarkReady =>
+                && after.phase == Some(Phase::Running)
+                && old.kind != PlanKind::MarkReady
+                && (old.kind != PlanKind::Resubmit || is_handed_over(old, after)) =>
         {
             all.push(normal("PlanComplete", format!("{} plan {} is complete", old.kind.as_str(), old.id)));
         }
@@ -253,5 +259,21 @@ mod tests {
         assert_eq!(announced(&runs, &fails), 1);
         assert_eq!(announced(&fails, &fails), 0, "W37");
         assert_eq!(announced(&fails, &runs), 0);
+    }
+
+    #[test]
+    fn a_plan_that_went_with_its_spec_is_not_complete() {
+        use crate::{ids::Target, task_type::TaskType};
+        use seinode_api::status::BackgroundStatus;
+        let (made_at, tasks) = (jiff::Timestamp::UNIX_EPOCH, [TaskType::SnapshotUpload]);
+        let plan = Plan::new(PlanKind::Resubmit, "uid", Target::of(b"spec"), made_at, 0, &tasks);
+        let runs = SeiNodeStatus { phase: Some(Phase::Running), ..SeiNodeStatus::default() };
+        let before = SeiNodeStatus { plan: Some(plan.write(None)), ..runs.clone() };
+        let is_complete = |after: &SeiNodeStatus| {
+            between(&before, after).iter().any(|event| event.reason == "PlanComplete")
+        };
+        assert!(!is_complete(&runs));
+        let known = BackgroundStatus { id: plan.tasks[0].id.to_string(), ..BackgroundStatus::default() };
+        assert!(is_complete(&SeiNodeStatus { background: vec![known], ..runs }));
     }
 }

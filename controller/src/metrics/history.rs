@@ -4,7 +4,12 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use seinode_api::{SeiNode, SeiNodeStatus, conditions};
-use seinode_core::plan::{Plan, PlanKind, PlanPhase};
+use seinode_core::{
+    intent::Intent,
+    plan::{Plan, PlanKind, PlanPhase},
+};
+
+use super::namespaces;
 
 const CONTROLLER: &str = "seinode";
 
@@ -81,7 +86,7 @@ impl History {
                 self.phases.with_label_values(&labels).observe(now.duration_since(since.0).as_secs_f64());
             }
         }
-        if let Some((plan, outcome)) = ended(before, after) {
+        if let Some((plan, outcome)) = ended(node, before, after) {
             let labels = [CONTROLLER, &namespace, plan_type(plan.kind), outcome];
             let took = now.duration_since(plan.started_at).as_secs_f64();
             self.plans.with_label_values(&labels).observe(took);
@@ -104,14 +109,31 @@ impl History {
         // Not there is as good as removed.
         self.losses.remove_label_values(&[namespace, name]).ok();
     }
+
+    /// A namespace has no nodes any more.
+    pub(super) fn forget_namespace(&self, namespace: &str) {
+        let Self { transitions, phases, plans, rollouts, losses } = self;
+        namespaces::remove(transitions, namespace);
+        namespaces::remove(phases, namespace);
+        namespaces::remove(plans, namespace);
+        namespaces::remove(rollouts, namespace);
+        namespaces::remove(losses, namespace);
+    }
 }
 
-/// The plan that went on before and does not now, and how it ended.
-fn ended(before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Plan, &'static str)> {
+/// The plan that went on before and does not now, and how it ended. One that is gone with the spec that it was made for is
+/// not complete, also where no other takes its place yet.
+fn ended(
+    node: &SeiNode,
+    before: &SeiNodeStatus,
+    after: &SeiNodeStatus,
+) -> Option<(Plan, &'static str)> {
     let read = |status: &SeiNodeStatus| status.plan.as_ref().and_then(Plan::read);
     let old = read(before).filter(|plan| plan.phase == PlanPhase::Active)?;
+    let is_wanted = || Intent::parse(node).is_ok_and(|intent| intent.target() == old.target);
     let outcome = match read(after) {
-        None => "complete",
+        None if is_wanted() => "complete",
+        None => "superseded",
         Some(new) if new.id != old.id => "superseded",
         Some(new) if new.phase != PlanPhase::Active => "failed",
         Some(_) => return None,
@@ -152,9 +174,14 @@ mod tests {
     use seinode_api::status::{Phase, SidecarStatus};
 
     fn node(status: SeiNodeStatus) -> SeiNode {
-        let mut node = SeiNode::new("n0", Default::default());
+        let spec = seinode_api::SeiNodeSpec {
+            chain_id: "c".into(),
+            image: "seid:1".into(),
+            full_node: Some(Default::default()),
+            ..Default::default()
+        };
+        let mut node = SeiNode::new("n0", spec);
         node.metadata.namespace = Some("sei".into());
-        node.spec.chain_id = "c".into();
         node.status = Some(status);
         node
     }
@@ -183,13 +210,15 @@ mod tests {
     #[test]
     fn a_plan_is_measured_when_it_ends_however_it_ends() {
         let history = History::register(&Registry::new()).unwrap();
-        let plan = |phase: &str, id: u128| {
+        let wanted = Intent::parse(&node(SeiNodeStatus::default())).unwrap().target();
+        let other = seinode_core::ids::Target::of(b"another spec");
+        let plan = |phase: &str, id: u128, target: seinode_core::ids::Target| {
             let id = seinode_core::ids::PlanId::parse(&uuid::Uuid::from_u128(id).to_string()).unwrap();
             let mut record = seinode_api::status::PlanStatus {
                 id: id.to_string(),
                 kind: Some("MarkReady".into()),
                 phase: phase.into(),
-                target: Some(id.to_string()),
+                target: Some(target.to_string()),
                 started_at: Some(time(100)),
                 ..Default::default()
             };
@@ -197,16 +226,27 @@ mod tests {
             SeiNodeStatus { plan: Some(record), ..SeiNodeStatus::default() }
         };
         let none = SeiNodeStatus::default();
-        for (after, outcome) in
-            [(plan("Failed", 1), "failed"), (plan("Active", 2), "superseded"), (none.clone(), "complete")]
-        {
-            history.stored(&node(after), &plan("Active", 1), time(107).0);
+        let begun = plan("Active", 1, wanted);
+        for (before, after, outcome) in [
+            (&begun, plan("Failed", 1, wanted), "failed"),
+            (&begun, none.clone(), "complete"),
+            (&plan("Active", 1, other), plan("Active", 2, wanted), "superseded"),
+        ] {
+            history.stored(&node(after), before, time(107).0);
             let labels = [CONTROLLER, "sei", "mark-ready-reapply", outcome];
             let took = history.plans.with_label_values(&labels);
             assert_eq!((took.get_sample_count(), took.get_sample_sum()), (1, 7.0), "{outcome}");
         }
-        history.stored(&node(plan("Active", 1)), &plan("Active", 1), time(107).0);
-        history.stored(&node(none), &plan("Failed", 1), time(107).0);
+        history.stored(&node(begun.clone()), &begun, time(107).0);
+        history.stored(&node(none.clone()), &plan("Failed", 1, wanted), time(107).0);
+        // Its spec is gone, and what takes its place waits for a slot.
+        history.stored(&node(none), &plan("Active", 1, other), time(107).0);
+        let labels = [CONTROLLER, "sei", "mark-ready-reapply", "superseded"];
+        assert_eq!(history.plans.with_label_values(&labels).get_sample_count(), 2);
+        history.forget_namespace("other");
+        assert_eq!(history.plans.with_label_values(&labels).get_sample_count(), 2);
+        history.forget_namespace("sei");
+        assert_eq!(history.plans.with_label_values(&labels).get_sample_count(), 0);
     }
 
     #[test]
