@@ -151,6 +151,18 @@ pub struct RunArgs {
     #[arg(env = "SEINODE_MAX_CONCURRENT_ROLLOUTS", hide_env_values = true)]
     pub max_concurrent_rollouts: String,
 
+    /// Nodes of one chain and mode that may be down at once because of rollouts, as a percentage or a number; at least 1.
+    /// Counted are nodes that were up once. 100% for no limit.
+    #[arg(long, value_name = "SHARE", default_value = "25%")]
+    #[arg(env = "SEINODE_MAX_UNAVAILABLE_PER_CHAIN", hide_env_values = true)]
+    pub max_unavailable_per_chain: String,
+
+    /// Time that `seid` has to be up behind an open gate before a rollout is over, where its pod is not Ready before, such
+    /// as `30s`. The start script looks at the gate every 5 s.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    #[arg(env = "SEINODE_ROLLOUT_SETTLE", hide_env_values = true)]
+    pub rollout_settle: String,
+
     /// Interval of probing a running node's sidecar for its gate, in seconds, such as `5s`.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(env = "SEINODE_SIDECAR_PROBE_INTERVAL", hide_env_values = true)]

@@ -15,7 +15,7 @@ mod tests;
 use std::{collections::BTreeMap, time::Duration};
 
 use seinode_controller::{Scope, SidecarUrl};
-use seinode_core::platform::Platform;
+use seinode_core::{memory::RolloutPolicy, platform::Platform};
 
 use self::{admission::Admission, election::Election, problem::Findings};
 pub use self::{
@@ -57,7 +57,7 @@ pub struct Settings {
     /// Concurrent reconciles.
     pub concurrency: u16,
     /// Concurrent rollouts; 0 for no limit.
-    pub rollouts: u16,
+    pub rollouts: RolloutPolicy,
     /// Interval of probing a running node's sidecar.
     pub probe_interval: Duration,
     /// Format of log lines.
@@ -90,6 +90,8 @@ impl Settings {
             log_format,
             max_concurrent_reconciles,
             max_concurrent_rollouts,
+            max_unavailable_per_chain,
+            rollout_settle,
             sidecar_probe_interval,
         } = flags;
         let mut findings = Findings::default();
@@ -109,10 +111,16 @@ impl Settings {
         let scope = findings.take(flags::scope(watch_namespace));
         let log_format = findings.take(flags::log_format(log_format));
         let concurrency = findings.take(flags::concurrency(max_concurrent_reconciles));
-        let rollouts = findings.take(flags::rollouts(max_concurrent_rollouts));
+        let concurrent = findings.take(flags::rollouts(max_concurrent_rollouts));
+        let unavailable = findings.take(flags::unavailable(max_unavailable_per_chain));
+        let settle = findings.take(flags::settle(rollout_settle));
         let probe_interval = findings.take(flags::probe_interval(sidecar_probe_interval));
         let log_filter = findings.take(log_filter(environment));
         let platform = findings.take_all(platform::parse(environment));
+        let rollouts = || {
+            let concurrent = concurrent?.into();
+            Some(RolloutPolicy { concurrent, unavailable: unavailable?, settle: settle? })
+        };
         let assemble = || {
             Some(Self {
                 metrics: metrics?,
@@ -123,7 +131,7 @@ impl Settings {
                 scope: scope?,
                 sidecar_url: sidecar_url?,
                 concurrency: concurrency?,
-                rollouts: rollouts?,
+                rollouts: rollouts()?,
                 probe_interval: probe_interval?,
                 log_format: log_format?,
                 log_filter: log_filter?,

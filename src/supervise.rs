@@ -125,7 +125,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         sidecar_url: settings.sidecar_url,
         instance: settings.instance,
         concurrency: settings.concurrency,
-        max_concurrent_rollouts: settings.rollouts,
+        rollouts: settings.rollouts,
         probe_interval: settings.probe_interval,
         drain: DRAIN,
     };

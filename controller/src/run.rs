@@ -55,7 +55,7 @@ pub async fn run(
     metrics: &Registry,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let memory = Memory::with_slots(usize::from(settings.max_concurrent_rollouts));
+    let memory = Memory::with_slots(settings.rollouts);
     let restarts = metrics::watch_restarts(metrics)?;
     let (fleet, slices, unsynced) =
         watch::fleet(&settings.watch_client, &settings.scope, readiness, &restarts, memory);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seinode_core::platform::Platform;
+use seinode_core::{memory::RolloutPolicy, platform::Platform};
 
 use crate::{fence::Fence, lease::Election};
 
@@ -27,8 +27,8 @@ pub struct Settings {
     pub instance: String,
     /// Number of nodes that may be worked on at once.
     pub concurrency: u16,
-    /// Number of nodes that may be rolled out at once; 0 for no limit.
-    pub max_concurrent_rollouts: u16,
+    /// Bounds of rollouts.
+    pub rollouts: RolloutPolicy,
     /// Interval at which the sidecar of a node that runs is queried for the state of its gate.
     pub probe_interval: Duration,
     /// Longest time that running passes may go on after the shutdown began.

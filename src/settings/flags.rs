@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::SignedDuration;
 use seinode_controller::{Scope, SidecarUrl};
+use seinode_core::memory::{BadShare, Share};
 
 use super::{
     MetricsAccess,
@@ -108,14 +110,36 @@ pub fn rollouts(text: &str) -> Result<u16, Problem> {
     })
 }
 
-/// The interval of probing a running node's sidecar, as Go programs write it: seconds or milliseconds.
-pub fn probe_interval(text: &str) -> Result<Duration, Problem> {
-    let parsed = match text.strip_suffix("ms") {
+/// The part of a chain's nodes that may be down at once. Zero would keep every rollout back for ever, so it is refused.
+pub fn unavailable(text: &str) -> Result<Share, Problem> {
+    text.parse().map_err(|why: BadShare| {
+        let remedy = "write a share such as 25% or 3; 100% is for no limit";
+        problem("max-unavailable-per-chain", format!("is {text:?}: {why}"), remedy)
+    })
+}
+
+/// The time that `seid` has to be up before a rollout is over.
+pub fn settle(text: &str) -> Result<SignedDuration, Problem> {
+    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
+    let parsed = duration(text).filter(|settle| bounds.contains(settle));
+    parsed.and_then(|settle| settle.try_into().ok()).ok_or_else(|| {
+        let remedy = "write a time from 1s to 3600s, such as 30s";
+        problem("rollout-settle", format!("is {text:?}"), remedy)
+    })
+}
+
+/// A duration as Go programs write it: seconds or milliseconds.
+fn duration(text: &str) -> Option<Duration> {
+    match text.strip_suffix("ms") {
         Some(millis) => millis.parse().ok().map(Duration::from_millis),
         None => text.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
-    };
+    }
+}
+
+/// The interval of probing a running node's sidecar.
+pub fn probe_interval(text: &str) -> Result<Duration, Problem> {
     let bounds = Duration::from_millis(100)..=Duration::from_mins(10);
-    parsed.filter(|interval| bounds.contains(interval)).ok_or_else(|| {
+    duration(text).filter(|interval| bounds.contains(interval)).ok_or_else(|| {
         problem(
             "sidecar-probe-interval",
             format!("is {text:?}"),

@@ -1,5 +1,5 @@
 use clap::Parser;
-use seinode_core::platform::ResultExport;
+use seinode_core::{memory::Share, platform::ResultExport};
 
 use super::*;
 use crate::{
@@ -65,7 +65,9 @@ fn without_flags_the_defaults_hold() {
     } = good(&[]);
     assert_eq!((metrics, health), (Listen::All(8080), Listen::All(8081)));
     assert_eq!((metrics_access, election), (MetricsAccess::Open, None));
-    assert_eq!((scope, concurrency, rollouts), (Scope::Cluster, 64, 0));
+    assert_eq!((scope, concurrency), (Scope::Cluster, 64));
+    let settle = jiff::SignedDuration::from_secs(30);
+    assert_eq!(rollouts, RolloutPolicy { concurrent: 0, unavailable: Share::Percent(25), settle });
     assert_eq!(admission.unwrap().listen, Listen::All(10250));
     assert_eq!(probe_interval, Duration::from_secs(5));
     assert_eq!(sidecar_url, SidecarUrl::parse("http://{podIP}:{port}").unwrap());
@@ -95,10 +97,14 @@ fn flags_say_something_else() {
         "--log-format=json",
         "--max-concurrent-reconciles=1",
         "--max-concurrent-rollouts=3",
+        "--max-unavailable-per-chain=2",
+        "--rollout-settle=1500ms",
         "--leader-elect=false",
         "--disable-webhooks",
     ]);
-    assert_eq!((changed.metrics, changed.concurrency, changed.rollouts), (Listen::Off, 1, 3));
+    assert_eq!((changed.metrics, changed.concurrency), (Listen::Off, 1));
+    let settle = jiff::SignedDuration::from_millis(1500);
+    assert_eq!(changed.rollouts, RolloutPolicy { concurrent: 3, unavailable: Share::Nodes(2), settle });
     assert_eq!(changed.health, Listen::On("127.0.0.1:9000".parse().unwrap()));
     assert_eq!(changed.scope, Scope::Namespaces(vec!["a".into(), "b".into()]));
     assert_eq!(changed.log_format, LogFormat::Json);

@@ -14,10 +14,12 @@ use serde_json::json;
 use sidecar_sim::Sidecars;
 use uuid::Uuid;
 
+/// Time that `seid` has to be up, as the operator's default has it.
+const SETTLE: Duration = Duration::from_secs(30);
 /// Poll interval of a sidecar.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// Brings another image into each of these nodes, all at once, and returns when their gates are open.
+/// Brings another image into each of these nodes, all at once, and returns when they serve.
 pub async fn roll_all(client: &Client, sidecars: &Sidecars, nodes: &[SeiNode], image: &str) {
     let web = reqwest::Client::builder().no_proxy().build().unwrap();
     // Polling a hundred sidecars every 5 ms would slow down the control plane for both sides.
@@ -70,5 +72,25 @@ async fn roll(
     };
     while !open().await {
         tokio::time::sleep(glance).await;
+    }
+    serves(pods, &pod).await;
+}
+
+/// Waits for what ends a rollout of the operator: the pod is Ready, or `seid` has been up for [`SETTLE`] without a restart.
+async fn serves(pods: Api<Pod>, pod: &str) {
+    let restarts = async || {
+        let status = pods.get(pod).await.unwrap().status.unwrap_or_default();
+        let seid = status.container_statuses.into_iter().flatten().find(|it| it.name == "seid");
+        seid.filter(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()))
+            .map(|it| it.restart_count)
+    };
+    let before = restarts().await;
+    let is_ready = |pod: Option<&Pod>| {
+        let conditions = pod.and_then(|pod| pod.status.as_ref()?.conditions.as_ref());
+        conditions.into_iter().flatten().any(|it| it.type_ == "Ready" && it.status == "True")
+    };
+    let ready = await_condition(pods.clone(), pod, is_ready);
+    if tokio::time::timeout(SETTLE, ready).await.is_err() {
+        assert!(before.is_some() && restarts().await == before, "seid in {pod} does not stay up");
     }
 }

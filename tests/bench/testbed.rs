@@ -71,7 +71,9 @@ impl Place {
     /// Starts an operator that serves this namespace alone.
     pub async fn operator(&self, world: &World) -> Operator {
         let scope = format!("--watch-namespace={}", self.name);
-        let operator = Operator::start(world, world.cluster.kubeconfig(), &[&scope]);
+        // All nodes of a benchmark are of one chain: none is to wait for another.
+        let all = "--max-unavailable-per-chain=100%";
+        let operator = Operator::start(world, world.cluster.kubeconfig(), &[&scope, all]);
         operator.ready().await;
         operator
     }

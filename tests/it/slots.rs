@@ -1,5 +1,7 @@
 //! `--max-concurrent-rollouts`: the number of concurrent updates is bounded, and a waiting node is untouched.
 
+mod chain;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;

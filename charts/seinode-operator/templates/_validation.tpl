@@ -62,7 +62,7 @@
 {{- end }}
 {{- end }}
 {{- $flags := list "--log-format" "--metrics-bind-address" "--health-probe-bind-address" "--leader-elect" "--max-concurrent-reconciles"
-  "--max-concurrent-rollouts" "--sidecar-probe-interval" "--sidecar-url-template" "--watch-namespace" "--webhook-bind-address"
+  "--max-concurrent-rollouts" "--max-unavailable-per-chain" "--rollout-settle" "--sidecar-probe-interval" "--sidecar-url-template" "--watch-namespace" "--webhook-bind-address"
   "--webhook-names" "--webhook-certificate-secret" "--webhook-certificate-directory" "--webhook-ca-bundle" "--disable-webhooks"
   "--metrics-secure" "--webhook-client-ca"
   "--mutating-webhook-configuration" "--validating-webhook-configuration" }}

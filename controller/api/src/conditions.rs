@@ -34,6 +34,8 @@ pub const SIDECAR_READY: &str = "SidecarReady";
 pub const NODE_UPDATE_IN_PROGRESS: &str = "NodeUpdateInProgress";
 /// A rollout waits for something that does not come by itself.
 pub const ROLLOUT_BLOCKED: &str = "RolloutBlocked";
+/// The node holds a rollout slot, which others wait for.
+pub const SLOT_HELD: &str = "SlotHeld";
 /// The node is as the operator no longer renders it; the next rollout brings it up to date.
 pub const TEMPLATE_OUTDATED: &str = "TemplateOutdated";
 /// Somebody changes a field again and again that the operator puts back.

@@ -70,6 +70,9 @@ pub struct SeiNodeStatus {
     /// Hand edits that were put back within the last ten minutes.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
     pub repairs: Vec<RepairStatus>,
+    /// The rollout slot that the node holds: from the moment it takes a new target until it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub slot: Option<SlotStatus>,
     /// Somebody scaled the node's StatefulSet to 0 by hand. That is honoured until the annotation sei.io/retry changes or
     /// spec.paused was set and cleared.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
@@ -105,6 +108,18 @@ pub enum Phase {
     Failed,
     /// Being deleted.
     Terminating,
+}
+
+/// A rollout slot.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotStatus {
+    /// Target that the slot was taken for: a hash of the spec.
+    #[serde(default)]
+    pub target: String,
+    /// Time at which it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
 /// The memory of a plan. Its vocabulary is that of whoever wrote it: `seinode-core` parses it.

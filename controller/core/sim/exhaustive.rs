@@ -3,6 +3,8 @@
 //!
 //! `cargo test` takes a sample of the points, by a printed seed; `cargo prove` takes them all, scenario by scenario.
 
+use seinode_core::memory::RolloutPolicy;
+
 use self::Beginning::{AdoptedAnd, Running};
 use crate::{
     adoption,
@@ -11,6 +13,7 @@ use crate::{
     objects::{Key, Kind},
     operator::Fault,
     prng::Prng,
+    rollouts,
     run::{conclude, settle},
     scenarios::Scenario,
     troubles::{
@@ -80,6 +83,8 @@ enum Beginning {
     AdoptedAnd(Trouble),
     /// They run, only one may be rolled out at a time, and all are to have another image.
     OneSlot,
+    /// The same, where one of the chain may be down, with an image that cannot be pulled.
+    OneDown,
 }
 
 impl Beginning {
@@ -101,8 +106,9 @@ impl Beginning {
                 adoption::by_the_earlier_operator(world, &node, "seid:1")?;
                 trouble.strike(world, &node);
             }
+            Self::OneDown => rollouts::begin(world, "seid:bad"),
             Self::OneSlot => {
-                world.operators[0].limit_slots(1);
+                world.operators[0].bound(RolloutPolicy { concurrent: 1, ..RolloutPolicy::default() });
                 let nodes: Vec<Key> = world.api.list(Kind::Node).map(|node| node.key()).collect();
                 for node in nodes {
                     Edit(Image("seid:2")).strike(world, &node);
@@ -292,4 +298,5 @@ scenarios! {
     orphaned_after_its_bootstrap: "bootstrap", Running(Trouble::OrphanAndAdopt);
     adopted_archive: "archive", Beginning::Adopted("seid:1");
     two_nodes_and_one_slot: "two nodes", Beginning::OneSlot;
+    two_nodes_and_a_bad_image: "two nodes", Beginning::OneDown;
 }

@@ -22,6 +22,7 @@ use seinode_core::{
     node::{Deletion, NodeRef, Owner, Suspension},
     observation::{Observation, Volume},
     plan::{Plan, PlanPhase},
+    reconcile::Reconcile,
     subject::Subject,
     task::{Progress, Task},
     task_type::{By, TaskType},
@@ -313,6 +314,21 @@ pub fn touches(world: &mut World, touch: &Touch<'_>) {
     let World { api, ledger, .. } = world;
     ledger.touches(api, touch);
     if let Err(violation) = rollout::touches(world, touch) {
+        world.ledger.violated(violation.invariant, violation.message);
+    }
+}
+
+/// Checks a status before it is stored in place of another.
+pub fn stores(
+    world: &mut World,
+    node: &Key,
+    reconcile: &Reconcile,
+    status: &SeiNodeStatus,
+) {
+    let before = reconcile.object().status.clone().unwrap_or_default();
+    let change = (&before, status);
+    let checked = rollout::gives_back(world, node, reconcile.subject(), reconcile.seen(), change);
+    if let Err(violation) = checked {
         world.ledger.violated(violation.invariant, violation.message);
     }
 }

@@ -30,6 +30,7 @@ mod invariants;
 mod objects;
 mod operator;
 mod prng;
+mod rollouts;
 mod run;
 mod scenarios;
 mod sidecars;

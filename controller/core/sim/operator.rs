@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use seinode_core::{
     failure::Class,
-    memory::Memory,
+    memory::{Memory, RolloutPolicy},
     node::{NodeName, NodeRef},
     rate::{Monotonic, Now},
     reconcile::{Done, Wake},
@@ -42,8 +42,8 @@ pub struct Operator {
     /// The turn at which each node was served last.
     turns: BTreeMap<Key, u64>,
     turn: u64,
-    /// Number of rollouts that it lets go on at once; 0 for no limit.
-    slot_limit: usize,
+    /// Bounds of its rollouts.
+    policy: RolloutPolicy,
     /// It believes that many gates are shut at once.
     pub burst: bool,
     /// Defects of the product that it met.
@@ -53,14 +53,14 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Limits how many rollouts it lets go on at once.
-    pub fn limit_slots(&mut self, limit: usize) {
-        self.slot_limit = limit;
-        self.memory = Memory::with_slots(limit);
+    /// Sets the bounds of its rollouts.
+    pub fn bound(&mut self, policy: RolloutPolicy) {
+        self.policy = policy;
+        self.memory = Memory::with_slots(policy);
     }
 
-    pub fn slot_limit(&self) -> usize {
-        self.slot_limit
+    pub fn policy(&self) -> RolloutPolicy {
+        self.policy
     }
 
     /// Sets how many of the newest changes of a kind its watch holds back.
@@ -171,7 +171,7 @@ impl Operator {
         }
         next.retiring = self.retiring;
         next.burst = self.burst;
-        next.limit_slots(self.slot_limit);
+        next.bound(self.policy);
         *self = next;
     }
 

@@ -380,7 +380,7 @@ fn volume(world: &World, node: &Key) -> Option<Key> {
 fn take_over(world: &mut World) -> bool {
     world.operators.iter_mut().for_each(Operator::retire);
     let mut next = Operator::default();
-    next.limit_slots(world.operators[0].slot_limit());
+    next.bound(world.operators[0].policy());
     next.deliver(&world.api, world.now);
     world.operators.push(next);
     true

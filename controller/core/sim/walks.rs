@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use seinode_api::status::Phase;
+use seinode_core::memory::{RolloutPolicy, Share};
 
 use crate::{
     actors::Deed,
@@ -39,9 +40,10 @@ impl Walk {
             world.operators.push(Operator::default());
             world.ledger.races = true;
         }
-        let slots = prng.below(3);
+        let unavailable = if prng.once_in(2) { Share::Nodes(1) } else { Share::ALL };
+        let policy = RolloutPolicy { concurrent: prng.below(3), unavailable, ..RolloutPolicy::default() };
         for operator in &mut world.operators {
-            operator.limit_slots(slots);
+            operator.bound(policy);
             operator.burst = prng.once_in(2);
             Kind::ALL.into_iter().for_each(|kind| operator.lag(kind, prng.below(4)));
         }

@@ -10,6 +10,7 @@ mod follow;
 mod init;
 mod repair;
 mod running;
+mod slot;
 mod standing;
 mod turn;
 mod update;
@@ -36,6 +37,7 @@ use crate::{
 pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> Decision {
     let mut next = status.clone();
     let act = act(subject, &mut next, seen);
+    slot::give_back(subject, &mut next, seen);
     next.observed_generation = Some(subject.generation);
     if let Ok(intent) = &subject.intent {
         next.mode = Some(intent.mode.name().to_string());

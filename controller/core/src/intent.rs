@@ -202,6 +202,13 @@ impl Intent {
         overrides::strangers(&self.overrides)
     }
 
+    /// True if the configuration tells `seid` to halt at a height or a time.
+    #[must_use]
+    pub fn halts(&self) -> bool {
+        let names = |key: &str| self.overrides.get(key).is_some_and(|value| value.trim() != "0");
+        names("chain.halt_height") || names("chain.halt_time")
+    }
+
     /// The selectors of all label sources.
     pub fn label_sources(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
         self.peers.iter().filter_map(|source| match source {

@@ -25,7 +25,7 @@ pub use self::{
     key_findings::{KeyFindings, StrayKeys},
     own_writes::OwnWrites,
     sidecar::{Incarnation, Probing, Sidecar},
-    slots::Slots,
+    slots::{Asker, BadShare, Census, Group, Held, RolloutPolicy, Share, Slots},
     status_writes::StatusWrites,
 };
 use crate::{
@@ -68,10 +68,10 @@ pub struct NodeMemory {
 }
 
 impl Memory {
-    /// An empty memory with this many rollout slots; 0 for no limit.
+    /// An empty memory with these bounds of rollouts.
     #[must_use]
-    pub fn with_slots(limit: usize) -> Self {
-        Self { slots: Slots::new(limit), ..Self::default() }
+    pub fn with_slots(policy: RolloutPolicy) -> Self {
+        Self { slots: Slots::new(policy), ..Self::default() }
     }
 
     /// The memory of this very node, empty at first.
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn forgetting_a_node_is_one_removal() {
-        let mut memory = Memory::with_slots(1);
+        let mut memory = Memory::default();
         let (finding, node) = (Finding::Missing("gone".into()), Finding::Valid(()));
         let check =
             KeyCheck { at: now(1).wall, pod: None, seid_id: None, mounted: None, signing: finding, node };

@@ -12,14 +12,16 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1 as batch;
 use seinode_api::{names, status::SidecarStatus};
 
 pub use children::{
     Binding, DataCheck, Mark, OwnerRef, Serves, ServiceView, StatefulSetView, Strategy, Volume,
 };
-pub use pod::{Container, DATA, KEY_COPY, KeySource, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Trouble};
+pub use pod::{
+    Container, DATA, Halt, KEY_COPY, KeySource, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Standing, Trouble,
+};
 pub(crate) use pod::{HANGS_AFTER, UNREADY_AFTER};
 pub use rivals::RivalsOf;
 
@@ -32,6 +34,7 @@ use crate::{
     import::ImportFinding,
     intent::VolumeSource,
     keys::{Finding, Fingerprint, SigningKey},
+    memory::RolloutPolicy,
     node::{Deletion, NodeRef, Owner},
     platform::ResultExport,
     retention::RetentionPolicy,
@@ -77,6 +80,8 @@ pub struct Observation {
     pub left_behind: Option<Estate>,
     /// Slot for a rollout of this node, if one was asked for in this pass.
     pub slot: Option<Slot>,
+    /// Time that `seid` has to be up behind an open gate before a rollout is over.
+    pub settle: SignedDuration,
     /// Hashes of what would be rendered today.
     pub rendering: Option<Rendering>,
     /// The sidecar flaps: its gate is not opened again before this time.
@@ -116,13 +121,15 @@ pub struct LiveService {
     pub edits: Vec<Edit>,
 }
 
-/// Slot for a rollout (`--max-concurrent-rollouts`): a node may begin one, or has to wait.
+/// Slot for a rollout: a node may begin one, or has to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// It may, and has its slot.
     Granted,
-    /// It has to wait for one of these nodes.
-    Taken(Vec<String>),
+    /// It may without one: it is surely down.
+    NotNeeded,
+    /// It has to wait: the bound, and the nodes that take it up.
+    Taken(String),
 }
 
 /// Hashes of what would be rendered today, to be compared with what there is.
@@ -212,6 +219,7 @@ impl Observation {
             data: None,
             left_behind: None,
             slot: None,
+            settle: RolloutPolicy::SETTLE,
             rendering: None,
             mark_ready_at: None,
             export,

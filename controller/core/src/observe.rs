@@ -59,6 +59,7 @@ pub(crate) fn observe(
     let node = &subject.node;
     let mut seen = Observation::empty(now.wall, platform.result_export.clone());
     seen.retention.clone_from(&platform.retention);
+    seen.settle = memory.slots.policy().settle;
     children(&mut seen, view, subject);
     let own = memory.node(node);
     seen.stateful_set = own.own_writes.stateful_set(seen.stateful_set, now.monotonic);

@@ -19,7 +19,7 @@ use seinode_api::{SeiNode, SeiNodeStatus};
 pub use self::{
     ending::{Done, Wake},
     request::{Env, Request, Response, Stored},
-    slot::is_rolling,
+    slot::holds_slot,
     status_throttle::BOUND as DEFER_BOUND,
 };
 use crate::{
@@ -54,8 +54,6 @@ pub struct Reconcile {
     then: Then,
     /// True if the SeiNode was found unchanged by a live read, so that a plan that is not stored may be carried out.
     confirmed: bool,
-    /// True if the node was being rolled out when the reconcile began.
-    had_slot: bool,
     /// Events of the statuses that were stored and are not taken yet.
     events: Vec<Event>,
 }
@@ -82,10 +80,8 @@ impl Reconcile {
         let mut status = deferred.unwrap_or_else(|| stored.clone());
         clamp::times(&mut status, env.now.wall);
         let seen = observe(env.memory, env.view, env.platform, &subject, &stored, env.now);
-        let had_slot = is_rolling(&object);
         let (then, events) = (Then::Decide, Vec::new());
-        let mut this =
-            Self { object, subject, status, seen, steps: 0, then, confirmed: false, had_slot, events };
+        let mut this = Self { object, subject, status, seen, steps: 0, then, confirmed: false, events };
         let request = this.decide(env);
         (this, request)
     }

@@ -90,6 +90,7 @@ fn pod(uid: &str) -> Pod {
         seid_image: None,
         seid: Container::Up,
         seid_since: None,
+        halt: None,
         seid_id: None,
         sidecar: Container::Up,
         sidecar_restarts: 0,

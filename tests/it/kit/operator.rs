@@ -13,6 +13,7 @@ use xtask::platform::PLATFORM;
 use super::{World, eventually, within};
 
 const NO_WEBHOOKS: &str = "--disable-webhooks";
+const UNAVAILABLE: &str = "--max-unavailable-per-chain";
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
@@ -52,8 +53,12 @@ impl Operator {
         webhooks: &str,
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seinode-operator"));
+        // The nodes of a scenario wait for each other only where it asks for that.
+        let bounded = arguments.iter().any(|argument| argument.starts_with(UNAVAILABLE));
+        let unbounded = (!bounded).then(|| format!("{UNAVAILABLE}=100%"));
         command
             .arg("run")
+            .args(unbounded)
             .arg("--log-format=json")
             .args(["--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"])
             .arg(format!("--sidecar-url-template={sidecars}"))

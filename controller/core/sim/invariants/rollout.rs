@@ -1,19 +1,25 @@
 //! Invariants of rollouts, which must hold whatever happens.
 
-use seinode_api::names;
+use std::collections::BTreeMap;
+
+use seinode_api::{SeiNodeStatus, names};
 use seinode_core::{
     effect::{Effect, Replicas, Submission},
-    observation::DataCheck,
+    intent::{Activity, ModeName},
+    memory::{RolloutPolicy, Share},
+    node::{Deletion, Suspension},
+    observation::{DataCheck, Observation, Slot},
     plan::{Plan, PlanKind},
-    reconcile::is_rolling,
+    reconcile::holds_slot,
     render,
+    subject::Subject,
     task_type::{By, TaskType},
 };
 
 use super::{Touch, Violation};
 use crate::{
-    objects::{Key, Kind, Object},
-    operator::settings,
+    objects::{Key, Kind, Object, PodFacts},
+    operator::{Operator, settings},
     world::World,
 };
 
@@ -33,6 +39,7 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
                 let message = format!("{} of revision {:?}", pod.key(), pod.label(REVISION));
                 return broken("a pod of the present revision is never deleted by us", message);
             }
+            takes_a_slot(world, touch, pod)?;
             keeps_its_data(world, touch)
         }
         Effect::Scale(Replicas::Zero) => keeps_its_data(world, touch),
@@ -97,6 +104,46 @@ fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     broken("no pod goes while its volume would go with it", format!("{:?} and {key}", touch.effect))
 }
 
+/// A node that serves goes down with a slot only, where slots are counted.
+fn takes_a_slot(world: &World, touch: &Touch<'_>, pod: &Object) -> Result<(), Violation> {
+    let serves = pod.pod().is_some_and(PodFacts::is_ready) && !pod.is_going();
+    let is_counted = world.operators.iter().any(|operator| operator.policy() != RolloutPolicy::default());
+    let updates = touch.status.plan.as_ref().and_then(Plan::read);
+    let updates = updates.is_some_and(|plan| plan.kind == PlanKind::NodeUpdate);
+    // What the watch has not brought yet nobody can know.
+    let was_down = touch.seen.slot == Some(Slot::NotNeeded);
+    match serves && is_counted && updates && touch.status.slot.is_none() && !was_down {
+        true => broken("a node that serves goes down with a slot only", touch.node.to_string()),
+        false => Ok(()),
+    }
+}
+
+/// Checks that a slot that a status gives up is given up for a reason.
+pub fn gives_back(
+    world: &World,
+    node: &Key,
+    subject: &Subject,
+    seen: &Observation,
+    change: (&SeiNodeStatus, &SeiNodeStatus),
+) -> Result<(), Violation> {
+    let (before, after) = change;
+    let (Some(slot), None) = (&before.slot, &after.slot) else { return Ok(()) };
+    let goes_on = subject.intent.as_ref().is_ok_and(|intent| {
+        intent.activity == Activity::Runs && intent.target().to_string() == slot.target
+    });
+    let is_out = !goes_on
+        || subject.suspension == Suspension::On
+        || subject.deletion == Deletion::Requested
+        || after.scaled_by_hand.is_some();
+    let pod = world.api.get(&node.beside(Kind::Pod, &format!("{}-0", node.name)));
+    let serves = pod.and_then(|pod| pod.pod()).is_some_and(PodFacts::is_ready)
+        || seen.pod().is_some_and(|pod| pod.ready);
+    match is_out || serves {
+        true => Ok(()),
+        false => broken("a node keeps its slot until it serves or its target changes", node.to_string()),
+    }
+}
+
 /// Checks a task that is handed to the sidecar of a node that is being rolled out.
 fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<(), Violation> {
     let plan =
@@ -146,20 +193,32 @@ fn is_written(world: &World, pod: &Object, submission: &Submission) -> bool {
 
 /// Checks what must hold at any time.
 pub fn hold(world: &World) -> Result<(), Violation> {
-    let mut rolling = 0;
+    let (mut rolling, mut groups) = (0, BTreeMap::<_, usize>::new());
     for object in world.api.list(Kind::Node) {
         let Some(node) = object.node() else { continue };
         let key = object.key();
-        rolling += usize::from(is_rolling(node));
+        if holds_slot(node) {
+            rolling += 1;
+            let mode = ModeName::of(&node.spec);
+            *groups.entry((&node.spec.chain_id, mode)).or_default() += 1;
+        }
         let says = node.status.as_ref().and_then(|status| status.current_image.clone());
         if let Some(image) = says.filter(|image| !world.ledger.images.contains(&(key.clone(), image.clone())))
         {
             return broken("currentImage is an image that the node has run", format!("{key} says {image}"));
         }
     }
-    let most = world.operators.iter().map(|operator| operator.slot_limit()).max().unwrap_or_default();
-    if most > 0 && rolling > most && !world.ledger.races {
-        return broken("no more rollouts than slots", format!("{rolling} of {most}"));
+    for policy in world.operators.iter().map(Operator::policy).filter(|_| !world.ledger.races) {
+        let most = policy.concurrent;
+        if most > 0 && rolling > most {
+            return broken("no more rollouts than slots", format!("{rolling} of {most}"));
+        }
+        // A share of a number of nodes may shrink when one of them goes.
+        let most = if let Share::Nodes(most) = policy.unavailable { usize::from(most) } else { usize::MAX };
+        if let Some((group, rolling)) = groups.iter().find(|(_, rolling)| **rolling > most) {
+            let message = format!("{rolling} of {most} of {group:?}");
+            return broken("no more rollouts of a chain than may be down", message);
+        }
     }
     for object in world.api.list(Kind::Set) {
         let replicas = object.set().and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(1);

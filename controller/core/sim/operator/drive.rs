@@ -159,6 +159,7 @@ fn store(
         Some(Fault::Conflict) => perform::meddle(world, node),
         Some(Fault::CrashAfter | Fault::AnswerLost) | None => {}
     }
+    invariants::stores(world, node, reconcile, status);
     let written = perform::store(world, index, reconcile.object(), status);
     match (fault, written) {
         (Some(Fault::CrashAfter), _) => Sent::Dead,

@@ -3,6 +3,7 @@
 mod adoption;
 mod keys;
 mod serving;
+mod slot;
 mod summary;
 mod update;
 mod volume;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// The types that are written here: an old condition of one of them that no longer applies is dropped.
-pub(super) const TYPES: [&str; 18] = [
+pub(super) const TYPES: [&str; 19] = [
     types::READY,
     types::RECONCILING,
     types::STALLED,
@@ -40,6 +41,7 @@ pub(super) const TYPES: [&str; 18] = [
     types::SIDECAR_READY,
     types::NODE_UPDATE_IN_PROGRESS,
     types::ROLLOUT_BLOCKED,
+    types::SLOT_HELD,
     types::TEMPLATE_OUTDATED,
     types::CONTESTED,
 ];
@@ -69,6 +71,7 @@ pub(super) fn told(
         all.extend(update::in_progress(intent, next, seen));
         if next.phase == Some(Phase::Running) {
             all.push(Told::Is(update::blocked(next, seen)));
+            all.extend(slot::held(next, seen).map(Told::Is));
             all.extend(update::outdated(intent, next, seen));
             all.push(Told::Is(update::contested(next)));
         }

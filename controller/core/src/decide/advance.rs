@@ -5,7 +5,7 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{repair, turn::Turn, writers};
+use super::{repair, slot, turn::Turn, writers};
 use crate::{
     children, configuration,
     decision::Act,
@@ -38,6 +38,9 @@ pub(super) fn advance(turn: &mut Turn<'_>, mut plan: Plan) -> Option<Act> {
             let error = task.error.as_deref().unwrap_or("it failed");
             let why = format!("{} is tried again: {error}", task.kind);
             return Some(turn.wait(&plan, Wait { why, until: Until::At(not_before) }));
+        }
+        if let Some(act) = slot::before_replacing(turn, &plan) {
+            return Some(act);
         }
         let step = step(turn, &plan, task);
         if let Some(act) = take(turn, &mut plan, step) {
@@ -183,7 +186,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
         TaskType::ObserveSeid => {
             let crash = if plan.kind == PlanKind::NodeUpdate { Crash::Fails } else { Crash::Holds };
-            task::serving::observe_seid(crash, next.sidecar.as_ref(), seen)
+            task::serving::observe_seid(crash, intent, next.sidecar.as_ref(), seen)
         }
         TaskType::EnsureDataPvc => task::children::ensure_data_pvc(subject, &intent.volume, claims, seen),
         TaskType::ValidateSigningKey => task::keys::signing(subject, claims, seen),

@@ -3,6 +3,7 @@
 mod failing;
 mod repairs;
 mod signing;
+mod slots;
 mod world;
 mod writers;
 

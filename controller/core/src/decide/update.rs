@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use seinode_api::{SeiNodeStatus, status::ConfiguredStatus};
 use serde_json::json;
 
-use super::turn::{Turn, rest};
+use super::{
+    slot::{self, Admission},
+    turn::{Turn, rest},
+};
 use crate::{
     configuration,
     decision::Act,
@@ -73,10 +76,10 @@ fn runs_another_image(intent: &Intent, seen: &Observation) -> bool {
 
 /// Makes the plan that rolls the spec out, as soon as the node has a slot.
 pub(super) fn begin(turn: &mut Turn<'_>, supersedes: Option<PlanId>) -> Act {
-    match &turn.seen.slot {
-        None => return Act::TakeSlot,
-        Some(Slot::Granted) => {}
-        Some(Slot::Taken(_)) => return rest(WAITS_FOR_A_SLOT, Until::Event),
+    match slot::admit(turn) {
+        Admission::Admitted => {}
+        Admission::Act(act) => return act,
+        Admission::Waits => return rest(WAITS_FOR_A_SLOT, Until::Event),
     }
     let (intent, seen) = (turn.intent, turn.seen);
     let drift = drift(intent, turn.next, seen);

@@ -139,6 +139,18 @@ impl Mode {
     }
 }
 
+impl ModeName {
+    /// The mode that a spec names, valid or not; `None` when it names none.
+    #[must_use]
+    pub fn of(spec: &spec::SeiNodeSpec) -> Option<Self> {
+        let full = spec.full_node.as_ref().map(|_| Self::FullNode);
+        let archive = spec.archive.as_ref().map(|_| Self::Archive);
+        let replayer = spec.replayer.as_ref().map(|_| Self::Replayer);
+        let validator = spec.validator.as_ref().map(|_| Self::Validator);
+        full.or(archive).or(replayer).or(validator)
+    }
+}
+
 impl fmt::Display for ModeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

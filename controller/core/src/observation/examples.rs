@@ -53,6 +53,7 @@ pub(crate) fn pod() -> Pod {
         seid_image: Some("seid:1".into()),
         seid: Container::Up,
         seid_since: None,
+        halt: None,
         seid_id: Some("containerd://seid".into()),
         sidecar: Container::Up,
         sidecar_restarts: 0,

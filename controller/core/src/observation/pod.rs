@@ -10,10 +10,14 @@ use seinode_api::names;
 use super::Deletion;
 use crate::time::after;
 
+mod halt;
 mod key_source;
+mod standing;
 mod trouble;
 
+pub use halt::Halt;
 pub use key_source::{KEY_COPY, KeySource};
+pub use standing::Standing;
 pub use trouble::Trouble;
 
 /// Name of the main container (crd-and-workload §3.2).
@@ -64,6 +68,8 @@ pub struct Pod {
     pub seid: Container,
     /// Time at which the `seid` container was started, if it is up.
     pub seid_since: Option<Timestamp>,
+    /// End of `seid`, if it is not up and may have halted on purpose.
+    pub halt: Option<Halt>,
     /// Id of the container that `seid` runs in: each start has another one.
     pub seid_id: Option<String>,
     /// State of the sidecar's container.
@@ -153,6 +159,7 @@ impl Pod {
                 .and_then(|container| container.image.clone()),
             seid: if seid.and_then(running).is_some() { Container::Up } else { Container::Down },
             seid_since: seid.and_then(running).and_then(|it| it.started_at.as_ref()).map(|at| at.0),
+            halt: status.and_then(halt::of),
             seid_id: seid.and_then(|container| container.container_id.clone()),
             sidecar: match sidecar {
                 Some(state) if state.started == Some(true) && running(state).is_some() => Container::Up,

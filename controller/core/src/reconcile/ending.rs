@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use seinode_api::status::Phase;
 
 use super::{
-    Env, Reconcile, Request, Then, is_rolling,
+    Env, Reconcile, Request, Then,
     status_throttle::{Write, defer},
 };
 use crate::{
@@ -136,8 +136,7 @@ impl Reconcile {
 
     fn done(&mut self, env: &mut Env<'_>, wake: Wake, failure: Option<Failure>) -> Request {
         let node = &self.subject.node;
-        let has_slot = is_rolling(&self.object);
-        let others = env.memory.slots.reconciled(node, self.had_slot, has_slot);
+        let others = env.memory.slots.reconciled(node, self.counts());
         let probing = probe(&mut env.memory.node(node).sidecar, self.probed());
         let failure = failure.or_else(|| self.seen.failed_request.clone());
         Request::Done(Done { wake, failure, probing, others })

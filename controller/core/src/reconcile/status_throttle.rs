@@ -159,6 +159,7 @@ fn only_waits(write: &Write<'_>) -> bool {
         && is_blocked(before) == is_blocked(next)
         // Others wait for what is released.
         && before.claims == next.claims
+        && before.slot == next.slot
         && before.observed_generation == next.observed_generation
         && goes_on(before).is_some()
         && goes_on(before) == goes_on(next)

@@ -7,7 +7,7 @@ use seinode_core::{
     intent::{Intent, VolumeSource},
     observation::SIDECAR,
     plan::{Plan, PlanKind},
-    reconcile::is_rolling,
+    reconcile::holds_slot,
     render,
     task_type::TaskType,
 };
@@ -16,8 +16,8 @@ use super::{Rested, Violation};
 use crate::{
     actors::BAD,
     fields,
-    objects::{Kind, Object},
-    operator::settings,
+    objects::{Kind, Object, PodFacts},
+    operator::{Operator, settings},
 };
 
 impl Rested<'_> {
@@ -66,15 +66,27 @@ impl Rested<'_> {
             }
             return Ok(true);
         }
-        let others = self.world.api.list(Kind::Node).filter(|other| other.key() != self.key);
-        let rolling = others.filter(|other| other.node().is_some_and(is_rolling)).count();
-        let most = self.world.operators.last().map_or(0, |operator| operator.slot_limit());
-        if most > 0 && rolling >= most && !intent.spec_hashes().drift(&self.status.baseline).is_empty() {
-            self.says("NodeUpdateInProgress", "False", "WaitingForSlot")?;
+        let update = find(&self.status.conditions, "NodeUpdateInProgress");
+        if update.is_some_and(|update| update.reason == "WaitingForSlot") {
+            self.is("a node waits for a slot only while none is free", self.is_full())?;
             self.says("Ready", "False", "WaitingForSlot")?;
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// True if others have every slot that this node could get.
+    fn is_full(&self) -> bool {
+        let policy = self.world.operators.last().map(Operator::policy).unwrap_or_default();
+        let others = || self.world.api.list(Kind::Node).filter(|other| other.key() != self.key);
+        let holding = others().filter(|other| other.node().is_some_and(holds_slot)).count();
+        let down = others().filter(|other| {
+            let pod = self.world.api.get(&other.key().beside(Kind::Pod, &format!("{}-0", other.key().name)));
+            let ready = pod.and_then(|pod| pod.pod()).is_some_and(PodFacts::is_ready);
+            other.node().is_some_and(holds_slot) || !ready
+        });
+        let most = policy.unavailable.of(others().count() + 1);
+        (policy.concurrent > 0 && holding >= policy.concurrent) || down.count() >= most
     }
 
     /// Why its volume would go with its pod, or is gone.

@@ -34,10 +34,7 @@ pub(super) fn in_progress(intent: &Intent, next: &SeiNodeStatus, seen: &Observat
             is(Truth::True, "UpdateStarted", format!("plan {id} rolls out {}", intent.image))
         }
         None => match (&seen.slot, before) {
-            (Some(Slot::Taken(by)), _) => {
-                let message = format!("--max-concurrent-rollouts: the slots are taken by {}", by.join(", "));
-                is(Truth::False, "WaitingForSlot", message)
-            }
+            (Some(Slot::Taken(why)), _) => is(Truth::False, "WaitingForSlot", why.clone()),
             (_, Some(before)) if before.status == "True" || before.reason == "WaitingForSlot" => is(
                 Truth::False,
                 "UpdateComplete",
@@ -66,9 +63,14 @@ pub(in crate::conditions) fn why_blocked(
     next: &SeiNodeStatus,
     seen: &Observation,
 ) -> Option<(&'static str, String)> {
-    let plan = next.plan.as_ref().and_then(Plan::read)?;
-    let rolls = plan.kind == PlanKind::NodeUpdate && plan.phase == PlanPhase::Active;
-    let task = plan.current().filter(|_| rolls)?.kind;
+    let plan = next.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate)?;
+    let task = plan.current()?.kind;
+    if let PlanPhase::Failed { message, .. } = &plan.phase {
+        // A crash of the new `seid`: it is tried again, and a new spec is what helps.
+        let trouble = seen.pod().and_then(|pod| pod.trouble(seen.now)).map(|trouble| trouble.reason);
+        return (task == TaskType::ObserveSeid)
+            .then(|| (trouble.unwrap_or("CrashLoopBackOff"), message.clone()));
+    }
     if let Some((pod, since, end)) = seen.hanging_pod() {
         let message = format!(
             "pod {} is being deleted since {since} and should have been gone at {end}; look at its finalizers and at its \

@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) volume: Option<Volume>,
     pub(super) peers: BTreeSet<String>,
     pub(super) gate: Health,
+    /// The pod is not Ready although its gate is open.
+    pub(super) unready: bool,
     /// Reports of the sidecar on its tasks.
     pub(super) reports: BTreeMap<TaskId, TaskReport>,
     /// Tasks that the sidecar took, or that somebody else gave it.
@@ -95,6 +97,7 @@ impl World {
             volume: None,
             peers: BTreeSet::new(),
             gate: Health::NotReady,
+            unready: false,
             reports: BTreeMap::new(),
             kinds: BTreeMap::new(),
             pod_uid: examples::pod().uid,
@@ -164,7 +167,7 @@ impl World {
         Pod {
             stateful_set_uid: Some(stateful_set_uid.to_owned()),
             uid: self.pod_uid.clone(),
-            ready: self.gate == Health::Ready,
+            ready: self.gate == Health::Ready && !self.unready,
             ..examples::pod()
         }
     }
