@@ -79,12 +79,10 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if subject.suspension == Suspension::On {
         return suspended(subject, next, seen);
     }
-    // The volume before the finalizer: a deletion in between would take a volume that is to stay.
-    if let Some(effect) = standing::volume(subject, seen) {
+    if seen.failed_repair.is_none()
+        && let Some(effect) = owned(subject, seen)
+    {
         return Act::Perform(effect);
-    }
-    if subject.finalizer == LegacyFinalizer::Present {
-        return Act::Perform(Effect::RemoveLegacyFinalizer);
     }
     let Ok(intent) = &subject.intent else {
         return rest("the spec breaks rules: see condition SpecValid", Until::Event);
@@ -101,13 +99,19 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
 /// the children. Under foreground deletion a new child would block it for ever. Suspension does not keep a node from
 /// going.
 fn delete(subject: &Subject, seen: &Observation) -> Act {
-    if let Some(effect) = standing::volume(subject, seen) {
+    if let Some(failure) = &seen.failed_repair {
+        return rest(failure.message.clone(), Until::Retry(failure.class));
+    }
+    if let Some(effect) = owned(subject, seen) {
         return Act::Perform(effect);
     }
-    if subject.finalizer == LegacyFinalizer::Present {
-        return Act::Perform(Effect::RemoveLegacyFinalizer);
-    }
     rest("garbage collection removes the node's children", Until::Event)
+}
+
+/// The volume before the finalizer: a deletion in between would take a volume that is to stay.
+fn owned(subject: &Subject, seen: &Observation) -> Option<Effect> {
+    let finalizer = (subject.finalizer == LegacyFinalizer::Present).then_some(Effect::RemoveLegacyFinalizer);
+    standing::volume(subject, seen).or(finalizer)
 }
 
 /// True if the node takes nothing now, so that it must not keep others from what it only wants.

@@ -96,6 +96,8 @@ pub struct Observation {
     pub running_tasks: Option<Answer<Vec<RunningTask>>>,
     /// The sidecar's answer about its gate.
     pub gate: Option<Answer<Health>>,
+    /// Failure of a repair of this pass: the rest of it goes on without repairs.
+    pub failed_repair: Option<Failure>,
     /// Failure of an effect of this pass.
     pub failed_request: Option<Failure>,
 }
@@ -227,6 +229,7 @@ impl Observation {
             report: None,
             running_tasks: None,
             gate: None,
+            failed_repair: None,
             failed_request: None,
         }
     }

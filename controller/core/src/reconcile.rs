@@ -7,6 +7,7 @@
 mod clamp;
 mod ending;
 mod perform;
+mod repair;
 mod request;
 mod settle;
 mod slot;
@@ -54,6 +55,8 @@ pub struct Reconcile {
     then: Then,
     /// True if the SeiNode was found unchanged by a live read, so that a plan that is not stored may be carried out.
     confirmed: bool,
+    /// True if the request under way is for a repair.
+    repairs: bool,
     /// Events of the statuses that were stored and are not taken yet.
     events: Vec<Event>,
 }
@@ -81,7 +84,8 @@ impl Reconcile {
         clamp::times(&mut status, env.now.wall);
         let seen = observe(env.memory, env.view, env.platform, &subject, &stored, env.now);
         let (then, events) = (Then::Decide, Vec::new());
-        let mut this = Self { object, subject, status, seen, steps: 0, then, confirmed: false, events };
+        let mut this =
+            Self { object, subject, status, seen, steps: 0, then, confirmed: false, repairs: false, events };
         let request = this.decide(env);
         (this, request)
     }
@@ -136,7 +140,10 @@ impl Reconcile {
             let Decision { status, act } = decide(&self.subject, &self.status, &self.seen);
             self.status = status;
             match act {
-                Act::Fetch(query) => return Request::Fetch(query),
+                Act::Fetch(query) => {
+                    self.repairs = Self::is_for_repair(&query);
+                    return Request::Fetch(query);
+                }
                 Act::TakeSlot => self.take_slot(env),
                 Act::Store if self.is_stored() => {}
                 Act::Store => return self.settle(env),
@@ -165,7 +172,9 @@ impl Reconcile {
             Fetched::Rivals(_, rivals) => env.memory.stray_keys.note(&rivals.strays, env.now),
             _ => {}
         }
-        fold_fetched(&mut self.seen, fetched);
+        if !self.repair_unread(&fetched) {
+            fold_fetched(&mut self.seen, fetched);
+        }
         self.decide(env)
     }
 
@@ -174,7 +183,9 @@ impl Reconcile {
         if let Outcome::FinalizerRemoved(Some(stored)) = &outcome {
             self.object = Arc::clone(stored);
         }
-        fold_outcome(&mut self.subject, &mut self.status, &mut self.seen, outcome);
+        if !self.repair_failed(&outcome) {
+            fold_outcome(&mut self.subject, &mut self.status, &mut self.seen, outcome);
+        }
         self.decide(env)
     }
 }

@@ -23,6 +23,10 @@ use crate::{
 
 /// Rule: repairs the children of a node that has been given them; lets the next rule decide when they are in order.
 pub(super) fn children(turn: &mut Turn<'_>) -> Option<Act> {
+    // One that failed in this reconcile starves nothing.
+    if turn.seen.failed_repair.is_some() {
+        return None;
+    }
     for object in repairs::forget(&mut turn.next.repairs, turn.seen.now) {
         // A field that was left as somebody else wanted it is compared again.
         children::doubt(turn.next, &object);

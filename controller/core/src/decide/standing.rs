@@ -48,7 +48,7 @@ fn is_tracked(subject: &Subject, volume: &Volume) -> bool {
 /// Rule: a node that runs has no bootstrap Job: its pod would write to the same volume.
 pub(super) fn no_job(turn: &mut Turn<'_>) -> Option<Act> {
     let ours = |job: &&crate::observation::Job| job.owner == Owner::Us && job.deletion == Deletion::Absent;
-    let job = turn.seen.job.as_ref().filter(ours)?;
+    let job = turn.seen.job.as_ref().filter(ours).filter(|_| turn.seen.failed_repair.is_none())?;
     Some(Act::Perform(Effect::DeleteJob(job.uid.clone())))
 }
 

@@ -109,6 +109,11 @@ impl Reconcile {
 
     fn wake(&self, env: &mut Env<'_>, until: Until) -> Wake {
         let now = env.now;
+        // A repair that failed is tried again by its own pauses.
+        let until = match (&self.seen.failed_repair, until) {
+            (Some(failure), Until::Event) => Until::Retry(failure.class),
+            (_, until) => until,
+        };
         let node = &self.subject.node;
         let memory = env.memory.node(node);
         let retry = |memory: &mut crate::memory::NodeMemory, class| {
@@ -138,7 +143,8 @@ impl Reconcile {
         let node = &self.subject.node;
         let others = env.memory.slots.reconciled(node, self.counts());
         let probing = probe(&mut env.memory.node(node).sidecar, self.probed());
-        let failure = failure.or_else(|| self.seen.failed_request.clone());
+        let failed = [&self.seen.failed_request, &self.seen.failed_repair];
+        let failure = failure.or_else(|| failed.into_iter().flatten().next().cloned());
         Request::Done(Done { wake, failure, probing, others })
     }
 

@@ -14,6 +14,7 @@ impl Reconcile {
     /// generation, not being deleted. Its watch may be behind. A pod of a node that is gone would have a volume or a key
     /// that a successor has a right to, and what is tied to one that is gone is garbage.
     pub(super) fn perform(&mut self, env: &mut Env<'_>, effect: Effect) -> Request {
+        self.repairs = self.is_repair(&effect);
         let is_risky = match &effect {
             // One that is there has its pod already.
             Effect::ApplyStatefulSet | Effect::RepairStatefulSet(_) => {

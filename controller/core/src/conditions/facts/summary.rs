@@ -35,8 +35,22 @@ pub(super) fn verdicts(
     [ready(&why_not), reconciling(subject, next, &why_not), stalled(&why_not)]
 }
 
-/// Ready ⇔ spec valid, phase Running, no plan, currentImage = spec.image = the pod's image, gate open, pod Ready.
+/// What is wrong with the node; where nothing is, the repair that failed.
 fn why_not_ready(
+    subject: &Subject,
+    next: &SeiNodeStatus,
+    seen: &Observation,
+    waits: Option<&Rest>,
+) -> Option<WhyNot> {
+    let repair = || {
+        let failure = seen.failed_repair.as_ref()?;
+        Some(WhyNot { reason: "Waiting", message: failure.message.clone(), outlook: Outlook::Moving })
+    };
+    what_is_wrong(subject, next, seen, waits).or_else(repair)
+}
+
+/// Ready ⇔ spec valid, phase Running, no plan, currentImage = spec.image = the pod's image, gate open, pod Ready.
+fn what_is_wrong(
     subject: &Subject,
     next: &SeiNodeStatus,
     seen: &Observation,

@@ -8,6 +8,7 @@ use crate::{
     effect::{Outcome, Replicas},
     fold::{fold_fetched, fold_outcome},
     observation::{LiveStatefulSet, Pod, Rendering, ServiceView, StatefulSetView, examples},
+    plan::PlanKind,
     platform::{Bucket, ResultExport},
     query::Fetched,
 };
@@ -279,4 +280,50 @@ fn an_adopted_node_whose_pod_runs_another_image_is_rolled_out() {
     status.baseline.clear();
     seen.pods = vec![Pod { seid_image: Some("seid:0".into()), ..examples::pod() }];
     assert_eq!(decide(&subject, &status, &seen).act, Act::TakeSlot);
+}
+
+/// A repair that fails must not keep `seid` down, whatever it is.
+#[test]
+fn a_failing_repair_starves_nothing() {
+    let (subject, status, mut seen) = running();
+    seen.volume.as_mut().unwrap().mark = crate::observation::Mark::Unmarked;
+    fold_fetched(&mut seen, Fetched::Health(Ok(Health::NotReady)));
+    assert!(matches!(decide(&subject, &status, &seen).act, Act::Perform(Effect::MarkVolume(_))));
+    let message = "exceeded quota".to_owned();
+    seen.failed_repair = Some(Failure { class: Class::User, message });
+    let Decision { status, act } = decide(&subject, &status, &seen);
+    assert_eq!((act, plan(&status).kind), (Act::Store, PlanKind::MarkReady));
+    // When the gate is open, the node says what keeps it from being as it should be.
+    fold_fetched(&mut seen, Fetched::Health(Ok(Health::Ready)));
+    let told = decide(&subject, &SeiNodeStatus { plan: None, ..status }, &seen).status;
+    assert_eq!(condition(&told, "Ready"), ("False", "Waiting", "exceeded quota"));
+}
+
+#[test]
+fn a_failing_repair_does_not_hold_an_update() {
+    let (_, mut status, mut seen) = running();
+    let spec = "{metadata: {name: n0, namespace: sei, uid: uid-0, generation: 2}, \
+                 spec: {chainId: c, image: 'seid:1', fullNode: {}, overrides: {evm.http_port: '1'}}}";
+    let subject = Subject::of(&serde_norway::from_str(spec).unwrap());
+    let target = subject.intent.as_ref().unwrap().target();
+    let tasks = [TaskType::ApplyStatefulset, TaskType::ApplyService, TaskType::MarkReady];
+    let mut update = Plan::new(PlanKind::NodeUpdate, "uid-0", target, seen.now, 0, &tasks);
+    update.complete_current();
+    update.complete_current();
+    status.plan = Some(update.write(None));
+    seen.service = None;
+    assert!(matches!(decide(&subject, &status, &seen).act, Act::Perform(Effect::ApplyService)));
+    seen.failed_repair = Some(Failure { class: Class::User, message: "exceeded quota".into() });
+    let act = decide(&subject, &status, &seen).act;
+    assert!(!matches!(act, Act::Perform(Effect::ApplyService) | Act::Rest(_)), "{act:?}");
+}
+
+/// What is to stay is marked before the finalizer comes off.
+#[test]
+fn a_node_that_is_being_deleted_waits_for_its_volume() {
+    let (mut subject, status, mut seen) = running();
+    subject.deletion = Deletion::Requested;
+    subject.finalizer = LegacyFinalizer::Present;
+    seen.failed_repair = Some(Failure { class: Class::User, message: "denied".into() });
+    assert!(matches!(decide(&subject, &status, &seen).act, Act::Rest(_)));
 }
