@@ -37,7 +37,7 @@ pub(crate) async fn fetch(
     query: &Query,
 ) -> Fetched {
     let node = &subject.node;
-    let Ok(intent) = &subject.intent else { return without_intent() };
+    let Some(intent) = subject.readable() else { return without_intent() };
     match query {
         Query::Task(id) => Fetched::Task(
             *id,
@@ -146,6 +146,6 @@ async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<
 fn without_intent() -> Fetched {
     Fetched::Failed(Failure {
         class: Class::Invariant,
-        message: "defect of the operator: something is fetched for a spec that is not valid".into(),
+        message: "defect of the operator: something is fetched for a spec that cannot be read".into(),
     })
 }

@@ -35,17 +35,23 @@ pub(crate) async fn perform(context: &Context, machine: &Reconcile, effect: &Eff
     if !context.fence.holds() {
         return Outcome::Failed(Failure { class: Class::Transient, message: NotLeading.to_string() });
     }
-    let performed = match (effect, &subject.intent) {
+    let performed = match (effect, subject.readable()) {
         (Effect::RemoveLegacyFinalizer, _) => {
             persist::remove_legacy_finalizer(context, machine.object().as_ref())
                 .await
                 .map(Outcome::FinalizerRemoved)
         }
-        (Effect::MarkVolume(retention), intent) => {
-            volume::mark(context, node, intent.as_ref().ok(), *retention).await
+        (Effect::MarkVolume(retention), _) => {
+            volume::mark(context, node, subject.intent.as_ref().ok(), *retention).await
         }
-        (effect, Ok(intent)) => for_spec(context, node, intent, seen, effect).await,
-        (_, Err(_)) => {
+        // All that a node with an invalid spec is given: its gate is opened.
+        (effect @ (Effect::Submit(_) | Effect::DropTask(_)), Some(intent)) => {
+            for_spec(context, node, intent, seen, effect).await
+        }
+        (effect, Some(intent)) if subject.intent.is_ok() => {
+            for_spec(context, node, intent, seen, effect).await
+        }
+        _ => {
             let message = "defect of the operator: something is done for a spec that is not valid".into();
             Err(Failure { class: Class::Invariant, message })
         }

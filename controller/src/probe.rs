@@ -66,7 +66,7 @@ impl Prober {
             Probing::Unchanged => {}
             Probing::End => self.end(node),
             Probing::Begin(incarnation) => {
-                let intent = machine.subject().intent.as_ref().ok();
+                let intent = machine.subject().readable();
                 let pod = machine.seen().pod().filter(|pod| Incarnation::of(pod) == *incarnation);
                 let sidecar =
                     pod.zip(intent).and_then(|(pod, intent)| sidecars.of(node, pod, intent.sidecar.port));

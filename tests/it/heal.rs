@@ -105,6 +105,22 @@ async fn the_steady_probe_notices_a_silently_shut_gate(kit: Arc<Kit>) {
 }
 
 #[scenario]
+async fn an_invalid_spec_disarms_no_healing(kit: Arc<Kit>) {
+    let (ns, _operator) = running(&kit).await;
+    ns.patch("n0", json!({"spec": {"overrides": {"no.such.key": "x"}}})).await;
+    let node = ns.reports("n0", ("SpecValid", "False", "Invalid"), &["no.such.key"]).await;
+    let status = node.status.unwrap();
+    for stays in ["DataVolumeReady", "VolumeRetained", "Paused", "RolloutBlocked"] {
+        assert!(condition(&status, stays).is_some(), "{stays} does not depend on the overrides");
+    }
+    restart_in_place(&ns, "1").await;
+    opened(&ns, 2).await;
+    reasons_until(&ns, "SidecarReadinessRestored", 1).await;
+    ns.patch("n0", json!({"spec": {"overrides": null}})).await;
+    ns.reports("n0", ("Ready", "True", "Running"), &[]).await;
+}
+
+#[scenario]
 async fn an_evicted_pod_is_healed_once_its_sidecar_answers(kit: Arc<Kit>) {
     let (ns, _operator) = running(&kit).await;
     ns.sidecar("n0").behaviour().start_delay(Delay::Fixed(Duration::from_secs(2)));

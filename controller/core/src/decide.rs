@@ -7,6 +7,7 @@
 mod adoption;
 mod advance;
 mod follow;
+mod guard;
 mod init;
 mod repair;
 mod running;
@@ -84,9 +85,7 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     {
         return Act::Perform(effect);
     }
-    let Ok(intent) = &subject.intent else {
-        return rest("the spec breaks rules: see condition SpecValid", Until::Event);
-    };
+    let Ok(intent) = &subject.intent else { return guard::guard(subject, next, seen) };
     let retry = match subject.retry.is_some() && subject.retry != next.last_retry {
         true => Retry::Requested,
         false => Retry::NotRequested,

@@ -130,6 +130,20 @@ impl Intent {
     /// Every rule that the spec breaks (crd-and-workload §1.2, §1.3): objects that were stored before a rule
     /// existed get here, so what CEL checks is checked again.
     pub fn parse(object: &SeiNode) -> Result<Self, Vec<Violation>> {
+        match Self::read(object) {
+            (Some(intent), found) if found.is_empty() => Ok(intent),
+            (_, found) => Err(found),
+        }
+    }
+
+    /// Reads what can be read of a spec that breaks rules, each broken part as if it were absent: enough to guard a node that
+    /// runs, and never to render one. `None` when the spec names no mode.
+    #[must_use]
+    pub fn salvage(object: &SeiNode) -> Option<Self> {
+        Self::read(object).0
+    }
+
+    fn read(object: &SeiNode) -> (Option<Self>, Vec<Violation>) {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let spec = &object.spec;
         let mut found = Vec::new();
@@ -142,25 +156,23 @@ impl Intent {
         let volume = volume(spec.data_volume.as_ref(), &mut found);
         labels::check(&spec.pod_labels, &mut found);
         overrides::check(&spec.overrides, unknown_overrides(object), &mut found);
-        match mode {
-            Some(mode) if found.is_empty() => Ok(Self {
-                chain_id: spec.chain_id.clone(),
-                image: spec.image.clone(),
-                peers,
-                process,
-                overrides: spec.overrides.clone(),
-                sidecar,
-                pod_labels: spec.pod_labels.clone(),
-                volume,
-                activity: match spec.paused {
-                    Some(true) => Activity::Paused,
-                    Some(false) | None => Activity::Runs,
-                },
-                read_from: ReadFrom { spec: Box::new(spec.clone()), namespace: namespace.to_owned() },
-                mode,
-            }),
-            _ => Err(found),
-        }
+        let intent = mode.map(|mode| Self {
+            chain_id: spec.chain_id.clone(),
+            image: spec.image.clone(),
+            peers,
+            process,
+            overrides: spec.overrides.clone(),
+            sidecar,
+            pod_labels: spec.pod_labels.clone(),
+            volume,
+            activity: match spec.paused {
+                Some(true) => Activity::Paused,
+                Some(false) | None => Activity::Runs,
+            },
+            read_from: ReadFrom { spec: Box::new(spec.clone()), namespace: namespace.to_owned() },
+            mode,
+        });
+        (intent, found)
     }
 
     /// The Secrets of a signing validator: the one of its consensus key, and the one of its P2P key.

@@ -71,8 +71,8 @@ pub(crate) fn observe(
         pause => now.wall.saturating_add(pause).ok(),
     };
     seen.keys = own.keys.last(now.wall);
-    let Ok(intent) = &subject.intent else { return seen };
-    if seen.stateful_set.is_some() {
+    let Some(intent) = subject.readable() else { return seen };
+    if seen.stateful_set.is_some() && subject.intent.is_ok() {
         seen.rendering = Some(render::rendering(node, intent, platform));
     }
     if intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)) {

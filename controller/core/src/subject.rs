@@ -35,6 +35,8 @@ pub struct Subject {
     pub data_volume: DataVolume,
     /// Intent of its spec, or every rule that the spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
+    /// What can be read of a spec that breaks rules.
+    pub salvaged: Option<Intent>,
 }
 
 /// A node's data volume, read from the spec whether or not the rest of it is valid: retention must not depend on that.
@@ -70,6 +72,7 @@ impl Subject {
         let meta = &object.metadata;
         let finalizers = meta.finalizers.iter().flatten();
         let annotation = |name| meta.annotations.as_ref().and_then(|all| all.get(name));
+        let intent = Intent::parse(object);
         Self {
             node: NodeRef::of(meta),
             created: meta.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0),
@@ -90,7 +93,20 @@ impl Subject {
             recreate: annotation(names::RECREATE_VOLUME_ANNOTATION).cloned(),
             adopt: annotation(names::ADOPT_ANNOTATION).filter(|uid| !uid.is_empty()).cloned(),
             data_volume: DataVolume::of(&object.spec),
-            intent: Intent::parse(object),
+            salvaged: if intent.is_err() { Intent::salvage(object) } else { None },
+            intent,
         }
+    }
+
+    /// The intent, or what can be read of one that breaks rules: enough to guard a node that runs.
+    #[must_use]
+    pub fn readable(&self) -> Option<&Intent> {
+        self.intent.as_ref().ok().or(self.salvaged.as_ref())
+    }
+
+    /// True if a condition or a claim depends on a part of the spec that breaks a rule.
+    pub(crate) fn is_broken(&self, part: &str) -> bool {
+        let found = self.intent.as_ref().err();
+        found.is_some_and(|found| found.iter().any(|violation| violation.field.starts_with(part)))
     }
 }

@@ -32,7 +32,7 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
     let pod = seen.host().and_then(|pod| pod.ip).and_then(|address| actors::at(world, address));
     let pod = pod.as_deref();
     let here = |kind, name: &str| Key::new(kind, &node.namespace, name);
-    let Ok(intent) = &subject.intent else { unreachable!("nothing is fetched for an invalid spec") };
+    let Some(intent) = subject.readable() else { unreachable!("nothing is fetched for an unreadable spec") };
     match query {
         Query::Task(id) => {
             let report = pod.map(|pod| world.sidecars.report(pod, *id));

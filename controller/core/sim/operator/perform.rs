@@ -120,7 +120,7 @@ pub fn perform(world: &mut World, subject: &Subject, seen: &Observation, effect:
     if let Effect::MarkVolume(retention) = effect {
         return mark_volume(world, node, *retention);
     }
-    let Ok(intent) = &subject.intent else { return conflict() };
+    let Some(intent) = subject.readable() else { return conflict() };
     Hands { world, node, intent, seen }.perform(effect)
 }
 

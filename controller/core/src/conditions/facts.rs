@@ -56,7 +56,7 @@ pub(super) fn told(
     let mut all: Vec<_> = summary::verdicts(subject, next, seen, waits).into_iter().map(Told::Is).collect();
     all.push(Told::Is(available(seen)));
     all.push(Told::Is(spec_valid(subject)));
-    if let Ok(intent) = &subject.intent {
+    if let Some(intent) = subject.readable() {
         all.push(Told::Is(paused(intent, next, seen)));
         all.extend(volume::data(subject, intent, next, seen));
         all.extend(volume::retained(subject, intent, seen));
@@ -67,7 +67,7 @@ pub(super) fn told(
         all.extend(peers(intent, seen).map(Told::Is));
     }
     all.push(sidecar(subject, next, seen));
-    if let Ok(intent) = &subject.intent {
+    if let Some(intent) = subject.readable() {
         all.extend(update::in_progress(intent, next, seen));
         if next.phase == Some(Phase::Running) {
             all.push(Told::Is(update::blocked(next, seen)));
@@ -76,6 +76,39 @@ pub(super) fn told(
             all.push(Told::Is(update::contested(next)));
         }
     }
+    match &subject.intent {
+        Ok(_) => all,
+        Err(_) => beside_what_is_broken(subject, all),
+    }
+}
+
+/// An invalid spec disarms nothing: what depends on its invalid part stays as it was told last, and nothing is lost.
+fn beside_what_is_broken(subject: &Subject, mut all: Vec<Told>) -> Vec<Told> {
+    let volume = subject.is_broken("spec.dataVolume");
+    let keys = subject.is_broken("spec.validator");
+    let depends = |type_: &str| match type_ {
+        types::DATA_VOLUME_READY | types::VOLUME_RETAINED | types::IMPORT_PVC_READY => volume,
+        types::SIGNING_KEY_READY | types::NODE_KEY_READY => keys,
+        types::PEERS_RESOLVED => subject.is_broken("spec.peers"),
+        // They speak of the spec as a whole.
+        types::NODE_UPDATE_IN_PROGRESS | types::TEMPLATE_OUTDATED => true,
+        _ => subject.salvaged.is_none(),
+    };
+    let told = |told: &Told| match told {
+        Told::Is(verdict) => verdict.type_,
+        Told::AsBefore(type_) => type_,
+    };
+    let computed: Vec<&str> = all.iter().map(told).collect();
+    let missing: Vec<_> =
+        TYPES.into_iter().filter(|type_| depends(type_) && !computed.contains(type_)).collect();
+    for one in &mut all {
+        let type_ = told(one);
+        let own = [types::READY, types::RECONCILING, types::STALLED, types::SPEC_VALID, types::AVAILABLE];
+        if depends(type_) && !own.contains(&type_) && type_ != types::SIDECAR_READY {
+            *one = Told::AsBefore(type_);
+        }
+    }
+    all.extend(missing.into_iter().map(Told::AsBefore));
     all
 }
 

@@ -23,8 +23,8 @@ use crate::{
 
 /// Rule: repairs the children of a node that has been given them; lets the next rule decide when they are in order.
 pub(super) fn children(turn: &mut Turn<'_>) -> Option<Act> {
-    // One that failed in this reconcile starves nothing.
-    if turn.seen.failed_repair.is_some() {
+    // One that failed in this reconcile starves nothing, and from an invalid spec nothing is rendered.
+    if turn.seen.failed_repair.is_some() || turn.subject.salvaged.is_some() {
         return None;
     }
     for object in repairs::forget(&mut turn.next.repairs, turn.seen.now) {

@@ -115,6 +115,16 @@ fn resume(turn: &mut Turn<'_>) -> Option<Act> {
     Some(turn.secured(Effect::Scale(Replicas::One)))
 }
 
+/// Fetches what has to be known of a node whose spec is invalid. Its keys are as they were found last.
+pub(super) fn look_around(turn: &mut Turn<'_>) -> Option<Act> {
+    let asks = turn.seen.pod().is_some_and(|pod| pod.ip.is_some()) && turn.seen.gate.is_none();
+    if asks {
+        return Some(Act::Fetch(Query::Health));
+    }
+    hold_what_is_used(turn);
+    None
+}
+
 /// Rule: fetches what has to be known in this reconcile, without changing anything.
 fn look(turn: &mut Turn<'_>) -> Option<Act> {
     if turn.seen.pod().is_some_and(|pod| pod.ip.is_some()) && turn.seen.gate.is_none() {
@@ -128,7 +138,7 @@ fn look(turn: &mut Turn<'_>) -> Option<Act> {
 }
 
 /// Rule: a gate that is shut is opened. Only a sidecar that flaps waits, two seconds at most.
-fn open_gate(turn: &mut Turn<'_>) -> Option<Act> {
+pub(super) fn open_gate(turn: &mut Turn<'_>) -> Option<Act> {
     let may_be_opened = turn.seen.pod().is_some_and(|pod| keys::may_be_opened(pod, turn.intent));
     if turn.seen.gate != Some(Ok(Health::NotReady)) || !may_be_opened {
         return None;

@@ -1,6 +1,7 @@
 //! Front door `decide`: what comes next, seen the facts; and whole runs in a small world of values.
 
 mod failing;
+mod invalid;
 mod repairs;
 mod signing;
 mod slots;

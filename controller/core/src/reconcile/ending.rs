@@ -151,7 +151,7 @@ impl Reconcile {
     /// The sidecar that is probed from now on: that of a node that runs.
     fn probed(&self) -> Option<Incarnation> {
         let runs = self.status.phase == Some(Phase::Running) && self.subject.deletion == Deletion::Absent;
-        let active = self.subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
+        let active = self.subject.readable().is_some_and(|intent| intent.activity == Activity::Runs);
         let pod = self.seen.pod().filter(|pod| runs && active && pod.ip.is_some())?;
         Some(Incarnation::of(pod))
     }
