@@ -50,6 +50,13 @@ pub(crate) async fn fetch(
             Ok(sidecar) => sidecar.running().await,
             Err(unreachable) => Err(unreachable),
         }),
+        Query::NodeId(pod) => Fetched::NodeId(
+            pod.clone(),
+            match sidecar(context, node, intent, seen) {
+                Ok(sidecar) => sidecar.node_id().await,
+                Err(unreachable) => Err(unreachable),
+            },
+        ),
         Query::Pod => children::pod(context, node, seen).await.unwrap_or_else(Fetched::Failed),
         Query::Health => Fetched::Health(match sidecar(context, node, intent, seen) {
             Ok(sidecar) => {

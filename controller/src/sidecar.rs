@@ -15,7 +15,7 @@ use reqwest::{
 use seinode_core::{
     effect::{Outcome, Submission},
     ids::TaskId,
-    node::NodeRef,
+    node::{NodeId, NodeRef},
     observation::Pod,
     sidecar::{Answer, Health, RunningTask, TaskReport, Unreachable},
 };
@@ -87,6 +87,16 @@ impl Sidecar {
         match wire::send(request).await?.status() {
             StatusCode::OK => Ok(Health::Ready),
             StatusCode::SERVICE_UNAVAILABLE => Ok(Health::NotReady),
+            other => Err(wire::unexpected(other)),
+        }
+    }
+
+    /// Reads the id by which peers know the node; `seid` need not run for it.
+    pub(crate) async fn node_id(&self) -> Answer<NodeId> {
+        let request = self.client.get(format!("{}/v0/node-id", self.base)).timeout(PROBE_TIMEOUT);
+        let response = wire::send(request).await?;
+        match response.status() {
+            StatusCode::OK => wire::node_id(&wire::body(response).await?),
             other => Err(wire::unexpected(other)),
         }
     }

@@ -229,7 +229,7 @@ impl Source<'_> {
     }
 }
 
-/// Wakes the nodes whose label sources select one that came, went or was relabelled. Called before the cache
+/// Wakes the nodes whose label sources select one that came, went, was relabelled or got another id. Called before the cache
 /// takes the event, so the cache still holds the labels from before.
 fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, fleet: &Fleet) {
     let (watcher::Event::Apply(node) | watcher::Event::InitApply(node) | watcher::Event::Delete(node)) =
@@ -246,7 +246,8 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
             slice.wake.send(reference.clone()).ok();
         }
     }
-    if !gone && before.as_ref().is_some_and(|before| before.labels() == node.labels()) {
+    let same = |before: &Guarded| before.labels() == node.labels() && id_of(before) == id_of(node);
+    if !gone && before.as_deref().is_some_and(same) {
         return;
     }
     let namespace = node.namespace().unwrap_or_default();
@@ -262,6 +263,11 @@ fn wake_dependents(event: &watcher::Event<Guarded>, known: &Store<Guarded>, flee
             }
         }
     }
+}
+
+/// The id that a SeiNode publishes.
+fn id_of(node: &Guarded) -> Option<&str> {
+    node.0.as_ref().ok().and_then(peers::published_id)
 }
 
 /// The SeiNode that owns a child; where none does, the one that its label names. Anybody can change a label.

@@ -1,6 +1,6 @@
 //! The bare script: one node brought up by hand, without status, events, retries or any care for what may go wrong.
 
-use std::{collections::BTreeSet, fmt::Debug, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Pod};
 use kube::{
@@ -10,9 +10,10 @@ use kube::{
 };
 use seinode_api::SeiNode;
 use seinode_core::{
-    intent::{Intent, PeerSource},
+    configuration::PERSISTENT_PEERS,
+    intent::Intent,
     node::NodeRef,
-    peers,
+    peers::{self, Peers},
     platform::{Bucket, Platform, Requests, ResultExport},
     quantity::Quantity,
     render,
@@ -45,7 +46,8 @@ pub async fn bring_up(client: &Client, sidecars: &Sidecars, node: &SeiNode, node
         base: sidecars.url(&namespace, &me.name),
         web: reqwest::Client::builder().no_proxy().build().unwrap(),
     };
-    for (task, params) in tasks(&me, &intent, nodes) {
+    let peers = sidecar.peers(sidecars, &me, &intent, nodes).await;
+    for (task, params) in tasks(&intent, &peers) {
         sidecar.done(task, params.as_ref()).await;
     }
     sidecar.gate_open().await;
@@ -68,24 +70,15 @@ where
 }
 
 /// The tasks of the init plan with the parameters that the operator sends.
-fn tasks(me: &NodeRef, intent: &Intent, nodes: &[SeiNode]) -> Vec<(&'static str, Option<Value>)> {
-    let mut overrides = json!({ "logging.level": "info" });
+fn tasks(intent: &Intent, peers: &str) -> Vec<(&'static str, Option<Value>)> {
+    let mut overrides = json!({ "logging.level": "info", PERSISTENT_PEERS: peers });
     for (key, value) in &intent.overrides {
         overrides[key] = json!(value);
     }
     let config = json!({ "mode": "full", "incremental": false, "targetVersion": 0, "overrides": overrides });
-    let endpoints: BTreeSet<String> =
-        nodes.iter().filter_map(|node| peers::address(me, intent, &node.metadata)).collect();
-    let sources = intent.peers.iter().map(|source| match source {
-        PeerSource::Ec2Tags { region, tags } => json!({ "type": "ec2Tags", "region": region, "tags": tags }),
-        PeerSource::Static { addresses } => json!({ "type": "static", "addresses": addresses }),
-        PeerSource::Label { .. } => json!({ "type": "dnsEndpoints", "endpoints": endpoints }),
-    });
-    let sources = json!({ "sources": sources.collect::<Vec<_>>() });
     vec![
         ("configure-genesis", None),
         ("config-apply", Some(config)),
-        ("discover-peers", Some(sources)),
         ("config-validate", None),
         ("mark-ready", None),
     ]
@@ -97,7 +90,36 @@ struct Sidecar {
 }
 
 impl Sidecar {
-    /// Submits a task until it succeeds: it fails while its peers are missing.
+    /// The addresses of all peers. Those in the cluster are asked for their ids until they answer.
+    async fn peers(&self, sidecars: &Sidecars, me: &NodeRef, intent: &Intent, nodes: &[SeiNode]) -> String {
+        let mut found = Peers::default();
+        for node in nodes {
+            let mut selected = Peers::default();
+            selected.consider(me, intent, node);
+            if selected == Peers::default() {
+                continue;
+            }
+            let url = format!("{}/v0/node-id", sidecars.url(&node.namespace().unwrap(), &node.name_any()));
+            let mut node = node.clone();
+            node.status.get_or_insert_default().node_id = Some(self.node_id(&url).await);
+            found.consider(me, intent, &node);
+        }
+        peers::union(intent, &found).join(",")
+    }
+
+    async fn node_id(&self, url: &str) -> String {
+        loop {
+            if let Ok(answer) = self.web.get(url).send().await
+                && let Ok(body) = answer.json::<Value>().await
+                && let Some(id) = body["nodeId"].as_str()
+            {
+                return id.to_owned();
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Submits a task until it succeeds.
     async fn done(&self, task: &str, params: Option<&Value>) {
         loop {
             let id = Uuid::new_v4().to_string();

@@ -23,18 +23,16 @@ const HEIGHT: i64 = 198_740_000;
 const PEER: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
 
 /// Tasks of the bootstrap pod's sidecar.
-const BY_THE_JOB: [&str; 7] = [
+const BY_THE_JOB: [&str; 6] = [
     "snapshot-restore",
     "configure-genesis",
     "config-apply",
-    "discover-peers",
     "configure-state-sync",
     "config-validate",
     "mark-ready",
 ];
 /// Tasks of the sidecar in the node's own pod.
-const BY_THE_NODE: [&str; 5] =
-    ["configure-genesis", "config-apply", "discover-peers", "config-validate", "mark-ready"];
+const BY_THE_NODE: [&str; 4] = ["configure-genesis", "config-apply", "config-validate", "mark-ready"];
 
 /// Creates a full node that begins with a bootstrap; `rest` are further lines of its spec.
 async fn create(ns: &Namespace, rest: &str) -> SeiNode {
@@ -138,8 +136,7 @@ fn expected(tasks: &[&str]) -> Vec<(String, Value)> {
     let params = |task: &str| match task {
         "snapshot-restore" => json!({"targetHeight": HEIGHT}),
         "config-apply" => json!({"mode": "full", "incremental": false, "targetVersion": 0,
-                                 "overrides": {"logging.level": "info"}}),
-        "discover-peers" => json!({"sources": [{"type": "static", "addresses": [PEER]}]}),
+                                 "overrides": {"logging.level": "info", "network.p2p.persistent_peers": PEER}}),
         "configure-state-sync" => json!({"useLocalSnapshot": true}),
         _ => Value::Null,
     };

@@ -126,12 +126,12 @@ async fn the_next_update_configures_the_current_peers(kit: Arc<Kit>) {
     let after = ns.pod_uid("n0").await;
     let sent: Vec<_> = ns.sidecar("n0").submissions().into_iter().filter(|it| it.pod_uid == after).collect();
     let order: Vec<_> = sent.iter().map(|it| it.task).collect();
-    let wanted =
-        [TaskType::ConfigApply, TaskType::DiscoverPeers, TaskType::ConfigValidate, TaskType::MarkReady];
+    let wanted = [TaskType::ConfigApply, TaskType::ConfigValidate, TaskType::MarkReady];
     assert_eq!(order, wanted, "the configuration is handed over while the gate of the new pod is shut");
-    let peers = ["s0", "s1"].map(|name| format!("{name}-0.{name}.{}.svc.cluster.local", ns.name));
-    let sources = json!([{"type": "dnsEndpoints", "endpoints": peers}]);
-    assert_eq!(sent[1].params.as_ref().map(|params| &params["sources"]), Some(&sources));
+    let given =
+        sent[0].params.as_ref().map(|params| params["overrides"]["network.p2p.persistent_peers"].clone());
+    let peers = [ns.peer_address("s0").await, ns.peer_address("s1").await];
+    assert_eq!(given, Some(json!(peers.join(","))));
 }
 
 #[scenario]

@@ -60,13 +60,11 @@ async fn a_full_node_comes_up_with_its_children_status_and_events(kit: Arc<Kit>)
         .map(|task| (task.task.to_string(), task.params.map_or(Value::Null, Value::Object)))
         .collect();
     let config = json!({"mode":"full","incremental":false,"targetVersion":0,
-                        "overrides":{"logging.level":"info","evm.http_port":"8546"}});
-    let peers = json!({"sources":[{"type":"static",
-        "addresses":["3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656"]}]});
+                        "overrides":{"logging.level":"info","evm.http_port":"8546","network.p2p.persistent_peers":
+                            "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656"}});
     let expected = [
         ("configure-genesis", Value::Null),
         ("config-apply", config),
-        ("discover-peers", peers),
         ("config-validate", Value::Null),
         ("mark-ready", Value::Null),
     ];

@@ -27,6 +27,7 @@ mod leader_election;
 mod lifecycle;
 mod modes;
 mod pause_and_retention;
+mod peers;
 mod repair;
 mod rollout;
 mod safeguards;

@@ -12,6 +12,7 @@ use crate::kit::{Kit, Namespace};
 
 const PEER: &str =
     "peers: [{static: {addresses: ['3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656']}}]";
+const ADDRESS: &str = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
 
 async fn create(ns: &Namespace, name: &str, spec: &str) {
     let yaml = format!(
@@ -34,11 +35,6 @@ async fn got(ns: &Namespace, name: &str, expected: Vec<(&str, Value)>) {
 fn config(mode: &str, overrides: &Value) -> (&'static str, Value) {
     let params = json!({"mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides});
     ("config-apply", params)
-}
-
-fn peers() -> (&'static str, Value) {
-    let addresses = ["3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656"];
-    ("discover-peers", json!({"sources": [{"type": "static", "addresses": addresses}]}))
 }
 
 const fn plain(task: &'static str) -> (&'static str, Value) {
@@ -74,9 +70,28 @@ async fn a_full_node_state_syncs_from_its_peers(kit: Arc<Kit>) {
     create(&ns, "n0", &spec).await;
     let expected = vec![
         plain("configure-genesis"),
-        config("full", &json!({"logging.level": "info"})),
-        peers(),
+        config("full", &json!({"logging.level": "info", "network.p2p.persistent_peers": ADDRESS})),
         ("configure-state-sync", json!({"trustPeriod": "336h0m0s"})),
+        plain("config-validate"),
+        plain("mark-ready"),
+    ];
+    got(&ns, "n0", expected).await;
+}
+
+#[scenario]
+async fn a_full_node_has_its_sidecar_find_instances_on_aws(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let _operator = ns.operator();
+    let sources = format!(
+        "{}, {{ec2Tags: {{region: eu-central-1, tags: {{chain: pacific-1}}}}}}]",
+        PEER.trim_end_matches(']')
+    );
+    create(&ns, "n0", &format!("fullNode: {{}}\n  {sources}")).await;
+    let ec2 = json!({"type": "ec2Tags", "region": "eu-central-1", "tags": {"chain": "pacific-1"}});
+    let expected = vec![
+        plain("configure-genesis"),
+        config("full", &json!({"logging.level": "info", "network.p2p.persistent_peers": ADDRESS})),
+        ("discover-peers", json!({"sources": [{"type": "static", "addresses": [ADDRESS]}, ec2]})),
         plain("config-validate"),
         plain("mark-ready"),
     ];
@@ -95,12 +110,12 @@ async fn a_replayer_starts_from_an_s3_snapshot(kit: Arc<Kit>) {
         "storage.state_commit.async_commit_buffer": "100",
         "storage.state_commit.memiavl.snapshot_keep_recent": "2",
         "storage.state_commit.memiavl.snapshot_min_time_interval": "3600",
+        "network.p2p.persistent_peers": ADDRESS,
     });
     let expected = vec![
         ("snapshot-restore", json!({"targetHeight": 201_000_000})),
         plain("configure-genesis"),
         config("full", &overrides),
-        peers(),
         ("configure-state-sync", json!({"useLocalSnapshot": true, "backfillBlocks": 10})),
         plain("config-validate"),
         plain("mark-ready"),
@@ -115,8 +130,7 @@ async fn a_validator_without_keys_observes(kit: Arc<Kit>) {
     create(&ns, "n0", &format!("validator: {{snapshot: {{stateSync: {{}}}}}}\n  {PEER}")).await;
     let expected = vec![
         plain("configure-genesis"),
-        config("validator", &json!({"logging.level": "info"})),
-        peers(),
+        config("validator", &json!({"logging.level": "info", "network.p2p.persistent_peers": ADDRESS})),
         plain("configure-state-sync"),
         plain("config-validate"),
         plain("mark-ready"),

@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::{
-    ResourceExt,
-    api::{Patch, PatchParams},
-};
+use kube::api::{Patch, PatchParams};
 use scenario::scenario;
 use seinode_api::{SeiNode, status::Phase};
 use serde_json::json;
@@ -223,35 +220,6 @@ async fn garbage_from_a_sidecar_is_ignored(kit: Arc<Kit>) {
     ns.running("n0").await;
     let runs: Vec<_> = ns.sidecar("n0").executions().iter().map(|run| run.task.to_string()).collect();
     assert_eq!(runs, ["configure-genesis", "config-apply", "config-validate", "mark-ready"]);
-}
-
-#[scenario]
-async fn label_peers_are_waited_for_until_one_appears(kit: Arc<Kit>) {
-    let ns = kit.namespace().await;
-    let _operator = ns.operator();
-    ns.full_node("rpc", "  peers: [{label: {selector: {role: sentry}}}]\n").await;
-    let node = ns.node_until("rpc", "waits for peers", |status| {
-        condition_status(status, "PeersResolved") == "False"
-            && status.plan.iter().any(|plan| {
-                plan.current_task.as_deref().is_some_and(|task| task.starts_with("discover-peers"))
-            })
-    });
-    let node = node.await;
-    assert!(node.status.unwrap().resolved_peers.is_empty());
-    let sentry = full_node("sentry", "").replace("{name: sentry}", "{name: sentry, labels: {role: sentry}}");
-    ns.create_yaml::<SeiNode>(&sentry).await;
-    // The peer must run before it can be found: discover-peers fetches its id.
-    ns.running("sentry").await;
-    let node = ns.running("rpc").await;
-    let peers = node.status.as_ref().unwrap().resolved_peers.clone();
-    assert_eq!(peers, [format!("sentry-0.sentry.{}.svc.cluster.local", ns.name)]);
-    let sent = ns.sidecar("rpc").submissions().into_iter().filter(|it| it.task == TaskType::DiscoverPeers);
-    let sources: Vec<_> = sent.map(|it| it.params.unwrap()["sources"].clone()).collect();
-    assert!(!sources.is_empty());
-    for source in sources {
-        assert_eq!(source, json!([{"type": "dnsEndpoints", "endpoints": peers}]), "never submitted empty");
-    }
-    assert_eq!(node.name_any(), "rpc");
 }
 
 #[scenario]

@@ -26,7 +26,7 @@ pub const SIGNING_KEY_READY: &str = "SigningKeyReady";
 pub const NODE_KEY_READY: &str = "NodeKeyReady";
 /// `spec.paused` keeps the node from running.
 pub const PAUSED: &str = "Paused";
-/// Every label source of peers selects at least one node.
+/// Every source of peers has brought its peers.
 pub const PEERS_RESOLVED: &str = "PeersResolved";
 /// The sidecar's gate is open.
 pub const SIDECAR_READY: &str = "SidecarReady";

@@ -50,7 +50,11 @@ pub struct SeiNodeStatus {
     /// Tasks that the sidecar carries on with while the node runs; a lost one is handed over again.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
     pub background: Vec<BackgroundStatus>,
-    /// Host names of the SeiNodes that spec.peers[].label selects, in order.
+    /// Id by which peers know the node, as its sidecar told it last, or as the Secret of its P2P key says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// Addresses of the SeiNodes that spec.peers[].label selects, in order, as nodeId@host:port; the host alone while the id
+    /// is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_peers: Vec<String>,
     /// Record of the spec that the node was last brought up or updated with: for each reason to update it a hash, as
@@ -246,9 +250,15 @@ pub struct ConfiguredStatus {
     /// Hash of what config-apply was given. Absent while it is on its way: it may have arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// Hash of the addresses of label peers that discover-peers was given.
+    /// Hash of the addresses of label peers that config-apply was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<String>,
+    /// Addresses of label peers that config-apply was given, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peer_addresses: Vec<String>,
+    /// Why the sidecar could not find peers that only it can find. Those that the operator resolved stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers_failed: Option<String>,
 }
 
 /// A node's children as our last writes returned them.

@@ -81,6 +81,8 @@ enum Beginning {
     Adopted(&'static str),
     /// The same, and a person has done this to it before our operator looked for the first time.
     AdoptedAnd(Trouble),
+    /// They run, and this is done to all of them at once.
+    All(Trouble),
     /// They run, only one may be rolled out at a time, and all are to have another image.
     OneSlot,
     /// The same, where one of the chain may be down, with an image that cannot be pulled.
@@ -100,6 +102,12 @@ impl Beginning {
         match self {
             Self::New => {}
             Self::Running(trouble) => drop(trouble.strike(world, &first(world))),
+            Self::All(trouble) => {
+                let nodes: Vec<Key> = world.api.list(Kind::Node).map(|node| node.key()).collect();
+                for node in nodes {
+                    trouble.strike(world, &node);
+                }
+            }
             Self::Adopted(image) => adoption::by_the_earlier_operator(world, &first(world), image)?,
             Self::AdoptedAnd(trouble) => {
                 let node = first(world);
@@ -268,6 +276,8 @@ scenarios! {
     signer: "signer", Beginning::New;
     import: "import", Beginning::New;
     peers: "peers", Beginning::New;
+    mutual_peers: "mutual peers", Beginning::New;
+    mutual_peers_all_at_once: "mutual peers", Beginning::All(Edit(Wish::Override));
     one_key_for_two: "one key for two", Beginning::New;
     one_volume_for_two: "one volume for two", Beginning::New;
     one_volume_for_its_owner_and_another: "one volume for its owner and another", Beginning::New;

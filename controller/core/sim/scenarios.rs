@@ -75,6 +75,13 @@ pub const SCENARIOS: &[Scenario] = &[
             ("n1", "sei", "fullNode: {}"),
         ],
     },
+    Scenario {
+        name: "mutual peers",
+        nodes: &[
+            ("n0", "sei", "{fullNode: {}, peers: [{label: {selector: {role: n1}}}]}"),
+            ("n1", "sei", "{fullNode: {}, peers: [{label: {selector: {role: n0}}}]}"),
+        ],
+    },
     Scenario { name: "one key for two", nodes: &[("n0", "sei", SIGNER), ("n1", "other", SAME_KEY)] },
     Scenario { name: "one volume for two", nodes: &[("n0", "sei", IMPORT), ("n1", "sei", IMPORT)] },
     Scenario {

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use seinode_core::{
+    configuration::PERSISTENT_PEERS,
     effect::Submission,
     ids::TaskId,
+    node::NodeId,
     sidecar::{Health, RunningTask, TaskReport, Unreachable},
     task_type::{By, TaskType, Writes},
 };
@@ -56,6 +58,27 @@ pub enum Farewell {
     InTime,
     /// At once: what was under way is taken up again by the next process.
     AtOnce,
+}
+
+/// True if a task asks the `seid` of peers for their ids: it fails unless one runs.
+fn asks_peers(record: &Record) -> bool {
+    record.kind == TaskType::DiscoverPeers
+        && record.params.as_ref().is_some_and(|params| params.to_string().contains("dnsEndpoints"))
+}
+
+/// The id of a node with this volume.
+fn node_id(volume: &str) -> NodeId {
+    let digits: String = volume.bytes().map(|byte| format!("{byte:02x}")).collect();
+    NodeId::parse(&format!("{:0>40}", &digits[digits.len().saturating_sub(40)..])).unwrap()
+}
+
+/// Parameters of config-apply but for the list of peers.
+pub fn besides_peers(params: &Option<Value>) -> Option<Value> {
+    let mut params = params.clone()?;
+    if let Some(overrides) = params.pointer_mut("/overrides").and_then(Value::as_object_mut) {
+        overrides.remove(PERSISTENT_PEERS);
+    }
+    Some(params)
 }
 
 impl Sidecars {
@@ -118,6 +141,17 @@ impl Sidecars {
     pub fn gate(&mut self, pod: &str) -> Result<Health, Unreachable> {
         self.listens()?;
         self.processes.get(pod).map(|process| process.gate).ok_or(Unreachable::Refused)
+    }
+
+    /// Answer of a sidecar about the id of its node: `seid` need not run for it.
+    pub fn node_id(&mut self, pod: &str) -> Result<NodeId, Unreachable> {
+        self.listens()?;
+        self.process_id(pod).ok_or(Unreachable::Refused)
+    }
+
+    /// The id that the key on the volume of a pod gives its node.
+    pub fn process_id(&self, pod: &str) -> Option<NodeId> {
+        self.processes.get(pod).map(|process| node_id(&process.volume))
     }
 
     /// Answer of a sidecar about a task.
@@ -204,6 +238,7 @@ impl Sidecars {
     /// A task comes to its end.
     pub fn finish(&mut self, pod: &str, id: TaskId) -> Option<(TaskType, TaskReport)> {
         self.changes += 1;
+        let serving = self.processes.values().any(|process| process.gate == Health::Ready);
         let process = self.processes.get_mut(pod)?;
         let record = self.stores.get_mut(&process.volume)?.get_mut(&id)?;
         let still = self.failing.entry(record.kind).or_default();
@@ -212,6 +247,7 @@ impl Sidecars {
                 *still = less;
                 TaskReport::Failed(format!("{} does not work today", record.kind))
             }
+            None if !serving && asks_peers(record) => TaskReport::Failed("no reachable peers found".into()),
             None => TaskReport::Completed,
         };
         if record.state == TaskReport::Completed {

@@ -27,6 +27,10 @@ pub(crate) fn apply(status: &mut SeiNodeStatus) {
         shorten(&mut condition.message, MESSAGE);
     }
     status.resolved_peers.truncate(PEERS);
+    if let Some(given) = &mut status.configured {
+        given.peer_addresses.truncate(PEERS);
+        given.peers_failed.iter_mut().for_each(|text| shorten(text, WORDS));
+    }
 }
 
 /// Words of an API server or of an admission webhook, as much of them as a person reads.

@@ -1,23 +1,36 @@
 //! The configuration of a node as the sidecar's `config-apply` is given it (plans-tasks-sidecar §6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use seinode_api::status::ConfiguredStatus;
 use serde_json::{Value, json};
 
 use crate::{
     drift,
     intent::{Intent, Mode},
+    peers::{self, Peers},
 };
 
+/// Key of the list of peers that a node keeps connections to.
+pub const PERSISTENT_PEERS: &str = "network.p2p.persistent_peers";
+
 /// The whole configuration, never an increment. The user's keys win over ours (W33).
+///
+/// It names all peers that the operator resolves: it is written over the list that was there before.
 #[must_use]
-pub fn payload(intent: &Intent) -> Value {
+pub fn payload(intent: &Intent, peers: &Peers) -> Value {
+    let peers = peers::union(intent, peers).join(",");
+    with(intent, (!peers.is_empty()).then_some((PERSISTENT_PEERS, peers)))
+}
+
+fn with(intent: &Intent, peers: Option<(&str, String)>) -> Value {
     let mode = match intent.mode {
         Mode::FullNode { .. } | Mode::Replayer { .. } => "full",
         Mode::Archive { .. } => "archive",
         Mode::Validator { .. } => "validator",
     };
     let mut overrides = ours(&intent.mode);
+    overrides.extend(peers);
     overrides.extend(intent.overrides.iter().map(|(key, value)| (key.as_str(), value.clone())));
     json!({ "mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides })
 }
@@ -26,13 +39,26 @@ pub fn payload(intent: &Intent) -> Value {
 #[must_use]
 pub fn hash(intent: &Intent) -> String {
     let peers: Vec<_> = intent.peers.iter().map(|source| format!("{source:?}")).collect();
-    drift::short(&json!([payload(intent), peers]))
+    drift::short(&json!([with(intent, None), peers]))
 }
 
 /// Hash of the addresses that label peers resolve to.
 #[must_use]
-pub fn peers_hash(peers: &BTreeSet<String>) -> String {
-    drift::short(&json!(peers))
+pub fn peers_hash(peers: &Peers) -> String {
+    drift::short(&json!(peers.addresses()))
+}
+
+/// Records the addresses of label peers that config-apply was given.
+pub(crate) fn note_peers(given: &mut ConfiguredStatus, peers: &Peers) {
+    given.peers = Some(peers_hash(peers));
+    given.peer_addresses = peers.addresses();
+}
+
+/// Records that the peers which config-apply was given are not known: the answer to its submission was lost. They count as
+/// others than the present ones.
+pub(crate) fn peers_unknown(given: &mut ConfiguredStatus) {
+    given.peers = Some("unknown".to_owned());
+    given.peer_addresses.clear();
 }
 
 /// Values that we choose before the user does (plans-tasks-sidecar §6.1).

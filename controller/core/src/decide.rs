@@ -8,6 +8,7 @@ mod adoption;
 mod advance;
 mod follow;
 mod guard;
+mod identity;
 mod init;
 mod repair;
 mod running;
@@ -42,7 +43,7 @@ pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> 
     next.observed_generation = Some(subject.generation);
     if let Ok(intent) = &subject.intent {
         next.mode = Some(intent.mode.name().to_string());
-        next.resolved_peers = seen.peers.iter().cloned().collect();
+        next.resolved_peers = seen.peers.list().collect();
     }
     conditions::describe(subject, &mut next, seen, &act);
     bounds::apply(&mut next);
@@ -73,6 +74,9 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if subject.deletion == Deletion::Requested {
         set_phase(next, Phase::Terminating, seen);
         return delete(subject, seen);
+    }
+    if let Some(act) = identity::publish(subject, next, seen) {
+        return act;
     }
     if releases_wanted(subject) {
         exclusive::let_go(&mut next.claims);

@@ -9,7 +9,7 @@ use crate::{
     effect::Outcome,
     ids::TaskId,
     node::{Deletion, LegacyFinalizer, Owner},
-    observation::{Observation, ServiceView, StatefulSetView},
+    observation::{Observation, OwnId, ServiceView, StatefulSetView},
     plan::{Chances, Plan, PlanKind, PlanPhase},
     query::Fetched,
     repairs,
@@ -25,6 +25,7 @@ pub fn fold_fetched(seen: &mut Observation, fetched: Fetched) {
         Fetched::Task(id, answer) => seen.report = Some((id, answer)),
         Fetched::RunningTasks(answer) => seen.running_tasks = Some(answer),
         Fetched::Health(answer) => seen.gate = Some(answer),
+        Fetched::NodeId(_, answer) => seen.own_id = answer.map_or(OwnId::Untold, OwnId::Is),
         Fetched::Pod(pod) => seen.live_pod = Some(pod.map(|pod| *pod)),
         Fetched::Keys(check) => seen.keys = Some(check),
         Fetched::Import(finding) => seen.import = Some(finding),
@@ -184,6 +185,14 @@ fn submitted(subject: &Subject, status: &mut SeiNodeStatus, seen: &mut Observati
 
 /// The next attempt would be rejected alike: its params come from the same spec (W2).
 fn rejected(status: &mut SeiNodeStatus, words: &str, seen: &Observation) {
+    let plan = status.plan.as_ref().and_then(Plan::read);
+    let discovers = |plan: Plan| plan.current().is_some_and(|task| task.kind == TaskType::DiscoverPeers);
+    if plan.is_some_and(discovers) {
+        // A later sidecar does not know the task. The list that config-apply has written stands.
+        let given = status.configured.get_or_insert_default();
+        given.peers_failed = Some(format!("the sidecar refused {}: {words}", TaskType::DiscoverPeers));
+        return complete(status, TaskType::DiscoverPeers);
+    }
     with_plan(status, |plan| {
         let background = plan.current().is_some_and(|task| task.kind.by() == By::Background);
         match (background, plan.kind) {
@@ -209,14 +218,14 @@ fn task_dropped(seen: &mut Observation, id: TaskId, dropped: Answer<()>) {
 /// Records what the sidecar was given, so that a later change can be detected.
 fn configured(subject: &Subject, status: &mut SeiNodeStatus, seen: &Observation, task: TaskType) {
     let Ok(intent) = &subject.intent else { return };
-    match task {
-        TaskType::ConfigApply => {
-            status.configured.get_or_insert_default().config = Some(configuration::hash(intent));
-        }
-        TaskType::DiscoverPeers => {
-            status.configured.get_or_insert_default().peers = Some(configuration::peers_hash(&seen.peers));
-        }
-        _ => {}
+    if !matches!(task, TaskType::ConfigApply | TaskType::DiscoverPeers) {
+        return;
+    }
+    let given = status.configured.get_or_insert_default();
+    configuration::note_peers(given, &seen.peers);
+    if task == TaskType::ConfigApply {
+        given.config = Some(configuration::hash(intent));
+        given.peers_failed = None;
     }
 }
 

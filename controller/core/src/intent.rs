@@ -221,6 +221,11 @@ impl Intent {
         names("chain.halt_height") || names("chain.halt_time")
     }
 
+    /// True if a source of peers can be resolved by the sidecar alone.
+    pub(crate) fn discovers_peers(&self) -> bool {
+        self.peers.iter().any(|source| matches!(source, PeerSource::Ec2Tags { .. }))
+    }
+
     /// The selectors of all label sources.
     pub fn label_sources(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
         self.peers.iter().filter_map(|source| match source {

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Secret;
 use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, uuid};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, node::NodeId};
 
 /// Namespace of fingerprints; ours, nobody else derives them.
 const FINGERPRINT_NAMESPACE: Uuid = uuid!("0b6ad0a9-3c1e-4f0e-9a5d-6a1c1c1f7f5e");
@@ -64,9 +64,9 @@ pub fn signing_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Find
     })
 }
 
-/// Checks the P2P key in a Secret.
+/// Checks the P2P key in a Secret. The finding is the id by which peers know the node.
 #[must_use]
-pub fn node_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<()> {
+pub fn node_key(name: &str, namespace: &str, secret: Option<&Secret>) -> Finding<NodeId> {
     look(name, namespace, secret, NODE_KEY, file::node)
 }
 

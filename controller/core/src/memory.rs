@@ -7,6 +7,7 @@ mod backoff;
 mod burst;
 mod flaps;
 mod key_findings;
+mod own_id;
 mod own_writes;
 mod sidecar;
 mod slots;
@@ -23,6 +24,7 @@ pub use self::{
     burst::Burst,
     flaps::Flaps,
     key_findings::{KeyFindings, StrayKeys},
+    own_id::NodeIdAnswer,
     own_writes::OwnWrites,
     sidecar::{Incarnation, Probing, Sidecar},
     slots::{Asker, BadShare, Census, Group, Held, RolloutPolicy, Share, Slots},
@@ -61,6 +63,8 @@ pub struct NodeMemory {
     pub flaps: Flaps,
     /// Last findings in the Secrets of its keys.
     pub keys: KeyFindings,
+    /// Last answer of its sidecar about its node id.
+    pub node_id: NodeIdAnswer,
     /// Fruitless retries in a row.
     pub retries: Retries,
     /// Last answer of its sidecar; absent while nobody probes it.
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn forgetting_a_node_is_one_removal() {
         let mut memory = Memory::default();
-        let (finding, node) = (Finding::Missing("gone".into()), Finding::Valid(()));
+        let (finding, node) = (Finding::Missing("gone".into()), Finding::Missing("gone".into()));
         let check =
             KeyCheck { at: now(1).wall, pod: None, seid_id: None, mounted: None, signing: finding, node };
         memory.node(&self::node("u")).keys.note(check, &[]);

@@ -1,8 +1,12 @@
 //! Identity of a node, and owners of its objects.
 
+mod id;
+
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+pub use self::id::NodeId;
 
 /// A SeiNode: its name, and the UID that tells it from a namesake that was deleted before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,8 +10,6 @@ mod rivals;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1 as batch;
 use seinode_api::{names, status::SidecarStatus};
@@ -35,7 +33,8 @@ use crate::{
     intent::VolumeSource,
     keys::{Finding, Fingerprint, SigningKey},
     memory::RolloutPolicy,
-    node::{Deletion, NodeRef, Owner},
+    node::{Deletion, NodeId, NodeRef, Owner},
+    peers::Peers,
     platform::ResultExport,
     retention::RetentionPolicy,
     sidecar::{Answer, Health, RunningTask, TaskReport},
@@ -56,8 +55,10 @@ pub struct Observation {
     pub pods: Vec<Pod>,
     /// The bootstrap Job.
     pub job: Option<Job>,
-    /// Addresses of the SeiNodes that the label sources select.
-    pub peers: BTreeSet<String>,
+    /// SeiNodes that the label sources select.
+    pub peers: Peers,
+    /// Knowledge of the node's own id, as its sidecar tells it.
+    pub own_id: OwnId,
     /// Others that may use what the node wants, as far as the watches know.
     pub rivals: Rivals,
     /// The same, asked live for one thing.
@@ -143,6 +144,17 @@ pub struct Rendering {
     pub service: String,
 }
 
+/// Knowledge of a node's own id, as the sidecar of its pod tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnId {
+    /// The sidecar is to be asked: for the first time, or again.
+    Due,
+    /// It did not tell when it was asked last.
+    Untold,
+    /// The id.
+    Is(NodeId),
+}
+
 /// A bootstrap Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -184,14 +196,14 @@ pub struct KeyCheck {
     pub mounted: Option<Fingerprint>,
     /// The consensus key.
     pub signing: Finding<SigningKey>,
-    /// The P2P key.
-    pub node: Finding<()>,
+    /// The P2P key, by the id that it gives the node.
+    pub node: Finding<NodeId>,
 }
 
 impl KeyCheck {
     /// The findings of just now. Which key the pod mounts is for [`crate::memory`] to say.
     #[must_use]
-    pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<()>) -> Self {
+    pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<NodeId>) -> Self {
         let (pod, seid_id) =
             (seen.pod().map(|pod| pod.version.clone()), seen.pod().and_then(|pod| pod.seid_id.clone()));
         Self { at: seen.now, pod, seid_id, mounted: None, signing, node }
@@ -209,7 +221,8 @@ impl Observation {
             service: None,
             pods: Vec::new(),
             job: None,
-            peers: BTreeSet::new(),
+            peers: Peers::default(),
+            own_id: OwnId::Untold,
             rivals: Rivals::default(),
             live_rivals: None,
             keys: None,

@@ -13,7 +13,6 @@ use crate::{
     memory::{Incarnation, Memory, NodeMemory},
     node::NodeRef,
     observation::{Job, Observation, Pod, RivalsOf, ServiceView, StatefulSetView, Volume},
-    peers,
     plan::Plan,
     platform::Platform,
     rate::Now,
@@ -71,6 +70,9 @@ pub(crate) fn observe(
         pause => now.wall.saturating_add(pause).ok(),
     };
     seen.keys = own.keys.last(now.wall);
+    if let Some(pod) = seen.host() {
+        seen.own_id = own.node_id.of(&pod.uid, now.monotonic);
+    }
     let Some(intent) = subject.readable() else { return seen };
     if seen.stateful_set.is_some() && subject.intent.is_ok() {
         seen.rendering = Some(render::rendering(node, intent, platform));
@@ -80,7 +82,8 @@ pub(crate) fn observe(
         memory.stray_keys.recall(&mut seen.rivals.strays, now);
     }
     if intent.label_sources().next().is_some() {
-        view.sei_nodes(&mut |other| seen.peers.extend(peers::address(node, intent, &other.metadata)));
+        view.sei_nodes(&mut |other| seen.peers.consider(node, intent, other));
+        seen.peers.recall(status);
     }
     seen
 }

@@ -1,33 +1,188 @@
-//! Peers among the cluster's own SeiNodes.
+//! Peers of a node: the union of what its sources name, as `nodeId@host:port`.
+//!
+//! SeiNodes that a label source selects are resolved here: the host is the name of their Service, and the id is what they
+//! publish in their status. Whoever has no known id is left out and reported; the last known address of a peer that is silent
+//! is kept. An empty set is legal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use seinode_api::SeiNode;
+use seinode_api::{SeiNode, SeiNodeStatus, names};
 
-use crate::{intent::Intent, node::NodeRef};
+use crate::{
+    intent::{Intent, PeerSource},
+    node::{NodeId, NodeRef},
+};
 
-/// The address of a SeiNode with this metadata, if any label source of the intent selects it; the node is no peer of itself.
-///
-/// An address has no port and no node id: the sidecar fetches each peer's id.
-#[must_use]
-pub fn address(node: &NodeRef, intent: &Intent, candidate: &ObjectMeta) -> Option<String> {
-    let namespace = candidate.namespace.as_deref().unwrap_or_default();
-    let name = candidate.name.as_deref().unwrap_or_default();
-    if (namespace, name) == (&node.namespace, &node.name) {
-        return None;
+/// Port that `seid` listens on for peers.
+const P2P_PORT: u16 = 26656;
+
+/// SeiNodes that the label sources of a node select.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// By host.
+    selected: BTreeMap<String, Peer>,
+    /// Places of the label sources that select one at least, counted among label sources.
+    matched: BTreeSet<usize>,
+}
+
+/// A SeiNode that is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Peer {
+    /// Its id, as far as is known.
+    id: Option<NodeId>,
+    /// True if it is to run, so that its id may be known in a moment.
+    is_coming: bool,
+    /// True if it does not publish its id now, and the last known one is kept.
+    is_kept: bool,
+}
+
+impl Peers {
+    /// Adds a SeiNode, if a label source of the intent selects it. The node is no peer of itself.
+    pub fn consider(&mut self, node: &NodeRef, intent: &Intent, candidate: &SeiNode) {
+        let meta = &candidate.metadata;
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let name = meta.name.as_deref().unwrap_or_default();
+        if (namespace, name) == (&node.namespace, &node.name) {
+            return;
+        }
+        let none = BTreeMap::new();
+        let labels = meta.labels.as_ref().unwrap_or(&none);
+        let sources = intent.label_sources().enumerate();
+        let matched =
+            sources.filter(|(_, (sought, selector))| *sought == namespace && selects(selector, labels));
+        let matched: Vec<usize> = matched.map(|(place, _)| place).collect();
+        if matched.is_empty() {
+            return;
+        }
+        self.matched.extend(matched);
+        let suspended = meta.annotations.as_ref().and_then(|all| all.get(names::SUSPEND_ANNOTATION));
+        let is_coming = meta.deletion_timestamp.is_none()
+            && candidate.spec.paused != Some(true)
+            && suspended.map(String::as_str) != Some("true");
+        let id = published_id(candidate).and_then(NodeId::parse);
+        self.selected.insert(host(namespace, name), Peer { id, is_coming, is_kept: false });
     }
-    let none = BTreeMap::new();
-    let labels = candidate.labels.as_ref().unwrap_or(&none);
-    let selected = |(sought, selector): (&str, &BTreeMap<String, String>)| {
-        sought == namespace && selects(selector, labels)
-    };
-    let is_peer = intent.label_sources().any(selected);
-    is_peer.then(|| format!("{name}-0.{name}.{namespace}.svc.cluster.local"))
+
+    /// Completes peers whose id is not known now with the last known one: that which the node's status lists, or that which
+    /// the node was configured with.
+    pub fn recall(&mut self, status: &SeiNodeStatus) {
+        let given = status.configured.iter().flat_map(|given| &given.peer_addresses);
+        for (host, id) in status.resolved_peers.iter().chain(given).filter_map(|address| parts(address)) {
+            if let Some(peer) = self.selected.get_mut(host)
+                && peer.id.is_none()
+            {
+                peer.id = NodeId::parse(id);
+                peer.is_kept = peer.id.is_some();
+            }
+        }
+    }
+
+    /// Every selected SeiNode: its address, or its host alone while its id is not known.
+    pub(crate) fn list(&self) -> impl Iterator<Item = String> {
+        self.selected.iter().map(|(host, peer)| match &peer.id {
+            Some(id) => address(id, host),
+            None => host.clone(),
+        })
+    }
+
+    /// Addresses of the selected SeiNodes whose ids are known, in the order of their hosts.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let known = self.selected.iter().filter_map(|(host, peer)| Some(address(peer.id.as_ref()?, host)));
+        known.collect()
+    }
+
+    /// Hosts of the selected SeiNodes that have another id than in these addresses.
+    pub(crate) fn renewed(&self, given: &[String]) -> Vec<&str> {
+        let given: BTreeMap<&str, &str> = given.iter().filter_map(|address| parts(address)).collect();
+        let is_renewed = |(host, peer): (&&String, &Peer)| {
+            let id = peer.id.as_ref().map(ToString::to_string);
+            given.get(host.as_str()).is_some_and(|before| id.is_some_and(|id| id != *before))
+        };
+        self.selected
+            .iter()
+            .filter(|(host, peer)| is_renewed((host, peer)))
+            .map(|(host, _)| host.as_str())
+            .collect()
+    }
+
+    /// Hosts of the selected SeiNodes whose ids are not known.
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &str> {
+        self.selected.iter().filter(|(_, peer)| peer.id.is_none()).map(|(host, _)| host.as_str())
+    }
+
+    /// Hosts of the selected SeiNodes whose last known ids are kept.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &str> {
+        self.selected.iter().filter(|(_, peer)| peer.is_kept).map(|(host, _)| host.as_str())
+    }
+
+    /// True if the id of a selected SeiNode may be known in a moment.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.selected.values().any(|peer| (peer.id.is_none() || peer.is_kept) && peer.is_coming)
+    }
+
+    /// The label sources of the intent that select nobody, as `namespace: label=value`.
+    pub(crate) fn unmatched(&self, intent: &Intent) -> Vec<String> {
+        let sources = intent.label_sources().enumerate();
+        let unmatched = sources.filter(|(place, _)| !self.matched.contains(place));
+        let words = |(namespace, selector): (&str, &BTreeMap<String, String>)| {
+            let labels: Vec<_> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("{} in namespace {namespace}", labels.join(","))
+        };
+        unmatched.map(|(_, source)| words(source)).collect()
+    }
+}
+
+/// Addresses of all sources whose peers the operator resolves, in the order of the sources, each one once. What EC2 tags name
+/// is not among them: only the sidecar may ask AWS.
+#[must_use]
+pub fn union(intent: &Intent, peers: &Peers) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut known = BTreeSet::new();
+    let label = peers.addresses();
+    for source in &intent.peers {
+        let found: Vec<&String> = match source {
+            PeerSource::Ec2Tags { .. } => Vec::new(),
+            PeerSource::Static { addresses } => addresses.iter().collect(),
+            PeerSource::Label { .. } => label.iter().collect(),
+        };
+        all.extend(found.into_iter().filter(|address| known.insert(*address)).cloned());
+    }
+    all
+}
+
+/// Numbers of the SeiNodes that a node selects, by what is known of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The node is configured with their present addresses, or not configured yet.
+    pub resolved: usize,
+    /// The node is configured with another id of theirs, or without them.
+    pub outdated: usize,
+    /// Their ids are not known.
+    pub unresolved: usize,
+}
+
+impl Tally {
+    /// Counts what a status lists.
+    #[must_use]
+    pub fn of(status: &SeiNodeStatus) -> Self {
+        let given = status.configured.as_ref().filter(|given| given.peers.is_some());
+        let given: Option<BTreeSet<&String>> = given.map(|given| given.peer_addresses.iter().collect());
+        let mut tally = Self::default();
+        for address in &status.resolved_peers {
+            let number = match (parts(address), &given) {
+                (None, _) => &mut tally.unresolved,
+                (Some(_), Some(given)) if !given.contains(address) => &mut tally.outdated,
+                (Some(_), _) => &mut tally.resolved,
+            };
+            *number = number.saturating_add(1);
+        }
+        tally
+    }
 }
 
 /// True if a SeiNode has a label source that selects another of this namespace with these labels: when that
-/// one comes, goes or is relabelled, this one has to look again (W19).
+/// one comes, goes, is relabelled or gets another id, this one has to look again (W19).
 #[must_use]
 pub fn depends_on(object: &SeiNode, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
     let own = object.metadata.namespace.as_deref().unwrap_or_default();
@@ -37,46 +192,31 @@ pub fn depends_on(object: &SeiNode, namespace: &str, labels: &BTreeMap<String, S
     })
 }
 
+/// The id that a SeiNode publishes.
+#[must_use]
+pub fn published_id(object: &SeiNode) -> Option<&str> {
+    object.status.as_ref()?.node_id.as_deref()
+}
+
+/// Host of a node: the name of its Service, without the cluster's domain, which resolvers add.
+fn host(namespace: &str, name: &str) -> String {
+    format!("{name}.{namespace}.svc")
+}
+
+/// Host and id of an address.
+fn parts(address: &str) -> Option<(&str, &str)> {
+    let (id, place) = address.split_once('@')?;
+    Some((place.rsplit_once(':').map_or(place, |(host, _)| host), id))
+}
+
+fn address(id: &NodeId, host: &str) -> String {
+    format!("{id}@{host}:{P2P_PORT}")
+}
+
 /// True if labels fulfil an equality selector.
 fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peers_are_selected_by_label_and_namespace() {
-        let object = "
-metadata: {name: n0, namespace: a}
-spec:
-  chainId: c
-  image: i
-  fullNode: {}
-  peers: [{label: {selector: {role: sentry}}}, {label: {selector: {role: sentry}, namespace: b}}]
-";
-        let object: SeiNode = serde_norway::from_str(object).unwrap();
-        let intent = Intent::parse(&object).unwrap();
-        let node = NodeRef { namespace: "a".into(), name: "n0".into(), uid: "u".into() };
-        let sentry =
-            BTreeMap::from([("role".to_owned(), "sentry".to_owned()), ("x".to_owned(), "y".to_owned())]);
-        let other = BTreeMap::from([("role".to_owned(), "rpc".to_owned())]);
-        let address = |namespace: &str, name: &str, labels: &BTreeMap<String, String>| {
-            let meta = ObjectMeta {
-                namespace: Some(namespace.into()),
-                name: Some(name.into()),
-                labels: Some(labels.clone()),
-                ..ObjectMeta::default()
-            };
-            super::address(&node, &intent, &meta)
-        };
-        assert_eq!(address("a", "n1", &sentry).as_deref(), Some("n1-0.n1.a.svc.cluster.local"));
-        assert_eq!(address("b", "n0", &sentry).as_deref(), Some("n0-0.n0.b.svc.cluster.local"));
-        assert_eq!(address("a", "n0", &sentry), None, "the node itself");
-        assert_eq!(address("a", "n3", &other), None);
-        assert_eq!(address("c", "n0", &sentry), None);
-        assert!(depends_on(&object, "a", &sentry) && depends_on(&object, "b", &sentry));
-        assert!(!depends_on(&object, "c", &sentry) && !depends_on(&object, "a", &other));
-    }
-}
+pub(crate) mod tests;

@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        let tasks = [TaskType::ConfigApply, TaskType::DiscoverPeers];
+        let tasks = [TaskType::ConfigApply, TaskType::SetGenesisPeers];
         Plan::new(PlanKind::Init, "uid", Target::of(b"spec"), Timestamp::UNIX_EPOCH, 0, &tasks)
     }
 
@@ -326,7 +326,7 @@ mod tests {
         let task = plan.current().unwrap();
         assert_eq!(plan.phase, PlanPhase::Active);
         assert_ne!(task.id, before.id);
-        assert_eq!(task.id, TaskId::derive(plan.id, TaskType::DiscoverPeers, 1, 1));
+        assert_eq!(task.id, TaskId::derive(plan.id, TaskType::SetGenesisPeers, 1, 1));
         assert_eq!(task.not_before.unwrap().as_second(), 1);
         assert_eq!(task.error.as_deref(), Some("no peer reachable"));
     }

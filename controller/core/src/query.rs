@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     ids::TaskId,
     import::ImportFinding,
+    node::NodeId,
     observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Pod},
     sidecar::{Answer, Health, RunningTask, TaskReport},
 };
@@ -19,6 +20,8 @@ pub enum Query {
     RunningTasks,
     /// State of the gate, from the sidecar.
     Health,
+    /// The node's id, from the sidecar in the pod of this UID.
+    NodeId(String),
     /// The pod whose sidecar tasks are submitted to, live: another pod may have its address by now.
     Pod,
     /// Contents of the Secrets of the node's keys.
@@ -48,6 +51,8 @@ pub enum Fetched {
     RunningTasks(Answer<Vec<RunningTask>>),
     /// State of the gate.
     Health(Answer<Health>),
+    /// The node's id, from the sidecar in the pod of this UID.
+    NodeId(String, Answer<NodeId>),
     /// The pod; `None` when there is none of its name.
     Pod(Option<Box<Pod>>),
     /// Contents of the Secrets.

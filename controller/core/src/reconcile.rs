@@ -169,6 +169,9 @@ impl Reconcile {
                     env.memory.answered(node, &Incarnation::of(pod), answer.clone(), env.now);
                 }
             }
+            Fetched::NodeId(pod, answer) => {
+                env.memory.node(node).node_id.note(pod, answer, env.now.monotonic);
+            }
             Fetched::Rivals(_, rivals) => env.memory.stray_keys.note(&rivals.strays, env.now),
             _ => {}
         }

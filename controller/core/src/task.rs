@@ -4,6 +4,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod children;
 pub(crate) mod keys;
 pub(crate) mod ownership;
+pub(crate) mod peers;
 pub(crate) mod rollout;
 pub(crate) mod serving;
 pub(crate) mod sidecar;

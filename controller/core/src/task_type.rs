@@ -103,8 +103,8 @@ tasks! {
     ConfigureGenesis: "configure-genesis", Sidecar, 180;
     /// The sidecar writes the node's configuration.
     ConfigApply: "config-apply", Sidecar, 0;
-    /// The sidecar resolves peers, which come up in any order, and writes them into the configuration.
-    DiscoverPeers: "discover-peers", Sidecar, 20;
+    /// The sidecar resolves peers that only it can find, and writes the list of peers anew.
+    DiscoverPeers: "discover-peers", Sidecar, 3;
     /// The sidecar writes the founders of the chain into the configuration as peers. Their list is published after the
     /// genesis (W36).
     SetGenesisPeers: "set-genesis-peers", Sidecar, 20;
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_others_publish_later_is_asked_for_again() {
-        let patient = [TaskType::ConfigureGenesis, TaskType::DiscoverPeers, TaskType::SetGenesisPeers];
+        let patient = [TaskType::ConfigureGenesis, TaskType::SetGenesisPeers];
         assert!(patient.iter().all(|task| task.max_retries() >= 20), "W36: the list comes after the genesis");
         assert_eq!(TaskType::GenerateGentx.max_retries(), 0, "it is not safe to run again");
     }

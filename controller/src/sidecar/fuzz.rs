@@ -41,6 +41,8 @@ fn play(bytes: &[u8]) {
     assert!(said.len() < WORDS, "{said}");
     let refusal = format!("{:?}", wire::refusal(&body(json!({"error": "bad params", "code": 400}), choices)));
     assert!(refusal.len() < WORDS, "{refusal}");
+    let id = wire::node_id(&body(json!({"nodeId": "a1".repeat(20)}), choices));
+    assert!(id.is_err() || id.is_ok_and(|id| id.to_string().len() == 40));
     let listed =
         json!([{"id": ID, "type": "config-apply", "status": status, "submittedAt": "2027-01-15T08:00:00Z"}]);
     let running = wire::running(&body(listed, choices));

@@ -130,6 +130,20 @@ async fn a_failed_task_is_told_in_the_sidecars_words() {
 }
 
 #[tokio::test]
+async fn a_sidecar_tells_the_node_id_as_soon_as_there_is_a_key() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.client().node_id().await, Err(Unreachable::Unexpected("HTTP 500".into())));
+    let params = json!({"chainId": "c", "moniker": "n0"});
+    scene.submit(TaskType::GenerateIdentity, Some(params)).await;
+    scene.result().await.unwrap();
+    assert_eq!(scene.health().await, Ok(Health::NotReady), "seid need not run");
+    let id = scene.client().node_id().await.unwrap();
+    assert_eq!(id.to_string().len(), 40);
+    scene.disturb(Fault::NotJson, Endpoint::NodeId);
+    assert!(matches!(scene.client().node_id().await, Err(Unreachable::Unexpected(_))));
+}
+
+#[tokio::test]
 async fn a_refused_task_is_told_from_a_store_that_does_not_work() {
     let scene = Scene::new().await;
     let simulated = sidecar_sim::TaskType::MarkReady;

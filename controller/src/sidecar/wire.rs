@@ -5,6 +5,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use seinode_core::{
     effect::{Outcome, Submission},
     ids::TaskId,
+    node::NodeId,
     sidecar::{Answer, RunningTask, TaskReport, Unreachable},
     text::shortened,
 };
@@ -39,6 +40,13 @@ struct Listed {
 #[derive(Deserialize)]
 struct Accepted {
     id: String,
+}
+
+/// The id of its node.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    node_id: String,
 }
 
 /// Its words when it refuses.
@@ -76,6 +84,12 @@ pub(super) async fn beginning(mut response: Response) -> Answer<Vec<u8>> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+pub(super) fn node_id(body: &[u8]) -> Answer<NodeId> {
+    let Identity { node_id } = parse(body)?;
+    NodeId::parse(&node_id)
+        .ok_or_else(|| Unreachable::Unexpected("a node id that is not 40 hexadecimal digits".into()))
 }
 
 pub(super) fn report(body: &[u8]) -> Answer<TaskReport> {

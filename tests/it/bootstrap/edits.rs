@@ -80,7 +80,6 @@ async fn a_dropped_bootstrap_is_removed_before_the_node_starts(kit: Arc<Kit>) {
         "snapshot-restore",
         "configure-genesis",
         "config-apply",
-        "discover-peers",
         "configure-state-sync",
         "config-validate",
         "mark-ready",

@@ -44,6 +44,13 @@ impl Namespace {
         serde_json::to_value(node.status).unwrap()
     }
 
+    /// The address by which others know a node: its id, its Service and its port.
+    pub async fn peer_address(&self, node: &str) -> String {
+        let status = self.status(node).await;
+        let id = status["nodeId"].as_str().unwrap_or_else(|| panic!("{node} has no id: {status}"));
+        format!("{id}@{node}.{}.svc:26656", self.name)
+    }
+
     /// UID of the pod of a node.
     pub async fn pod_uid(&self, node: &str) -> String {
         self.pod(node).await.uid().unwrap()

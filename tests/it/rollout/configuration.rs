@@ -27,22 +27,24 @@ async fn a_new_pod_is_configured_before_its_gate_opens(kit: Arc<Kit>) {
     let watch = RolloutWatch::begin(&ns).await;
     let overrides = |port: &str| json!({"overrides": {"evm.http_port": port}});
     let config = |port: &str| json!({"logging.level": "info", "evm.http_port": port});
-    let peers = json!({"sources": [{"type": "static", "addresses": [PEER]}]});
+    let with_peer = |port: &str| {
+        let mut config = config(port);
+        config["network.p2p.persistent_peers"] = json!(PEER);
+        config
+    };
 
     let first = configured(&ns, overrides("8546")).await;
     assert_eq!(names(&first), ["config-apply", "config-validate", "mark-ready"]);
     assert_eq!(json!(first[0].params)["overrides"], config("8546"));
 
     let second = configured(&ns, json!({"peers": [{"static": {"addresses": [PEER]}}]})).await;
-    assert_eq!(names(&second), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
-    assert_eq!(json!(second[0].params)["overrides"], config("8546"));
-    assert_eq!(json!(second[1].params), peers);
+    assert_eq!(names(&second), ["config-apply", "config-validate", "mark-ready"]);
+    assert_eq!(json!(second[0].params)["overrides"], with_peer("8546"));
 
-    // config-apply overwrites the peers: they are submitted again, though they have not changed.
+    // config-apply overwrites the peers: it names them again, though they have not changed.
     let third = configured(&ns, overrides("8547")).await;
-    assert_eq!(names(&third), ["config-apply", "discover-peers", "config-validate", "mark-ready"]);
-    assert_eq!(json!(third[0].params)["overrides"], config("8547"));
-    assert_eq!(json!(third[1].params), peers);
+    assert_eq!(names(&third), ["config-apply", "config-validate", "mark-ready"]);
+    assert_eq!(json!(third[0].params)["overrides"], with_peer("8547"));
     watch.holds();
     assert_eq!(watch.pods("n0").len(), 4, "one pod for each configuration");
 }

@@ -18,7 +18,8 @@ pub const GAPS: [&str; 6] =
 /// A spec that every task of a rollout is needed for.
 pub fn wish(tag: &str, port: &str) -> Value {
     let peer = "3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656";
-    let peers = [json!({"static": {"addresses": [peer]}})];
+    let ec2 = json!({"region": "eu-central-1", "tags": {"chain": "atlantic-2"}});
+    let peers = [json!({"static": {"addresses": [peer]}}), json!({"ec2Tags": ec2})];
     json!({"spec": {"image": image(tag), "overrides": {"evm.http_port": port}, "peers": peers}})
 }
 

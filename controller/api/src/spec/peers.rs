@@ -15,7 +15,7 @@ use crate::rules;
     "exactly one of ec2Tags, static and label must be set; write each source as a list item of its own"
 ))]
 pub struct PeerSource {
-    /// Instances on AWS, found by their tags. The sidecar asks AWS and needs the right to.
+    /// Instances on AWS, found by their tags. The sidecar asks AWS and needs the right to; it can up to v0.0.56.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_tags: Option<Ec2Tags>,
     /// Peers written out.

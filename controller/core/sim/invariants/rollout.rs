@@ -20,6 +20,7 @@ use super::{Touch, Violation};
 use crate::{
     objects::{Key, Kind, Object, PodFacts},
     operator::{Operator, settings},
+    sidecars::besides_peers,
     world::World,
 };
 
@@ -186,7 +187,7 @@ fn is_written(world: &World, pod: &Object, submission: &Submission) -> bool {
     let Some(volume) = world.sidecars.volume(pod.uid()) else { return true };
     let config = world.sidecars.written(volume, TaskType::ConfigApply);
     match submission.task {
-        TaskType::ConfigApply => config == Some(&submission.params),
+        TaskType::ConfigApply => config.map(besides_peers) == Some(besides_peers(&submission.params)),
         _ => config.is_some(),
     }
 }

@@ -2,6 +2,7 @@
 //! not; and what the conditions say is true.
 
 mod keys;
+mod peers;
 mod rollout;
 
 use seinode_api::conditions::find;
@@ -12,7 +13,6 @@ use seinode_core::{
     intent::{Activity, Intent, VolumeSource},
     node::{Deletion, Owner, Suspension},
     observation::{SEID, Volume},
-    plan::Plan,
     subject::Subject,
     task_type::TaskType,
 };
@@ -127,6 +127,7 @@ impl Rested<'_> {
             self.says("SigningKeyReady", "True", "SigningKeyValidated")?;
         }
         self.is_rolled_out(intent)?;
+        self.knows_its_peers(intent)?;
         match intent.volume {
             _ if self.data_is_in_danger(intent).is_some() => Ok(()),
             VolumeSource::Own => self.says("DataVolumeReady", "True", "Owned"),
@@ -202,8 +203,7 @@ impl Rested<'_> {
             {
                 return Some(Obstacle::new("SigningKeyReady", "InUse", name));
             }
-            let lost_its_peers = self.looks_for_peers(intent);
-            return lost_its_peers.then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()));
+            return None;
         }
         let name = intent.data_volume(&self.subject.node);
         let volume = self.world.api.get(&self.key.beside(Kind::Volume, &name)).and_then(|it| it.volume());
@@ -243,20 +243,7 @@ impl Rested<'_> {
                 return Some(Obstacle::new("SigningKeyReady", "InUse", holder));
             }
         }
-        let finds_nobody = self.finds_nobody(intent);
-        finds_nobody.then(|| Obstacle::new("PeersResolved", "NoMatch", String::new()))
-    }
-
-    fn finds_nobody(&self, intent: &Intent) -> bool {
-        intent.label_sources().next().is_some() && self.status.resolved_peers.is_empty()
-    }
-
-    /// The peers went while the plan was on its way that writes them anew.
-    fn looks_for_peers(&self, intent: &Intent) -> bool {
-        let plan = self.status.plan.as_ref().and_then(Plan::read);
-        let looks =
-            plan.is_some_and(|plan| plan.current().is_some_and(|task| task.kind == TaskType::DiscoverPeers));
-        looks && self.finds_nobody(intent)
+        None
     }
 
     /// Another node of this namespace, or of any if it is a key, that holds the thing.

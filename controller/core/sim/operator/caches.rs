@@ -108,7 +108,10 @@ impl Caches {
         }
         let mut news = News { gone: now.is_none().then(|| key.clone()), ..News::default() };
         let labels = |object: Option<&Object>| object.and_then(|object| object.meta().labels.clone());
-        if before.is_none() || now.is_none() || labels(before) != labels(now) {
+        let id = |object: Option<&Object>| {
+            object.and_then(|object| object.node()).and_then(peers::published_id).map(str::to_owned)
+        };
+        if before.is_none() || now.is_none() || labels(before) != labels(now) || id(before) != id(now) {
             news.woken = self.dependents(key, &labels(now.or(before)).unwrap_or_default());
         }
         let matters = |object: &Object| {

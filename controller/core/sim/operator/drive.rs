@@ -114,6 +114,7 @@ fn unanswered(query: &Query) -> Fetched {
     match query {
         Query::Task(id) => Fetched::Task(*id, Err(Unreachable::Timeout)),
         Query::Health => Fetched::Health(Err(Unreachable::Timeout)),
+        Query::NodeId(pod) => Fetched::NodeId(pod.clone(), Err(Unreachable::Timeout)),
         Query::RunningTasks => Fetched::RunningTasks(Err(Unreachable::Timeout)),
         _ => Fetched::Failed(no_answer()),
     }

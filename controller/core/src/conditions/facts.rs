@@ -2,6 +2,7 @@
 
 mod adoption;
 mod keys;
+mod peers;
 mod serving;
 mod slot;
 mod summary;
@@ -64,7 +65,7 @@ pub(super) fn told(
         all.extend(adoption::adopted(subject, next, seen));
         all.extend(keys::signing(subject, intent, next, seen));
         all.extend(keys::node(intent, seen));
-        all.extend(peers(intent, seen).map(Told::Is));
+        all.extend(peers::resolved(intent, next, seen).map(Told::Is));
     }
     all.push(sidecar(subject, next, seen));
     if let Some(intent) = subject.readable() {
@@ -168,19 +169,6 @@ fn paused(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Verdict 
             }
         };
     Verdict { type_: types::PAUSED, status, reason, message }
-}
-
-fn peers(intent: &Intent, seen: &Observation) -> Option<Verdict> {
-    intent.label_sources().next()?;
-    let (status, reason, message) = match seen.peers.is_empty() {
-        false => (Truth::True, "Resolved", "the label sources of spec.peers select SeiNodes"),
-        true => {
-            let message =
-                "no SeiNode matches the label sources of spec.peers; create one, or mend the selector";
-            (Truth::False, "NoMatch", message)
-        }
-    };
-    Some(Verdict { type_: types::PEERS_RESOLVED, status, reason, message: message.to_owned() })
 }
 
 fn starts_anew(next: &SeiNodeStatus, seen: &Observation) -> bool {

@@ -96,10 +96,26 @@ fn take(turn: &mut Turn<'_>, plan: &mut Plan, step: Step) -> Option<Act> {
             // An attempt is stored before it is submitted.
             return Some(store(turn, plan));
         }
+        Step::Failed(why) if peers_can_wait(plan) => {
+            turn.next.configured.get_or_insert_default().peers_failed = Some(why);
+            plan.complete_current();
+        }
         Step::Failed(why) => plan.fail_current(&why, Chances::Retry, turn.seen.now),
         Step::Hopeless(why) => plan.fail_current(&why, Chances::None, turn.seen.now),
     }
     None
+}
+
+/// True if the plan goes on without the peers that the current task failed to find: the list that config-apply has written
+/// stands, and no node that was up loses its gate over peers.
+fn peers_can_wait(plan: &Plan) -> bool {
+    plan.current().is_some_and(|task| match task.kind {
+        TaskType::DiscoverPeers => task.attempt >= task.kind.max_retries(),
+        TaskType::SetGenesisPeers => {
+            plan.kind == PlanKind::NodeUpdate && task.attempt >= TaskType::DiscoverPeers.max_retries()
+        }
+        _ => false,
+    })
 }
 
 fn store(turn: &mut Turn<'_>, plan: &Plan) -> Act {
@@ -156,7 +172,10 @@ fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
     let claims = exclusive::read(&turn.next.claims);
     let step = match step_of(turn, plan, task, &claims) {
         Step::Do(Effect::Submit(submission)) => {
-            writers::before(plan, task, turn.seen).unwrap_or(Step::Do(Effect::Submit(submission)))
+            let effect = Effect::Submit(submission);
+            writers::before(plan, task, turn.seen)
+                .or_else(|| task::peers::before(plan.kind, &effect, turn.intent, turn.seen))
+                .unwrap_or(Step::Do(effect))
         }
         step => step,
     };
@@ -251,7 +270,9 @@ fn settle(turn: &mut Turn<'_>, plan: &Plan) {
     if plan.has_done(TaskType::ConfigApply) {
         let given = turn.next.configured.get_or_insert_default();
         given.config.get_or_insert_with(|| configuration::hash(turn.intent));
-        given.peers.get_or_insert_with(|| configuration::peers_hash(&turn.seen.peers));
+        if given.peers.is_none() {
+            configuration::peers_unknown(given);
+        }
     }
 }
 

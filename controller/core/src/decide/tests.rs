@@ -2,6 +2,7 @@
 
 mod failing;
 mod invalid;
+mod peers;
 mod repairs;
 mod signing;
 mod slots;
@@ -132,20 +133,6 @@ fn a_recreated_node_waits_until_its_predecessors_volume_is_gone() {
 }
 
 #[test]
-fn label_peers_are_waited_for_and_never_submitted_empty() {
-    let mut world = World::new(&full_node("  peers: [{label: {selector: {role: sentry}}}]\n"));
-    world.settle();
-    assert_eq!(plan(&world.stored).current().unwrap().kind, TaskType::DiscoverPeers);
-    assert_eq!(condition(&world.stored, "PeersResolved").1, "NoMatch");
-    assert!(!world.done.contains(&"discover-peers".to_owned()));
-    world.peers.insert("p-0.p.sei.svc.cluster.local".into());
-    world.settle();
-    assert!(world.done.contains(&"discover-peers".to_owned()));
-    assert_eq!(world.stored.resolved_peers, ["p-0.p.sei.svc.cluster.local"]);
-    assert_eq!(world.stored.phase, Some(Phase::Running));
-}
-
-#[test]
 fn a_suspended_node_gets_no_effect_of_any_kind_until_it_is_resumed_or_deleted() {
     let mut world = World::new(&full_node(""));
     world.adopt();
@@ -209,7 +196,6 @@ fn every_kind_of_node_comes_up_in_the_order_of_the_reference() {
             vec![
                 "configure-genesis",
                 "config-apply",
-                "discover-peers",
                 "configure-state-sync",
                 "config-validate",
                 "mark-ready",
@@ -221,7 +207,6 @@ fn every_kind_of_node_comes_up_in_the_order_of_the_reference() {
                 "snapshot-restore",
                 "configure-genesis",
                 "config-apply",
-                "discover-peers",
                 "configure-state-sync",
                 "config-validate",
                 "mark-ready",
@@ -326,24 +311,6 @@ fn a_new_image_is_rolled_out_by_a_plan_of_its_own_and_other_changes_are_not() {
     assert!(message.contains("the new pod has image seid:1 instead of seid:2"), "{message}");
     assert_eq!(condition(&world.stored, "NodeUpdateInProgress").1, "UpdateStarted");
     assert_eq!(world.stored.current_image.as_deref(), Some("seid:1"), "the pod does not run it yet (W4)");
-}
-
-#[test]
-fn peers_go_with_the_next_rollout_unless_they_are_all_gone() {
-    let spec = full_node("  peers: [{label: {selector: {role: sentry}}}]\n");
-    let mut world = World::new(&spec);
-    world.peers.insert("p-0.p.sei.svc.cluster.local".into());
-    world.settle();
-    let has_peers =
-        |world: &World| plan(&world.stored).tasks.iter().any(|it| it.kind == TaskType::DiscoverPeers);
-    world.peers.clear();
-    world.edit(&spec.replace("seid:1", "seid:2"));
-    world.settle();
-    assert!(!has_peers(&world), "the node would stand still until there is one (W19)");
-    world.peers.insert("q-0.q.sei.svc.cluster.local".into());
-    world.edit(&spec.replace("seid:1", "seid:3"));
-    world.settle();
-    assert!(has_peers(&world));
 }
 
 #[test]

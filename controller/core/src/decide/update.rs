@@ -101,7 +101,7 @@ pub(super) fn begin(turn: &mut Turn<'_>, supersedes: Option<PlanId>) -> Act {
 
 /// Need to give the sidecar the configuration: because the spec changed it, or because peers or our own part of it
 /// changed since it was given last, which starts no plan but goes with the next. An empty set of peers is not brought:
-/// an empty list is waited for (W19), and the node would be stuck meanwhile.
+/// the node would lose those that it has.
 fn configuration(
     intent: &Intent,
     next: &SeiNodeStatus,
@@ -113,7 +113,7 @@ fn configuration(
         let has_peers = intent.label_sources().next().is_some();
         given.config == Some(configuration::hash(intent))
             && (!has_peers
-                || seen.peers.is_empty()
+                || seen.peers.addresses().is_empty()
                 || given.peers == Some(configuration::peers_hash(&seen.peers)))
     });
     match given && !drift.iter().any(|reason| by_spec.contains(reason)) {

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::node::NodeId;
+
 const PRIVATE_TYPE: &str = "tendermint/PrivKeyEd25519";
 const PUBLIC_TYPE: &str = "tendermint/PubKeyEd25519";
 const SEED_BYTES: usize = 32;
@@ -78,16 +80,16 @@ pub(super) fn signing(file: &[u8]) -> Result<String, String> {
     }
 }
 
-/// Judges a `node_key.json`.
+/// Judges a `node_key.json`, and returns the node's id.
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence. Never a part of a key.
-pub(super) fn node(file: &[u8]) -> Result<(), String> {
+pub(super) fn node(file: &[u8]) -> Result<NodeId, String> {
     let Node { id, priv_key } = parse(file)?;
-    let expected = address_of(&derived(&priv_key)?);
-    match id.is_empty() || id == expected.to_ascii_lowercase() {
-        true => Ok(()),
-        false => Err("has an id other than its priv_key's address in lower-case hex".into()),
+    let expected = NodeId::parse(&address_of(&derived(&priv_key)?).to_ascii_lowercase());
+    match expected.filter(|expected| id.is_empty() || id == expected.to_string()) {
+        Some(id) => Ok(id),
+        None => Err("has an id other than its priv_key's address in lower-case hex".into()),
     }
 }
 

@@ -128,9 +128,10 @@ fn a_node_key_needs_no_id_but_one_that_it_has_is_its_address() {
     let find = |file: &str| node_key("p2p", "ns", Some(&secret(NODE_KEY, file)));
     let mut without_id = node();
     without_id.as_object_mut().unwrap().remove("id");
-    assert_eq!(find(&node().to_string()), Finding::Valid(()));
-    assert_eq!(find(&without_id.to_string()), Finding::Valid(()));
-    assert_eq!(find(&changed(&node(), "/id", "")), Finding::Valid(()));
+    let id = NodeId::parse(&ADDRESS.to_lowercase()).unwrap();
+    assert_eq!(find(&node().to_string()), Finding::Valid(id.clone()));
+    assert_eq!(find(&without_id.to_string()), Finding::Valid(id.clone()));
+    assert_eq!(find(&changed(&node(), "/id", "")), Finding::Valid(id));
     assert!(matches!(node_key("p2p", "sei", None), Finding::Missing(why) if why.contains(NODE_KEY)));
 }
 

@@ -103,7 +103,14 @@ mod tests {
     fn check(pod: Option<&str>, seid: Option<&str>, found: u8) -> KeyCheck {
         let signing = Finding::Valid(SigningKey { fingerprint: key(found), file: Digest::of(&[found]) });
         let (pod, seid_id) = (pod.map(str::to_owned), seid.map(str::to_owned));
-        KeyCheck { at: Timestamp::UNIX_EPOCH, pod, seid_id, mounted: None, signing, node: Finding::Valid(()) }
+        KeyCheck {
+            at: Timestamp::UNIX_EPOCH,
+            pod,
+            seid_id,
+            mounted: None,
+            signing,
+            node: Finding::Missing("not looked at".into()),
+        }
     }
 
     /// The key that is known to be mounted after the last of these checks, of a node that holds these keys.

@@ -89,7 +89,7 @@ fn prepare(intent: &Intent, state: State) -> Vec<TaskType> {
         tasks.push(TaskType::SnapshotRestore);
     }
     tasks.extend([TaskType::ConfigureGenesis, TaskType::ConfigApply]);
-    if !intent.peers.is_empty() {
+    if intent.discovers_peers() {
         tasks.push(TaskType::DiscoverPeers);
     }
     if restores {

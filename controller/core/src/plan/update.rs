@@ -44,10 +44,10 @@ pub(crate) fn tasks(intent: &Intent, configuration: Configuration, background: B
     tasks
 }
 
-/// Task that writes the node's peers: config-apply overwrites them.
+/// Task that writes peers that config-apply cannot name.
 fn peers(intent: &Intent) -> Option<TaskType> {
     if let Mode::Validator { role: Role::Genesis(_), .. } = &intent.mode {
         return Some(TaskType::SetGenesisPeers);
     }
-    (!intent.peers.is_empty()).then_some(TaskType::DiscoverPeers)
+    intent.discovers_peers().then_some(TaskType::DiscoverPeers)
 }

@@ -134,7 +134,14 @@ impl Reconcile {
                 memory.retries.reset();
                 // A child that was written and is not seen yet may have been deleted before anybody saw it.
                 let believed = memory.own_writes.believed_until().map(|until| until.since(now.monotonic));
-                believed.into_iter().chain(judgement).min().map_or(Wake::OnChange, Wake::after)
+                let pod = self.seen.host().map(|pod| pod.uid.as_str());
+                let asks_again = pod.and_then(|pod| memory.node_id.retry(pod, now.monotonic));
+                believed
+                    .into_iter()
+                    .chain(judgement)
+                    .chain(asks_again)
+                    .min()
+                    .map_or(Wake::OnChange, Wake::after)
             }
         }
     }

@@ -157,9 +157,10 @@ fn only_waits(write: &Write<'_>) -> bool {
         && !needs_a_person
         && before.phase == next.phase
         && is_blocked(before) == is_blocked(next)
-        // Others wait for what is released.
+        // Others wait for what is released, and for the id of a peer.
         && before.claims == next.claims
         && before.slot == next.slot
+        && before.node_id == next.node_id
         && before.observed_generation == next.observed_generation
         && goes_on(before).is_some()
         && goes_on(before) == goes_on(next)

@@ -150,7 +150,7 @@ fn undisputed(subject: &Subject, claims: &[Claim], seen: &Observation, resource:
 pub(crate) fn node(seen: &Observation) -> Step {
     let Some(check) = of_this_pass(seen) else { return Step::Fetch(Query::Keys) };
     match &check.node {
-        Finding::Valid(()) => Step::Done,
+        Finding::Valid(_) => Step::Done,
         other => trouble(other),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     intent::Intent,
     node::{Deletion, NodeRef},
     observation::{Observation, Pod},
+    peers,
     query::Query,
     sidecar::{Health, TaskReport, Unreachable},
     task_type::{By, TaskType},
@@ -84,11 +85,11 @@ fn pod(place: Place, seen: &Observation) -> Result<&Pod, Step> {
 /// A task that the sidecar does not know is handed over: for the first time, or because it lost its store.
 fn hand_over(node: &NodeRef, task: &Task, intent: &Intent, seen: &Observation) -> Step {
     if task.kind == TaskType::DiscoverPeers
-        && intent.label_sources().next().is_some()
-        && seen.peers.is_empty()
+        && !intent.discovers_peers()
+        && peers::union(intent, &seen.peers).is_empty()
     {
-        // Peers that appear wake the node: SeiNodes are watched (W19).
-        return wait("no SeiNode matches the label sources of spec.peers", Until::Event);
+        // The plan of an earlier version, and nobody to name.
+        return Step::Done;
     }
     if let Progress::Running { submitted_at } = task.progress
         && task.error.as_deref() == Some(LOST_BY_THE_SIDECAR)

@@ -6,6 +6,7 @@ use seinode_core::{
     configuration, edits,
     intent::{Intent, VolumeSource},
     observation::SIDECAR,
+    peers::Peers,
     plan::{Plan, PlanKind},
     reconcile::holds_slot,
     render,
@@ -18,6 +19,7 @@ use crate::{
     fields,
     objects::{Kind, Object, PodFacts},
     operator::{Operator, settings},
+    sidecars::besides_peers,
 };
 
 impl Rested<'_> {
@@ -167,11 +169,10 @@ impl Rested<'_> {
         let volume = self.pod().and_then(|pod| self.world.sidecars.volume(pod.uid()));
         let Some(volume) = volume else { return Ok(()) };
         let Some(config) = self.world.sidecars.written(volume, TaskType::ConfigApply) else { return Ok(()) };
-        self.is("the configuration is that of the spec", *config == Some(configuration::payload(intent)))?;
-        let written = |kind| self.world.sidecars.written(volume, kind).is_some();
-        let peers = written(TaskType::DiscoverPeers) || written(TaskType::SetGenesisPeers);
-        let forgotten = self.world.ledger.forgotten.contains(&self.key);
-        self.is("the configuration has peers", intent.peers.is_empty() || peers || forgotten)
+        let wanted = configuration::payload(intent, &Peers::default());
+        let same = besides_peers(config) == besides_peers(&Some(wanted));
+        self.is("the configuration is that of the spec", same)?;
+        self.has_its_peers(intent, volume)
     }
 
     fn is_on_its_volume(&self, intent: &Intent) -> bool {

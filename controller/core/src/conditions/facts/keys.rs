@@ -98,7 +98,7 @@ pub(super) fn node(intent: &Intent, seen: &Observation) -> Option<Told> {
     let (_, secret) = intent.key_secrets()?;
     let Some(check) = &seen.keys else { return Some(Told::AsBefore(types::NODE_KEY_READY)) };
     let (status, reason, message) = match &check.node {
-        Finding::Valid(()) => {
+        Finding::Valid(_) => {
             (Truth::True, "NodeKeyValidated", format!("the key in Secret {secret} is in order"))
         }
         other => refused(other, "NodeKeyNotReady", "NodeKeyInvalid"),

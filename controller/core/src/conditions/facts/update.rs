@@ -111,9 +111,9 @@ fn compared(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Option
     let given = next.configured.as_ref();
     let other = |given: Option<&String>, now: String| given.is_some_and(|given| *given != now);
     let has_peers = intent.label_sources().next().is_some();
-    let configuration = other(given.and_then(|it| it.config.as_ref()), configuration::hash(intent))
-        || (has_peers
-            && other(given.and_then(|it| it.peers.as_ref()), configuration::peers_hash(&seen.peers)));
+    let configuration = other(given.and_then(|it| it.config.as_ref()), configuration::hash(intent));
+    let peers =
+        has_peers && other(given.and_then(|it| it.peers.as_ref()), configuration::peers_hash(&seen.peers));
     let pod = seen.pod().and_then(|pod| pod.revision.as_ref());
     let is_current = set.observed_generation >= set.generation;
     Some(match &set.template_hash {
@@ -125,13 +125,28 @@ fn compared(intent: &Intent, next: &SeiNodeStatus, seen: &Observation) -> Option
             is(Truth::True, "RenderingChanged", &message)
         }
         Some(_) if configuration => {
-            is(Truth::True, "ConfigurationChanged", &format!("the peers or the configuration changed{later}"))
+            is(Truth::True, "ConfigurationChanged", &format!("the configuration changed{later}"))
+        }
+        Some(_) if peers => {
+            is(Truth::True, "ConfigurationChanged", &format!("{}{later}", peers_changed(next, seen)))
         }
         Some(_) if is_current && pod.is_some() && pod != set.update_revision.as_ref() => {
             is(Truth::True, "PodOutdated", &format!("the pod is of an earlier revision{later}"))
         }
         Some(_) => is(Truth::False, "UpToDate", "the node is as it would be rendered today"),
     })
+}
+
+/// How the peers differ from those that the node was configured with.
+fn peers_changed(next: &SeiNodeStatus, seen: &Observation) -> String {
+    let given = next.configured.as_ref().map(|given| given.peer_addresses.as_slice()).unwrap_or_default();
+    match seen.peers.renewed(given).as_slice() {
+        [] => "the peers changed".to_owned(),
+        renewed => format!(
+            "the peers changed: {} came back with another node id",
+            text::joined(renewed, ", ", text::MESSAGE / 2)
+        ),
+    }
 }
 
 /// Contested: a field that somebody changes again and again.

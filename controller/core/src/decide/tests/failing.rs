@@ -25,11 +25,12 @@ fn a_failed_task_without_budget_fails_the_plan_in_the_sidecars_words_and_is_trie
 
 #[test]
 fn a_task_with_budget_is_tried_again_under_a_new_id_after_its_pause() {
-    let mut world = World::new(&full_node("  peers: [{static: {addresses: ['x@h:1']}}]\n"));
-    world.failing.insert(TaskType::DiscoverPeers, "no peer answered".into());
+    let ceremony = "genesisCeremony: {chainId: c, stakingAmount: 1usei, accountBalance: 2usei, index: 0}";
+    let mut world = World::new(&format!("  chainId: c\n  image: seid:1\n  validator: {{{ceremony}}}\n"));
+    world.failing.insert(TaskType::SetGenesisPeers, "no list yet".into());
     world.settle();
     let first = plan(&world.stored).current().unwrap().clone();
-    assert_eq!((first.attempt, first.error.as_deref()), (1, Some("no peer answered")));
+    assert_eq!((first.attempt, first.error.as_deref()), (1, Some("no list yet")));
     assert!(world.stored.plan.as_ref().unwrap().message.as_ref().unwrap().contains("is tried again"));
     world.failing.clear();
     world.now += SignedDuration::from_secs(10);

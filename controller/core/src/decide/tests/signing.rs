@@ -9,7 +9,7 @@ use crate::{
     exclusive::{self, Claim, Contender, DataVolume, Hold, Resource, Rivals, Signing},
     keys::{Digest, Finding, Fingerprint, SigningKey},
     memory::KeyFindings,
-    node::NodeRef,
+    node::{NodeId, NodeRef},
     observation::{Container, KeyCheck, KeySource, Observation, Pod, StatefulSetView, examples},
     platform::{Bucket, ResultExport},
     subject::Subject,
@@ -20,6 +20,11 @@ const OTHER_KEY: &str = "6f2c9f1e-0000-5000-8000-000000000002";
 
 fn key(text: &str) -> Fingerprint {
     Fingerprint::parse(text).unwrap()
+}
+
+/// Id of the P2P key in the node's Secret.
+fn p2p() -> NodeId {
+    NodeId::parse(&"5e".repeat(20)).unwrap()
 }
 
 /// A node that ran with `KEY`, was paused, and is not paused any more.
@@ -58,7 +63,7 @@ fn found(seen: &mut Observation, key: Fingerprint) {
     let signing =
         Finding::Valid(SigningKey { fingerprint: key, file: Digest::of(key.to_string().as_bytes()) });
     let (seid_id, mounted) = (None, None);
-    seen.keys = Some(KeyCheck { at, pod, seid_id, mounted, signing, node: Finding::Valid(()) });
+    seen.keys = Some(KeyCheck { at, pod, seid_id, mounted, signing, node: Finding::Valid(p2p()) });
 }
 
 #[test]
@@ -70,6 +75,20 @@ fn a_resumed_signer_gets_its_pod_after_a_look_at_its_keys() {
     // What was found in an earlier pass is no reason.
     seen.now += SignedDuration::from_secs(1);
     assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Keys));
+}
+
+#[test]
+fn a_keyed_node_has_the_id_of_its_secret_and_its_sidecar_is_not_asked() {
+    let (subject, mut status, mut seen) = resumed();
+    status.node_id = Some("as its sidecar told it before it had a key".into());
+    seen.stateful_set = Some(examples::workload());
+    seen.pods =
+        vec![Pod { key_source: KeySource::Secret, signing_secret: Some("a".into()), ..examples::pod() }];
+    assert_eq!(decide(&subject, &status, &seen).act, Act::Fetch(Query::Health));
+    found(&mut seen, key(KEY));
+    let Decision { status, act } = decide(&subject, &status, &seen);
+    assert_eq!(act, Act::Fetch(Query::Health), "never its node id");
+    assert_eq!(status.node_id, Some(p2p().to_string()));
 }
 
 #[test]

@@ -10,7 +10,10 @@ use crate::{
     effect::{Effect, Outcome, Submission},
     fold::{fold_fetched, fold_outcome},
     ids::{PlanId, TaskId},
-    observation::{Binding, DataCheck, Mark, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples},
+    node::NodeId,
+    observation::{
+        Binding, DataCheck, Mark, OwnId, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples,
+    },
     platform::{Bucket, ResultExport},
     query::Fetched,
     retention::Retention,
@@ -48,7 +51,16 @@ pub(super) struct World {
     pub(super) stored: SeiNodeStatus,
     pub(super) now: Timestamp,
     pub(super) volume: Option<Volume>,
-    pub(super) peers: BTreeSet<String>,
+    /// Other SeiNodes.
+    pub(super) others: Vec<SeiNode>,
+    /// Id that the sidecar tells.
+    pub(super) node_id: NodeId,
+    /// Start of the sidecar.
+    pub(super) sidecar_since: Option<Timestamp>,
+    /// Tasks that the sidecar does not know.
+    pub(super) unknown: BTreeSet<TaskType>,
+    /// Parameters that the sidecar was last given for each task.
+    pub(super) params: BTreeMap<TaskType, serde_json::Value>,
     pub(super) gate: Health,
     /// The pod is not Ready although its gate is open.
     pub(super) unready: bool,
@@ -95,7 +107,11 @@ impl World {
             stored: SeiNodeStatus::default(),
             now: Timestamp::from_second(1_000_000).unwrap(),
             volume: None,
-            peers: BTreeSet::new(),
+            others: Vec::new(),
+            node_id: NodeId::parse(&"0e".repeat(20)).unwrap(),
+            sidecar_since: None,
+            unknown: BTreeSet::new(),
+            params: BTreeMap::new(),
             gate: Health::NotReady,
             unready: false,
             reports: BTreeMap::new(),
@@ -158,7 +174,10 @@ impl World {
         seen.volume = self.volume.clone();
         seen.stateful_set = self.stateful_set.clone();
         seen.service = self.service.clone();
-        seen.peers = self.peers.clone();
+        if let Ok(intent) = &self.subject.intent {
+            self.others.iter().for_each(|it| seen.peers.consider(&self.subject.node, intent, it));
+            seen.peers.recall(&self.stored);
+        }
         seen.pods = self.stateful_set.iter().map(|workload| self.pod(&workload.uid)).collect();
         seen
     }
@@ -168,6 +187,7 @@ impl World {
             stateful_set_uid: Some(stateful_set_uid.to_owned()),
             uid: self.pod_uid.clone(),
             ready: self.gate == Health::Ready && !self.unready,
+            sidecar_since: self.sidecar_since,
             ..examples::pod()
         }
     }
@@ -175,7 +195,7 @@ impl World {
     /// One reconcile.
     fn reconcile(&mut self) -> Result<Rest, Crash> {
         let mut status = self.stored.clone();
-        let mut seen = self.observe();
+        let mut seen = Observation { own_id: OwnId::Due, ..self.observe() };
         for _ in 0..100 {
             let decision = decide(&self.subject, &status, &seen);
             status = decision.status;
@@ -238,6 +258,8 @@ impl World {
             (Query::Task(id), Some(silent)) => Fetched::Task(*id, Err(silent.clone())),
             (Query::RunningTasks, Some(silent)) => Fetched::RunningTasks(Err(silent.clone())),
             (Query::RunningTasks, None) => Fetched::RunningTasks(Ok(self.running())),
+            (Query::NodeId(pod), None) => Fetched::NodeId(pod.clone(), Ok(self.node_id.clone())),
+            (Query::NodeId(pod), Some(silent)) => Fetched::NodeId(pod.clone(), Err(silent.clone())),
             (Query::Pod, _) => Fetched::Pod(self.observe().pods.pop().map(Box::new)),
             (Query::Data, _) => Fetched::Data(DataCheck::Safe),
             (Query::Health, None) => Fetched::Health(Ok(self.gate)),
@@ -307,7 +329,10 @@ impl World {
 
     /// The sidecar takes a task: one that it knows is not run again (plans-tasks-sidecar §5).
     fn take(&mut self, submission: &Submission) -> Outcome {
-        let Submission { id, task, params: _ } = submission;
+        let Submission { id, task, params } = submission;
+        if self.unknown.contains(task) {
+            return Outcome::Rejected(format!("unknown task type: {task}"));
+        }
         if let Some(words) = &self.rejecting {
             return Outcome::Rejected(words.clone());
         }
@@ -315,6 +340,7 @@ impl World {
             return Outcome::Submitted(*task);
         }
         self.note(task.as_str());
+        self.params.insert(*task, params.clone().unwrap_or_default());
         *self.runs.entry(*id).or_default() += 1;
         let report = match self.failing.get(task) {
             Some(words) => TaskReport::Failed(words.clone()),

@@ -1,7 +1,5 @@
 //! Parameters of sidecar tasks as they go over the wire (plans-tasks-sidecar §2.7, §6).
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -9,6 +7,7 @@ use crate::{
     intent::{Ceremony, Intent, Mode, PeerSource, Role, Start},
     node::NodeRef,
     observation::Observation,
+    peers::{self, Peers},
     platform::ResultExport,
     task_type::TaskType,
 };
@@ -17,7 +16,7 @@ use crate::{
 pub(super) fn of(task: TaskType, node: &NodeRef, intent: &Intent, seen: &Observation) -> Option<Value> {
     match task {
         TaskType::SnapshotRestore => restore(intent),
-        TaskType::ConfigApply => Some(configuration::payload(intent)),
+        TaskType::ConfigApply => Some(configuration::payload(intent, &seen.peers)),
         TaskType::DiscoverPeers => Some(sources(intent, &seen.peers)),
         TaskType::ConfigureStateSync => state_sync(intent),
         TaskType::GenerateIdentity => {
@@ -104,14 +103,17 @@ fn state_sync(intent: &Intent) -> Option<Value> {
     (!params.is_empty()).then_some(Value::Object(params))
 }
 
-/// `discover-peers`: one source for each of the spec's; every label source gets all resolved addresses.
-fn sources(intent: &Intent, peers: &BTreeSet<String>) -> Value {
-    let sources = intent.peers.iter().map(|source| match source {
-        PeerSource::Ec2Tags { region, tags } => json!({ "type": "ec2Tags", "region": region, "tags": tags }),
-        PeerSource::Static { addresses } => json!({ "type": "static", "addresses": addresses }),
-        PeerSource::Label { .. } => json!({ "type": "dnsEndpoints", "endpoints": peers }),
+/// `discover-peers`: what only the sidecar can resolve, and all that is resolved already, because it writes the list anew.
+fn sources(intent: &Intent, peers: &Peers) -> Value {
+    let sources = intent.peers.iter().filter_map(|source| match source {
+        PeerSource::Ec2Tags { region, tags } => {
+            Some(json!({ "type": "ec2Tags", "region": region, "tags": tags }))
+        }
+        PeerSource::Static { .. } | PeerSource::Label { .. } => None,
     });
-    json!({ "sources": sources.collect::<Vec<_>>() })
+    let resolved = peers::union(intent, peers);
+    let resolved = (!resolved.is_empty()).then(|| json!({ "type": "static", "addresses": resolved }));
+    json!({ "sources": resolved.into_iter().chain(sources).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The wire parameters of every task, written out.
 
 use super::*;
-use crate::platform::Bucket;
+use crate::{peers::tests::peer, platform::Bucket};
+
+const ID: &str = "2bfcc8af7412d87ce35ece1cebe7813b011cb3d1";
 
 fn intent(spec: &str) -> Intent {
     let node = format!("metadata: {{name: n, namespace: s}}\nspec:\n  chainId: c\n  image: i\n{spec}");
@@ -14,8 +16,9 @@ fn check(task: TaskType, spec: &str, expected: &Value) {
     let bucket = Bucket { name: "results".into(), region: "r".into() };
     let export = ResultExport { bucket, prefix: "shadow/".into() };
     let mut seen = Observation::empty(jiff::Timestamp::UNIX_EPOCH, export);
-    seen.peers = BTreeSet::from(["p-0.p.s.svc.cluster.local".to_owned()]);
-    let params = of(task, &node, &intent(spec), &seen).unwrap_or(Value::Null);
+    let intent = intent(spec);
+    seen.peers.consider(&node, &intent, &peer("s", "p", "sentry", Some(ID)));
+    let params = of(task, &node, &intent, &seen).unwrap_or(Value::Null);
     assert_eq!(&params, expected, "{task} of {spec}");
 }
 
@@ -63,27 +66,36 @@ fn config_apply_has_our_choices_for_each_mode() {
             "storage.state_commit.async_commit_buffer": "100",
             "storage.state_commit.memiavl.snapshot_keep_recent": "2",
             "storage.state_commit.memiavl.snapshot_min_time_interval": "3600",
+            "network.p2p.persistent_peers": "x@h:1",
         }),
     );
 }
 
 #[test]
-fn discover_peers_names_every_source_in_order() {
+fn the_configuration_names_all_peers_unless_the_user_does() {
     let spec = "  fullNode: {}
   peers:
-  - {label: {selector: {a: b}}}
+  - {label: {selector: {role: sentry}}}
   - {static: {addresses: ['x@h:1']}}
-  - {ec2Tags: {region: r, tags: {k: v}}}
 ";
-    check(
-        TaskType::DiscoverPeers,
-        spec,
-        &json!({"sources":[
-            {"type":"dnsEndpoints","endpoints":["p-0.p.s.svc.cluster.local"]},
-            {"type":"static","addresses":["x@h:1"]},
-            {"type":"ec2Tags","region":"r","tags":{"k":"v"}}
-        ]}),
-    );
+    let peers = format!("{ID}@p.s.svc:26656,x@h:1");
+    config_of(spec, "full", &json!({"logging.level": "info", "network.p2p.persistent_peers": peers}));
+    let own = format!("{spec}  overrides: {{network.p2p.persistent_peers: y@h:2}}\n");
+    config_of(&own, "full", &json!({"logging.level": "info", "network.p2p.persistent_peers": "y@h:2"}));
+}
+
+#[test]
+fn discover_peers_gets_what_is_resolved_and_what_is_not() {
+    let spec = "  fullNode: {}
+  peers:
+  - {ec2Tags: {region: r, tags: {k: v}}}
+  - {label: {selector: {role: sentry}}}
+";
+    let resolved = json!({"type": "static", "addresses": [format!("{ID}@p.s.svc:26656")]});
+    let ec2 = json!({"type": "ec2Tags", "region": "r", "tags": {"k": "v"}});
+    check(TaskType::DiscoverPeers, spec, &json!({"sources": [resolved, ec2]}));
+    let alone = spec.replace("role: sentry", "role: rpc");
+    check(TaskType::DiscoverPeers, &alone, &json!({"sources": [ec2]}));
 }
 
 #[test]
