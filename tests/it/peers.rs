@@ -108,7 +108,11 @@ async fn a_node_without_a_matching_peer_comes_up_and_says_so(kit: Arc<Kit>) {
 #[scenario]
 async fn a_recreated_peer_is_told_and_the_next_rollout_brings_it(kit: Arc<Kit>) {
     let ns = kit.namespace().await;
-    let _operator = ns.operator();
+    let operator = ns.operator();
+    let counted = async |state: &str| {
+        let labels = format!("{{name=\"rpc\",namespace=\"{}\",state=\"{state}\"}}", ns.name);
+        operator.metric(&format!("sei_controller_seinode_peers{labels}")).await
+    };
     create(&ns, "sentry", full_node("sentry", "")).await;
     ns.running("sentry").await;
     ns.full_node("rpc", &selecting("sentry")).await;
@@ -120,10 +124,12 @@ async fn a_recreated_peer_is_told_and_the_next_rollout_brings_it(kit: Arc<Kit>) 
     create(&ns, "sentry", full_node("sentry", "")).await;
     ns.reports("rpc", OUTDATED, &["came back with another node id"]).await;
     assert_eq!(ns.pod_uid("rpc").await, pod);
+    assert_eq!((counted("outdated").await, counted("resolved").await), (1.0, 0.0));
 
     ns.patch("rpc", json!({"spec": {"image": "registry.example.com/seid:v2"}})).await;
     ns.pod_runs("rpc", "registry.example.com/seid:v2").await;
     ns.reports("rpc", UP_TO_DATE, &[]).await;
+    assert_eq!((counted("outdated").await, counted("resolved").await), (0.0, 1.0));
     let second = ns.peer_address("sentry").await;
     assert_eq!(given(&ns, "rpc"), second);
     assert_ne!(first, second);

@@ -9,7 +9,10 @@ use prometheus::{
     proto::MetricFamily,
 };
 use seinode_api::{SeiNode, conditions, status::Phase};
-use seinode_core::plan::{Plan, PlanPhase};
+use seinode_core::{
+    peers::Tally,
+    plan::{Plan, PlanPhase},
+};
 
 use super::{
     history::plan_type,
@@ -46,6 +49,8 @@ struct Gauges {
     plan: GaugeVec,
     /// 1 while what takes hours gets on.
     restoring: GaugeVec,
+    /// Number of SeiNodes that a node selects as peers, by what is known of them.
+    peers: GaugeVec,
     /// 1 while a rollout waits for a person.
     blocked: GaugeVec,
     /// 1 while the gate is open, as far as is known.
@@ -125,6 +130,12 @@ impl Gauges {
                 "1 while the SeiNode restores a snapshot or runs up to its height and gets on with it, else 0.",
                 &["namespace", "name"],
             )?,
+            peers: gauge(
+                "sei_controller_seinode_peers",
+                "How many SeiNodes the SeiNode selects as peers: resolved, outdated (it runs with another node id of theirs, or \
+                 without them) or unresolved.",
+                &["namespace", "name", "state"],
+            )?,
             blocked: gauge(
                 "sei_controller_seinode_rollout_blocked",
                 "1 while a rollout of the SeiNode waits for a person, with the reason.",
@@ -143,9 +154,9 @@ impl Gauges {
         })
     }
 
-    fn all(&self) -> [&GaugeVec; 9] {
-        let Self { phase, condition, reason, info, plan, restoring, blocked, ready, active } = self;
-        [phase, condition, reason, info, plan, restoring, blocked, ready, active]
+    fn all(&self) -> [&GaugeVec; 10] {
+        let Self { phase, condition, reason, info, plan, restoring, peers, blocked, ready, active } = self;
+        [phase, condition, reason, info, plan, restoring, peers, blocked, ready, active]
     }
 
     fn read(&self, node: &SeiNode) {
@@ -166,6 +177,15 @@ impl Gauges {
         let image = status.current_image.as_deref().unwrap_or_default();
         let mode = status.mode.as_deref().unwrap_or_default();
         self.info.with_label_values(&[namespace, name, &node.spec.chain_id, mode, image]).set(1.0);
+        if node.spec.peers.iter().any(|source| source.label.is_some()) {
+            let Tally { resolved, outdated, unresolved } = Tally::of(status);
+            for (state, number) in
+                [("resolved", resolved), ("outdated", outdated), ("unresolved", unresolved)]
+            {
+                let number = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+                self.peers.with_label_values(&[namespace, name, state]).set(number);
+            }
+        }
         if let Some(blocked) = conditions::find(&status.conditions, conditions::ROLLOUT_BLOCKED)
             && blocked.status == "True"
         {
