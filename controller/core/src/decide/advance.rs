@@ -172,10 +172,12 @@ fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
     let claims = exclusive::read(&turn.next.claims);
     let step = match step_of(turn, plan, task, &claims) {
         Step::Do(Effect::Submit(submission)) => {
-            let effect = Effect::Submit(submission);
-            writers::before(plan, task, turn.seen)
-                .or_else(|| task::peers::before(plan.kind, &effect, turn.intent, turn.seen))
-                .unwrap_or(Step::Do(effect))
+            let peers = match plan.kind {
+                PlanKind::Init => task::peers::before(&submission, turn.intent, turn.seen),
+                // A node that was up waits for nobody.
+                PlanKind::MarkReady | PlanKind::Resubmit | PlanKind::NodeUpdate => None,
+            };
+            writers::before(plan, task, turn.seen).or(peers).unwrap_or(Step::Do(Effect::Submit(submission)))
         }
         step => step,
     };

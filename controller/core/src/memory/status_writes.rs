@@ -21,6 +21,8 @@ pub struct StatusWrites {
     reported: Option<(PlanId, u32)>,
     /// Times at which the status was written lately because readiness changed.
     readiness: Window,
+    /// Time at which the list of peers was written last.
+    peers: Option<Monotonic>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ struct Deferred {
 impl Default for StatusWrites {
     fn default() -> Self {
         let readiness = Window::new(READINESS_WRITES, Duration::from_mins(1));
-        Self { deferred: None, reported: None, readiness }
+        Self { deferred: None, reported: None, readiness, peers: None }
     }
 }
 
@@ -82,6 +84,15 @@ impl StatusWrites {
 
     pub(crate) fn note_readiness(&mut self, now: Monotonic) {
         self.readiness.note(now);
+    }
+
+    pub(crate) fn note_peers(&mut self, now: Monotonic) {
+        self.peers = Some(now);
+    }
+
+    /// Time at which the list of peers was written last.
+    pub(crate) fn last_peers(&self) -> Option<Monotonic> {
+        self.peers
     }
 
     /// Time at which readiness was written last, if it was written as often as it may be at once.

@@ -2,8 +2,9 @@
 //!
 //! A write that only reports what a plan waits for is deferred: most such waits are over by then, and the status would be
 //! written several times a second. So is a write that only reports readiness while a whole fleet restarts, or while one
-//! sidecar flaps. What was decided is kept meanwhile, and the next reconcile goes on from there; it is dropped as soon as
-//! the object is another version. A crash loses it, and costs a reconcile.
+//! sidecar flaps, and one that only reports peers soon after the last one that did. What was decided is kept meanwhile, and
+//! the next reconcile goes on from there; it is dropped as soon as the object is another version. A crash loses it, and costs
+//! a reconcile.
 //!
 //! Only reporting is throttled. No effect ever waits for this.
 
@@ -17,7 +18,7 @@ use crate::{
     fast_mark_ready,
     memory::StatusWrites,
     plan::{Plan, PlanKind, PlanPhase},
-    rate::{Backoff, Monotonic, spread},
+    rate::{Backoff, Monotonic, jitter, spread},
     task::Until,
 };
 
@@ -32,6 +33,12 @@ const BURST_DELAY: Duration = Duration::from_secs(8);
 const BURST_LOOK: Duration = Duration::from_secs(3);
 /// After the writes that are made at once, one in this time: fewer than ten a minute in all.
 const READINESS_SPACING: Duration = Duration::from_secs(10);
+/// News of peers come once in this time, and up to half of it later: while a fleet is created each node has as many of them
+/// as there are nodes.
+const PEERS_SPACING: Duration = Duration::from_secs(10);
+
+/// The conditions that follow a node's peers.
+const OF_PEERS: [&str; 2] = [conditions::PEERS_RESOLVED, conditions::TEMPLATE_OUTDATED];
 
 /// A write that could be deferred.
 pub(super) struct Write<'a> {
@@ -50,7 +57,7 @@ pub(super) struct Write<'a> {
 
 /// Defers a write: returns how long until the next look at it; `None` when it is to be made now.
 pub(super) fn defer(writes: &mut StatusWrites, write: &Write<'_>, now: Monotonic) -> Option<Duration> {
-    let rules = [defer_wait, defer_in_burst, defer_flapping];
+    let rules = [defer_wait, defer_in_burst, defer_flapping, defer_peers];
     let rules = rules.iter().filter_map(|rule| rule(writes, write, now));
     let (due, look) = rules.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))?;
     // A deferred write stays due when it was due first.
@@ -74,6 +81,9 @@ pub(super) fn written(
     now: Monotonic,
 ) {
     writes.done();
+    if before.resolved_peers != after.resolved_peers {
+        writes.note_peers(now);
+    }
     if fast_mark_ready::only_gate(before, after) {
         writes.note_readiness(now);
     }
@@ -122,6 +132,25 @@ fn is_another_attempt(before: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
         (Some((plan, before)), Some((same, next))) => plan == same && before != next,
         _ => false,
     }
+}
+
+/// Peers that come, go or get another id, again and again.
+fn defer_peers(writes: &StatusWrites, write: &Write<'_>, now: Monotonic) -> Option<(Monotonic, Duration)> {
+    let last = writes.last_peers().filter(|_| only_peers(&stored(write.object), write.next))?;
+    let uid = write.object.metadata.uid.as_deref().unwrap_or_default();
+    let due = last.after(jitter(PEERS_SPACING, 50, uid));
+    (now < due).then_some((due, Duration::MAX))
+}
+
+/// True if the status has nothing new but who the node's peers are.
+fn only_peers(before: &SeiNodeStatus, next: &SeiNodeStatus) -> bool {
+    let besides = |status: &SeiNodeStatus| {
+        let mut status = status.clone();
+        status.resolved_peers.clear();
+        status.conditions.retain(|it| !OF_PEERS.contains(&it.type_.as_str()));
+        status
+    };
+    before.resolved_peers != next.resolved_peers && besides(before) == besides(next)
 }
 
 /// The delay of the first wait of a plan, and of each further one.

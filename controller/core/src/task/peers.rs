@@ -3,10 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Step, Until, wait};
-use crate::{
-    effect::Effect, intent::Intent, observation::Observation, plan::PlanKind, task_type::TaskType,
-    time::after,
-};
+use crate::{effect::Submission, intent::Intent, observation::Observation, task_type::TaskType, time::after};
 
 /// Time since the start of the node's own sidecar for which a peer may take to publish its id. Nodes that select each other
 /// are mostly created together, and an id is there as soon as a peer's sidecar is.
@@ -15,10 +12,9 @@ const COMING: SignedDuration = SignedDuration::from_secs(30);
 const CREATED: SignedDuration = SignedDuration::from_secs(5);
 
 /// The wait before a new node is configured without peers that may be known in a moment; `None` when there is nothing to wait
-/// for. It ends by itself: an empty set is legal. A node that was up waits for nobody.
-pub(crate) fn before(kind: PlanKind, effect: &Effect, intent: &Intent, seen: &Observation) -> Option<Step> {
-    let configures = matches!(effect, Effect::Submit(it) if it.task == TaskType::ConfigApply);
-    let since = seen.host()?.sidecar_since.filter(|_| configures && kind == PlanKind::Init)?;
+/// for. It ends by itself: an empty set is legal. Not for a node that was up.
+pub(crate) fn before(submission: &Submission, intent: &Intent, seen: &Observation) -> Option<Step> {
+    let since = seen.host()?.sidecar_since.filter(|_| submission.task == TaskType::ConfigApply)?;
     let unmatched = intent.label_sources().next().is_some() && seen.peers.addresses().is_empty();
     let (why, patience) = match (seen.peers.is_incomplete(), unmatched) {
         (true, _) => ("peers are coming up: their node ids are not known yet", COMING),

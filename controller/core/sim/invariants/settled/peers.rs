@@ -1,7 +1,12 @@
 //! Invariants of a node's id and its peers, once the world has come to rest.
 
 use seinode_api::conditions::find;
-use seinode_core::{configuration::PERSISTENT_PEERS, intent::Intent, peers::Peers, task_type::TaskType};
+use seinode_core::{
+    configuration::PERSISTENT_PEERS,
+    intent::Intent,
+    peers::{Peers, union},
+    task_type::TaskType,
+};
 
 use super::{Rested, Violation};
 use crate::objects::Kind;
@@ -25,14 +30,16 @@ impl Rested<'_> {
         if intent.key_secrets().is_none() && id.is_some() {
             self.is("a node that runs publishes its id", self.status.node_id == id)?;
         }
-        let peers = self.peers(intent).addresses();
+        let selected = self.peers(intent);
+        let peers = selected.addresses();
         let listed = self.status.resolved_peers.iter().filter(|listed| listed.contains('@')).cloned();
         self.is("the peers are those that there are", listed.eq(peers.iter().cloned()))?;
         if intent.label_sources().next().is_none() {
             return Ok(());
         }
         let told = find(&self.status.conditions, "PeersResolved").map(|it| it.reason.as_str());
-        self.is("an empty set of peers is told", peers.is_empty() == (told == Some("NoPeers")))
+        let is_empty = union(intent, &selected).is_empty();
+        self.is("an empty set of peers is told", is_empty == (told == Some("NoPeers")))
     }
 
     /// Checks that the peers in the configuration are those of now.
@@ -40,7 +47,7 @@ impl Rested<'_> {
         let config = self.world.sidecars.written(volume, TaskType::ConfigApply).cloned().flatten();
         let given = config.as_ref().map(|params| &params["overrides"][PERSISTENT_PEERS]);
         let given = given.and_then(|given| given.as_str()).unwrap_or_default().to_owned();
-        let wanted = seinode_core::peers::union(intent, &self.peers(intent)).join(",");
+        let wanted = union(intent, &self.peers(intent)).join(",");
         let forgotten = self.world.ledger.forgotten.contains(&self.key);
         self.is("the configuration has the peers of now, or says so", given == wanted || forgotten)
     }

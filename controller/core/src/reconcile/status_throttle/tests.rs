@@ -209,3 +209,32 @@ fn another_attempt_is_stored_while_a_sidecar_flaps() {
             .to_string();
     assert_eq!(scene.defer(&again, 1_100), None);
 }
+
+fn with_peers(number: usize) -> SeiNodeStatus {
+    let resolved_peers = (0..number).map(|peer| format!("n{peer}.sei.svc")).collect();
+    SeiNodeStatus { resolved_peers, ..SeiNodeStatus::default() }
+}
+
+#[test]
+fn peers_that_come_one_by_one_are_written_a_few_times() {
+    let mut scene = Scene::of(SeiNodeStatus::default());
+    let mut writes = 0;
+    for peer in 1..=300 {
+        let (next, now) = (with_peers(peer), 100 * u64::try_from(peer).unwrap());
+        if scene.defer(&next, now).is_none() {
+            scene.write(&next, now);
+            writes += 1;
+        }
+    }
+    assert!((2..=4).contains(&writes), "{writes} writes of 300 changes in 30 s");
+}
+
+#[test]
+fn peers_are_written_at_once_with_anything_else() {
+    let mut scene = Scene::of(SeiNodeStatus::default());
+    assert_eq!(scene.defer(&with_peers(1), 0), None, "the first news of them");
+    scene.write(&with_peers(1), 0);
+    let more = SeiNodeStatus { node_id: Some("id".into()), ..with_peers(2) };
+    assert_eq!(scene.defer(&more, 100), None, "others wait for the id");
+    assert!(scene.defer(&with_peers(2), 100).is_some_and(|pause| (9_900..=15_000).contains(&pause)));
+}
