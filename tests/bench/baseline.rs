@@ -55,7 +55,7 @@ async fn roll(
     let is_new = |pod: Option<&Pod>| {
         pod.is_some_and(|pod| pod.uid() != old && pod.status.as_ref().is_some_and(|it| it.pod_ip.is_some()))
     };
-    await_condition(pods, &pod, is_new).await.unwrap();
+    await_condition(pods.clone(), &pod, is_new).await.unwrap();
 
     let base = sidecars.url(&namespace, &name);
     let body = json!({ "id": Uuid::new_v4().to_string(), "type": "mark-ready" });

@@ -1,6 +1,7 @@
 //! A node that runs and whose spec becomes invalid.
 
 use super::*;
+use crate::peers::tests::peer;
 
 /// A node that runs, and has an override that nobody knows.
 fn invalid() -> World {
@@ -35,7 +36,7 @@ fn an_invalid_spec_is_neither_rolled_out_nor_rendered() {
 #[test]
 fn conditions_that_do_not_depend_on_the_invalid_part_stay() {
     let mut world = World::new(&full_node("  peers: [{label: {selector: {role: a}}}]\n"));
-    world.peers.insert("a".into());
+    world.others = vec![peer("sei", "n1", "a", Some("2bfcc8af7412d87ce35ece1cebe7813b011cb3d1"))];
     world.settle();
     let types = |world: &World| -> Vec<String> {
         world.stored.conditions.iter().map(|it| it.type_.clone()).collect()

@@ -44,17 +44,15 @@ fn another_target_takes_a_slot_of_its_own() {
 
 #[test]
 fn a_node_that_nobody_waits_for_gives_its_slot_back() {
-    let outs: [(&str, fn(&mut World)); 3] = [
-        ("suspended", |world| world.subject.suspension = Suspension::On),
-        ("being deleted", World::delete),
-        ("invalid", |world| world.edit("  chainId: c\n  image: seid:1\n")),
-    ];
-    for (what, out) in outs {
+    let gives_back = |what: &str, out: fn(&mut World)| {
         let mut world = updating();
         out(&mut world);
         world.settle();
         assert_eq!(world.stored.slot, None, "{what}");
-    }
+    };
+    gives_back("suspended", |world| world.subject.suspension = Suspension::On);
+    gives_back("being deleted", World::delete);
+    gives_back("invalid", |world| world.edit("  chainId: c\n  image: seid:1\n"));
 }
 
 #[test]
