@@ -32,31 +32,49 @@ pub(super) fn copy_key(from: &str, to: &str, file: &str) -> String {
 
 /// The script of the main container: wait until the sidecar's gate is open, then become the node.
 pub(super) fn gated(sidecar_port: u16, process: &Process) -> String {
-    let command = match process {
-        Process::Default => format!("seid \"start\" \"--home\" \"{HOME}\""),
-        Process::Custom(words) => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
-    };
-    format!("{}exec {command}\n", gate(sidecar_port))
+    match process {
+        Process::Default => {
+            format!("{}exec seid \"start\" \"--home\" \"{HOME}\"\n", gate(sidecar_port, "seid"))
+        }
+        Process::Custom(words) => {
+            let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
+            let program = words.first().map_or("seid", String::as_str);
+            format!("{}exec {}\n", gate(sidecar_port, program), words.join(" "))
+        }
+    }
 }
 
 /// The script of a bootstrap's main container: the same gate, then `seid` up to a height.
 pub(super) fn halting(sidecar_port: u16, height: i64) -> String {
-    format!("{}{}", gate(sidecar_port), run_up_to(height))
+    format!("{}{}", gate(sidecar_port, "seid"), run_up_to(height))
 }
 
-/// Waits until the sidecar's gate is open.
+/// Waits until the sidecar's gate is open. An image in which it cannot wait, or cannot start `program` afterwards, ends the
+/// container with a termination message: condition Ready repeats it.
 ///
-/// bash speaks HTTP itself because the image is only known to have bash, head and grep.
-fn gate(sidecar_port: u16) -> String {
+/// bash speaks HTTP itself because the image is only known to have bash and sleep. A bash without network redirections
+/// looks for a file of the name. The program may come onto the volume while the gate is shut.
+fn gate(sidecar_port: u16, program: &str) -> String {
     format!(
         "echo 'waiting for the sidecar to open the gate'\n\
+         give_up() {{\n  \
+           echo \"the image cannot start the node: $1\"\n  \
+           echo \"the image cannot start the node: $1\" > /dev/termination-log\n  \
+           exit 1\n\
+         }}\n\
+         command -v sleep >/dev/null || give_up 'it has no sleep'\n\
          gate_is_open() {{\n  \
            exec 3<>/dev/tcp/localhost/{sidecar_port} || return 1\n  \
            printf 'GET /v0/healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3\n  \
-           head -n 1 <&3 | grep -q ' 200'\n\
+           read -r answer <&3\n  \
+           [[ $answer == *' 200'* ]]\n\
          }}\n\
-         until (gate_is_open) 2>/dev/null; do sleep 5; done\n\
-         echo 'the gate is open'\n"
+         until why=$(gate_is_open 2>&1); do\n  \
+           case $why in *'No such file'*) give_up 'its bash has no /dev/tcp' ;; esac\n  \
+           sleep 5\n\
+         done\n\
+         echo 'the gate is open'\n\
+         command -v -- {program} >/dev/null || give_up 'it has no program '{program}\n"
     )
 }
 

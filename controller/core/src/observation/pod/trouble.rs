@@ -17,6 +17,8 @@ pub struct Trouble {
     pub since: Option<Timestamp>,
 }
 
+/// Reason of a pod that the scheduler finds no machine for.
+pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
 /// Longest time that a volume may take until its pod's containers can be made.
 const ATTACH: SignedDuration = SignedDuration::from_secs(30);
 
@@ -25,7 +27,7 @@ pub(super) fn of(status: &k8s::PodStatus) -> Option<Trouble> {
     let trouble = |reason, message| Some(Trouble { reason, message, since: None });
     if let Some(scheduled) = condition(Some(status), "PodScheduled").filter(|it| it.status == "False") {
         let words = scheduled.message.as_deref().unwrap_or("the scheduler gave no reason");
-        return trouble("Unschedulable", format!("pod is not scheduled: {words}"));
+        return trouble(UNSCHEDULABLE, format!("pod is not scheduled: {words}"));
     }
     let init = status.init_container_statuses.iter().flatten().map(|it| (Role::Init, it));
     let main = status.container_statuses.iter().flatten().map(|it| (Role::Main, it));
@@ -66,9 +68,13 @@ fn waiting(role: Role, container: &k8s::ContainerStatus) -> Option<Trouble> {
     let reason = exit.and_then(of_disk).unwrap_or(reason);
     // The kubelet goes to and fro between an error and the pause after it.
     let state = if reason == "ImagePullBackOff" { reason } else { kubelet };
-    let message = match exit {
-        Some(exit) => format!("container {} is in {state}, {}", container.name, ending(exit)),
-        None => format!("container {} is in {state}: image {}", container.name, container.image),
+    let words = waiting.message.as_deref().map(last_words).filter(|words| !words.is_empty());
+    let message = match (exit, words) {
+        (Some(exit), _) => format!("container {} is in {state}, {}", container.name, ending(exit)),
+        (None, Some(words)) if reason == "ContainerCannotStart" => {
+            format!("container {} is in {state}: {words}", container.name)
+        }
+        (None, _) => format!("container {} is in {state}: image {}", container.name, container.image),
     };
     Some(Trouble { reason, message, since: None })
 }

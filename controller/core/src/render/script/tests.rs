@@ -104,6 +104,53 @@ fn the_gate_lets_the_process_start_only_after_a_200() {
     assert!(said.ends_with("the gate is open\nstarted $HOME\n"), "{said}");
 }
 
+/// The script in a bash for which `PATH` is empty: the exit code, the output and the termination message.
+fn gives_up(script: &str) -> (Option<i32>, String) {
+    let log = std::env::temp_dir().join(format!("seinode-gate-{}-{}", std::process::id(), script.len()));
+    let script = script.replace("/dev/termination-log", log.to_str().unwrap());
+    let bash = Command::new("sh").args(["-c", "command -v bash"]).output().unwrap();
+    let bash = String::from_utf8(bash.stdout).unwrap();
+    let output = Command::new(bash.trim()).env("PATH", "").arg("-c").arg(&script).output().unwrap();
+    let told = std::fs::read_to_string(&log).unwrap_or_default();
+    std::fs::remove_file(&log).ok();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with(&told), "{said}");
+    (output.status.code(), told)
+}
+
+/// Such a container would wait for ever, and nobody would hear why.
+#[test]
+fn an_image_in_which_the_gate_cannot_be_awaited_is_reported() {
+    let script = gated(1, &Process::Default);
+    let missing = "the image cannot start the node: it has no sleep\n";
+    assert_eq!(gives_up(&script), (Some(1), missing.into()));
+    assert_eq!(gives_up(&halting(1, 7)), (Some(1), missing.into()));
+    // A bash without network redirections looks for a file.
+    let script = script.replace("command -v sleep", "true").replace("/dev/tcp/localhost", "/dev/absent");
+    assert_eq!(
+        gives_up(&script),
+        (Some(1), "the image cannot start the node: its bash has no /dev/tcp\n".into())
+    );
+}
+
+#[test]
+fn a_program_that_the_image_lacks_is_reported_once_the_gate_is_open() {
+    let opened = |process: &Process| {
+        let script = gated(1, process);
+        script.split_once("echo 'the gate is open'").map(|(gate, rest)| {
+            let (_, begin) = gate.split_once("give_up() {").unwrap();
+            let (begin, _) = begin.split_once("\n}\n").unwrap();
+            format!("give_up() {{{begin}\n}}\necho 'the gate is open'{rest}")
+        })
+    };
+    for (process, program) in
+        [(Process::Default, "seid"), (Process::Custom(vec!["/no/it's".into(), "x".into()]), "/no/it's")]
+    {
+        let told = format!("the image cannot start the node: it has no program {program}\n");
+        assert_eq!(gives_up(&opened(&process).unwrap()), (Some(1), told));
+    }
+}
+
 /// The end of the bootstrap's script, with a program that does this in the place of `seid`. It is no shell function:
 /// bash ignores other signals in one that runs in the background.
 fn ends_with(seid: &str) -> (Option<i32>, String) {
