@@ -39,6 +39,7 @@ pub fn options() -> Options {
         storage_classes: vec![
             class("gp3-10k-750", ReclaimPolicy::Delete),
             class("gp3", ReclaimPolicy::Delete),
+            class("gp3-late", ReclaimPolicy::Delete).late(),
             class("gp3-archive", ReclaimPolicy::Retain),
         ],
         ..Options::default()

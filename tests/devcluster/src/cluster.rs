@@ -33,7 +33,8 @@ use apiserver::Apiserver;
 pub use error::ClusterError;
 pub use node::RealNode;
 pub use options::{
-    Audit, MachineSpec, Nodes, Options, Owners, ReclaimPolicy, ServiceAccounts, StorageClassSpec, Volumes,
+    Audit, BindingMode, MachineSpec, Nodes, Options, Owners, ReclaimPolicy, ServiceAccounts,
+    StorageClassSpec, Volumes,
 };
 
 /// A running control plane. Dropping it ends all its processes and, unless kept, deletes its directory.

@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 
-use crate::cluster::{ClusterError, ReclaimPolicy, StorageClassSpec};
+use crate::cluster::{BindingMode, ClusterError, ReclaimPolicy, StorageClassSpec};
 use crate::steady::Steady;
 
 /// The provisioner that our storage classes name. The volume binder leaves its claims and volumes to us.
@@ -132,7 +132,7 @@ fn volume_for(
     let class = spec.storage_class_name.as_deref()?;
     let reclaim = reclaim_policy(classes, class)?;
     let waits = spec.volume_name.is_none() && claim.metadata.deletion_timestamp.is_none();
-    if !waits {
+    if !waits || !has_its_consumer(claim, classes, class) {
         return None;
     }
     let uid = claim.uid()?;
@@ -173,6 +173,13 @@ fn persistent_volume(
     })
 }
 
+/// The scheduler names the machine of the first pod that mounts a claim of a class that waits for it.
+fn has_its_consumer(claim: &PersistentVolumeClaim, classes: &[StorageClassSpec], name: &str) -> bool {
+    let is_late =
+        |class: &StorageClassSpec| class.name == name && class.binding == BindingMode::WaitForFirstConsumer;
+    !classes.iter().any(is_late) || claim.annotations().contains_key("volume.kubernetes.io/selected-node")
+}
+
 fn reclaim_policy(classes: &[StorageClassSpec], name: &str) -> Option<ReclaimPolicy> {
     classes.iter().find(|class| class.name == name).map(|class| class.reclaim)
 }
@@ -194,6 +201,7 @@ mod tests {
         let classes = [
             StorageClassSpec::new("fast", ReclaimPolicy::Delete),
             StorageClassSpec::new("kept", ReclaimPolicy::Retain),
+            StorageClassSpec::new("late", ReclaimPolicy::Delete).late(),
         ];
         super::volume_for(claim, disk, &classes)
     }
@@ -219,6 +227,22 @@ mod tests {
         assert_eq!(volume["spec"]["storageClassName"], "fast");
         assert_eq!(volume["spec"]["claimRef"]["uid"], "u-1");
         assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Delete");
+    }
+
+    #[test]
+    fn a_claim_that_waits_for_its_consumer_gets_a_volume_once_a_machine_is_chosen() {
+        let late = |machine: Option<&str>| {
+            volume_for(
+                &claim(|claim| {
+                    claim["spec"]["storageClassName"] = json!("late");
+                    claim["metadata"]["annotations"] =
+                        json!(machine.map(|name| json!({ "volume.kubernetes.io/selected-node": name })));
+                }),
+                &Disk::None,
+            )
+        };
+        assert_eq!(late(None), None);
+        assert!(late(Some("node-0")).is_some());
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Default for Options {
             storage_classes: vec![
                 StorageClassSpec::new("standard", ReclaimPolicy::Delete),
                 StorageClassSpec::new("retained", ReclaimPolicy::Retain),
+                StorageClassSpec::new("late", ReclaimPolicy::Delete).late(),
             ],
             crds: Vec::new(),
             progress: Progress::default(),
@@ -78,14 +79,31 @@ pub struct StorageClassSpec {
     pub name: String,
     /// Fate of its volumes.
     pub reclaim: ReclaimPolicy,
+    /// Time at which its claims get their volumes.
+    pub binding: BindingMode,
 }
 
 impl StorageClassSpec {
     /// A storage class with this name and reclaim policy.
     #[must_use]
     pub fn new(name: &str, reclaim: ReclaimPolicy) -> Self {
-        Self { name: name.to_owned(), reclaim }
+        Self { name: name.to_owned(), reclaim, binding: BindingMode::Immediate }
     }
+
+    /// The same class, whose claims wait for a pod.
+    #[must_use]
+    pub fn late(self) -> Self {
+        Self { binding: BindingMode::WaitForFirstConsumer, ..self }
+    }
+}
+
+/// Time at which claims get their volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum BindingMode {
+    /// At once.
+    Immediate,
+    /// When a pod that mounts the claim is scheduled.
+    WaitForFirstConsumer,
 }
 
 /// Fate of a volume whose claim is deleted.

@@ -70,7 +70,7 @@ fn storage_class(class: &StorageClassSpec) -> Value {
         "metadata": { "name": class.name },
         "provisioner": PROVISIONER,
         "reclaimPolicy": class.reclaim,
-        "volumeBindingMode": "Immediate",
+        "volumeBindingMode": class.binding,
         "allowVolumeExpansion": true,
     })
 }
