@@ -174,6 +174,12 @@ impl Node {
         self.look(NodeState::is_ready)
     }
 
+    /// Returns true if the volume of the running process has the settings of state sync.
+    #[must_use]
+    pub fn has_state_sync(&self) -> bool {
+        self.shared.read(|world| world.has_state_sync(&self.key))
+    }
+
     /// UID of the pod that runs or starts.
     #[must_use]
     pub fn pod_uid(&self) -> Option<String> {

@@ -28,6 +28,8 @@ pub(crate) struct Home {
     pub(crate) persistent_peers: Vec<String>,
     /// `.sei-sidecar-statesync-done` exists.
     pub(crate) state_sync_done: bool,
+    /// `[statesync]` of `config.toml` has the settings that configure-state-sync has written.
+    pub(crate) state_sync: bool,
 }
 
 impl Home {

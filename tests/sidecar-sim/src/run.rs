@@ -38,7 +38,9 @@ pub(crate) enum Mark {
     GateOpen,
     /// Other persistent peers stand in the configuration.
     Peers(Vec<String>),
-    /// State sync is configured once and for all.
+    /// The configuration is written anew, with these persistent peers and without state sync.
+    Rewritten(Vec<String>),
+    /// State sync is configured, once and for all.
     StateSyncDone,
     /// There is a node key.
     Identity,
@@ -86,7 +88,16 @@ impl Mark {
         match self {
             Self::None | Self::GateOpen => {}
             Self::Peers(peers) => home.persistent_peers = peers,
-            Self::StateSyncDone => home.state_sync_done = true,
+            Self::Rewritten(peers) => {
+                home.persistent_peers = peers;
+                home.state_sync = false;
+            }
+            // Where its marker is, the task does nothing.
+            Self::StateSyncDone if home.state_sync_done => {}
+            Self::StateSyncDone => {
+                home.state_sync_done = true;
+                home.state_sync = true;
+            }
             Self::Identity => {
                 home.node_id.get_or_insert_with(|| made_up_node_id(&uuid::Uuid::new_v4().to_string()));
             }
@@ -115,11 +126,12 @@ fn config_apply(params: &Params<'_>) -> Result<Outcome> {
         }
     }
     let peers = overrides.iter().find(|(key, _)| *key == PERSISTENT_PEERS).map(|(_, peers)| *peers);
-    Ok(Outcome::Completed(match peers {
-        Some(peers) => Mark::Peers(peers.split(',').map(str::to_owned).collect()),
-        None if incremental => Mark::None,
-        // The whole file is written anew: peers that an earlier task found are gone.
-        None => Mark::Peers(Vec::new()),
+    let peers = peers.map(|peers| peers.split(',').map(str::to_owned).collect());
+    Ok(Outcome::Completed(match (peers, incremental) {
+        (Some(peers), true) => Mark::Peers(peers),
+        (None, true) => Mark::None,
+        // The whole file is written anew: what earlier tasks have written is gone.
+        (peers, false) => Mark::Rewritten(peers.unwrap_or_default()),
     }))
 }
 

@@ -216,6 +216,12 @@ impl World {
         Some((process.memory.as_mut()?, self.homes.get_mut(&process.volume)?))
     }
 
+    /// Returns true if the volume of a node's process has the settings of state sync.
+    pub(crate) fn has_state_sync(&self, key: &NodeKey) -> bool {
+        let process = self.nodes.get(key).and_then(|node| node.process.as_ref());
+        process.and_then(|process| self.homes.get(&process.volume)).is_some_and(|home| home.state_sync)
+    }
+
     /// Hosts whose `seid` answers, with their node ids.
     fn reachable_peers(&self) -> Peers {
         let in_cluster = self.nodes.iter().filter_map(|(key, node)| {

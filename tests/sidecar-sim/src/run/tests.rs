@@ -27,11 +27,11 @@ fn is_endless(task: TaskType, params: Value) {
 #[test]
 fn a_full_configuration_replaces_the_peers_and_an_incremental_one_keeps_them() {
     let task = TaskType::ConfigApply;
-    completes(task, json!({"mode": "full"}), &Mark::Peers(vec![]));
+    completes(task, json!({"mode": "full"}), &Mark::Rewritten(vec![]));
     completes(
         task,
         json!({"mode": "full", "overrides": {"network.p2p.persistent_peers": "a@b:1,c@d:1"}}),
-        &Mark::Peers(vec!["a@b:1".into(), "c@d:1".into()]),
+        &Mark::Rewritten(vec!["a@b:1".into(), "c@d:1".into()]),
     );
     completes(task, json!({"incremental": true, "overrides": {"logging.level": "info"}}), &Mark::None);
 }
@@ -116,6 +116,27 @@ fn state_sync_wants_peers_the_first_time() {
     Mark::StateSyncDone.leave_on(&mut home);
     Mark::Peers(vec![]).leave_on(&mut home);
     assert_eq!(run_on(&home, task, json!({})), Outcome::Completed(Mark::StateSyncDone));
+}
+
+/// The sidecar writes these settings once for a volume; only an increment of the configuration leaves them there.
+#[test]
+fn state_sync_is_configured_once_and_lost_with_the_whole_configuration() {
+    let peers = vec!["a@b:1".to_owned()];
+    let apply = |incremental| {
+        let params = json!({"mode": "full", "incremental": incremental, "overrides": {}});
+        let Outcome::Completed(mark) = run_on(&Home::default(), TaskType::ConfigApply, params) else {
+            panic!()
+        };
+        mark
+    };
+    let mut home = Home { persistent_peers: peers.clone(), ..Home::default() };
+    Mark::StateSyncDone.leave_on(&mut home);
+    apply(true).leave_on(&mut home);
+    assert!(home.state_sync);
+    assert_eq!(home.persistent_peers, peers);
+    apply(false).leave_on(&mut home);
+    Mark::StateSyncDone.leave_on(&mut home);
+    assert!(!home.state_sync);
 }
 
 #[test]
