@@ -2,6 +2,7 @@
 
 mod children;
 mod keys;
+mod pod_refusal;
 mod rivals;
 
 use std::time::Instant;
@@ -10,6 +11,7 @@ use k8s_openapi::{
     api::{
         batch::v1 as batch,
         core::v1::{PersistentVolume, PersistentVolumeClaim},
+        storage::v1::StorageClass,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -24,6 +26,7 @@ use seinode_core::{
     observation::{Job, Observation},
     query::{Fetched, Query},
     sidecar::Unreachable,
+    storage::{self, BindingMode},
     subject::Subject,
 };
 
@@ -82,6 +85,8 @@ pub(crate) async fn fetch(
         }
         Query::Service => children::service(context, node, intent).await.unwrap_or_else(Fetched::Failed),
         Query::Data => children::data(context, node, intent).await,
+        Query::BindingMode(class) => Fetched::BindingMode(binding_mode(context, class).await),
+        Query::PodRefusal(controller) => pod_refusal::read(context, node, seen, controller).await,
         Query::LeftBehind(from) => {
             left_behind(context, subject, seen, from).await.map_or_else(Fetched::Failed, Fetched::LeftBehind)
         }
@@ -139,6 +144,11 @@ async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<
     let volumes: Api<PersistentVolume> = Api::all(context.client.clone());
     let failed = |what: String| move |error: kube::Error| api_error::read(&error, &what);
     let claim = claims.get_opt(&name).await.map_err(failed(format!("get PVC {name}")))?;
+    if let Some((pvc, class)) = claim.as_ref().and_then(|pvc| Some((pvc, storage::pending_class(pvc)?)))
+        && let Some(finding) = import::waits(&name, pvc, binding_mode(context, class).await)
+    {
+        return Ok(finding);
+    }
     let volume = match claim.as_ref().and_then(import::volume_name) {
         Some(volume) => {
             volumes.get_opt(volume).await.map_err(failed(format!("get PersistentVolume {volume}")))?
@@ -147,6 +157,12 @@ async fn imported(context: &Context, node: &NodeRef, intent: &Intent) -> Result<
     };
     let least = import::least_size(intent, &context.platform);
     Ok(import::judge(&name, &node.namespace, claim.as_ref(), volume.as_ref(), least))
+}
+
+/// The binding mode of a storage class. Without the right to read it nobody waits for it.
+async fn binding_mode(context: &Context, class: &str) -> BindingMode {
+    let found = Api::<StorageClass>::all(context.client.clone()).get_opt(class).await;
+    found.map_or(BindingMode::Unknown, |found| BindingMode::of(found.as_ref()))
 }
 
 /// A fetched fact that says why nothing could be fetched.

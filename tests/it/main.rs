@@ -23,17 +23,21 @@ mod idle;
 mod imports;
 mod keys;
 mod kit;
+mod late_binding;
 mod leader_election;
 mod lifecycle;
 mod modes;
 mod pause_and_retention;
 mod peers;
+mod refused_pods;
 mod repair;
+mod restarts;
 mod rollout;
 mod safeguards;
 mod serving;
 mod sidecars;
 mod slots;
+mod state_sync;
 
 use std::{process::ExitCode, sync::Arc};
 

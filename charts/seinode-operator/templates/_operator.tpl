@@ -113,6 +113,10 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- /* The reason why a pod cannot be made. */}}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 {{- if .Values.rbac.ownerReferencesGuarded }}
 {{- /* The API server itself checks these rights when an owner reference changes. */}}
 - apiGroups: [sei.io]

@@ -26,6 +26,10 @@ pub const DO_NOT_DISRUPT_ANNOTATION: &str = "karpenter.sh/do-not-disrupt";
 pub const SCHEMA_HASH_ANNOTATION: &str = "sei.io/schema-hash";
 /// Annotation on a SeiNode: any new value makes the operator try at once what it would try later.
 pub const RETRY_ANNOTATION: &str = "sei.io/retry";
+/// Annotation on a SeiNode: any new value makes the operator replace the node's pod, in a rollout slot.
+pub const RESTART_ANNOTATION: &str = "sei.io/restart";
+/// Annotation that `kubectl rollout restart` writes into the pod template of a StatefulSet.
+pub const RESTARTED_AT_ANNOTATION: &str = "kubectl.kubernetes.io/restartedAt";
 /// Annotation on a SeiNode: `"true"` keeps the operator from changing anything for that node; deletion still works.
 pub const SUSPEND_ANNOTATION: &str = "sei.io/suspend";
 /// Annotation on a SeiNode: `"true"` lets keys of `spec.overrides` pass that this operator does not know.

@@ -35,6 +35,9 @@ pub struct SeiNodeStatus {
     /// Value of the annotation sei.io/retry that the operator acted on last. Any other value makes it try again at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_retry: Option<String>,
+    /// Restarts of the node's pod that somebody asked for: by the annotation sei.io/restart, or by kubectl rollout restart.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub restart: Option<RestartStatus>,
     /// The seid image that the node's pod was last seen to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_image: Option<String>,
@@ -259,6 +262,21 @@ pub struct ConfiguredStatus {
     /// Why the sidecar could not find peers that only it can find. Those that the operator resolved stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers_failed: Option<String>,
+    /// Names of the overrides that config-apply was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "if_understood_or_empty")]
+    pub overrides: Vec<String>,
+    /// State sync that was configured and is not done: config-apply keeps its settings.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_understood")]
+    pub state_sync: Option<StateSyncStatus>,
+}
+
+/// State sync that was configured and is not done.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StateSyncStatus {
+    /// The volume that its settings are on: UID of the node's own PVC, name of an imported one.
+    #[serde(default)]
+    pub volume: String,
 }
 
 /// A node's children as our last writes returned them.
@@ -346,6 +364,27 @@ pub struct DataVolumeStatus {
     /// Its capacity, as 40Ti.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<String>,
+}
+
+/// Restarts of a node's pod that somebody asked for.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartStatus {
+    /// Value that asked for the last restart: of the annotation, or the time that kubectl wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested: Option<String>,
+    /// Value whose restart is done. What was there when the operator first saw the node counts as done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<String>,
+    /// UID of the pod that is to be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Last value of the annotation sei.io/restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotation: Option<String>,
+    /// Last time that kubectl rollout restart wrote into the StatefulSet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateful_set: Option<String>,
 }
 
 /// Inheritance from a SeiNode that is gone.

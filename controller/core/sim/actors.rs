@@ -85,3 +85,4 @@ pub fn carry_out(world: &mut World, deed: Deed) {
 }
 
 pub use kubelet::{BAD, Exit, at, end_seid, reboot, restart, restart_seid};
+pub use workloads::{is_finished, is_refused};

@@ -27,6 +27,8 @@ pub struct ApiServer {
     changes: BTreeMap<Kind, Vec<Change>>,
     version: u64,
     uids: u64,
+    /// PVCs are bound when a pod that mounts them is scheduled, and not at once.
+    pub late_binding: bool,
 }
 
 /// One change of an object.
@@ -94,7 +96,10 @@ impl ApiServer {
             meta.finalizers.get_or_insert_default().push(IN_USE.to_owned());
         }
         if let Object::Volume(pvc) = &mut object {
-            bind(pvc);
+            pvc.spec.get_or_insert_default().storage_class_name = Some("fast".into());
+            if !self.late_binding {
+                bind(pvc);
+            }
         }
         Some(self.keep(&key, object))
     }
@@ -193,8 +198,8 @@ impl ApiServer {
     }
 }
 
-/// A PVC is bound at once, to a PV of its own that is as large as it wants.
-fn bind(pvc: &mut PersistentVolumeClaim) {
+/// Binds a PVC to a PV of its own that is as large as it wants.
+pub fn bind(pvc: &mut PersistentVolumeClaim) {
     let spec = pvc.spec.get_or_insert_default();
     spec.volume_name = pvc.metadata.uid.clone();
     let capacity = spec.resources.as_ref().and_then(|resources| resources.requests.clone());

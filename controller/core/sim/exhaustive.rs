@@ -35,6 +35,8 @@ struct Way {
     slow_controllers: bool,
     order: Order,
     lag: usize,
+    /// PVCs wait for their first consumer.
+    late_binding: bool,
     step: usize,
     trouble: Option<Trouble>,
 }
@@ -43,6 +45,9 @@ impl Way {
     fn begin(&self) -> World {
         let mut world = Scenario::named(self.scenario).world();
         world.slow_controllers = self.slow_controllers;
+        if self.late_binding {
+            world.bind_late();
+        }
         for kind in Kind::ALL {
             world.operators[0].lag(kind, self.lag);
         }
@@ -215,6 +220,7 @@ fn check(scenario: &'static str, beginning: Beginning, points: Points) {
         slow_controllers: false,
         order: Order::OperatorFirst,
         lag: 0,
+        late_binding: false,
         step: 0,
         trouble: None,
     };
@@ -226,6 +232,8 @@ fn check(scenario: &'static str, beginning: Beginning, points: Points) {
         let slow = Way { order: Order::WorldFirst, slow_controllers: true, ..way };
         ways += every_point(slow, troubles, points);
     }
+    let late = Way { late_binding: true, ..way };
+    ways += every_point(late, if beginning == Beginning::New { troubles } else { &[] }, points);
     for lag in [1, 2, 4] {
         ways += every_point(Way { lag, ..way }, &[], points);
     }

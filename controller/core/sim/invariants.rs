@@ -97,6 +97,8 @@ pub struct People {
     pub adopted: BTreeSet<Key>,
     /// Adopted nodes that hold nothing yet.
     pub unclaimed: BTreeSet<Key>,
+    /// Pods that were to be replaced by a restart that a person asked for, and the SeiNodes that were asked, by UID.
+    pub restarted: BTreeMap<Key, (String, String)>,
     /// Nodes in whose Secret somebody has put another key at some time.
     pub swapped: BTreeSet<Key>,
 }

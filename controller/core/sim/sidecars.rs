@@ -254,6 +254,10 @@ impl Sidecars {
             let volume = &process.volume;
             match record.kind {
                 TaskType::MarkReady => process.gate = Health::Ready,
+                TaskType::ConfigApply if is_incremental(record.params.as_ref()) => {
+                    let whole = self.written.entry((volume.clone(), record.kind)).or_default();
+                    merge(whole, record.params.as_ref());
+                }
                 TaskType::ConfigApply => {
                     // It overwrites the peers.
                     self.written.remove(&(volume.clone(), TaskType::DiscoverPeers));
@@ -288,5 +292,19 @@ impl Sidecars {
     pub fn has_failed(&self, volume: &str, kind: TaskType) -> bool {
         let store = self.stores.get(volume).into_iter().flatten();
         store.into_iter().any(|(_, it)| it.kind == kind && matches!(it.state, TaskReport::Failed(_)))
+    }
+}
+
+fn is_incremental(params: Option<&Value>) -> bool {
+    params.is_some_and(|params| params["incremental"] == true)
+}
+
+/// Changes the configuration that there is by an increment.
+fn merge(whole: &mut Option<Value>, increment: Option<&Value>) {
+    let overrides = increment.and_then(|it| it["overrides"].as_object());
+    if let (Some(whole), Some(overrides)) =
+        (whole.as_mut().and_then(|whole| whole["overrides"].as_object_mut()), overrides)
+    {
+        whole.extend(overrides.clone());
     }
 }

@@ -41,6 +41,8 @@ pub enum Trouble {
     FailJob,
     /// The bootstrap Job is deleted, its pod after it.
     LoseJob,
+    /// The API server refuses the node's pods: a quota, a policy.
+    RefusePods,
     /// A person changes the spec.
     Edit(Wish),
     /// A person changes a child by hand.
@@ -63,6 +65,8 @@ pub enum Trouble {
     SwapKey(After),
     /// A person asks for another attempt.
     Retry,
+    /// A person asks for a restart, by annotation.
+    Restart,
     /// A person deletes the node.
     Delete(Propagation),
     /// A person deletes the node, which is suspended.
@@ -87,7 +91,7 @@ pub enum After {
 
 impl Trouble {
     /// All that may happen to a node that comes up.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -108,10 +112,12 @@ impl Trouble {
         Self::Delete(Propagation::Foreground),
         Self::Recreate,
         Self::OrphanAndAdopt,
+        Self::RefusePods,
+        Self::Restart,
     ];
 
     /// All that may happen to a node that runs.
-    pub const RUNNING: [Self; 38] = [
+    pub const RUNNING: [Self; 41] = [
         Self::Takeover,
         Self::Evict,
         Self::RestartSidecar(Farewell::InTime),
@@ -150,6 +156,9 @@ impl Trouble {
         Self::DeleteInvalid,
         Self::Recreate,
         Self::OrphanAndAdopt,
+        Self::RefusePods,
+        Self::Hand(Hand::Restart),
+        Self::Restart,
     ];
 
     /// Strikes a node; says whether there was anything to strike.
@@ -163,6 +172,7 @@ impl Trouble {
                 return true;
             }
             Self::Takeover => return take_over(world),
+            Self::RefusePods => return world.refusing.insert(node.clone()),
             Self::Deafen => world.sidecars.deaf = 3,
             Self::Evict => {
                 for pod in pods(world, node) {
@@ -227,6 +237,11 @@ impl Trouble {
                 let value = world.api.version().to_string();
                 annotate(world, node, names::RETRY_ANNOTATION, &value);
             }
+            Self::Restart => {
+                people::expect_restart(world, node);
+                let value = world.api.version().to_string();
+                annotate(world, node, names::RESTART_ANNOTATION, &value);
+            }
             Self::Delete(how) => world.api.delete(node, how, world.now),
             Self::DeleteSuspended => {
                 annotate(world, node, names::SUSPEND_ANNOTATION, "true");
@@ -254,6 +269,7 @@ impl Trouble {
             }
             Self::Suspend => annotate(world, node, names::SUSPEND_ANNOTATION, "false"),
             Self::Deafen => world.sidecars.deaf = 0,
+            Self::RefusePods => return world.refusing.remove(node),
             Self::SwapKey(_) => return world.ledger.people.swapped.contains(node) && swap_key(world, node),
             Self::Hand(Hand::Replicas(0)) => drop(Self::Retry.strike(world, node)),
             _ => {}

@@ -40,6 +40,9 @@ impl Walk {
             world.operators.push(Operator::default());
             world.ledger.races = true;
         }
+        if prng.once_in(3) {
+            world.bind_late();
+        }
         let unavailable = if prng.once_in(2) { Share::Nodes(1) } else { Share::ALL };
         let policy = RolloutPolicy { concurrent: prng.below(3), unavailable, ..RolloutPolicy::default() };
         for operator in &mut world.operators {
@@ -115,7 +118,7 @@ impl Walk {
         for node in nodes {
             // Of two that believe to lead neither does in the end.
             Trouble::Takeover.strike(&mut self.world, &node);
-            for trouble in [Trouble::Pause, Trouble::Suspend, Trouble::Deafen] {
+            for trouble in [Trouble::Pause, Trouble::Suspend, Trouble::Deafen, Trouble::RefusePods] {
                 trouble.lift(&mut self.world, &node);
             }
         }

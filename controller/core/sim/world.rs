@@ -2,7 +2,10 @@
 //!
 //! One step is one deed of one actor. Between any two steps everything is consistent, and every invariant must hold.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,6 +36,8 @@ pub struct World {
     pub secrets: Secrets,
     /// The StatefulSets as their controller saw them last.
     pub known_sets: BTreeMap<Key, Rc<Object>>,
+    /// Nodes whose pods the API server refuses.
+    pub refusing: BTreeSet<Key>,
     /// The controller of StatefulSets acts on what it knows before it looks again.
     pub slow_controllers: bool,
     pub operators: Vec<Operator>,
@@ -67,6 +72,7 @@ impl World {
             sidecars: Sidecars::default(),
             secrets: BTreeMap::new(),
             known_sets: BTreeMap::new(),
+            refusing: BTreeSet::new(),
             slow_controllers: false,
             operators: vec![Operator::default()],
             ledger: Ledger::default(),
@@ -75,6 +81,20 @@ impl World {
             steps: 0,
             stirred: (now, 0),
             trace: None,
+        }
+    }
+
+    /// From the beginning on, PVCs wait for their first consumer.
+    pub fn bind_late(&mut self) {
+        self.api.late_binding = true;
+        let volumes: Vec<Key> = self.api.list(Kind::Volume).map(|volume| volume.key()).collect();
+        for volume in volumes {
+            self.api.update(&volume, |volume| {
+                if let Object::Volume(pvc) = volume {
+                    pvc.status = None;
+                    pvc.spec.get_or_insert_default().volume_name = None;
+                }
+            });
         }
     }
 

@@ -13,6 +13,7 @@ use seinode_api::{
     conditions::{self as types, find},
 };
 
+pub(crate) use self::facts::POD_REFUSED;
 use crate::{decision::Act, observation::Observation, subject::Subject, text};
 
 /// Content of one condition.

@@ -13,6 +13,8 @@ use crate::{
 
 /// Key of the list of peers that a node keeps connections to.
 pub const PERSISTENT_PEERS: &str = "network.p2p.persistent_peers";
+/// Most names of overrides that are remembered: more than there are keys.
+const NAMES: usize = 1_000;
 
 /// The whole configuration, never an increment. The user's keys win over ours (W33).
 ///
@@ -33,6 +35,12 @@ fn with(intent: &Intent, peers: Option<(&str, String)>) -> Value {
     overrides.extend(peers);
     overrides.extend(intent.overrides.iter().map(|(key, value)| (key.as_str(), value.clone())));
     json!({ "mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides })
+}
+
+/// Names of the overrides in the configuration.
+pub(crate) fn names(intent: &Intent) -> Vec<String> {
+    let payload = with(intent, None);
+    payload["overrides"].as_object().into_iter().flat_map(|all| all.keys().cloned()).take(NAMES).collect()
 }
 
 /// Hash of the configuration, with the peers as they are written.

@@ -10,10 +10,14 @@ mod follow;
 mod guard;
 mod identity;
 mod init;
+mod platform;
+mod refusal;
 mod repair;
+mod restart;
 mod running;
 mod slot;
 mod standing;
+mod state_sync;
 mod turn;
 mod update;
 mod volume;
@@ -38,7 +42,7 @@ use crate::{
 #[must_use]
 pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> Decision {
     let mut next = status.clone();
-    let act = act(subject, &mut next, seen);
+    let act = refusal::look(subject, seen, act(subject, &mut next, seen));
     slot::give_back(subject, &mut next, seen);
     next.observed_generation = Some(subject.generation);
     if let Ok(intent) = &subject.intent {
@@ -53,6 +57,7 @@ pub fn decide(subject: &Subject, status: &SeiNodeStatus, seen: &Observation) -> 
 /// The rules of a node with a valid spec that nobody has suspended, in order of precedence.
 const RULES: &[Rule] = &[
     adoption::hand_over,
+    restart::note,
     standing::pause,
     adoption::take_up,
     init::fetch_imported_volume,

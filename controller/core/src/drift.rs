@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use seinode_api::{names, spec};
+use seinode_api::{SeiNodeStatus, names, spec, status::RestartStatus};
 use serde_json::{Value, json};
 
 use crate::{ids::Target, quantity::Quantity};
@@ -116,6 +116,12 @@ impl SpecHashes {
         }
         all
     }
+}
+
+/// The restart that was asked for and is not done: no drift of the spec, and brought by the same plan.
+#[must_use]
+pub fn pending_restart(status: &SeiNodeStatus) -> Option<&RestartStatus> {
+    status.restart.as_ref().filter(|record| record.requested != record.done)
 }
 
 /// One part of a spec in its normal form: what means the same is the same.

@@ -74,6 +74,7 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
         .flat_map(|(manager, fields)| fields.into_iter().map(move |field| (manager.clone(), field)));
     let changed = changed.filter(|(_, field)| {
         is_of_concern(&field.path)
+            && !is_restart(&field.path)
             && !is_port_of_theirs(live, rendered, field)
             && !covers(&ours, &field.path)
             && find(rendered, &field.path) != Some(&field.value)
@@ -97,6 +98,25 @@ pub fn of(object: &'static str, live: &Value, rendered: &Value) -> Vec<Edit> {
         }
     }
     edits
+}
+
+/// True if a path is that of the annotation by which `kubectl rollout restart` asks for a restart: it is a request, and no edit.
+fn is_restart(path: &[String]) -> bool {
+    let way = ["f:spec", "f:template", "f:metadata", "f:annotations"];
+    let last = path.split_last().filter(|(_, above)| above.iter().eq(&way));
+    last.and_then(|(last, _)| last.strip_prefix("f:")) == Some(names::RESTARTED_AT_ANNOTATION)
+}
+
+/// The rendered StatefulSet with the time at which somebody asked for a restart by `kubectl rollout restart`.
+#[must_use]
+pub fn restarted(mut rendered: Value, at: Option<&str>) -> Value {
+    if let Some(at) = at
+        && let Some(template) = rendered.pointer_mut("/spec/template/metadata/annotations")
+        && let Some(annotations) = template.as_object_mut()
+    {
+        annotations.insert(names::RESTARTED_AT_ANNOTATION.to_owned(), at.into());
+    }
+    rendered
 }
 
 /// True if a path is about the owner of a child: children of earlier versions lack some of it.
@@ -166,6 +186,7 @@ pub fn foreign(live: &Value, left: &[Edit]) -> Vec<String> {
                 | ["f:spec", "f:ordinals", ..]
         ) && !covers(&ours, &field.path)
             && !is_left(&field.path)
+            && !is_restart(&field.path)
     };
     let fields = others.into_values().flatten().filter(is_foreign);
     let all: BTreeMap<Path, Vec<String>> = fields.map(|field| (field.path, field.place)).collect();

@@ -9,7 +9,7 @@ use crate::{
     effect::Outcome,
     ids::TaskId,
     node::{Deletion, LegacyFinalizer, Owner},
-    observation::{Observation, OwnId, ServiceView, StatefulSetView},
+    observation::{Observation, OwnId, REPORT_AGAIN, ServiceView, StatefulSetView},
     plan::{Chances, Plan, PlanKind, PlanPhase},
     query::Fetched,
     repairs,
@@ -17,6 +17,7 @@ use crate::{
     subject::Subject,
     task::Progress,
     task_type::{By, TaskType},
+    time::after,
 };
 
 /// Folds a fetched fact into the observation.
@@ -44,6 +45,11 @@ pub fn fold_fetched(seen: &mut Observation, fetched: Fetched) {
             seen.live_service = Some(live);
         }
         Fetched::Data(check) => seen.data = Some(check),
+        Fetched::BindingMode(mode) => seen.binding_mode = Some(mode),
+        Fetched::PodRefusal(report) => {
+            seen.pod_refusal = Some(report);
+            seen.pod_refusal_due = Some(after(seen.now, REPORT_AGAIN));
+        }
         Fetched::LeftBehind(estate) => seen.left_behind = Some(estate),
         Fetched::Failed(failure) => seen.failed_request = Some(failure),
     }
@@ -225,6 +231,7 @@ fn configured(subject: &Subject, status: &mut SeiNodeStatus, seen: &Observation,
     configuration::note_peers(given, &seen.peers);
     if task == TaskType::ConfigApply {
         given.config = Some(configuration::hash(intent));
+        given.overrides = configuration::names(intent);
         given.peers_failed = None;
     }
 }

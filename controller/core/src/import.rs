@@ -11,6 +11,7 @@ use crate::{
     intent::{Intent, Mode},
     platform::Platform,
     quantity::{BadQuantity, Quantity},
+    storage::{self, BindingMode},
 };
 
 /// Finding about an imported volume.
@@ -18,6 +19,11 @@ use crate::{
 pub enum ImportFinding {
     /// It may be used.
     Ready {
+        /// UID of the PVC.
+        uid: String,
+    },
+    /// It may be mounted: it is bound when its pod is scheduled, and judged then.
+    Waits {
         /// UID of the PVC.
         uid: String,
     },
@@ -75,6 +81,17 @@ pub fn judge(
     }
 }
 
+/// A PVC that waits for its first consumer, such as one that is restored from a VolumeSnapshot; `None` for any other, which
+/// [`judge`] is for.
+#[must_use]
+pub fn waits(name: &str, pvc: &PersistentVolumeClaim, mode: BindingMode) -> Option<ImportFinding> {
+    let claim = Claim { name, pvc };
+    let is_pending = mode == BindingMode::WaitForFirstConsumer && storage::pending_class(pvc).is_some();
+    let sound = claim.stays().and_then(|()| claim.is_nobodys()).and_then(|()| claim.can_be_mounted());
+    let uid = pvc.metadata.uid.clone().unwrap_or_default();
+    (is_pending && sound.is_ok()).then_some(ImportFinding::Waits { uid })
+}
+
 /// The PVC that is judged.
 struct Claim<'a> {
     name: &'a str,
@@ -115,8 +132,7 @@ impl Claim<'_> {
             }
             phase => {
                 let rule = format!("has phase {}, and must be Bound", phase.unwrap_or("(none)"));
-                let remedy = "kubectl describe pvc says what the binding waits for; a storage class with \
-                              WaitForFirstConsumer waits for a pod, so name the PV in spec.volumeName";
+                let remedy = "kubectl describe pvc says what the binding waits for";
                 Err(self.not_ready(&rule, remedy))
             }
         }

@@ -49,6 +49,7 @@ pub mod render;
 mod repairs;
 pub mod retention;
 pub mod sidecar;
+pub mod storage;
 pub mod subject;
 pub mod task;
 pub mod task_type;

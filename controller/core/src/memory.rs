@@ -7,6 +7,7 @@ mod backoff;
 mod burst;
 mod flaps;
 mod key_findings;
+mod missing_pod;
 mod own_id;
 mod own_writes;
 mod sidecar;
@@ -18,18 +19,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use kube::ResourceExt;
 use seinode_api::SeiNode;
 
-pub(crate) use self::sidecar::probe;
 pub use self::{
     backoff::Retries,
     burst::Burst,
     flaps::Flaps,
     key_findings::{KeyFindings, StrayKeys},
     own_id::NodeIdAnswer,
+    missing_pod::MissingPod,
     own_writes::OwnWrites,
     sidecar::{Incarnation, Probing, Sidecar},
     slots::{Asker, BadShare, Census, Group, Held, RolloutPolicy, Share, Slots},
     status_writes::StatusWrites,
 };
+pub(crate) use self::{missing_pod::Told, sidecar::probe};
 use crate::{
     node::{NodeName, NodeRef},
     rate::{Monotonic, Now},
@@ -65,6 +67,8 @@ pub struct NodeMemory {
     pub keys: KeyFindings,
     /// Last answer of its sidecar about its node id.
     pub node_id: NodeIdAnswer,
+    /// Its pod, while it is missing.
+    pub missing_pod: Option<MissingPod>,
     /// Fruitless retries in a row.
     pub retries: Retries,
     /// Last answer of its sidecar; absent while nobody probes it.

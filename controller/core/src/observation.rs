@@ -6,6 +6,7 @@ mod children;
 #[cfg(test)]
 pub(crate) mod examples;
 mod pod;
+mod pod_refusal;
 mod rivals;
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,13 @@ use seinode_api::{names, status::SidecarStatus};
 pub use children::{
     Binding, DataCheck, Mark, OwnerRef, Serves, ServiceView, StatefulSetView, Strategy, Volume,
 };
+pub(crate) use pod::UNSCHEDULABLE;
 pub use pod::{
     Container, DATA, Halt, KEY_COPY, KeySource, Pod, Run, SEID, SIDECAR, SIGNING_KEY, Standing, Trouble,
 };
 pub(crate) use pod::{HANGS_AFTER, UNREADY_AFTER};
+pub(crate) use pod_refusal::REPORT_AGAIN;
+pub use pod_refusal::{FAILED_CREATE, PodRefusal};
 pub use rivals::RivalsOf;
 
 use crate::{
@@ -38,6 +42,7 @@ use crate::{
     platform::ResultExport,
     retention::RetentionPolicy,
     sidecar::{Answer, Health, RunningTask, TaskReport},
+    storage::BindingMode,
 };
 
 /// Observation of a node's world in one pass.
@@ -79,12 +84,20 @@ pub struct Observation {
     pub data: Option<DataCheck>,
     /// Children under the node's name that a SeiNode which is gone may have left, asked live in this pass.
     pub left_behind: Option<Estate>,
+    /// Last report of its controller on the pod that is missing.
+    pub pod_refusal: Option<PodRefusal>,
+    /// Time at which that report is due; `None` while no pod is missing.
+    pub pod_refusal_due: Option<Timestamp>,
     /// Slot for a rollout of this node, if one was asked for in this pass.
     pub slot: Option<Slot>,
     /// Time that `seid` has to be up behind an open gate before a rollout is over.
     pub settle: SignedDuration,
     /// Hashes of what would be rendered today.
     pub rendering: Option<Rendering>,
+    /// Hash of the bootstrap Job that would be rendered today.
+    pub job_rendering: Option<String>,
+    /// Binding mode of the storage class of the data PVC, read in this pass.
+    pub binding_mode: Option<BindingMode>,
     /// The sidecar flaps: its gate is not opened again before this time.
     pub mark_ready_at: Option<Timestamp>,
     /// Destination of replayers' results.
@@ -166,6 +179,8 @@ pub struct Job {
     pub deletion: Deletion,
     /// Target that the Job was made for.
     pub target: Option<String>,
+    /// Hash of what we rendered, if it says so.
+    pub template_hash: Option<String>,
     /// Progress of the Job.
     pub progress: JobProgress,
 }
@@ -233,9 +248,13 @@ impl Observation {
             live_service: None,
             data: None,
             left_behind: None,
+            pod_refusal: None,
+            pod_refusal_due: None,
             slot: None,
             settle: RolloutPolicy::SETTLE,
             rendering: None,
+            job_rendering: None,
+            binding_mode: None,
             mark_ready_at: None,
             export,
             retention: RetentionPolicy::default(),
@@ -256,7 +275,9 @@ impl Observation {
     pub(crate) fn volume_uid(&self, source: &VolumeSource) -> Option<&str> {
         match (source, &self.import) {
             (VolumeSource::Own, _) => self.volume.as_ref().map(|volume| volume.uid.as_str()),
-            (VolumeSource::Import(_), Some(ImportFinding::Ready { uid })) => Some(uid),
+            (VolumeSource::Import(_), Some(ImportFinding::Ready { uid } | ImportFinding::Waits { uid })) => {
+                Some(uid)
+            }
             (VolumeSource::Import(_), _) => None,
         }
     }
@@ -265,6 +286,13 @@ impl Observation {
     #[must_use]
     pub fn host(&self) -> Option<&Pod> {
         self.pod().or_else(|| self.bootstrap_pod())
+    }
+
+    /// True if the API server or the scheduler keeps the node's pod from running, as it is.
+    pub(crate) fn is_held_back(&self) -> bool {
+        let unschedulable =
+            |pod: &Pod| pod.never_ran() && pod.trouble(self.now).is_some_and(|it| it.reason == UNSCHEDULABLE);
+        self.refused().is_some() || self.host().is_some_and(unschedulable)
     }
 
     /// The pod of the bootstrap Job, as long as the Job runs.
@@ -330,6 +358,7 @@ impl Job {
             owner: node.owner_of(&job.metadata),
             deletion: Deletion::of(&job.metadata),
             target: annotations.and_then(|all| all.get(names::TARGET_ANNOTATION)).cloned(),
+            template_hash: annotations.and_then(|all| all.get(names::TEMPLATE_HASH_ANNOTATION)).cloned(),
             progress,
         }
     }

@@ -1,16 +1,18 @@
 //! Looks at a node's world through the watches. Sends no request and decides nothing.
 
+use jiff::SignedDuration;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     batch::v1 as batch,
     core::v1::{self as core, PersistentVolumeClaim, Service},
 };
-use seinode_api::{SeiNode, SeiNodeStatus, names};
+use seinode_api::{SeiNode, SeiNodeStatus, conditions, names};
 
 use crate::{
+    conditions::POD_REFUSED,
     exclusive::Rivals,
     intent::{Intent, VolumeSource},
-    memory::{Incarnation, Memory, NodeMemory},
+    memory::{Incarnation, Memory, MissingPod, NodeMemory, Told},
     node::NodeRef,
     observation::{Job, Observation, Pod, RivalsOf, ServiceView, StatefulSetView, Volume},
     plan::Plan,
@@ -19,6 +21,7 @@ use crate::{
     render,
     subject::Subject,
     task_type::TaskType,
+    time::after,
 };
 
 /// Reads one object.
@@ -73,9 +76,13 @@ pub(crate) fn observe(
     if let Some(pod) = seen.host() {
         seen.own_id = own.node_id.of(&pod.uid, now.monotonic);
     }
+    missing_pod(own, &mut seen, status, now);
     let Some(intent) = subject.readable() else { return seen };
     if seen.stateful_set.is_some() && subject.intent.is_ok() {
         seen.rendering = Some(render::rendering(node, intent, platform));
+    }
+    if seen.job.is_some() {
+        seen.job_rendering = render::bootstrap_hash(node, intent, platform);
     }
     if intent.key_secrets().is_some() || matches!(intent.volume, VolumeSource::Import(_)) {
         seen.rivals = rivals(memory, view, node, seen.stateful_set.as_ref());
@@ -130,6 +137,24 @@ fn gate(
     let pod = seen.pod()?;
     let sidecar = own.sidecar.as_ref()?;
     (sidecar.incarnation == Incarnation::of(pod)).then(|| sidecar.answer.clone()).flatten()
+}
+
+/// The pod that is missing, if there is one, and what is known about it.
+fn missing_pod(own: &mut NodeMemory, seen: &mut Observation, status: &SeiNodeStatus, now: Now) {
+    let Some(controller) = seen.podless() else {
+        own.missing_pod = None;
+        return;
+    };
+    let told = match conditions::find(&status.conditions, conditions::READY) {
+        Some(ready) if ready.reason == POD_REFUSED => Told::Before,
+        _ => Told::Not,
+    };
+    let known = own.missing_pod.take().filter(|pod| pod.is_of(controller));
+    let pod =
+        own.missing_pod.insert(known.unwrap_or_else(|| MissingPod::of(controller, told, now.monotonic)));
+    seen.pod_refusal.clone_from(&pod.report);
+    let due = SignedDuration::try_from(pod.due.since(now.monotonic)).unwrap_or(SignedDuration::MAX);
+    seen.pod_refusal_due = Some(after(now.wall, due));
 }
 
 /// Everybody else, as far as the watches know, and never older than what we ourselves wrote last.

@@ -208,6 +208,11 @@ impl Plan {
         self.tasks.iter().any(|task| task.kind == kind && task.progress == Progress::Complete)
     }
 
+    /// True if a task of the plan was begun, or may have been.
+    pub(crate) fn has_reached(&self, kind: TaskType) -> bool {
+        self.has_done(kind) || self.current().is_some_and(|task| task.kind == kind)
+    }
+
     /// Marks the current task as handed over: the sidecar was found at work on it.
     pub(crate) fn found_current(&mut self, now: Timestamp) {
         if let Some(task) = self.current_mut() {

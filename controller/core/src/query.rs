@@ -7,8 +7,9 @@ use crate::{
     ids::TaskId,
     import::ImportFinding,
     node::NodeId,
-    observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Pod},
+    observation::{DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Pod, PodRefusal},
     sidecar::{Answer, Health, RunningTask, TaskReport},
+    storage::BindingMode,
 };
 
 /// A fact to fetch. Fetching changes nothing.
@@ -38,6 +39,10 @@ pub enum Query {
     Service,
     /// State of the data PVC, live.
     Data,
+    /// Binding mode of this storage class.
+    BindingMode(String),
+    /// Report of the controller of this UID on the pod that it is to make.
+    PodRefusal(String),
     /// Children under the node's name, live, that may have been left by the SeiNode of this UID.
     LeftBehind(String),
 }
@@ -69,6 +74,10 @@ pub enum Fetched {
     Service(LiveService),
     /// The data PVC.
     Data(DataCheck),
+    /// The binding mode.
+    BindingMode(BindingMode),
+    /// The controller's report.
+    PodRefusal(PodRefusal),
     /// The children, and everybody who may own or use them.
     LeftBehind(Estate),
     /// The API server did not answer.

@@ -172,6 +172,11 @@ impl Reconcile {
             Fetched::NodeId(pod, answer) => {
                 env.memory.node(node).node_id.note(pod, answer, env.now.monotonic);
             }
+            Fetched::PodRefusal(report) => {
+                if let Some(pod) = &mut env.memory.node(node).missing_pod {
+                    pod.note(report.clone(), env.now.monotonic);
+                }
+            }
             Fetched::Rivals(_, rivals) => env.memory.stray_keys.note(&rivals.strays, env.now),
             _ => {}
         }

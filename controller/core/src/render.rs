@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seinode_api::names;
 
-pub use bootstrap::{bootstrap_job, bootstrap_service};
+pub use bootstrap::{bootstrap_hash, bootstrap_job, bootstrap_service};
 pub use service::service;
 pub use volume::volume;
 pub use workload::{rendering, stateful_set};

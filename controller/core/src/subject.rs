@@ -27,6 +27,8 @@ pub struct Subject {
     pub suspension: Suspension,
     /// The value of annotation `sei.io/retry`.
     pub retry: Option<String>,
+    /// The value of annotation `sei.io/restart`.
+    pub restart: Option<String>,
     /// The value of annotation `sei.io/recreate-volume`.
     pub recreate: Option<String>,
     /// The value of annotation `sei.io/adopt`: the UID of a SeiNode that is gone.
@@ -90,6 +92,7 @@ impl Subject {
                 _ => Suspension::Off,
             },
             retry: annotation(names::RETRY_ANNOTATION).cloned(),
+            restart: annotation(names::RESTART_ANNOTATION).filter(|value| !value.is_empty()).cloned(),
             recreate: annotation(names::RECREATE_VOLUME_ANNOTATION).cloned(),
             adopt: annotation(names::ADOPT_ANNOTATION).filter(|uid| !uid.is_empty()).cloned(),
             data_volume: DataVolume::of(&object.spec),

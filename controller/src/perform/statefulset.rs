@@ -42,6 +42,7 @@ pub(super) async fn apply(
     let wanted = edits::without(rendered.clone(), left);
     // The rest holds nothing that others could put in its place.
     let whole = edits::grafted(rendered, left);
+    let whole = edits::restarted(whole, set.and_then(|set| set.restarted_at.as_deref()));
     let parts = ["/spec/template", "/spec/updateStrategy"]
         .map(|part| (part, whole.pointer(part).cloned().unwrap_or_default()));
     let replace = async |version: &str| {

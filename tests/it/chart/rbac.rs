@@ -81,6 +81,7 @@ async fn of_a_release(kit: &Kit, owners: Owners, more: Value) {
     signs(&ns).await;
     bootstraps(&ns).await;
     imports(&ns).await;
+    refused(&ns).await;
     adopted(&ns).await;
     another_authority(&release, &operator).await;
     told_again(&ns, lost).await;
@@ -198,6 +199,16 @@ async fn imports(ns: &Namespace) {
     ns.bound_pvc("brought", "2000Gi").await;
     ns.full_node("imp", "  dataVolume: {import: {pvcName: brought}}\n").await;
     ns.running("imp").await;
+}
+
+/// A pod that cannot be made: the events of its StatefulSet are read.
+async fn refused(ns: &Namespace) {
+    ns.enforce(Some("restricted")).await;
+    ns.full_node("no", "").await;
+    ns.reports("no", ("Ready", "False", "PodRefused"), &[]).await;
+    ns.enforce(None).await;
+    ns.delete::<SeiNode>("no", PropagationPolicy::Background).await;
+    ns.gone::<SeiNode>("no").await;
 }
 
 /// A node of the original operator, whose finalizer is taken off; and a volume that is let loose.

@@ -49,6 +49,7 @@ const REASONS: [&str; 10] = [
 async fn original(ns: &Namespace, strategy: &str) -> Value {
     let left = children(&ns.full_node("n0", "").await, strategy);
     leave(ns, &left).await;
+    opened(ns, &left).await;
     left
 }
 
@@ -65,6 +66,7 @@ async fn original_signer(ns: &Namespace) {
         pod["containers"][0]["volumeMounts"].as_array_mut().unwrap().push(mount);
     }
     leave(ns, &left).await;
+    opened(ns, &left).await;
 }
 
 /// What the original operator makes of a node, and leaves in its status.
@@ -83,12 +85,20 @@ async fn leave(ns: &Namespace, left: &Value) {
     ns.apply_as::<StatefulSet>("seinode-controller", "n0", left["set"].clone()).await;
     ns.apply_as::<Service>("seinode-controller", "n0", left["service"].clone()).await;
     ns.pod_runs("n0", V1).await;
-    let sidecar = ns.sidecar("n0");
-    sidecar.until(DEADLINE, sidecar_sim::Node::is_up).await.unwrap();
-    let tasks = format!("{}/v0/tasks", ns.world.sidecars.url(&ns.name, "n0"));
-    reqwest::Client::new().post(tasks).json(&json!({"type": "mark-ready"})).send().await.unwrap();
-    sidecar.until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
+    ns.sidecar("n0").until(DEADLINE, sidecar_sim::Node::is_up).await.unwrap();
+}
+
+/// Opens the gate, and writes the status of a node that runs.
+async fn opened(ns: &Namespace, left: &Value) {
+    submit(ns, json!({"type": "mark-ready"})).await;
+    ns.sidecar("n0").until(DEADLINE, sidecar_sim::Node::is_ready).await.unwrap();
     write_status(ns, &left["status"]).await;
+}
+
+/// Gives the sidecar a task, as the original operator does.
+async fn submit(ns: &Namespace, task: Value) {
+    let tasks = format!("{}/v0/tasks", ns.world.sidecars.url(&ns.name, "n0"));
+    reqwest::Client::new().post(tasks).json(&task).send().await.unwrap();
 }
 
 async fn write_status(ns: &Namespace, status: &Value) {
@@ -257,4 +267,29 @@ async fn an_adopted_signer_that_restarts_on_a_new_key_is_unknown(kit: Arc<Kit>) 
     ns.reports("n0", ("SidecarReady", "False", "NotReady"), &[]).await;
     ns.retry("n0", "somebody tries").await;
     assert_eq!((opened(), ns.pod_uid("n0").await), (before, pod));
+}
+
+/// The earlier operator was restoring a snapshot, which takes hours: that goes on in its pod.
+#[scenario]
+async fn a_node_that_was_being_brought_up_goes_on_in_its_pod(kit: Arc<Kit>) {
+    let ns = kit.namespace().await;
+    let sidecar = ns.sidecar("n0");
+    sidecar.behaviour().hold(TaskType::SnapshotRestore);
+    let node = ns.full_node("n0", "").await;
+    let peers = ["3f6c1d0a9b2e4f5867a1b2c3d4e5f60718293a4b@sentry.example.com:26656"];
+    let restored = json!({"snapshot": {"s3": {"targetHeight": 7}}});
+    let sources = json!([{"static": {"addresses": peers}}]);
+    ns.patch("n0", json!({"spec": {"fullNode": restored, "peers": sources}})).await;
+    leave(&ns, &children(&node, ON_DELETE)).await;
+    let restore = json!({"type": "snapshot-restore", "params": {"targetHeight": 7}});
+    submit(&ns, restore).await;
+    let plan = json!({"id": "theirs", "phase": "Active", "tasks": [{"type": "snapshot-restore", "id": "x"}]});
+    write_status(&ns, &json!({"phase": "Initializing", "plan": plan})).await;
+    let before = ns.pod_uid("n0").await;
+
+    let _operator = ns.operator();
+    ns.reports("n0", ("Ready", "False", "Initializing"), &["at work on snapshot-restore"]).await;
+    sidecar.behaviour().release(TaskType::SnapshotRestore);
+    ns.running("n0").await;
+    assert_eq!(ns.pod_uid("n0").await, before, "its pod was replaced");
 }

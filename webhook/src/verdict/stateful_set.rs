@@ -1,6 +1,7 @@
 //! Verdicts on the StatefulSets of nodes, which are recognised by `guard::node_of`.
 
 mod mutate;
+mod restart;
 mod set;
 
 use seinode_core::edits;
@@ -80,6 +81,8 @@ fn reverted(old: &Set<'_>, new: &Set<'_>, node: &str) -> Option<String> {
     let names = edits::REVERTED;
     let (before, after) = (old.spec.members(names), new.spec.members(names));
     let edited = names.iter().zip(before.iter().zip(&after)).filter(|(_, (before, after))| before != after);
+    let edited =
+        edited.filter(|(name, (before, after))| **name != "template" || !restart::only(**before, **after));
     let edited = edited.map(|(name, _)| *name).filter(|name| !["replicas", "updateStrategy"].contains(name));
     let edited: Vec<_> = edited.map(|name| format!("spec.{name}")).collect();
     (!edited.is_empty()).then(|| {

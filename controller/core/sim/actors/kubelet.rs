@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Deed, workloads};
 use crate::{
+    api_server,
     objects::{Key, Kind, Object, PodFacts},
     sidecars::Farewell,
     world::World,
@@ -86,6 +87,7 @@ pub fn start(world: &mut World, key: &Key) {
     let Some(object) = world.api.get(key).cloned() else { return };
     let Some(pod) = object.pod() else { return };
     let Some((volume, _)) = volume(world, key, pod) else { return };
+    bind_volume(world, key, pod);
     if !can_be_pulled(pod) {
         world.say(|| format!("{key} cannot start: an image is not there"));
         let waiting = ContainerStateWaiting { reason: Some("ImagePullBackOff".into()), message: None };
@@ -102,6 +104,18 @@ pub fn start(world: &mut World, key: &Key) {
     world.say(|| format!("{key} starts, with its gate shut"));
     world.sidecars.start(object.uid(), &volume);
     run(world, key, &object);
+}
+
+/// The scheduler chooses a machine: a PVC that has waited for it is bound.
+fn bind_volume(world: &mut World, key: &Key, pod: &Pod) {
+    let Some(claim) = pod.claim() else { return };
+    world.api.update(&key.beside(Kind::Volume, claim), |volume| {
+        if let Object::Volume(pvc) = volume
+            && pvc.status.is_none()
+        {
+            api_server::bind(pvc);
+        }
+    });
 }
 
 /// The containers of a pod run from the beginning: the key is copied, the sidecar and `seid` start.

@@ -59,7 +59,8 @@ fn on_pods(world: &World, object: &Rc<Object>) -> Option<Deed> {
     (0..MOST_PODS).find_map(|ordinal| {
         let name = pod_name(&key, ordinal);
         let Some(pod) = world.api.get(&key.beside(Kind::Pod, &name)) else {
-            return (ordinal < wanted).then(|| Deed::MakePod(key.clone(), ordinal));
+            return (ordinal < wanted && !is_refused(world, object))
+                .then(|| Deed::MakePod(key.clone(), ordinal));
         };
         if pod.controller().is_none() && !pod.is_going() {
             return Some(Deed::AdoptPod(key.clone(), ordinal));
@@ -91,7 +92,12 @@ fn for_job(world: &World, object: &Rc<Object>) -> Option<Deed> {
     }
     let waits_for_the_last = spec.pod_replacement_policy.as_deref() == Some("Failed");
     let free = active.is_none() && (pods.is_empty() || !waits_for_the_last);
-    free.then(|| Deed::MakePod(object.key(), 0))
+    (free && !is_refused(world, object)).then(|| Deed::MakePod(object.key(), 0))
+}
+
+/// True if the API server refuses the pod that a controller would make.
+pub fn is_refused(world: &World, controller: &Object) -> bool {
+    controller.node_key().is_some_and(|node| world.refusing.contains(&node))
 }
 
 /// The controller sees a set as it is now, and names the revision of its template.

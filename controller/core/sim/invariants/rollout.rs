@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use seinode_api::{SeiNodeStatus, names};
 use seinode_core::{
+    drift,
     effect::{Effect, Replicas, Submission},
     intent::{Activity, ModeName},
     memory::{RolloutPolicy, Share},
@@ -36,7 +37,7 @@ pub fn touches(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
             let pod =
                 pod.filter(|pod| pod.uid() == uid && pod.meta().resource_version.as_ref() == Some(version));
             let Some(pod) = pod else { return Ok(()) };
-            if is_present(world, touch.node, pod) {
+            if is_present(world, touch.node, pod) && !is_to_be_restarted(touch, uid) {
                 let message = format!("{} of revision {:?}", pod.key(), pod.label(REVISION));
                 return broken("a pod of the present revision is never deleted by us", message);
             }
@@ -83,6 +84,11 @@ fn is_present(world: &World, node: &Key, pod: &Object) -> bool {
         })
 }
 
+/// True if a person has asked for another pod in the place of this one.
+fn is_to_be_restarted(touch: &Touch<'_>, uid: &str) -> bool {
+    drift::pending_restart(touch.status).is_some_and(|record| record.pod.as_deref() == Some(uid))
+}
+
 /// True if the set is what the spec asks for now, whoever has stored that it is.
 fn is_as_rendered(world: &World, touch: &Touch<'_>) -> bool {
     let Ok(intent) = &touch.subject.intent else { return false };
@@ -99,7 +105,8 @@ fn keeps_its_data(world: &World, touch: &Touch<'_>) -> Result<(), Violation> {
     // A person gave the data of this very volume up.
     let lost = touch.status.data_volume.as_ref().map(|volume| &volume.uid);
     let given_up = lost.is_some() && touch.subject.recreate.as_ref() == lost && world.api.get(&key).is_none();
-    if stays || given_up || touch.seen.data == Some(DataCheck::Safe) {
+    let never_ran = touch.seen.pods.iter().all(|pod| pod.machine.is_none() && pod.ip.is_none());
+    if stays || given_up || never_ran || touch.seen.data == Some(DataCheck::Safe) {
         return Ok(());
     }
     broken("no pod goes while its volume would go with it", format!("{:?} and {key}", touch.effect))
@@ -160,7 +167,8 @@ fn submits(world: &World, touch: &Touch<'_>, submission: &Submission) -> Result<
     let awaited = later.filter(|task| task.kind.by() != By::Background && task.kind != TaskType::ObserveSeid);
     let awaited = awaited.count();
     let opens = submission.task == TaskType::MarkReady;
-    if opens && awaited > 0 && is_as_rendered(world, touch) && is_present(world, touch.node, pod) {
+    let is_present = is_present(world, touch.node, pod) && !is_to_be_restarted(touch, &seen.uid);
+    if opens && awaited > 0 && is_as_rendered(world, touch) && is_present {
         return broken(
             "a pod of the target revision gets mark-ready after all that changes it",
             touch.node.to_string(),

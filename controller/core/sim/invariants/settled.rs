@@ -5,6 +5,8 @@ mod keys;
 mod peers;
 mod rollout;
 
+use std::rc::Rc;
+
 use seinode_api::conditions::find;
 use seinode_api::{SeiNode, SeiNodeStatus, names, status::Phase};
 use seinode_core::{
@@ -19,7 +21,7 @@ use seinode_core::{
 
 use super::{Violation, brief};
 use crate::{
-    actors::BAD,
+    actors::{self, BAD},
     objects::{Key, Kind, Object, PodFacts},
     world::World,
 };
@@ -85,6 +87,11 @@ impl Rested<'_> {
         }
         self.says("Paused", "False", "NotPaused")?;
         self.facts(intent)?;
+        if self.is_refused() {
+            self.says("Ready", "False", "PodRefused")?;
+            self.says_word("Ready", "exceeded quota")?;
+            return self.says("Stalled", "True", "PodRefused");
+        }
         if self.has_another_key(intent)? {
             return Ok(());
         }
@@ -162,6 +169,28 @@ impl Rested<'_> {
         let Some(volume) = self.world.api.get(&self.key.beside(Kind::Volume, &name)) else { return Ok(()) };
         let kept = !volume.is_controlled_by(&self.subject.node.uid);
         self.is("VolumeRetained tells the truth", retained.is_none_or(|retained| retained == kept))
+    }
+
+    /// True if the node's pod is missing because the API server refuses it.
+    fn is_refused(&self) -> bool {
+        let ours = |kind, name: &str| {
+            let found = self.world.api.get(&self.key.beside(kind, name));
+            found.filter(|it| it.is_controlled_by(&self.subject.node.uid) && !it.is_going())
+        };
+        let pods =
+            |owner: &Object| self.world.api.list(Kind::Pod).any(|pod| pod.is_controlled_by(owner.uid()));
+        let job = ours(Kind::Job, &names::bootstrap_job(&self.key.name));
+        let runs = |job: &&Rc<Object>| {
+            job.job().is_some_and(|job| {
+                !actors::is_finished(job) && job.spec.as_ref().is_some_and(|spec| spec.suspend != Some(true))
+            })
+        };
+        let set = ours(Kind::Set, &self.key.name);
+        let asks = |set: &&Rc<Object>| {
+            set.set().and_then(|set| set.spec.as_ref()?.replicas).is_some_and(|replicas| replicas > 0)
+        };
+        let controller = job.filter(runs).or_else(|| set.filter(asks));
+        controller.is_some_and(|it| actors::is_refused(self.world, it) && !pods(it) && self.pod().is_none())
     }
 
     /// A StatefulSet of the node's name that a predecessor has left.

@@ -11,12 +11,13 @@ use seinode_core::{
     keys::{Digest, Finding, Fingerprint, SigningKey},
     node::NodeId,
     observation::{
-        DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, Pod, RivalsOf, ServiceView,
-        StatefulSetView,
+        DataCheck, Job, KeyCheck, LiveService, LiveStatefulSet, Observation, Pod, PodRefusal, RivalsOf,
+        ServiceView, StatefulSetView,
     },
     query::{Fetched, Query},
     render,
     sidecar::Unreachable,
+    storage::BindingMode,
     subject::Subject,
 };
 
@@ -59,6 +60,10 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
         Query::Import => {
             let name = intent.data_volume(node);
             let claim = world.api.get(&here(Kind::Volume, &name)).and_then(|it| it.volume());
+            let late = claim.and_then(|pvc| import::waits(&name, pvc, binding_mode(world)));
+            if let Some(waits) = late {
+                return Fetched::Import(waits);
+            }
             let volume = claim.map(persistent_volume);
             let settings = platform::settings();
             let least = import::least_size(intent, &settings);
@@ -93,6 +98,15 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
             let claim = world.api.get(&here(Kind::Volume, &intent.data_volume(node)));
             Fetched::Data(DataCheck::of(claim.and_then(|it| it.volume())))
         }
+        Query::BindingMode(_) => Fetched::BindingMode(binding_mode(world)),
+        Query::PodRefusal(controller) => {
+            let mut all = world.api.list(Kind::Set).chain(world.api.list(Kind::Job));
+            let refuses = all.any(|it| it.uid() == controller && actors::is_refused(world, it));
+            Fetched::PodRefusal(match refuses {
+                true => PodRefusal::Refused("exceeded quota".into()),
+                false => PodRefusal::NotReported,
+            })
+        }
         Query::LeftBehind(from) => {
             let children = [Child::StatefulSet, Child::Service, Child::Volume].into_iter().zip([
                 Kind::Set,
@@ -111,6 +125,13 @@ pub fn fetch(world: &mut World, subject: &Subject, seen: &Observation, query: &Q
             let job = world.api.get(&here(Kind::Job, &names::bootstrap_job(&node.name)));
             Fetched::Job(job.and_then(|job| job.job()).map(|job| Job::of(node, job)))
         }
+    }
+}
+
+fn binding_mode(world: &World) -> BindingMode {
+    match world.api.late_binding {
+        true => BindingMode::WaitForFirstConsumer,
+        false => BindingMode::Immediate,
     }
 }
 

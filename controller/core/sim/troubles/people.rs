@@ -7,6 +7,7 @@ use k8s_openapi::{
 use seinode_api::{
     names,
     spec::{self, SeiNodeSpec},
+    status::Phase,
 };
 use seinode_core::observation::SEID;
 
@@ -75,6 +76,8 @@ pub enum Hand {
     Label,
     /// The Service's selector.
     Service,
+    /// The annotation that `kubectl rollout restart` sets.
+    Restart,
 }
 
 /// The field manager of people.
@@ -105,6 +108,18 @@ impl Hand {
                 });
                 return;
             }
+            Self::Restart => {
+                expect_restart(world, node);
+                let value = world.api.version().to_string();
+                world.api.edit(&set, "kubectl-rollout", |set| {
+                    let Object::Set(set) = set else { return };
+                    let template = &mut set.spec.get_or_insert_default().template;
+                    let annotations =
+                        template.metadata.get_or_insert_default().annotations.get_or_insert_default();
+                    annotations.insert(names::RESTARTED_AT_ANNOTATION.into(), value.clone());
+                });
+                return;
+            }
             Self::Template | Self::Strategy | Self::Replicas(_) => {}
         }
         let version = world.api.version();
@@ -123,7 +138,7 @@ impl Hand {
             Self::Replicas(0) if replicas.unwrap_or(1) > 0 => drop(people.stopped.insert(node.clone())),
             // They have undone their stop themselves.
             Self::Replicas(_) => drop(people.stopped.remove(node)),
-            Self::Template | Self::Strategy | Self::Label | Self::Service => {}
+            Self::Template | Self::Strategy | Self::Label | Self::Service | Self::Restart => {}
         }
     }
 
@@ -141,7 +156,20 @@ impl Hand {
                     Some(RollingUpdateStatefulSetStrategy { partition: Some(0), max_unavailable });
             }
             Self::Replicas(count) => spec.replicas = Some(count),
-            Self::Label | Self::Service => {}
+            Self::Label | Self::Service | Self::Restart => {}
         }
+    }
+}
+
+/// A node that is up, and that the operator knows, is to get another pod.
+pub fn expect_restart(world: &mut World, node: &Key) {
+    let object = world.api.get(node).filter(|object| {
+        let status = object.node().and_then(|node| node.status.as_ref());
+        status.is_some_and(|status| status.phase == Some(Phase::Running) && status.restart.is_some())
+    });
+    let pod = world.api.get(&node.beside(Kind::Pod, &format!("{}-0", node.name)));
+    if let (Some(object), Some(pod)) = (object, pod) {
+        let expected = (object.uid().to_owned(), pod.uid().to_owned());
+        world.ledger.people.restarted.insert(node.clone(), expected);
     }
 }

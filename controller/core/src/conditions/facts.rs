@@ -12,6 +12,8 @@ mod why_not;
 
 use seinode_api::{SeiNodeStatus, conditions as types, names, status::Phase};
 
+pub(crate) use self::serving::POD_REFUSED;
+
 use super::{Told, Truth, Verdict};
 use crate::{
     decision::Rest,

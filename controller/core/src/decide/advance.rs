@@ -5,10 +5,11 @@ use seinode_api::{
     status::{BackgroundStatus, BootstrapStatus, Phase},
 };
 
-use super::{repair, slot, turn::Turn, writers};
+use super::{platform, repair, restart, slot, state_sync, turn::Turn, writers};
 use crate::{
     children, configuration,
     decision::Act,
+    drift,
     effect::Effect,
     exclusive::{self, Claim},
     intent::Intent,
@@ -55,6 +56,7 @@ fn take(turn: &mut Turn<'_>, plan: &mut Plan, step: Step) -> Option<Act> {
     match step {
         Step::Done if kind == Some(TaskType::AwaitBootstrapComplete) => {
             turn.next.bootstrap = Some(bootstrapped(turn.intent, turn.seen));
+            state_sync::done(turn.next);
             plan.complete_current();
             // Stored before the Job is removed: afterwards nobody could tell that it was a success (W7).
             return Some(store(turn, plan));
@@ -118,6 +120,11 @@ fn peers_can_wait(plan: &Plan) -> bool {
     })
 }
 
+/// UID of the pod that a requested restart replaces.
+fn restarts(next: &SeiNodeStatus) -> Option<&str> {
+    drift::pending_restart(next)?.pod.as_deref()
+}
+
 fn store(turn: &mut Turn<'_>, plan: &Plan) -> Act {
     turn.next.plan = Some(plan.write(None));
     Act::Store
@@ -125,7 +132,7 @@ fn store(turn: &mut Turn<'_>, plan: &Plan) -> Act {
 
 /// Keeps what the plan has made as the plan made it; a pod that was made from an earlier revision meanwhile goes too.
 fn keep_up(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
-    if let Some(act) = open_before_replacing(turn, plan) {
+    if let Some(act) = open_before_replacing(turn, plan).or_else(|| platform::follow(turn, plan)) {
         return Some(act);
     }
     let has_made = |kind| !plan.tasks.iter().any(|task| task.kind == kind) || plan.has_done(kind);
@@ -141,7 +148,9 @@ fn keep_up(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
         return Some(store(turn, plan));
     }
     let applied = children::recorded_set(turn.next);
-    if plan.has_done(TaskType::ReplacePod) && rollout::outdated(applied, turn.seen).is_some() {
+    if plan.has_done(TaskType::ReplacePod)
+        && rollout::outdated(applied, restarts(turn.next), turn.seen).is_some()
+    {
         plan.back_to(TaskType::ReplacePod);
     }
     None
@@ -155,7 +164,8 @@ fn open_before_replacing(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
     let applied = children::recorded_set(turn.next);
     // Once the new revision is applied, only a pod that is known to be of another one is sure to be replaced.
-    let stays = plan.has_done(TaskType::ApplyStatefulset) && rollout::outdated(applied, turn.seen).is_none();
+    let outdated = rollout::outdated(applied, restarts(turn.next), turn.seen);
+    let stays = plan.has_done(TaskType::ApplyStatefulset) && outdated.is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
     let proven = turn.seen.proven_pod(turn.next.sidecar.as_ref());
     let proven = proven.is_some_and(|pod| task::keys::may_be_opened(pod, turn.intent));
@@ -177,7 +187,8 @@ fn step(turn: &Turn<'_>, plan: &Plan, task: &Task) -> Step {
                 // A node that was up waits for nobody.
                 PlanKind::MarkReady | PlanKind::Resubmit | PlanKind::NodeUpdate => None,
             };
-            writers::before(plan, task, turn.seen).or(peers).unwrap_or(Step::Do(Effect::Submit(submission)))
+            let first = writers::before(turn.intent, plan, task, turn.seen).or(peers);
+            first.unwrap_or_else(|| state_sync::kept(turn, submission))
         }
         step => step,
     };
@@ -203,7 +214,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         {
             Step::Done
         }
-        TaskType::ReplacePod => rollout::replace_pod(applied, seen),
+        TaskType::ReplacePod => rollout::replace_pod(applied, restarts(next), seen),
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
         TaskType::ObserveSeid => {
             let crash = if plan.kind == PlanKind::NodeUpdate { Crash::Fails } else { Crash::Holds };
@@ -216,7 +227,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         TaskType::DeployBootstrapJob => task::bootstrap::deploy_job(intent, seen),
         TaskType::AwaitBootstrapComplete => task::bootstrap::await_complete(intent, seen),
         TaskType::TeardownBootstrap => task::bootstrap::teardown(seen),
-        TaskType::ApplyStatefulset => task::children::apply_statefulset(seen),
+        TaskType::ApplyStatefulset => task::children::apply_statefulset(&intent.volume, seen),
         TaskType::ApplyService => task::children::apply_service(subject, seen),
         TaskType::SnapshotRestore
         | TaskType::GenerateIdentity
@@ -254,6 +265,7 @@ fn finish(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
             turn.next.current_image = Some(image);
             turn.next.background.clear();
             settle(turn, plan);
+            state_sync::begun(turn, plan);
         }
         PlanKind::NodeUpdate => settle(turn, plan),
         PlanKind::MarkReady | PlanKind::Resubmit => {}
@@ -268,6 +280,9 @@ fn finish(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
 
 /// The node is as its spec asks for: what differs later is drift.
 fn settle(turn: &mut Turn<'_>, plan: &Plan) {
+    if plan.kind == PlanKind::NodeUpdate {
+        restart::done(turn.next);
+    }
     turn.next.baseline = turn.intent.spec_hashes().record();
     if plan.has_done(TaskType::ConfigApply) {
         let given = turn.next.configured.get_or_insert_default();

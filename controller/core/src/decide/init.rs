@@ -1,14 +1,18 @@
 //! Begins the plan that brings a node up.
 
-use seinode_api::status::{ConfiguredStatus, Phase};
+use seinode_api::status::Phase;
 
-use super::turn::{Turn, rest};
+use super::{
+    state_sync,
+    turn::{Turn, rest},
+};
 use crate::{
     adoption,
     decision::Act,
     failure::Class,
     import::ImportFinding,
     intent::VolumeSource,
+    node::Owner,
     plan::{
         Plan, PlanKind, PlanPhase,
         init::{self, Bootstrapped, Leftovers},
@@ -34,10 +38,10 @@ pub(super) fn begin(turn: &mut Turn<'_>) -> Act {
         bootstrap: seen.job.is_some()
             || seen.pods.iter().any(|pod| pod.job_uid.is_some())
             || predecessor.as_ref().is_some_and(had_a_job),
-        stateful_set: seen.stateful_set.is_some() || turn.next.children.is_some(),
+        stateful_set: (seen.stateful_set.is_some() || turn.next.children.is_some()) && !is_midway(turn),
     };
     // The contents of the volume are unknown until the sidecar was given its configuration.
-    turn.next.configured = Some(ConfiguredStatus::default());
+    turn.next.configured = Some(state_sync::carried(turn, predecessor.as_ref()));
     let tasks = init::tasks(intent, bootstrapped(turn), leftovers);
     let uid = &turn.subject.node.uid;
     let plan = Plan::new(PlanKind::Init, uid, intent.target(), seen.now, turn.failures, &tasks);
@@ -50,6 +54,16 @@ pub(super) fn begin(turn: &mut Turn<'_>) -> Act {
     Act::Store
 }
 
+/// True if the earlier operator is bringing the node up: its pod may be at work for hours, and goes on. What the sidecar is
+/// still doing is waited for before it is given anything.
+fn is_midway(turn: &Turn<'_>) -> bool {
+    let is_foreign = turn.next.plan.is_some() && turn.plan().is_none() && turn.next.children.is_none();
+    let sts = turn.seen.stateful_set.as_ref();
+    let is_original = sts.is_some_and(|sts| sts.owner == Owner::Us && sts.template_hash.is_none());
+    let pod = turn.seen.pod().filter(|pod| pod.seid_image.as_ref() == Some(&turn.intent.image));
+    is_foreign && is_original && pod.is_some()
+}
+
 /// Rule: before a plan is made for an imported volume that may have been bootstrapped, fetches its UID: it is not watched.
 pub(super) fn fetch_imported_volume(turn: &mut Turn<'_>) -> Option<Act> {
     let goes_on = |plan: &Plan| plan.phase == PlanPhase::Active && plan.target == turn.intent.target();
@@ -60,7 +74,7 @@ pub(super) fn fetch_imported_volume(turn: &mut Turn<'_>) -> Option<Act> {
     }
     match &turn.seen.import {
         None => Some(Act::Fetch(Query::Import)),
-        Some(ImportFinding::Ready { .. }) => None,
+        Some(ImportFinding::Ready { .. } | ImportFinding::Waits { .. }) => None,
         Some(ImportFinding::NotReady(why)) => Some(rest(why, Until::Retry(Class::Transient))),
         Some(ImportFinding::Invalid(why)) => Some(rest(why, Until::Retry(Class::User))),
         Some(ImportFinding::Unread(failure)) => Some(rest(&failure.message, Until::Retry(failure.class))),

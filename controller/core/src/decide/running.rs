@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use seinode_api::status::{BackgroundStatus, DataVolumeStatus};
 
 use super::{
-    repair, standing,
+    repair, restart, standing, state_sync,
     turn::{Rule, Turn, first_of, rest},
     update,
 };
@@ -41,6 +41,7 @@ const RULES: &[Rule] = &[
     standing::no_job,
     resume,
     record_what_runs,
+    restart::settle_replaced,
     update::roll_out,
     look,
     open_gate,
@@ -134,6 +135,7 @@ fn look(turn: &mut Turn<'_>) -> Option<Act> {
         return Some(Act::Fetch(Query::Keys));
     }
     hold_what_is_used(turn);
+    state_sync::end(turn);
     None
 }
 

@@ -6,6 +6,7 @@ use super::turn::Turn;
 use crate::{
     children,
     decision::Act,
+    drift,
     intent::Activity,
     node::{Deletion, Suspension},
     observation::{Observation, Slot},
@@ -47,7 +48,9 @@ pub(super) fn admit(turn: &mut Turn<'_>) -> Admission {
 pub(super) fn before_replacing(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
     let replaces = plan.current().is_some_and(|task| task.kind == TaskType::ReplacePod);
     let updates = plan.kind == PlanKind::NodeUpdate;
-    let goes = updates && replaces && rollout::outdated(children::recorded_set(turn.next), turn.seen).is_some();
+    let restarts = drift::pending_restart(turn.next).and_then(|restart| restart.pod.as_deref());
+    let outdated = rollout::outdated(children::recorded_set(turn.next), restarts, turn.seen);
+    let goes = updates && replaces && outdated.is_some();
     if !goes || turn.next.slot.is_some() || turn.seen.slot == Some(Slot::NotNeeded) {
         return None;
     }

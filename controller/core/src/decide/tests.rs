@@ -3,9 +3,13 @@
 mod failing;
 mod invalid;
 mod peers;
+mod midway;
+mod platform;
 mod repairs;
+mod restarts;
 mod signing;
 mod slots;
+mod state_sync;
 mod world;
 mod writers;
 

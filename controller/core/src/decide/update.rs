@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use seinode_api::{SeiNodeStatus, status::ConfiguredStatus};
+use seinode_api::SeiNodeStatus;
 use serde_json::json;
 
 use super::{
+    platform, restart,
     slot::{self, Admission},
+    state_sync,
     turn::{Turn, rest},
 };
 use crate::{
@@ -26,9 +28,11 @@ use crate::{
 /// Why a node whose spec has drifted does nothing.
 pub(super) const WAITS_FOR_A_SLOT: &str = "the rollout waits for a slot: see NodeUpdateInProgress";
 
-/// Rule: what drifted from the spec is rolled out, as soon as there is a slot.
+/// Rule: what drifted from the spec is rolled out, and so is a restart that was asked for, and a pod that cannot run as it is, as soon as there is a slot.
 pub(super) fn roll_out(turn: &mut Turn<'_>) -> Option<Act> {
-    let has_drifted = !drift(turn.intent, turn.next, turn.seen).is_empty();
+    let has_drifted = !drift(turn.intent, turn.next, turn.seen).is_empty()
+        || restart::is_due(turn.next)
+        || platform::is_outdated(turn.seen);
     let waits = matches!(turn.seen.slot, Some(Slot::Taken(_)));
     (has_drifted && !waits).then(|| {
         turn.failures = 0;
@@ -91,7 +95,7 @@ pub(super) fn begin(turn: &mut Turn<'_>, supersedes: Option<PlanId>) -> Act {
     let tasks = update::tasks(intent, configuration, background);
     if configuration == Configuration::Changed {
         // Until it is given: what is on the volume cannot be told while it is on its way.
-        turn.next.configured = Some(ConfiguredStatus::default());
+        turn.next.configured = Some(state_sync::carried(turn, None));
     }
     let uid = &turn.subject.node.uid;
     let plan = Plan::new(PlanKind::NodeUpdate, uid, intent.target(), seen.now, turn.failures, &tasks);

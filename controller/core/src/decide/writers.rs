@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     effect::Effect,
+    intent::{Intent, VolumeSource},
     observation::{Observation, Pod},
     plan::{Plan, PlanKind},
     query::Query,
     sidecar::RunningTask,
     task::{
-        Place, Progress, Step, Task, Until, Wait, rollout,
+        Place, Progress, Step, Task, Until, Wait, children, rollout,
         sidecar::{next_look, unreachable},
     },
     task_type::{By, TaskType, Writes},
@@ -27,11 +28,17 @@ const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The step before a task of this plan is submitted; `None` when nothing of an earlier plan is at work. Asked until the plan
 /// has begun to write itself: from then on the sidecar has tasks of this plan only.
-pub(super) fn before(plan: &Plan, task: &Task, seen: &Observation) -> Option<Step> {
+pub(super) fn before(intent: &Intent, plan: &Plan, task: &Task, seen: &Observation) -> Option<Step> {
     let brings_up = matches!(plan.kind, PlanKind::Init | PlanKind::NodeUpdate);
     let writes = |task: &Task| task.kind.writes() == Writes::Data && task.progress != Progress::Pending;
     if !brings_up || plan.tasks.iter().any(writes) {
         return None;
+    }
+    if plan.kind == PlanKind::Init
+        && matches!(intent.volume, VolumeSource::Import(_))
+        && let Some(step) = children::imported(seen)
+    {
+        return Some(step);
     }
     let pod = seen.host()?;
     let running = match &seen.running_tasks {

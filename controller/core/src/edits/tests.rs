@@ -111,7 +111,7 @@ fn a_selector_that_was_replaced_is_one_edit_and_a_port_of_others_is_none() {
 #[test]
 fn what_others_put_into_the_template_is_found_from_the_last_item_of_a_list_on() {
     let mut spec = spec();
-    spec["template"]["metadata"] = json!({"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}});
+    spec["template"]["metadata"] = json!({"annotations": {"mine": "now"}});
     let containers = spec["template"]["spec"]["containers"].as_array_mut().unwrap();
     containers[0]["env"] = json!([{"name": "X", "value": "1"}]);
     containers.push(json!({"name": "debug", "image": "d"}));
@@ -120,7 +120,7 @@ fn what_others_put_into_the_template_is_found_from_the_last_item_of_a_list_on() 
     let fields = json!({
         "f:metadata": {"f:annotations": {"f:mine": {}}},
         "f:spec": {"f:revisionHistoryLimit": {}, "f:template": {
-            "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}},
+            "f:metadata": {"f:annotations": {".": {}, "f:mine": {}}},
             "f:spec": {"f:containers": {
                 "k:{\"name\":\"seid\"}": {"f:env": {".": {}, "k:{\"name\":\"X\"}": {".": {}, "f:name": {}}}},
                 "k:{\"name\":\"debug\"}": item, "k:{\"name\":\"more\"}": item,
@@ -142,6 +142,27 @@ fn what_others_put_into_the_template_is_found_from_the_last_item_of_a_list_on() 
     expected.sort();
     assert_eq!(found, expected);
     assert!(told(&live).iter().any(|(field, _)| field == "spec.template.spec.containers[debug]"));
+}
+
+#[test]
+fn a_restart_by_kubectl_is_no_edit_and_stays() {
+    let mut spec = spec();
+    spec["template"]["metadata"]["annotations"] =
+        json!({"ours": "1", "kubectl.kubernetes.io/restartedAt": "now", "mine": "x"});
+    let annotations = json!({"f:kubectl.kubernetes.io/restartedAt": {}, "f:mine": {}});
+    let fields = json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": annotations}}}});
+    let live = live(spec, json!([by("kubectl-rollout", fields)]));
+    assert_eq!(
+        told(&live),
+        [("spec.template.metadata.annotations.mine".to_owned(), "kubectl-rollout".to_owned())]
+    );
+    assert_eq!(foreign(&live, &[]), ["/spec/template/metadata/annotations/mine"]);
+    let rendered = json!({"spec": {"template": {"metadata": {"annotations": {"ours": "1"}}}}});
+    let whole = restarted(rendered, Some("now"));
+    assert_eq!(
+        whole["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"],
+        "now"
+    );
 }
 
 #[test]

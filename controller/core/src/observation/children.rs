@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::{
-        apps::v1::StatefulSet,
+        apps::v1::{StatefulSet, StatefulSetSpec},
         core::v1::{PersistentVolumeClaim, Service},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     node::{NodeRef, Owner},
     ports::PORTS,
-    tracking,
+    storage, tracking,
 };
 
 /// A StatefulSet.
@@ -44,6 +44,8 @@ pub struct StatefulSetView {
     pub strategy: Strategy,
     /// Hash of what we rendered, if we made it.
     pub template_hash: Option<String>,
+    /// Time that `kubectl rollout restart` wrote into its pod template.
+    pub restarted_at: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -96,6 +98,8 @@ pub struct Volume {
     pub deletion: Deletion,
     /// Binding to a PersistentVolume.
     pub binding: Binding,
+    /// Its storage class, while it is not bound.
+    pub pending_class: Option<String>,
     /// Controller reference to us: with it, the PVC goes with the SeiNode.
     pub owner_ref: OwnerRef,
     /// Annotation `sei.io/owner-uid` that names us.
@@ -171,9 +175,15 @@ impl StatefulSetView {
             // The default of Kubernetes is to roll.
             strategy: if strategy == Some("OnDelete") { Strategy::OnDelete } else { Strategy::Rolling },
             template_hash: annotations.and_then(|all| all.get(names::TEMPLATE_HASH_ANNOTATION)).cloned(),
+            restarted_at: spec.and_then(restarted_at),
             labels: labels(meta),
         }
     }
+}
+
+fn restarted_at(spec: &StatefulSetSpec) -> Option<String> {
+    let annotations = spec.template.metadata.as_ref()?.annotations.as_ref()?;
+    annotations.get(names::RESTARTED_AT_ANNOTATION).filter(|value| !value.is_empty()).cloned()
 }
 
 impl ServiceView {
@@ -236,6 +246,7 @@ impl Volume {
             owner,
             deletion: Deletion::of(&pvc.metadata),
             binding: Binding::of(pvc),
+            pending_class: storage::pending_class(pvc).map(str::to_owned),
             owner_ref,
             mark,
             made_for: made_for.cloned(),

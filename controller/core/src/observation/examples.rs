@@ -18,6 +18,7 @@ pub(crate) fn workload() -> StatefulSetView {
         update_revision: Some("r1".into()),
         strategy: Strategy::OnDelete,
         template_hash: Some("t".into()),
+        restarted_at: None,
         labels: BTreeMap::new(),
     }
 }

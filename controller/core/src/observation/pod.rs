@@ -19,6 +19,7 @@ pub use halt::Halt;
 pub use key_source::{KEY_COPY, KeySource};
 pub use standing::Standing;
 pub use trouble::Trouble;
+pub(crate) use trouble::UNSCHEDULABLE;
 
 /// Name of the main container (crd-and-workload §3.2).
 pub const SEID: &str = "seid";
@@ -111,6 +112,11 @@ impl Pod {
     #[must_use]
     pub fn trouble(&self, now: Timestamp) -> Option<&Trouble> {
         self.trouble.as_ref().filter(|trouble| trouble.since.is_none_or(|since| since <= now))
+    }
+
+    /// True if it has no machine: none of its containers was ever started, and it has written nothing.
+    pub(crate) fn never_ran(&self) -> bool {
+        self.machine.is_none() && self.ip.is_none()
     }
 
     /// True if its deletion takes longer than its grace period allows.

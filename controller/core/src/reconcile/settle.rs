@@ -122,7 +122,7 @@ fn keeps(kept: &SeiNodeStatus, written: &SeiNodeStatus) -> bool {
         let work = (status.plan.clone(), status.claims.clone(), status.bootstrap.clone());
         let known = (status.background.clone(), status.baseline.clone(), status.children.clone());
         let hands = (status.scaled_by_hand.clone(), status.repairs.clone(), status.adopted.clone());
-        let hands = (hands, status.slot.clone());
+        let hands = (hands, status.slot.clone(), status.restart.clone());
         (work, known, status.configured.clone(), hands)
     };
     memory(kept) == memory(written)

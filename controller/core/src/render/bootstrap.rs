@@ -13,9 +13,11 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use seinode_api::names;
+use serde_json::json;
 
 use super::{child, pod, script, selector, undisrupted};
 use crate::{
+    drift,
     intent::{Bootstrap, Intent},
     node::NodeRef,
     platform::Platform,
@@ -55,27 +57,34 @@ pub fn bootstrap_job(node: &NodeRef, intent: &Intent, platform: &Platform) -> Op
     // Tells a Job that was made for an earlier spec.
     let target = intent.bootstrap_target().to_string();
     metadata.annotations.get_or_insert_default().insert(names::TARGET_ANNOTATION.to_owned(), target);
-    Some(Job {
-        metadata,
-        spec: Some(JobSpec {
-            // Whether to begin anew is for the plan to say.
-            backoff_limit: Some(0),
-            // A Job that is resumed waits until its old pod has ended. By default it would not, and two pods would
-            // have the volume (W20).
-            pod_replacement_policy: Some("Failed".into()),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    // The user's labels stay away: a Service that selects them would send its traffic here.
-                    labels: Some(bootstrap_labels(node)),
-                    annotations: Some(undisrupted()),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod_spec(node, intent, bootstrap, platform)),
-            },
-            ..JobSpec::default()
-        }),
-        ..Job::default()
-    })
+    let spec = JobSpec {
+        // Whether to begin anew is for the plan to say.
+        backoff_limit: Some(0),
+        // A Job that is resumed waits until its old pod has ended. By default it would not, and two pods would
+        // have the volume (W20).
+        pod_replacement_policy: Some("Failed".into()),
+        template: PodTemplateSpec {
+            metadata: Some(ObjectMeta {
+                // The user's labels stay away: a Service that selects them would send its traffic here.
+                labels: Some(bootstrap_labels(node)),
+                annotations: Some(undisrupted()),
+                ..ObjectMeta::default()
+            }),
+            spec: Some(pod_spec(node, intent, bootstrap, platform)),
+        },
+        ..JobSpec::default()
+    };
+    // Tells one that was made with other platform settings.
+    let hash = drift::short(&json!(spec));
+    metadata.annotations.get_or_insert_default().insert(names::TEMPLATE_HASH_ANNOTATION.to_owned(), hash);
+    Some(Job { metadata, spec: Some(spec), ..Job::default() })
+}
+
+/// Hash that tells today's Job from one that was made; `None` for a spec that asks for no bootstrap.
+#[must_use]
+pub fn bootstrap_hash(node: &NodeRef, intent: &Intent, platform: &Platform) -> Option<String> {
+    let annotations = bootstrap_job(node, intent, platform)?.metadata.annotations?;
+    annotations.get(names::TEMPLATE_HASH_ANNOTATION).cloned()
 }
 
 /// The volume is the node's own one, an imported PVC too (W21).

@@ -31,12 +31,22 @@ pub(crate) fn deploy_job(intent: &Intent, seen: &Observation) -> Step {
     match ownership(&job.owner, job.deletion) {
         Ownership::Leaving => leaving("bootstrap Job"),
         Ownership::Foreign => foreign("bootstrap Job"),
-        Ownership::Ours => match (&job.progress, job.target == Some(intent.bootstrap_target().to_string())) {
+        Ownership::Ours if is_outdated(job, seen) => Step::Do(Effect::DeleteJob(job.uid.clone())),
+        // Without a target it is the earlier operator's: it goes on.
+        Ownership::Ours => match (
+            &job.progress,
+            job.target.as_ref().is_none_or(|target| *target == intent.bootstrap_target().to_string()),
+        ) {
             (JobProgress::Runs | JobProgress::Suspended | JobProgress::Complete, true) => Step::Done,
             // It was made for an earlier spec, or it failed: another takes its place.
             (JobProgress::Failed(_), _) | (_, false) => Step::Do(Effect::DeleteJob(job.uid.clone())),
         },
     }
+}
+
+/// True if a Job was made with other platform settings, and its pod does not come to run.
+pub(crate) fn is_outdated(job: &Job, seen: &Observation) -> bool {
+    job.template_hash.is_some() && job.template_hash != seen.job_rendering && seen.is_held_back()
 }
 
 /// An earlier plan may have started the node itself: its pod goes first.

@@ -15,6 +15,7 @@ use crate::{
     query::Query,
     render,
     retention::Retention,
+    storage::BindingMode,
     subject::Subject,
 };
 
@@ -28,14 +29,26 @@ pub(crate) fn ensure_data_pvc(
     match source {
         VolumeSource::Own => own_volume(subject, seen),
         VolumeSource::Import(name) => match &seen.import {
-            None => Step::Fetch(Query::Import),
-            Some(ImportFinding::Ready { .. }) => {
+            Some(ImportFinding::Waits { .. }) => {
                 secure(subject, claims, seen, Resource::Volume(name.clone()))
             }
-            Some(ImportFinding::NotReady(why)) => wait(why, Class::Transient),
-            Some(ImportFinding::Invalid(why)) => wait(why, Class::User),
-            Some(ImportFinding::Unread(failure)) => wait(&failure.message, failure.class),
+            _ => imported(seen)
+                .unwrap_or_else(|| secure(subject, claims, seen, Resource::Volume(name.clone()))),
         },
+    }
+}
+
+/// What keeps an imported volume from being written to: one that waited for its pod is judged once it is bound.
+pub(crate) fn imported(seen: &Observation) -> Option<Step> {
+    match &seen.import {
+        None => Some(Step::Fetch(Query::Import)),
+        Some(ImportFinding::Ready { .. }) => None,
+        Some(ImportFinding::Waits { .. }) => {
+            Some(wait("the imported PVC is not bound yet", Class::Transient))
+        }
+        Some(ImportFinding::NotReady(why)) => Some(wait(why, Class::Transient)),
+        Some(ImportFinding::Invalid(why)) => Some(wait(why, Class::User)),
+        Some(ImportFinding::Unread(failure)) => Some(wait(&failure.message, failure.class)),
     }
 }
 
@@ -57,18 +70,34 @@ fn own_volume(subject: &Subject, seen: &Observation) -> Step {
 }
 
 /// `apply-statefulset`. Never while a bootstrap Job or its pod has the volume (W20).
-pub(crate) fn apply_statefulset(seen: &Observation) -> Step {
+pub(crate) fn apply_statefulset(source: &VolumeSource, seen: &Observation) -> Step {
     if let Some(step) = seen.job.as_ref().and_then(bootstrap::remove) {
         return step;
     }
     if seen.pods.iter().any(|pod| pod.job_uid.is_some()) {
         return rest("the bootstrap pod is going, and has the volume until then", Until::Event);
     }
+    if let Some(step) = unbound(source, seen) {
+        return step;
+    }
     apply(
         seen.stateful_set.as_ref().map(|workload| ownership(&workload.owner, workload.deletion)),
         "StatefulSet",
         Effect::ApplyStatefulSet,
     )
+}
+
+/// The wait for a PVC that is bound without a pod: a pod that is made before sits in the scheduler's back-off.
+fn unbound(source: &VolumeSource, seen: &Observation) -> Option<Step> {
+    let is_new = *source == VolumeSource::Own && seen.stateful_set.is_none();
+    let class = seen.volume.as_ref().filter(|_| is_new)?.pending_class.as_ref()?;
+    match seen.binding_mode {
+        None => Some(Step::Fetch(Query::BindingMode(class.clone()))),
+        Some(BindingMode::Immediate) => {
+            Some(rest("the data PVC is not bound yet: see DataVolumeReady", Until::Event))
+        }
+        Some(BindingMode::WaitForFirstConsumer | BindingMode::Unknown) => None,
+    }
 }
 
 /// `apply-service`. One that is as it would be rendered is done.

@@ -33,16 +33,20 @@ fn target<'a>(
     }
 }
 
-/// The pod of the StatefulSet that was made from another revision than a new one would be. One without revision was not
-/// made by the controller, and is left alone.
-pub(crate) fn outdated<'a>(applied: Option<&StatefulSetStatus>, seen: &'a Observation) -> Option<&'a Pod> {
+/// The pod of the StatefulSet that was made from another revision than a new one would be, or that a requested restart
+/// replaces. One without revision was not made by the controller, and is left alone.
+pub(crate) fn outdated<'a>(
+    applied: Option<&StatefulSetStatus>,
+    restarts: Option<&str>,
+    seen: &'a Observation,
+) -> Option<&'a Pod> {
     let (set, revision) = target(applied, seen).ok()?;
-    seen.pods.iter().find(|pod| is_outdated(pod, set, revision))
+    seen.pods.iter().find(|pod| is_outdated(pod, set, revision, restarts))
 }
 
-fn is_outdated(pod: &Pod, set: &StatefulSetView, revision: &str) -> bool {
-    pod.stateful_set_uid.as_ref() == Some(&set.uid)
-        && pod.revision.as_deref().is_some_and(|made_from| made_from != revision)
+fn is_outdated(pod: &Pod, set: &StatefulSetView, revision: &str, restarts: Option<&str>) -> bool {
+    let of_another = pod.revision.as_deref().is_some_and(|made_from| made_from != revision);
+    pod.stateful_set_uid.as_ref() == Some(&set.uid) && (of_another || restarts == Some(&pod.uid))
 }
 
 /// True if the StatefulSet makes pods of another image, because it was rendered from another spec: a request of ours
@@ -55,7 +59,11 @@ pub(crate) fn is_of_another_spec(intent: &Intent, seen: &Observation) -> bool {
 }
 
 /// `replace-pod`: no pod of an earlier revision is left. Deleted with the normal grace period, never by force.
-pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observation) -> Step {
+pub(crate) fn replace_pod(
+    applied: Option<&StatefulSetStatus>,
+    restarts: Option<&str>,
+    seen: &Observation,
+) -> Step {
     let (set, revision) = match target(applied, seen) {
         Ok(target) => target,
         Err(step) => return step,
@@ -65,7 +73,8 @@ pub(crate) fn replace_pod(applied: Option<&StatefulSetStatus>, seen: &Observatio
             format!("the StatefulSet asks for {} pods; a node has one: set its replicas to 1", set.replicas);
         return Step::Hopeless(why);
     }
-    let Some(pod) = seen.pods.iter().find(|pod| is_outdated(pod, set, revision)) else { return Step::Done };
+    let replaced = seen.pods.iter().find(|pod| is_outdated(pod, set, revision, restarts));
+    let Some(pod) = replaced else { return Step::Done };
     if pod.deletion == Deletion::Requested {
         return going(pod, seen);
     }
@@ -86,12 +95,14 @@ fn going(pod: &Pod, seen: &Observation) -> Step {
 }
 
 /// Without its pod, a volume that is being deleted is gone. So before a pod goes its PVC is looked at, live; `None` when
-/// nothing speaks against it.
+/// nothing speaks against it. A pod that never ran keeps no data: its PVC may wait for it, or be gone.
 pub(crate) fn safe(seen: &Observation) -> Option<Step> {
     let blocked = |why: &str, class| Some(wait(why, Until::Retry(class)));
+    let never_ran = seen.pods.iter().all(Pod::never_ran);
     match &seen.data {
         None => Some(Step::Fetch(Query::Data)),
         Some(DataCheck::Safe) => None,
+        Some(DataCheck::Missing | DataCheck::Unbound) if never_ran => None,
         Some(DataCheck::Missing) => blocked("the data PVC is missing: the pod stays as it is", Class::User),
         Some(DataCheck::Going(_)) => blocked(
             "the data PVC is being deleted, and only the pod keeps it: see DataVolumeReady",

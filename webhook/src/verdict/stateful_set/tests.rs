@@ -113,10 +113,14 @@ fn edits_that_will_be_reverted_are_warned_of() {
     let mut restarted = set(json!({}));
     restarted["spec"]["template"]["metadata"]["annotations"] =
         json!({ "kubectl.kubernetes.io/restartedAt": "now" });
+    let mut changed = restarted.clone();
+    changed["spec"]["template"]["metadata"]["annotations"]["mine"] = json!("x");
     let mut annotated = set(json!({}));
     annotated["metadata"]["annotations"] = json!({ "a": "b" });
     for (old, after, warning) in [
-        (set(json!({})), restarted, Some("the operator will revert spec.template: edit SeiNode a instead")),
+        (set(json!({})), changed, Some("the operator will revert spec.template: edit SeiNode a instead")),
+        // It is carried out.
+        (set(json!({})), restarted, None),
         (set(json!({})), annotated, None),
         // These the operator leaves as they are.
         (set(json!({})), set(json!({ "minReadySeconds": 5, "revisionHistoryLimit": 2 })), None),

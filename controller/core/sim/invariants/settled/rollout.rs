@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::PodSpec;
 use seinode_api::{conditions::find, names, status::Phase};
 use seinode_core::{
-    configuration, edits,
+    configuration, drift, edits,
     intent::{Intent, VolumeSource},
     observation::SIDECAR,
     peers::Peers,
@@ -103,6 +103,12 @@ impl Rested<'_> {
 
     /// Nothing is wrong: pod, children, record and configuration are as the newest spec asks for.
     pub(super) fn is_rolled_out(&self, intent: &Intent) -> Result<(), Violation> {
+        self.is("a restart that was asked for is done", drift::pending_restart(&self.status).is_none())?;
+        let expected = self.world.ledger.people.restarted.get(&self.key);
+        let orphaned = self.world.ledger.people.orphaned.contains(&self.key);
+        let expected = expected.filter(|(node, _)| *node == self.subject.node.uid && !orphaned);
+        let same = expected.is_some_and(|(_, pod)| self.pod().is_some_and(|it| it.uid() == pod));
+        self.is("a restart that was asked for replaces the pod", !same)?;
         self.is("no update is said to go on", self.truth("NodeUpdateInProgress") != Some("True"))?;
         self.is("a node that runs is not blocked", self.truth("RolloutBlocked") == Some("False"))?;
         self.is("the baseline is the spec", self.status.baseline == intent.spec_hashes().record())?;

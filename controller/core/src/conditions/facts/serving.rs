@@ -11,6 +11,9 @@ use crate::{
 /// Reason of a node whose `seid` is up and has not been ready since: nothing is wrong with it.
 pub(super) const CATCHING_UP: &str = "CatchingUp";
 
+/// Reason of a node whose pod cannot be made.
+pub(crate) const POD_REFUSED: &str = "PodRefused";
+
 /// A deletion that takes longer than it should: only a person can tell whether the machine is off.
 pub(super) fn hangs(seen: &Observation) -> Option<WhyNot> {
     let (pod, since, end) = seen.hanging_pod()?;
@@ -29,6 +32,15 @@ pub(super) fn hangs(seen: &Observation) -> Option<WhyNot> {
         pod.name
     );
     Some(WhyNot { reason: "Terminating", message, outlook: Outlook::Stuck })
+}
+
+/// A pod that its controller cannot make: the API server refuses it.
+pub(super) fn refused(seen: &Observation) -> Option<WhyNot> {
+    let words = seen.refused()?;
+    let message = format!(
+        "the pod cannot be made: {words}. When that is mended its controller makes it by itself, within 17 minutes"
+    );
+    Some(WhyNot { reason: POD_REFUSED, message, outlook: Outlook::Stuck })
 }
 
 /// A pod that is being deleted, in its time.

@@ -75,7 +75,7 @@ fn what_is_wrong(
     if next.scaled_by_hand.is_some() {
         return not("Paused", "the StatefulSet was scaled to 0 by hand: see Paused".into(), Outlook::Resting);
     }
-    if let Some(why) = serving::hangs(seen) {
+    if let Some(why) = serving::hangs(seen).or_else(|| serving::refused(seen)) {
         return Some(why);
     }
     if let Some(why) = adoption::refused(subject, next, seen) {

@@ -5,7 +5,7 @@ use seinode_api::{SeiNodeStatus, conditions as types};
 
 use crate::{
     conditions::{Told, Truth, Verdict},
-    configuration,
+    configuration, drift,
     intent::Intent,
     node::Owner,
     observation::{DataCheck, Observation, Slot},
@@ -20,6 +20,7 @@ pub(super) fn in_progress(intent: &Intent, next: &SeiNodeStatus, seen: &Observat
     let type_ = types::NODE_UPDATE_IN_PROGRESS;
     let is = |status, reason, message| Some(Told::Is(Verdict { type_, status, reason, message }));
     let before = types::find(&next.conditions, type_);
+    let restart = drift::pending_restart(next);
     let plan = next.plan.as_ref().and_then(Plan::read).filter(|plan| plan.kind == PlanKind::NodeUpdate);
     match plan {
         Some(Plan { phase: PlanPhase::Failed { message, .. }, id, .. }) => {
@@ -29,6 +30,13 @@ pub(super) fn in_progress(intent: &Intent, next: &SeiNodeStatus, seen: &Observat
             let message =
                 format!("plan {id} rolls out {}, in place of {earlier}: the spec changed", intent.image);
             is(Truth::True, "UpdateSuperseded", message)
+        }
+        Some(Plan { id, .. })
+            if intent.spec_hashes().drift(&next.baseline).is_empty() && restart.is_some() =>
+        {
+            let value = restart.and_then(|record| record.requested.as_deref()).unwrap_or_default();
+            let message = format!("plan {id} replaces the pod: a restart was requested, by {value}");
+            is(Truth::True, "RestartRequested", message)
         }
         Some(Plan { id, .. }) => {
             is(Truth::True, "UpdateStarted", format!("plan {id} rolls out {}", intent.image))
@@ -78,6 +86,9 @@ pub(in crate::conditions) fn why_blocked(
             pod.name
         );
         return Some(("DeletionHangs", message));
+    }
+    if let Some(words) = seen.refused() {
+        return Some((super::serving::POD_REFUSED, format!("the new pod cannot be made: {words}")));
     }
     if task == TaskType::ReplacePod && !matches!(seen.data, None | Some(DataCheck::Safe)) {
         return Some(("DataVolumeNotReady", "the pod is not replaced: see DataVolumeReady".to_owned()));

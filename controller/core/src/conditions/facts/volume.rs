@@ -10,6 +10,7 @@ use crate::{
     node::Owner,
     observation::{Binding, DataCheck, Observation, OwnerRef, Volume},
     retention::Retention,
+    storage::BindingMode,
     subject::Subject,
     task::ownership::{Ownership, ownership},
 };
@@ -43,6 +44,16 @@ pub(super) fn data(
             Ownership::Ours if next.phase == Some(Phase::Running) && volume.binding == Binding::Unbound => {
                 let message =
                     format!("PVC {name} is not bound, or no longer: `kubectl describe pvc {name}` says why");
+                (Truth::False, "NotBound", message)
+            }
+            Ownership::Ours
+                if volume.pending_class.is_some() && seen.binding_mode == Some(BindingMode::Immediate) =>
+            {
+                let class = volume.pending_class.as_deref().unwrap_or_default();
+                let message = format!(
+                    "PVC {name} is not bound yet: storage class {class} binds at once, so the pod is made when it is. \
+                     `kubectl describe pvc {name}` says what it waits for"
+                );
                 (Truth::False, "NotBound", message)
             }
             Ownership::Ours => (Truth::True, "Owned", format!("PVC {name} exists and is this node's")),
@@ -136,6 +147,18 @@ fn imported(subject: &Subject, name: &str, next: &SeiNodeStatus, seen: &Observat
     let bid = Bid::of(subject, &resource, None);
     let held = exclusive::hold(&exclusive::read(&next.claims), &resource);
     let (status, reason, message) = match (&seen.import, held) {
+        (Some(ImportFinding::Waits { .. }), held) => {
+            let who = match (held, super::contested(&bid, seen)) {
+                (Some(Hold::Held), _) => bid.disputed(&seen.rivals),
+                (_, Contest::Taken(who)) => Some(who),
+                (_, Contest::Free | Contest::Yielded(_)) => None,
+            };
+            let waits = || format!("PVC {name} is bound when the node's pod is scheduled, and checked then");
+            match who {
+                Some(who) => (Truth::False, "InUse", who),
+                None => (Truth::False, "PVCNotReady", waits()),
+            }
+        }
         (Some(ImportFinding::NotReady(why)), _) => (Truth::False, "PVCNotReady", why.clone()),
         (Some(ImportFinding::Unread(failure)), _) => (Truth::False, "PVCNotReady", failure.message.clone()),
         (Some(ImportFinding::Invalid(why)), _) => (Truth::False, "PVCInvalid", why.clone()),

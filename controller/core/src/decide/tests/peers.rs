@@ -20,7 +20,7 @@ fn sentry(name: &str, id: Option<&str>) -> SeiNode {
 
 /// The list of peers that config-apply was last given; empty when it was given none.
 fn given(world: &World) -> &str {
-    world.params[&TaskType::ConfigApply]["overrides"]["network.p2p.persistent_peers"]
+    world.given(TaskType::ConfigApply)["overrides"]["network.p2p.persistent_peers"]
         .as_str()
         .unwrap_or_default()
 }
@@ -149,7 +149,7 @@ fn what_only_the_sidecar_finds_is_asked_with_all_other_peers() {
     let expected = serde_json::json!([
         {"type": "static", "addresses": all}, {"type": "ec2Tags", "region": "r", "tags": {"a": "b"}},
     ]);
-    assert_eq!(world.params[&TaskType::DiscoverPeers]["sources"], expected);
+    assert_eq!(world.given(TaskType::DiscoverPeers)["sources"], expected);
     assert_eq!(given(&world), all.join(","));
     let order: Vec<_> = world.done.iter().filter(|it| it.contains("peers") || it.contains("apply")).collect();
     assert_eq!(order[2..], ["config-apply", "discover-peers"], "it writes the list anew");

@@ -12,7 +12,8 @@ use crate::{
     ids::{PlanId, TaskId},
     node::NodeId,
     observation::{
-        Binding, DataCheck, Mark, OwnId, OwnerRef, Pod, ServiceView, Slot, StatefulSetView, examples,
+        Binding, Container, DataCheck, Mark, OwnId, OwnerRef, Pod, Rendering, ServiceView, Slot,
+        StatefulSetView, Trouble, examples,
     },
     platform::{Bucket, ResultExport},
     query::Fetched,
@@ -36,7 +37,19 @@ pub(super) fn volume(uid: &str, owner: Owner, deletion: Deletion) -> Volume {
     let binding = Binding::Bound("pv".into());
     let (capacity, tracking) = (Some("2000Gi".into()), BTreeMap::new());
     let made_for = None;
-    Volume { uid: uid.into(), owner, deletion, binding, owner_ref, mark, made_for, capacity, tracking }
+    let pending_class = None;
+    Volume {
+        uid: uid.into(),
+        owner,
+        deletion,
+        binding,
+        pending_class,
+        owner_ref,
+        mark,
+        made_for,
+        capacity,
+        tracking,
+    }
 }
 
 fn export() -> ResultExport {
@@ -59,8 +72,6 @@ pub(super) struct World {
     pub(super) sidecar_since: Option<Timestamp>,
     /// Tasks that the sidecar does not know.
     pub(super) unknown: BTreeSet<TaskType>,
-    /// Parameters that the sidecar was last given for each task.
-    pub(super) params: BTreeMap<TaskType, serde_json::Value>,
     pub(super) gate: Health,
     /// The pod is not Ready although its gate is open.
     pub(super) unready: bool,
@@ -84,6 +95,14 @@ pub(super) struct World {
     pub(super) restart_after_mark_ready: bool,
     /// UID of the pod.
     pub(super) pod_uid: String,
+    /// The pod finds no machine, until another takes its place.
+    pub(super) pending: bool,
+    /// Hash of what would be rendered today.
+    pub(super) rendering: Option<String>,
+    /// Revision that the pod was made from.
+    pod_revision: String,
+    /// Tasks that the sidecar took, with their parameters, in order.
+    pub(super) params: Vec<(TaskType, Option<serde_json::Value>)>,
     /// Effects, in order.
     pub(super) done: Vec<String>,
     /// Plans, in order.
@@ -111,12 +130,14 @@ impl World {
             node_id: NodeId::parse(&"0e".repeat(20)).unwrap(),
             sidecar_since: None,
             unknown: BTreeSet::new(),
-            params: BTreeMap::new(),
             gate: Health::NotReady,
             unready: false,
             reports: BTreeMap::new(),
             kinds: BTreeMap::new(),
             pod_uid: examples::pod().uid,
+            pending: false,
+            rendering: None,
+            pod_revision: "r1".into(),
             runs: BTreeMap::new(),
             failing: BTreeMap::new(),
             slow: BTreeSet::new(),
@@ -124,6 +145,7 @@ impl World {
             silent: None,
             refusing: None,
             restart_after_mark_ready: false,
+            params: Vec::new(),
             done: Vec::new(),
             plans: Vec::new(),
             writes: 0,
@@ -145,6 +167,16 @@ impl World {
 
     pub(super) fn adopt(&mut self) {
         self.subject.finalizer = LegacyFinalizer::Present;
+    }
+
+    /// The earlier operator has made a StatefulSet.
+    pub(super) fn original(&mut self) {
+        self.stateful_set = Some(StatefulSetView { template_hash: None, ..examples::workload() });
+    }
+
+    /// Somebody changes the StatefulSet, whose controller names another revision.
+    pub(super) fn change_set(&mut self, change: impl FnMut(&mut StatefulSetView)) {
+        self.stateful_set.as_mut().into_iter().for_each(change);
     }
 
     pub(super) fn decide(&mut self) -> Decision {
@@ -178,18 +210,32 @@ impl World {
             self.others.iter().for_each(|it| seen.peers.consider(&self.subject.node, intent, it));
             seen.peers.recall(&self.stored);
         }
+        seen.rendering = self.rendering.clone().map(|template| Rendering { template, service: "d".into() });
         seen.pods = self.stateful_set.iter().map(|workload| self.pod(&workload.uid)).collect();
         seen
     }
 
+    /// Parameters that the sidecar was last given for a task.
+    pub(super) fn given(&self, task: TaskType) -> &serde_json::Value {
+        let given = self.params.iter().rev().find(|(it, _)| *it == task);
+        given.and_then(|(_, params)| params.as_ref()).unwrap_or(&serde_json::Value::Null)
+    }
+
     fn pod(&self, stateful_set_uid: &str) -> Pod {
-        Pod {
+        let pod = Pod {
             stateful_set_uid: Some(stateful_set_uid.to_owned()),
             uid: self.pod_uid.clone(),
+            revision: Some(self.pod_revision.clone()),
             ready: self.gate == Health::Ready && !self.unready,
             sidecar_since: self.sidecar_since,
             ..examples::pod()
+        };
+        if !self.pending {
+            return pod;
         }
+        let message = "pod is not scheduled: no machine has such labels".into();
+        let trouble = Some(Trouble { reason: "Unschedulable", message, since: None });
+        Pod { ip: None, seid: Container::Down, sidecar: Container::Down, ready: false, trouble, ..pod }
     }
 
     /// One reconcile.
@@ -261,6 +307,7 @@ impl World {
             (Query::NodeId(pod), None) => Fetched::NodeId(pod.clone(), Ok(self.node_id.clone())),
             (Query::NodeId(pod), Some(silent)) => Fetched::NodeId(pod.clone(), Err(silent.clone())),
             (Query::Pod, _) => Fetched::Pod(self.observe().pods.pop().map(Box::new)),
+            (Query::Data, _) if self.volume.is_none() => Fetched::Data(DataCheck::Missing),
             (Query::Data, _) => Fetched::Data(DataCheck::Safe),
             (Query::Health, None) => Fetched::Health(Ok(self.gate)),
             (Query::Task(id), None) => {
@@ -296,7 +343,11 @@ impl World {
             }
             Effect::ApplyStatefulSet => {
                 self.note("apply-workload");
-                let workload = examples::workload();
+                let mut workload = examples::workload();
+                if let Some(hash) = self.rendering.clone().filter(|hash| hash != "t") {
+                    workload.template_hash = Some(hash.clone());
+                    workload.update_revision = Some(hash);
+                }
                 self.stateful_set = Some(workload.clone());
                 Outcome::StatefulSetApplied(workload, Vec::new())
             }
@@ -316,6 +367,9 @@ impl World {
                 assert_eq!(*uid, self.pod_uid);
                 self.note("delete-pod");
                 self.pod_uid.push('+');
+                self.pending = false;
+                let revision = self.stateful_set.as_ref().and_then(|set| set.update_revision.clone());
+                self.pod_revision = revision.unwrap_or_default();
                 self.gate = Health::NotReady;
                 Outcome::PodDeleted(uid.clone())
             }
@@ -340,7 +394,7 @@ impl World {
             return Outcome::Submitted(*task);
         }
         self.note(task.as_str());
-        self.params.insert(*task, params.clone().unwrap_or_default());
+        self.params.push((*task, params.clone()));
         *self.runs.entry(*id).or_default() += 1;
         let report = match self.failing.get(task) {
             Some(words) => TaskReport::Failed(words.clone()),

@@ -40,7 +40,8 @@ fn the_job_is_as_the_reference_says() {
                 "name": "n0-bootstrap", "namespace": "sei",
                 "labels": {"team":"rpc","sei.io/node":"n0","sei.io/component":"bootstrap"},
                 "annotations": {"sei.io/target": intent(&rest).bootstrap_target().to_string(),
-                                "sei.io/owner-uid": "uid-0"},
+                                "sei.io/owner-uid": "uid-0",
+                                "sei.io/template-hash": bootstrap_hash(&node(), &intent(&rest), &platform())},
                 "ownerReferences": owner(),
             },
             "spec": {

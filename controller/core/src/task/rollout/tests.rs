@@ -38,7 +38,7 @@ fn applied() -> StatefulSetStatus {
 fn replace(change: impl FnOnce(&mut Observation)) -> Step {
     let mut seen = seen();
     change(&mut seen);
-    replace_pod(Some(&applied()), &seen)
+    replace_pod(Some(&applied()), None, &seen)
 }
 
 fn set(seen: &mut Observation) -> &mut StatefulSetView {
@@ -65,6 +65,29 @@ fn a_pod_of_an_earlier_revision_is_deleted_by_uid_and_version() {
         seen.pods[0].seid = Container::Down;
     };
     assert_eq!(replace(unready), deletes(), "a node that was halted on purpose is unready");
+}
+
+#[test]
+fn a_pod_that_never_ran_keeps_no_data() {
+    let pending = |data| {
+        replace(|seen| {
+            seen.pods[0].ip = None;
+            seen.data = Some(data);
+        })
+    };
+    assert_eq!(pending(DataCheck::Unbound), deletes());
+    assert_eq!(pending(DataCheck::Missing), deletes());
+    waits(pending(DataCheck::Going(None)), "only the pod keeps it");
+    waits(replace(|seen| seen.data = Some(DataCheck::Unbound)), "not bound");
+    waits(replace(|seen| seen.data = Some(DataCheck::Missing)), "missing");
+}
+
+#[test]
+fn the_pod_of_a_restart_is_deleted_whatever_its_revision() {
+    let mut seen = seen();
+    seen.pods[0].revision = Some("r2".into());
+    assert_eq!(replace_pod(Some(&applied()), Some("pod-0"), &seen), deletes());
+    assert_eq!(replace_pod(Some(&applied()), Some("its predecessor"), &seen), Step::Done);
 }
 
 #[test]
