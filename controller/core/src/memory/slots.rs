@@ -115,6 +115,9 @@ impl Slots {
     /// has taken down goes on. A node that is surely down needs none, so a fix always gets out; unless a holder is down with
     /// the very same image.
     pub fn take(&mut self, asker: &Asker, census: &Census) -> Slot {
+        if !self.are_limited() {
+            return Slot::Granted;
+        }
         let is_down = match asker.held {
             Held::Nothing => asker.standing.is_surely_down(),
             Held::NothingAnyMore => true,
@@ -156,6 +159,9 @@ impl Slots {
             return Some(format!(
                 "--max-concurrent-rollouts={concurrent}: the slots are taken by {by}; see SlotHeld there"
             ));
+        }
+        if unavailable == Share::ALL {
+            return None;
         }
         let limit = unavailable.of(census.were_up);
         let holders: BTreeSet<_> =
