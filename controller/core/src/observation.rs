@@ -36,7 +36,6 @@ use crate::{
     import::ImportFinding,
     intent::VolumeSource,
     keys::{Finding, Fingerprint, SigningKey},
-    memory::RolloutPolicy,
     node::{Deletion, NodeId, NodeRef, Owner},
     peers::Peers,
     platform::ResultExport,
@@ -44,6 +43,9 @@ use crate::{
     sidecar::{Answer, Health, RunningTask, TaskReport},
     storage::BindingMode,
 };
+
+/// Time that `seid` has to be up, unless the settings have another.
+pub(crate) const SETTLE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Observation of a node's world in one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -251,7 +253,7 @@ impl Observation {
             pod_refusal: None,
             pod_refusal_due: None,
             slot: None,
-            settle: RolloutPolicy::SETTLE,
+            settle: SETTLE,
             rendering: None,
             job_rendering: None,
             binding_mode: None,

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use jiff::SignedDuration;
 
+use crate::observation::SETTLE;
+
 /// Bounds of rollouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RolloutPolicy {
@@ -15,15 +17,10 @@ pub struct RolloutPolicy {
     pub settle: SignedDuration,
 }
 
-impl RolloutPolicy {
-    /// Default time that `seid` has to be up.
-    pub const SETTLE: SignedDuration = SignedDuration::from_secs(30);
-}
-
 impl Default for RolloutPolicy {
     /// No bounds.
     fn default() -> Self {
-        Self { concurrent: 0, unavailable: Share::ALL, settle: Self::SETTLE }
+        Self { concurrent: 0, unavailable: Share::ALL, settle: SETTLE }
     }
 }
 
