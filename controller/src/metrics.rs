@@ -21,7 +21,9 @@ use seinode_core::{
     sidecar::{Answer, Health, TaskReport},
 };
 
-use self::{history::History, leader::Leader, namespaces::Namespaces, queue::Queue, watched::Watched, work::Work};
+use self::{
+    history::History, leader::Leader, namespaces::Namespaces, queue::Queue, watched::Watched, work::Work,
+};
 use crate::{cache::Fleet, fence::Fence};
 
 /// Metrics of the controller; clones share the counters.

@@ -321,12 +321,7 @@ pub fn touches(world: &mut World, touch: &Touch<'_>) {
 }
 
 /// Checks a status before it is stored in place of another.
-pub fn stores(
-    world: &mut World,
-    node: &Key,
-    reconcile: &Reconcile,
-    status: &SeiNodeStatus,
-) {
+pub fn stores(world: &mut World, node: &Key, reconcile: &Reconcile, status: &SeiNodeStatus) {
     let before = reconcile.object().status.clone().unwrap_or_default();
     let change = (&before, status);
     let checked = rollout::gives_back(world, node, reconcile.subject(), reconcile.seen(), change);

@@ -123,11 +123,7 @@ impl History {
 
 /// The plan that went on before and does not now, and how it ended. One that is gone with the spec that it was made for is
 /// not complete, also where no other takes its place yet.
-fn ended(
-    node: &SeiNode,
-    before: &SeiNodeStatus,
-    after: &SeiNodeStatus,
-) -> Option<(Plan, &'static str)> {
+fn ended(node: &SeiNode, before: &SeiNodeStatus, after: &SeiNodeStatus) -> Option<(Plan, &'static str)> {
     let read = |status: &SeiNodeStatus| status.plan.as_ref().and_then(Plan::read);
     let old = read(before).filter(|plan| plan.phase == PlanPhase::Active)?;
     let is_wanted = || Intent::parse(node).is_ok_and(|intent| intent.target() == old.target);

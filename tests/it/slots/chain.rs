@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use devcluster::kubelet::{BEHAVIOUR, CRASHING_IMAGE, CRASH_LOOP, HALTED_IMAGE};
+use devcluster::kubelet::{BEHAVIOUR, CRASH_LOOP, CRASHING_IMAGE, HALTED_IMAGE};
 use futures::{StreamExt, future::join_all};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -17,7 +17,7 @@ use serde_json::json;
 use sidecar_sim::TaskType;
 use tokio::task::JoinHandle;
 
-use super::{COMPLETE, NODES, V2, WAITING, update, up};
+use super::{COMPLETE, NODES, V2, WAITING, up, update};
 use crate::kit::{Kit, Namespace, Operator, conditions::reports, eventually, rolling::image};
 
 const HELD: (&str, &str, &str) = ("SlotHeld", "True", "RollingOut");
@@ -150,8 +150,10 @@ async fn a_node_that_is_not_ready_costs_a_slot_until_paused(kit: Arc<Kit>) {
     up(&ns, &NODES[..4]).await;
     ns.sidecar("n0").behaviour().hold(TaskType::MarkReady);
     ns.sidecar("n0").restart_process();
-    ns.node_until("n0", "is not Available", |status| reports(status, ("Available", "False", "PodNotReady"), &[]))
-        .await;
+    ns.node_until("n0", "is not Available", |status| {
+        reports(status, ("Available", "False", "PodNotReady"), &[])
+    })
+    .await;
     update(&ns, "n1", V2).await;
     ns.reports("n1", WAITING, &["of 4 nodes", "not Ready", "n0"]).await;
     ns.patch("n0", json!({"spec": {"paused": true}})).await;

@@ -136,9 +136,10 @@ pub fn gives_back(
 ) -> Result<(), Violation> {
     let (before, after) = change;
     let (Some(slot), None) = (&before.slot, &after.slot) else { return Ok(()) };
-    let goes_on = subject.intent.as_ref().is_ok_and(|intent| {
-        intent.activity == Activity::Runs && intent.target().to_string() == slot.target
-    });
+    let goes_on = subject
+        .intent
+        .as_ref()
+        .is_ok_and(|intent| intent.activity == Activity::Runs && intent.target().to_string() == slot.target);
     let is_out = !goes_on
         || subject.suspension == Suspension::On
         || subject.deletion == Deletion::Requested

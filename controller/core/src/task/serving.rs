@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn seid_that_catches_up_has_to_stay_up_for_a_while() {
-        let observe = |pod, sidecar: &SidecarStatus| observe_seid(Crash::Fails, &intent(""), Some(sidecar), &seen(pod));
+        let observe =
+            |pod, sidecar: &SidecarStatus| observe_seid(Crash::Fails, &intent(""), Some(sidecar), &seen(pod));
         assert_eq!(observe(unready(), &opened(30)), Step::Done);
         waits(&observe(unready(), &opened(29)), Until::At(now() + SignedDuration::from_secs(1)));
         let restarted = Pod { seid_since: Some(now() - SignedDuration::from_secs(5)), ..unready() };

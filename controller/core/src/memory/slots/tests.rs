@@ -77,7 +77,10 @@ fn a_part_of_a_chain_may_be_down_and_no_more() {
     let mut slots = share("25%");
     assert_eq!(slots.take(&asker("a"), &census(8, &[], &[])), Slot::Granted);
     assert_eq!(slots.take(&asker("b"), &census(8, &["a"], &[])), Slot::Granted);
-    refused(slots.take(&asker("c"), &census(8, &["a", "b"], &[])), &["of 8 nodes", "pacific-1", "sei/a, sei/b"]);
+    refused(
+        slots.take(&asker("c"), &census(8, &["a", "b"], &[])),
+        &["of 8 nodes", "pacific-1", "sei/a, sei/b"],
+    );
     let other = Asker { group: Group { chain: "atlantic-2".into(), ..group() }, ..asker("d") };
     assert_eq!(slots.take(&other, &census(1, &["a", "b"], &[])), Slot::Granted, "another chain");
 }
