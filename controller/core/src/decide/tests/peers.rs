@@ -179,7 +179,7 @@ fn a_failed_discovery_is_told_and_keeps_no_node_down() {
 }
 
 #[test]
-fn a_founder_that_was_up_keeps_its_gate_though_the_list_of_founders_is_away() {
+fn a_founder_that_was_up_keeps_its_gate_without_the_founders() {
     let ceremony = "genesisCeremony: {chainId: c, stakingAmount: 1usei, accountBalance: 2usei, index: 0}";
     let spec = format!("  chainId: c\n  image: seid:1\n  validator: {{{ceremony}}}\n");
     let mut world = World::new(&spec);

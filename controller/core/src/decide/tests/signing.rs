@@ -78,7 +78,7 @@ fn a_resumed_signer_gets_its_pod_after_a_look_at_its_keys() {
 }
 
 #[test]
-fn a_keyed_node_has_the_id_of_its_secret_and_its_sidecar_is_not_asked() {
+fn a_keyed_node_has_the_id_of_its_secrets_key() {
     let (subject, mut status, mut seen) = resumed();
     status.node_id = Some("as its sidecar told it before it had a key".into());
     seen.stateful_set = Some(examples::workload());
