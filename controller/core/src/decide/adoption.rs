@@ -14,7 +14,7 @@ use crate::{
     query::Query,
     retention::Retention,
     sidecar::Health,
-    task::Until,
+    task::{Until, rollout},
 };
 
 /// Rule: what was left is handed over child by child, after the record of it is stored. A node that is not up waits for it: an
@@ -68,6 +68,10 @@ pub(super) fn take_up(turn: &mut Turn<'_>) -> Option<Act> {
     if turn.intent.volume == VolumeSource::Own
         && turn.seen.volume.as_ref().is_none_or(|it| it.owner != Owner::Us)
     {
+        return None;
+    }
+    // What its predecessor was about to replace is replaced: it may run on a volume that is gone.
+    if rollout::outdated(None, None, turn.seen).is_some() {
         return None;
     }
     match turn.seen.gate {
