@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     failure::Failure,
     ids::{PlanId, Target, TaskId},
+    plan::Chances,
     sidecar::Unreachable,
     task_type::TaskType,
 };
@@ -203,10 +204,9 @@ fn another_attempt_is_stored_while_a_sidecar_flaps() {
     }
     assert!(scene.defer(&opening(), 900).is_some(), "it flaps");
     scene.write(&opening(), 1_000);
-    let mut again = opening();
-    again.plan.as_mut().unwrap().tasks[0].id =
-        TaskId::derive(PlanId::parse(&again.plan.as_ref().unwrap().id).unwrap(), TaskType::MarkReady, 0, 1)
-            .to_string();
+    let mut plan = Plan::read(opening().plan.as_ref().unwrap()).unwrap();
+    plan.fail_current("the gate is shut again", Chances::Retry, jiff::Timestamp::UNIX_EPOCH);
+    let again = SeiNodeStatus { plan: Some(plan.write(None)), ..SeiNodeStatus::default() };
     assert_eq!(scene.defer(&again, 1_100), None);
 }
 
