@@ -20,7 +20,7 @@ fn the_definition_is_sound_and_every_flag_is_also_a_variable() {
         assert_eq!(argument.get_env().unwrap(), &*variable_of(flag), "--{flag}");
         seen += 1;
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 22);
 }
 
 #[test]
