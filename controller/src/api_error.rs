@@ -4,8 +4,8 @@
 
 use kube::core::Status;
 use seinode_core::{
-    bounds,
     failure::{Class, Failure},
+    text,
 };
 
 use crate::fence::NotLeading;
@@ -71,7 +71,7 @@ fn refused(status: &Status, what: &str) -> Failure {
         Class::Denied => " (grant the operator this right: see its ClusterRole)",
         Class::Conflict | Class::Transient | Class::User | Class::Invariant => "",
     };
-    failure(class, format!("{what}: {}{remedy}", bounds::words(&status.message)))
+    failure(class, format!("{what}: {}{remedy}", text::words(&status.message)))
 }
 
 /// True if an admission webhook or a policy denied the request. Code and reason are of its own choice then; the API server

@@ -78,10 +78,10 @@ fn a_suspended_node_keeps_nobody_waiting() {
     Trouble::Suspend.strike(&mut world, &first);
     Trouble::RestartSidecar(crate::sidecars::Farewell::AtOnce).strike(&mut world, &first);
     settle(&mut world, order).unwrap();
-    assert_eq!(down(&world), [first.clone()], "nobody opens its gate");
+    assert_eq!(down(&world), std::slice::from_ref(&first), "nobody opens its gate");
     begin(&mut world, "seid:2");
     settle(&mut world, order).unwrap();
-    assert_eq!(down(&world), [first.clone()], "the other one is rolled out");
+    assert_eq!(down(&world), std::slice::from_ref(&first), "the other one is rolled out");
     Trouble::Suspend.lift(&mut world, &first);
     rest(&mut world, order);
     assert_eq!(down(&world), []);

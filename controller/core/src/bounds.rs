@@ -6,11 +6,9 @@ use seinode_api::SeiNodeStatus;
 
 use crate::{
     conditions,
-    text::{MESSAGE, shorten, shortened},
+    text::{MESSAGE, WORDS, shorten},
 };
 
-/// Most characters of any other text of foreign origin.
-const WORDS: usize = 2_000;
 /// Most peers that status lists; the sidecar is given all of them.
 const PEERS: usize = 1_000;
 
@@ -31,12 +29,6 @@ pub(crate) fn apply(status: &mut SeiNodeStatus) {
         given.peer_addresses.truncate(PEERS);
         given.peers_failed.iter_mut().for_each(|text| shorten(text, WORDS));
     }
-}
-
-/// Words of an API server or of an admission webhook, as much of them as a person reads.
-#[must_use]
-pub fn words(text: &str) -> String {
-    shortened(text, WORDS)
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ fn with(intent: &Intent, peers: Option<(&str, String)>) -> Value {
 /// Names of the overrides in the configuration.
 pub(crate) fn names(intent: &Intent) -> Vec<String> {
     let payload = with(intent, None);
-    payload["overrides"].as_object().into_iter().flat_map(|all| all.keys().cloned()).take(NAMES).collect()
+    let overrides = payload.get("overrides").and_then(Value::as_object);
+    overrides.into_iter().flat_map(|all| all.keys().cloned()).take(NAMES).collect()
 }
 
 /// Hash of the configuration, with the peers as they are written.

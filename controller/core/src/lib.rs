@@ -13,7 +13,7 @@
 
 pub mod adoption;
 pub mod advice;
-pub mod bounds;
+mod bounds;
 mod children;
 pub mod conditions;
 pub mod configuration;

@@ -35,7 +35,7 @@ use crate::{
     ids::TaskId,
     import::ImportFinding,
     intent::VolumeSource,
-    keys::{Finding, Fingerprint, SigningKey},
+    keys::{Digest, Finding, Fingerprint, SigningKey},
     node::{Deletion, NodeId, NodeRef, Owner},
     peers::Peers,
     platform::ResultExport,
@@ -218,6 +218,15 @@ pub struct KeyCheck {
 }
 
 impl KeyCheck {
+    /// The file of a key, where it is the one that was found.
+    #[must_use]
+    pub fn file_of(&self, resource: &Resource) -> Option<Digest> {
+        match (&self.signing, resource) {
+            (Finding::Valid(key), Resource::SigningKey(mine)) if key.fingerprint == *mine => Some(key.file),
+            _ => None,
+        }
+    }
+
     /// The findings of just now. Which key the pod mounts is for [`crate::memory`] to say.
     #[must_use]
     pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<NodeId>) -> Self {

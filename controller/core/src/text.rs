@@ -6,6 +6,15 @@ use std::fmt::Display;
 /// Most characters of the message of a condition: less than the 32,768 that the schema of conditions allows.
 pub(crate) const MESSAGE: usize = 8_000;
 
+/// Most characters of a text of foreign origin that is no condition's message.
+pub(crate) const WORDS: usize = 2_000;
+
+/// Words of an API server or of an admission webhook, as much of them as a person reads.
+#[must_use]
+pub fn words(text: &str) -> String {
+    shortened(text, WORDS)
+}
+
 /// Cuts a text off behind so many characters; what is cut off is marked with `…`.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {

@@ -2,8 +2,8 @@
 
 mod failing;
 mod invalid;
-mod peers;
 mod midway;
+mod peers;
 mod platform;
 mod repairs;
 mod restarts;

@@ -3,12 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Contender, DataVolume, Hold, PodUse, Resource, Rivals, Signing, Stray, StrayKey, hold};
-use crate::{
-    keys::{Digest, Finding},
-    node::NodeRef,
-    observation::KeyCheck,
-    subject::Subject,
-};
+use crate::{keys::Digest, node::NodeRef, subject::Subject};
 
 /// Contest for a thing: a node may take it, or may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +32,15 @@ pub struct Bid<'a> {
 }
 
 impl<'a> Bid<'a> {
-    /// The bid of a node for a thing. For a key, the finding about its Secret tells the file.
+    /// The bid of a node for a thing; a key is in this file, where that is known.
     #[must_use]
-    pub fn of(subject: &'a Subject, resource: &'a Resource, keys: Option<&KeyCheck>) -> Self {
+    pub fn of(subject: &'a Subject, resource: &'a Resource, file: Option<Digest>) -> Self {
         let secrets = subject.intent.as_ref().ok().and_then(|intent| intent.key_secrets());
         Self {
             node: &subject.node,
             created: subject.created,
             signing_secret: secrets.map(|(signing, _)| signing),
-            file: keys.and_then(|check| match (&check.signing, resource) {
-                (Finding::Valid(key), Resource::SigningKey(mine)) => {
-                    (key.fingerprint == *mine).then_some(key.file)
-                }
-                _ => None,
-            }),
+            file,
             resource,
         }
     }

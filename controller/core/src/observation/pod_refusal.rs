@@ -8,9 +8,9 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::{Job, JobProgress, Observation};
 use crate::{
-    bounds,
     failure::Failure,
     node::{Deletion, Owner},
+    text,
     time::after,
 };
 
@@ -60,7 +60,7 @@ fn words(event: &Event) -> String {
     let random =
         quoted.map(|(name, _)| name).filter(|_| event.involved_object.kind.as_deref() == Some("Job"));
     let job = event.involved_object.name.as_deref().unwrap_or_default();
-    bounds::words(&match random.filter(|name| !job.is_empty() && name.starts_with(job)) {
+    text::words(&match random.filter(|name| !job.is_empty() && name.starts_with(job)) {
         Some(name) => words.replace(name, &format!("{job}-…")),
         None => words.to_owned(),
     })
