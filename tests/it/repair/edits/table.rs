@@ -34,11 +34,15 @@ pub const EDITS: [Edit; 17] = [
         },
     },
     Edit {
-        what: "kubectl rollout restart",
+        what: "an annotation more",
         field: "spec.template",
-        manager: "kubectl-rollout",
+        manager: "kubectl-patch",
         by_hand: |ns, node| {
-            ns.kubectl(&["rollout", "restart", &set(node)]);
+            let annotations = json!({"example.com/mine": "x"});
+            ns.kubectl_patch(
+                &set(node),
+                &json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
+            );
         },
     },
     Edit {
