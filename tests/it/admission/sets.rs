@@ -119,9 +119,12 @@ async fn owned_sets_stay_guarded_and_edits_are_warned_of(kit: Arc<Kit>) {
     let (done, output) = setup.kubectl(&["patch", "statefulset/n0", "--type=merge", "-p", patch]);
     assert!(!done && output.contains(&words(OWNER_STAYS, "n0")), "{output}");
 
+    // It is carried out, and not reverted.
+    let (done, output) = setup.kubectl(&["rollout", "restart", "statefulset/n0"]);
+    assert!(done && !output.contains("Warning"), "{output}");
     for (arguments, warning) in [
         (
-            ["rollout", "restart", "statefulset/n0"].as_slice(),
+            ["set", "image", "statefulset/n0", "seid=registry.example.com/seid:by-hand"].as_slice(),
             "Warning: the operator will revert spec.template: edit SeiNode n0",
         ),
         (
