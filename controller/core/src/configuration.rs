@@ -37,11 +37,15 @@ fn with(intent: &Intent, peers: Option<(&str, String)>) -> Value {
     json!({ "mode": mode, "incremental": false, "targetVersion": 0, "overrides": overrides })
 }
 
-/// Names of the overrides in the configuration.
+/// Names of the overrides in the configuration, beside the list of peers.
 pub(crate) fn names(intent: &Intent) -> Vec<String> {
-    let payload = with(intent, None);
-    let overrides = payload.get("overrides").and_then(Value::as_object);
-    overrides.into_iter().flat_map(|all| all.keys().cloned()).take(NAMES).collect()
+    names_in(&with(intent, None)).take(NAMES).map(str::to_owned).collect()
+}
+
+/// Names of the overrides in the parameters of config-apply.
+pub(crate) fn names_in(params: &Value) -> impl Iterator<Item = &str> {
+    let overrides = params.get("overrides").and_then(Value::as_object);
+    overrides.into_iter().flat_map(|all| all.keys().map(String::as_str))
 }
 
 /// Hash of the configuration, with the peers as they are written.

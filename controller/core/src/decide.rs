@@ -31,7 +31,6 @@ use crate::{
     decision::{Act, Decision},
     effect::Effect,
     exclusive,
-    intent::Activity,
     node::{Deletion, LegacyFinalizer, Suspension},
     observation::Observation,
     subject::Subject,
@@ -83,7 +82,8 @@ fn act(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) -> Act {
     if let Some(act) = identity::publish(subject, next, seen) {
         return act;
     }
-    if releases_wanted(subject) {
+    // A node that takes nothing now must not keep others from what it only wants.
+    if !subject.is_to_run() {
         exclusive::let_go(&mut next.claims);
     }
     if subject.suspension == Suspension::On {
@@ -120,12 +120,6 @@ fn delete(subject: &Subject, seen: &Observation) -> Act {
 fn owned(subject: &Subject, seen: &Observation) -> Option<Effect> {
     let finalizer = (subject.finalizer == LegacyFinalizer::Present).then_some(Effect::RemoveLegacyFinalizer);
     standing::volume(subject, seen).or(finalizer)
-}
-
-/// True if the node takes nothing now, so that it must not keep others from what it only wants.
-fn releases_wanted(subject: &Subject) -> bool {
-    let runs = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
-    subject.suspension == Suspension::On || !runs
 }
 
 /// Changes nothing, but reports what can be seen without changing anything.

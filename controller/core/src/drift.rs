@@ -124,6 +124,11 @@ pub fn pending_restart(status: &SeiNodeStatus) -> Option<&RestartStatus> {
     status.restart.as_ref().filter(|record| record.requested != record.done)
 }
 
+/// UID of the pod that a restart which was asked for replaces.
+pub(crate) fn pod_to_restart(status: &SeiNodeStatus) -> Option<&str> {
+    pending_restart(status)?.pod.as_deref()
+}
+
 /// One part of a spec in its normal form: what means the same is the same.
 fn part(reason: Reason, spec: &spec::SeiNodeSpec, namespace: &str) -> Value {
     let sidecar = spec.sidecar.as_ref();

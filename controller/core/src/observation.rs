@@ -218,15 +218,6 @@ pub struct KeyCheck {
 }
 
 impl KeyCheck {
-    /// The file of a key, where it is the one that was found.
-    #[must_use]
-    pub fn file_of(&self, resource: &Resource) -> Option<Digest> {
-        match (&self.signing, resource) {
-            (Finding::Valid(key), Resource::SigningKey(mine)) if key.fingerprint == *mine => Some(key.file),
-            _ => None,
-        }
-    }
-
     /// The findings of just now. Which key the pod mounts is for [`crate::memory`] to say.
     #[must_use]
     pub fn new(seen: &Observation, signing: Finding<SigningKey>, node: Finding<NodeId>) -> Self {
@@ -237,6 +228,14 @@ impl KeyCheck {
 }
 
 impl Observation {
+    /// The file of a key, where it is the key that was found in the node's Secret.
+    pub(crate) fn file_of(&self, resource: &Resource) -> Option<Digest> {
+        match (&self.keys.as_ref()?.signing, resource) {
+            (Finding::Valid(key), Resource::SigningKey(mine)) if key.fingerprint == *mine => Some(key.file),
+            _ => None,
+        }
+    }
+
     /// The observation of a world in which nothing is there yet.
     #[must_use]
     pub fn empty(now: Timestamp, export: ResultExport) -> Self {

@@ -95,15 +95,10 @@ impl Peers {
     /// Hosts of the selected SeiNodes that have another id than in these addresses.
     pub(crate) fn renewed(&self, given: &[String]) -> Vec<&str> {
         let given: BTreeMap<&str, &str> = given.iter().filter_map(|address| parts(address)).collect();
-        let is_renewed = |(host, peer): (&&String, &Peer)| {
-            let id = peer.id.as_ref().map(ToString::to_string);
-            given.get(host.as_str()).is_some_and(|before| id.is_some_and(|id| id != *before))
-        };
-        self.selected
-            .iter()
-            .filter(|(host, peer)| is_renewed((host, peer)))
-            .map(|(host, _)| host.as_str())
-            .collect()
+        let known = self.selected.iter().filter_map(|(host, peer)| Some((host.as_str(), peer.id.as_ref()?)));
+        let renewed =
+            known.filter(|(host, id)| given.get(host).is_some_and(|before| id.to_string() != *before));
+        renewed.map(|(host, _)| host).collect()
     }
 
     /// Hosts of the selected SeiNodes whose ids are not known.

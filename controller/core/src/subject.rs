@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use seinode_api::{SeiNode, SeiNodeSpec, names};
 
 use crate::{
-    intent::Intent,
+    intent::{Activity, Intent},
     node::{Deletion, LegacyFinalizer, NodeRef, Suspension},
     retention::{Retention, RetentionPolicy, RetentionWish},
     violation::Violation,
@@ -37,7 +37,7 @@ pub struct Subject {
     pub data_volume: DataVolume,
     /// Intent of its spec, or every rule that the spec breaks.
     pub intent: Result<Intent, Vec<Violation>>,
-    /// What can be read of a spec that breaks rules.
+    /// Intent as far as it can be read from a spec that breaks rules.
     pub salvaged: Option<Intent>,
 }
 
@@ -105,6 +105,12 @@ impl Subject {
     #[must_use]
     pub fn readable(&self) -> Option<&Intent> {
         self.intent.as_ref().ok().or(self.salvaged.as_ref())
+    }
+
+    /// True if the spec is valid and nobody has paused or suspended the node.
+    pub(crate) fn is_to_run(&self) -> bool {
+        let runs = self.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
+        runs && self.suspension == Suspension::Off
     }
 
     /// True if a condition or a claim depends on a part of the spec that breaks a rule.

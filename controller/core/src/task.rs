@@ -99,7 +99,7 @@ pub(crate) enum Step {
 
 /// Takes a thing that only one node may have: wants it, looks at everybody else, holds it (see `exclusive`).
 pub(crate) fn secure(subject: &Subject, claims: &[Claim], seen: &Observation, resource: Resource) -> Step {
-    let bid = Bid::of(subject, &resource, seen.keys.as_ref().and_then(|check| check.file_of(&resource)));
+    let bid = Bid::of(subject, &resource, seen.file_of(&resource));
     let contest = match hold(claims, &resource) {
         Some(Hold::Held) => return Step::Done,
         None => bid.against(&seen.rivals),

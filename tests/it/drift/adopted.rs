@@ -69,7 +69,7 @@ async fn original_signer(ns: &Namespace) {
     opened(ns, &left).await;
 }
 
-/// What the original operator makes of a node, and leaves in its status.
+/// Children that the original operator makes of a node, and the status that it leaves.
 fn children(node: &SeiNode, strategy: &str) -> Value {
     let yaml = include_str!("original.yaml");
     let words = [("NODE", "n0"), ("UID", &node.uid().unwrap()), ("IMAGE", V1), ("STRATEGY", strategy)];

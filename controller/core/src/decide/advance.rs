@@ -120,11 +120,6 @@ fn peers_can_wait(plan: &Plan) -> bool {
     })
 }
 
-/// UID of the pod that a requested restart replaces.
-fn restarts(next: &SeiNodeStatus) -> Option<&str> {
-    drift::pending_restart(next)?.pod.as_deref()
-}
-
 fn store(turn: &mut Turn<'_>, plan: &Plan) -> Act {
     turn.next.plan = Some(plan.write(None));
     Act::Store
@@ -147,10 +142,7 @@ fn keep_up(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
         // The new ids of the tasks that the sidecar is given again are stored first.
         return Some(store(turn, plan));
     }
-    let applied = children::recorded_set(turn.next);
-    if plan.has_done(TaskType::ReplacePod)
-        && rollout::outdated(applied, restarts(turn.next), turn.seen).is_some()
-    {
+    if plan.has_done(TaskType::ReplacePod) && turn.outdated_pod().is_some() {
         plan.back_to(TaskType::ReplacePod);
     }
     None
@@ -162,10 +154,8 @@ fn open_before_replacing(turn: &mut Turn<'_>, plan: &mut Plan) -> Option<Act> {
     let waits = plan.kind == PlanKind::NodeUpdate && !plan.has_done(TaskType::ReplacePod);
     let is_shut = turn.seen.gate == Some(Ok(Health::NotReady));
     let opens = plan.current().is_some_and(|task| task.kind == TaskType::MarkReady);
-    let applied = children::recorded_set(turn.next);
     // Once the new revision is applied, only a pod that is known to be of another one is sure to be replaced.
-    let outdated = rollout::outdated(applied, restarts(turn.next), turn.seen);
-    let stays = plan.has_done(TaskType::ApplyStatefulset) && outdated.is_none();
+    let stays = plan.has_done(TaskType::ApplyStatefulset) && turn.outdated_pod().is_none();
     // A pod whose gate was never open may be one that a failed update has configured wrongly.
     let proven = turn.seen.proven_pod(turn.next.sidecar.as_ref());
     let proven = proven.is_some_and(|pod| task::keys::may_be_opened(pod, turn.intent));
@@ -214,7 +204,7 @@ fn step_of(turn: &Turn<'_>, plan: &Plan, task: &Task, claims: &[Claim]) -> Step 
         {
             Step::Done
         }
-        TaskType::ReplacePod => rollout::replace_pod(applied, restarts(next), seen),
+        TaskType::ReplacePod => rollout::replace_pod(applied, drift::pod_to_restart(next), seen),
         TaskType::ObserveImage => rollout::observe_image(intent, applied, seen),
         TaskType::ObserveSeid => {
             let crash = if plan.kind == PlanKind::NodeUpdate { Crash::Fails } else { Crash::Holds };

@@ -72,8 +72,7 @@ pub(super) fn settle_replaced(turn: &mut Turn<'_>) -> Option<Act> {
 
 /// True if a node that is up has a pod to replace.
 pub(super) fn is_due(status: &SeiNodeStatus) -> bool {
-    status.phase == Some(Phase::Running)
-        && drift::pending_restart(status).is_some_and(|record| record.pod.is_some())
+    status.phase == Some(Phase::Running) && drift::pod_to_restart(status).is_some()
 }
 
 /// Records that the request is fulfilled.

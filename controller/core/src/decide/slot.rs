@@ -4,15 +4,12 @@ use seinode_api::{SeiNodeStatus, status::SlotStatus};
 
 use super::turn::Turn;
 use crate::{
-    children,
     decision::Act,
-    drift,
-    intent::Activity,
-    node::{Deletion, Suspension},
+    node::Deletion,
     observation::{Observation, Slot},
     plan::{Plan, PlanKind},
     subject::Subject,
-    task::{Until, Wait, rollout},
+    task::{Until, Wait},
     task_type::TaskType,
     time::stored,
 };
@@ -48,9 +45,7 @@ pub(super) fn admit(turn: &mut Turn<'_>) -> Admission {
 pub(super) fn before_replacing(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> {
     let replaces = plan.current().is_some_and(|task| task.kind == TaskType::ReplacePod);
     let updates = plan.kind == PlanKind::NodeUpdate;
-    let restarts = drift::pending_restart(turn.next).and_then(|restart| restart.pod.as_deref());
-    let outdated = rollout::outdated(children::recorded_set(turn.next), restarts, turn.seen);
-    let goes = updates && replaces && outdated.is_some();
+    let goes = updates && replaces && turn.outdated_pod().is_some();
     if !goes || turn.next.slot.is_some() || turn.seen.slot == Some(Slot::NotNeeded) {
         return None;
     }
@@ -68,11 +63,8 @@ pub(super) fn before_replacing(turn: &mut Turn<'_>, plan: &Plan) -> Option<Act> 
 
 /// Gives the slot back: the node serves, or nobody waits for it. No deadline does.
 pub(super) fn give_back(subject: &Subject, next: &mut SeiNodeStatus, seen: &Observation) {
-    let runs = subject.intent.as_ref().is_ok_and(|intent| intent.activity == Activity::Runs);
-    let is_out = !runs
-        || subject.suspension == Suspension::On
-        || subject.deletion == Deletion::Requested
-        || next.scaled_by_hand.is_some();
+    let is_out =
+        !subject.is_to_run() || subject.deletion == Deletion::Requested || next.scaled_by_hand.is_some();
     let plan = next.plan.as_ref().and_then(Plan::read);
     let updates = plan.is_some_and(|plan| plan.kind == PlanKind::NodeUpdate);
     let serves = !updates && seen.pod().is_some_and(|pod| pod.ready);

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::turn::Turn;
 use crate::{
+    configuration,
     effect::{Effect, Submission},
     failure::Class,
     intent::{Intent, VolumeSource},
@@ -67,7 +68,7 @@ pub(super) fn kept(turn: &Turn<'_>, mut submission: Submission) -> Step {
     {
         return Step::Do(Effect::Submit(submission));
     }
-    let now: BTreeSet<&str> = names(submission.params.as_ref()).collect();
+    let now: BTreeSet<&str> = submission.params.iter().flat_map(configuration::names_in).collect();
     let given = configured.map(|it| it.overrides.as_slice()).unwrap_or_default();
     if let Some(name) = given.iter().find(|name| !now.contains(name.as_str())) {
         let why = format!(
@@ -81,12 +82,6 @@ pub(super) fn kept(turn: &Turn<'_>, mut submission: Submission) -> Step {
         params.insert("incremental".to_owned(), Value::Bool(true));
     }
     Step::Do(Effect::Submit(submission))
-}
-
-/// Names of the overrides in the parameters of config-apply.
-fn names(params: Option<&Value>) -> impl Iterator<Item = &str> {
-    let overrides = params.and_then(|params| params.get("overrides")).and_then(Value::as_object);
-    overrides.into_iter().flat_map(|overrides| overrides.keys().map(String::as_str))
 }
 
 /// The volume that the settings are on.

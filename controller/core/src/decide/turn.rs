@@ -3,15 +3,17 @@
 use seinode_api::{SeiNodeStatus, status::Phase};
 
 use crate::{
+    children,
     decision::{Act, Rest},
+    drift,
     effect::Effect,
     exclusive,
     failure::Class,
     intent::Intent,
-    observation::Observation,
+    observation::{Observation, Pod},
     plan::{Plan, PlanKind, PlanPhase},
     subject::Subject,
-    task::{self, Step, Until, Wait},
+    task::{self, Step, Until, Wait, rollout},
 };
 
 /// Facts that the rules read, and the status that they write.
@@ -45,6 +47,12 @@ impl Turn<'_> {
     /// The stored plan, if it can be read.
     pub(super) fn plan(&self) -> Option<Plan> {
         self.next.plan.as_ref().and_then(Plan::read)
+    }
+
+    /// The pod that a rollout has to replace: one of another revision, or one that somebody wants restarted.
+    pub(super) fn outdated_pod(&self) -> Option<&Pod> {
+        let applied = children::recorded_set(self.next);
+        rollout::outdated(applied, drift::pod_to_restart(self.next), self.seen)
     }
 
     pub(super) fn runs(&self) -> bool {

@@ -28,7 +28,8 @@ use crate::{
 /// Why a node whose spec has drifted does nothing.
 pub(super) const WAITS_FOR_A_SLOT: &str = "the rollout waits for a slot: see NodeUpdateInProgress";
 
-/// Rule: what drifted from the spec is rolled out, and so is a restart that was asked for, and a pod that cannot run as it is, as soon as there is a slot.
+/// Rule: what drifted from the spec is rolled out as soon as there is a slot, and so is a restart that was asked for, and a
+/// pod that cannot run as it is.
 pub(super) fn roll_out(turn: &mut Turn<'_>) -> Option<Act> {
     let has_drifted = !drift(turn.intent, turn.next, turn.seen).is_empty()
         || restart::is_due(turn.next)

@@ -16,11 +16,7 @@ pub(super) fn check(labels: &BTreeMap<String, String>, found: &mut Vec<Violation
     let field = "spec.podLabels";
     if labels.len() > MOST {
         let rule = format!("{} labels are more than {MOST}", labels.len());
-        found.push(Violation::new(
-            field,
-            rule,
-            format!("keep at most {MOST}; put the rest into annotations"),
-        ));
+        found.push(Violation::new(field, rule, format!("keep at most {MOST}")));
     }
     for (key, value) in labels {
         let field = format!("{field}[{key}]");

@@ -38,7 +38,7 @@ pub(crate) fn ensure_data_pvc(
     }
 }
 
-/// What keeps an imported volume from being written to: one that waited for its pod is judged once it is bound.
+/// Obstacle to writing to an imported volume: one that waited for its pod is judged once it is bound.
 pub(crate) fn imported(seen: &Observation) -> Option<Step> {
     match &seen.import {
         None => Some(Step::Fetch(Query::Import)),

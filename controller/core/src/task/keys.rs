@@ -130,7 +130,7 @@ pub(crate) fn signing(subject: &Subject, claims: &[Claim], seen: &Observation) -
 /// Nobody else holds the key that this node holds. One that it holds beside another may have been taken unseen, because its
 /// pod may sign with it: then everybody is looked at live.
 fn undisputed(subject: &Subject, claims: &[Claim], seen: &Observation, resource: &Resource) -> Step {
-    let bid = Bid::of(subject, resource, seen.keys.as_ref().and_then(|check| check.file_of(resource)));
+    let bid = Bid::of(subject, resource, seen.file_of(resource));
     if let Some(who) = bid.disputed(&seen.rivals) {
         return wait(&who, Until::Retry(Class::Transient));
     }

@@ -33,8 +33,8 @@ pub(super) fn signing(
             let pod = seen.pod().filter(|pod| keys::has_the_secret(pod, intent));
             let of_pod =
                 pod.and_then(|pod| of_pod(pod, keys::key_of(pod, intent, key, check), is_held, secret));
-            let who = exclusive::held_keys(&claims)
-                .find_map(|it| Bid::of(subject, it, check.file_of(it)).disputed(&seen.rivals));
+            let bid = |resource| Bid::of(subject, resource, seen.file_of(resource));
+            let who = exclusive::held_keys(&claims).find_map(|it| bid(it).disputed(&seen.rivals));
             match (who, of_pod) {
                 (Some(who), _) => (Truth::False, "InUse", who),
                 (None, Some((reason, message))) if exclusive::held_keys(&claims).next().is_some() => {
@@ -45,12 +45,10 @@ pub(super) fn signing(
                         format!("the key in Secret {secret} is in order, and no other node uses it");
                     (Truth::True, "SigningKeyValidated", message)
                 }
-                (None, _) => {
-                    match super::contested(&Bid::of(subject, &resource, check.file_of(&resource)), seen) {
-                        Contest::Taken(who) => (Truth::False, "InUse", who),
-                        Contest::Free | Contest::Yielded(_) => return before,
-                    }
-                }
+                (None, _) => match super::contested(&bid(&resource), seen) {
+                    Contest::Taken(who) => (Truth::False, "InUse", who),
+                    Contest::Free | Contest::Yielded(_) => return before,
+                },
             }
         }
         other => refused(other, "SigningKeyNotReady", "SigningKeyInvalid"),

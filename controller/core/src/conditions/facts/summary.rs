@@ -35,7 +35,7 @@ pub(super) fn verdicts(
     [ready(&why_not), reconciling(subject, next, &why_not), stalled(&why_not)]
 }
 
-/// What is wrong with the node; where nothing is, the repair that failed.
+/// Trouble of the node; where there is none, the repair that failed.
 fn why_not_ready(
     subject: &Subject,
     next: &SeiNodeStatus,

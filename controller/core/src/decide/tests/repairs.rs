@@ -318,7 +318,7 @@ fn a_failing_repair_does_not_hold_an_update() {
     assert!(!matches!(act, Act::Perform(Effect::ApplyService) | Act::Rest(_)), "{act:?}");
 }
 
-/// What is to stay is marked before the finalizer comes off.
+/// A volume that is to stay is marked before the finalizer comes off.
 #[test]
 fn a_node_that_is_being_deleted_waits_for_its_volume() {
     let (mut subject, status, mut seen) = running();

@@ -65,14 +65,20 @@ fn a_restart_by_kubectl_replaces_the_pod_once_and_is_no_edit() {
     assert_eq!(deleted(&world), 1);
 }
 
-#[test]
-fn a_restart_is_reported_and_waits_for_a_slot() {
+/// A node that runs, is to be restarted, and finds no slot.
+fn waiting() -> (World, Observation) {
     let mut world = World::new(&full_node(""));
     world.settle();
     world.subject.restart = Some("now".into());
     let mut seen = world.observe();
     seen.slot = Some(crate::observation::Slot::Taken("sei/other".into()));
     seen.gate = Some(Ok(Health::Ready));
+    (world, seen)
+}
+
+#[test]
+fn a_restart_is_reported_and_waits_for_a_slot() {
+    let (world, mut seen) = waiting();
     let Decision { status, .. } = decide(&world.subject, &world.stored, &seen);
     assert_eq!(condition(&status, "NodeUpdateInProgress").1, "WaitingForSlot");
     assert_eq!(status.restart.as_ref().unwrap().requested.as_deref(), Some("now"));
@@ -86,12 +92,7 @@ fn a_restart_is_reported_and_waits_for_a_slot() {
 
 #[test]
 fn a_pod_that_was_replaced_meanwhile_is_not_replaced_again() {
-    let mut world = World::new(&full_node(""));
-    world.settle();
-    world.subject.restart = Some("now".into());
-    let mut seen = world.observe();
-    seen.slot = Some(crate::observation::Slot::Taken("sei/other".into()));
-    seen.gate = Some(Ok(Health::Ready));
+    let (mut world, seen) = waiting();
     world.stored = decide(&world.subject, &world.stored, &seen).status;
     world.pod_uid.push('+');
     world.settle();
