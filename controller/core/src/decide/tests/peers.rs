@@ -193,3 +193,43 @@ fn a_founder_that_was_up_keeps_its_gate_without_the_founders() {
     assert_eq!((world.stored.plan.as_ref(), world.gate), (None, Health::Ready));
     assert_eq!(condition(&world.stored, "PeersResolved").1, "DiscoveryFailed");
 }
+
+/// A node whose plan an earlier version has begun: that had the sidecar look for peers of every kind.
+fn begun_by_an_earlier_version() -> World {
+    let mut world = World::new(&selecting(LABEL));
+    world.others = vec![sentry("s0", Some(ID))];
+    world.slow.insert(TaskType::ConfigureGenesis);
+    world.settle();
+    world.slow.clear();
+    world.finish_running();
+    let stored = plan(&world.stored);
+    let mut tasks: Vec<_> = stored.tasks.iter().map(|task| task.kind).collect();
+    let place = tasks.iter().position(|kind| *kind == TaskType::ConfigApply).unwrap() + 1;
+    tasks.insert(place, TaskType::DiscoverPeers);
+    let uid = &world.subject.node.uid;
+    let mut theirs = crate::plan::Plan::new(stored.kind, uid, stored.target, world.now, 0, &tasks);
+    for _ in 0..place {
+        theirs.complete_current();
+    }
+    assert_eq!(theirs.current().map(|task| task.kind), Some(TaskType::DiscoverPeers));
+    world.stored.plan = Some(theirs.write(None));
+    world
+}
+
+#[test]
+fn a_plan_of_an_earlier_version_ends_with_its_own_tasks() {
+    for fails in [false, true] {
+        let mut world = begun_by_an_earlier_version();
+        if fails {
+            world.failing.insert(TaskType::DiscoverPeers, "no peers found".into());
+        }
+        for _ in 0..10 {
+            world.settle();
+            world.now += SignedDuration::from_mins(1);
+        }
+        assert_eq!(world.stored.phase, Some(Phase::Running), "{fails}: {:#?}", world.stored.plan);
+        assert!(runs(&world, TaskType::DiscoverPeers) > 0, "{fails}: it was not asked: {:?}", world.done);
+        assert_eq!(runs(&world, TaskType::ConfigApply), 0, "{fails}: another plan began: {:?}", world.done);
+        assert_eq!(condition(&world.stored, "Ready").0, "True", "{fails}");
+    }
+}
